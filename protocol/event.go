@@ -1,0 +1,227 @@
+package protocol
+
+import "strings"
+
+// Kinds of record in the events log.
+const (
+	KindBooted           Kind = 1
+	KindClockSet         Kind = 2
+	KindPlanApplied      Kind = 3
+	KindCommandAnswered  Kind = 4
+	KindDamaged          Kind = 5
+	KindContainerFilled  Kind = 10
+	KindItemShort        Kind = 11
+	KindContainerShelved Kind = 12
+	KindStopReached      Kind = 20
+	KindContainerLoaded  Kind = 21
+	KindContainerPlaced  Kind = 30
+	KindScanRefused      Kind = 39
+	KindGrantUsed        Kind = 40
+	KindGrantRefused     Kind = 41
+	KindRelayFired       Kind = 42
+	KindDoorOpened       Kind = 43
+	KindDoorClosed       Kind = 44
+	KindDoorFault        Kind = 45
+	KindPickupInferred   Kind = 46
+	KindMains            Kind = 50
+	KindAlarm            Kind = 51
+)
+
+// Kinds of record in the readings log.
+const (
+	KindSamples Kind = 100
+	KindThinned Kind = 101
+)
+
+// Booted is the first record of every boot.
+type Booted struct {
+	Software string `cbor:"1,keyasint"`
+}
+
+// ClockSet pairs the monotonic and the wall time at the moment the wall clock was set, so that the hub can date the records
+// of this boot that came before.
+type ClockSet struct {
+	Mono int64 `cbor:"1,keyasint"` // milliseconds since boot
+	Wall int64 `cbor:"2,keyasint"` // Unix milliseconds
+}
+
+// PlanApplied says that a plan is active, whole; or with a Reason, why it was refused.
+type PlanApplied struct {
+	Plan   uint64 `cbor:"1,keyasint"`
+	Reason string `cbor:"2,keyasint,omitempty"`
+}
+
+// CommandAnswered is the end of a command.
+type CommandAnswered struct {
+	ID      string         `cbor:"1,keyasint"`
+	Counter uint64         `cbor:"2,keyasint"`
+	Outcome CommandOutcome `cbor:"3,keyasint"`
+	Reason  string         `cbor:"4,keyasint,omitempty"`
+}
+
+// CommandOutcome is how a command ended.
+type CommandOutcome uint8
+
+// Outcomes of a command.
+const (
+	CommandDone    CommandOutcome = 1
+	CommandRefused CommandOutcome = 2
+	CommandExpired CommandOutcome = 3
+)
+
+// Damaged stands in the place of an event whose stored bytes no longer matched their checksum when it was to be sent. The
+// record's time is that of a neighbour.
+type Damaged struct {
+	Bytes uint32 `cbor:"1,keyasint"` // how many bytes stood there
+}
+
+// ContainerFilled binds a physical box to a dated container: a shop scanned both.
+type ContainerFilled struct {
+	DatedContainer string `cbor:"1,keyasint"`
+	GRAI           string `cbor:"2,keyasint"`
+}
+
+// ItemShort says that a shop cannot put so many units of a product into a dated container.
+type ItemShort struct {
+	DatedContainer string `cbor:"1,keyasint"`
+	GTIN           string `cbor:"2,keyasint"`
+	Units          uint32 `cbor:"3,keyasint"`
+}
+
+// ContainerShelved says that a box was put on a collection address.
+type ContainerShelved struct {
+	GRAI    string `cbor:"1,keyasint"`
+	Address string `cbor:"2,keyasint"`
+}
+
+// StopReached says that a driver is at a stop of a run.
+type StopReached struct {
+	Run      string `cbor:"1,keyasint"`
+	Sequence uint32 `cbor:"2,keyasint"`
+}
+
+// ContainerLoaded says that a driver put a box into a shipper (both GRAI).
+type ContainerLoaded struct {
+	Run     string `cbor:"1,keyasint"`
+	GRAI    string `cbor:"2,keyasint"`
+	Shipper string `cbor:"3,keyasint"`
+}
+
+// ContainerPlaced says that a box was put into a slot of a station's fridge.
+type ContainerPlaced struct {
+	GRAI string `cbor:"1,keyasint"`
+	Slot string `cbor:"2,keyasint"`
+}
+
+// ScanRefused is a scan, or a pair of scans, that the rules of the step did not take.
+type ScanRefused struct {
+	Step   string `cbor:"1,keyasint"`
+	Scan   string `cbor:"2,keyasint"`
+	Reason string `cbor:"3,keyasint"`
+}
+
+// NewScanRefused keeps what was scanned as text that a record can carry: valid UTF-8, at most 200 bytes.
+func NewScanRefused(step, scan, reason string) ScanRefused {
+	const most = 200
+	scan = strings.ToValidUTF8(scan[:min(len(scan), most)], "\ufffd")
+	return ScanRefused{Step: step, Scan: scan, Reason: strings.ToValidUTF8(reason, "\ufffd")}
+}
+
+// GrantUsed says that a grant was found valid and is used; recorded before the relay moves.
+type GrantUsed struct {
+	Position string `cbor:"1,keyasint"`
+	Grant    string `cbor:"2,keyasint"`
+	Use      uint32 `cbor:"3,keyasint"` // counts from 1
+}
+
+// GrantRefused says why a code did not open a door. Grant is empty when the code belongs to none.
+type GrantRefused struct {
+	Position string `cbor:"1,keyasint"`
+	Grant    string `cbor:"2,keyasint,omitempty"`
+	Reason   string `cbor:"3,keyasint"`
+}
+
+// RelayFired says that the lock was pulsed. It says nothing about the door.
+type RelayFired struct {
+	Position string `cbor:"1,keyasint"`
+	Grant    string `cbor:"2,keyasint,omitempty"`
+	Command  string `cbor:"3,keyasint,omitempty"`
+}
+
+// DoorOpened says that the door contact opened; without a grant nobody had asked for it.
+type DoorOpened struct {
+	Position string `cbor:"1,keyasint"`
+	Grant    string `cbor:"2,keyasint,omitempty"`
+}
+
+// DoorClosed says that the door is shut and the bolt is back.
+type DoorClosed struct {
+	Position string `cbor:"1,keyasint"`
+	Grant    string `cbor:"2,keyasint,omitempty"`
+	OpenMS   int64  `cbor:"3,keyasint"` // how long it stood open
+}
+
+// DoorFault is a door that did not do what it should.
+type DoorFault struct {
+	Position string        `cbor:"1,keyasint"`
+	Grant    string        `cbor:"2,keyasint,omitempty"`
+	Fault    DoorFaultKind `cbor:"3,keyasint"`
+}
+
+// DoorFaultKind says what a door did wrong.
+type DoorFaultKind uint8
+
+// Faults of a door.
+const (
+	DoorJammed      DoorFaultKind = 1 // relay fired, door did not open in time
+	DoorAlreadyOpen DoorFaultKind = 2 // stood open when the relay was to fire
+	DoorUncommanded DoorFaultKind = 3 // opened and nobody had asked
+	DoorAjar        DoorFaultKind = 4 // stands open too long
+)
+
+// PickupInferred says that goods of an order were probably taken: its grant was used, the door opened and shut. Nobody saw
+// it, and Basis says what it rests on.
+type PickupInferred struct {
+	Position string `cbor:"1,keyasint"`
+	Grant    string `cbor:"2,keyasint"`
+	Order    string `cbor:"3,keyasint"`
+	Basis    string `cbor:"4,keyasint"`
+}
+
+// Mains says that the supply of a fridge went or came back.
+type Mains struct {
+	Position string `cbor:"1,keyasint"`
+	On       bool   `cbor:"2,keyasint"`
+}
+
+// Alarm says that a limit of a sensor has been exceeded for too long, or is kept again.
+type Alarm struct {
+	Sensor      string `cbor:"1,keyasint"`
+	Raised      bool   `cbor:"2,keyasint"`
+	MilliC      int64  `cbor:"3,keyasint"` // the reading that decided, millidegrees Celsius
+	LimitMilliC int64  `cbor:"4,keyasint"`
+}
+
+func (Booted) Kind() Kind           { return KindBooted }
+func (ClockSet) Kind() Kind         { return KindClockSet }
+func (PlanApplied) Kind() Kind      { return KindPlanApplied }
+func (CommandAnswered) Kind() Kind  { return KindCommandAnswered }
+func (Damaged) Kind() Kind          { return KindDamaged }
+func (ContainerFilled) Kind() Kind  { return KindContainerFilled }
+func (ItemShort) Kind() Kind        { return KindItemShort }
+func (ContainerShelved) Kind() Kind { return KindContainerShelved }
+func (StopReached) Kind() Kind      { return KindStopReached }
+func (ContainerLoaded) Kind() Kind  { return KindContainerLoaded }
+func (ContainerPlaced) Kind() Kind  { return KindContainerPlaced }
+func (ScanRefused) Kind() Kind      { return KindScanRefused }
+func (GrantUsed) Kind() Kind        { return KindGrantUsed }
+func (GrantRefused) Kind() Kind     { return KindGrantRefused }
+func (RelayFired) Kind() Kind       { return KindRelayFired }
+func (DoorOpened) Kind() Kind       { return KindDoorOpened }
+func (DoorClosed) Kind() Kind       { return KindDoorClosed }
+func (DoorFault) Kind() Kind        { return KindDoorFault }
+func (PickupInferred) Kind() Kind   { return KindPickupInferred }
+func (Mains) Kind() Kind            { return KindMains }
+func (Alarm) Kind() Kind            { return KindAlarm }
+func (Samples) Kind() Kind          { return KindSamples }
+func (Thinned) Kind() Kind          { return KindThinned }

@@ -1,0 +1,234 @@
+package protocol
+
+import (
+	"bytes"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew; only for a new version of the protocol")
+
+const goldenDir = "testdata/v1"
+
+var (
+	someIncarnation  = Incarnation{0x10, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
+	otherIncarnation = Incarnation{0x20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
+	someHash         = HashPart([]byte("a"))
+	otherHash        = HashPart([]byte("b"))
+)
+
+const someTime = 1_796_083_200_000 // 2026-12-01T00:00:00Z
+
+// someRecord is a record of each body below, so that batches hold real ones.
+func someRecord(b Body) Record {
+	body, err := EncodeBody(b)
+	if err != nil {
+		panic(err)
+	}
+	return Record{Number: 41, Boot: 3, Mono: 61_000, Wall: someTime, Quality: WallSet, Kind: b.Kind(), Body: body}
+}
+
+func someBatch() Batch {
+	first, err := EncodeRecord(someRecord(DoorOpened{Position: "L001-F1", Grant: "g1"}))
+	if err != nil {
+		panic(err)
+	}
+	return Batch{Incarnation: someIncarnation, Log: Events, First: 41, Before: someHash, Records: [][]byte{first, []byte("\xffnot CBOR")}}
+}
+
+// goldenMessages has each message, with every field set and, where fields are optional, without them.
+func goldenMessages() map[string]Message {
+	return map[string]Message{
+		"hello": Hello{Incarnation: someIncarnation, Boot: 3, Nonce: 0x1122334455667788, Software: "0.1.0", Plan: 7, CommandCounter: 12,
+			Logs: []Position{{Log: Events, First: 41, Next: 43, Before: someHash}, {Log: Readings, First: 1, Next: 1}}, Session: 5},
+		"hello-parent": Hello{Incarnation: otherIncarnation, Boot: 1, Nonce: 1, Session: 1,
+			Parent: &Parent{Incarnation: someIncarnation, Events: 41, Readings: 900}},
+		"batch": someBatch(),
+		"want":  Want{Plan: 8, Hashes: []Hash{someHash, otherHash}},
+		"gone":  Gone{Incarnation: someIncarnation, Boot: 3, Session: 5},
+		"welcome": Welcome{Nonce: 0x1122334455667788, Incarnation: someIncarnation, Epoch: 99, HubTime: someTime,
+			Expect: []Expect{{Log: Events, Next: 41}, {Log: Readings, Next: 1}}, Plan: 8, Window: 8, Verdict: Superseded},
+		"ack": Ack{Epoch: 99, Incarnation: someIncarnation, Log: Readings, Applied: 42, Safe: 40, HubTime: someTime, Window: 4, WaitMS: 250,
+			Verdict: Forked},
+		"manifest": Manifest{Incarnation: someIncarnation, Plan: 8, MadeAt: someTime,
+			Parts: []PartRef{{Name: "lock/L001-F1", Hash: someHash, Size: 1}, {Name: "fridge/L001-F1", Hash: otherHash, Size: 1}}},
+		"manifest-empty": Manifest{Incarnation: someIncarnation, Plan: 9, MadeAt: someTime},
+		"part":           Part{Hash: someHash, Body: []byte("a")},
+		"command": Command{ID: "c-1", Incarnation: someIncarnation, Counter: 13, Deadline: someTime + 60_000, PlanAtLeast: 8,
+			Kind: CommandUnlock, Target: "L001-F1"},
+	}
+}
+
+// goldenBodies has each kind of record.
+func goldenBodies() map[string]Body {
+	return map[string]Body{
+		"booted":               Booted{Software: "0.1.0"},
+		"clock-set":            ClockSet{Mono: 61_000, Wall: someTime},
+		"plan-applied":         PlanApplied{Plan: 8},
+		"plan-applied-refused": PlanApplied{Plan: 8, Reason: "part lock/L001-F1: malformed message"},
+		"command-answered":     CommandAnswered{ID: "c-1", Counter: 13, Outcome: CommandRefused, Reason: "no such lock"},
+		"damaged":              Damaged{Bytes: 120},
+		"container-filled":     ContainerFilled{DatedContainer: "dc-1", GRAI: "04912345000016C0001"},
+		"item-short":           ItemShort{DatedContainer: "dc-1", GTIN: "04912345678904", Units: 2},
+		"container-shelved":    ContainerShelved{GRAI: "04912345000016C0001", Address: "CS1-A03"},
+		"stop-reached":         StopReached{Run: "R1/2026-12-01", Sequence: 2},
+		"container-loaded":     ContainerLoaded{Run: "R1/2026-12-01", GRAI: "04912345000016C0001", Shipper: "04912345000023S0001"},
+		"container-placed":     ContainerPlaced{GRAI: "04912345000016C0001", Slot: "L001-F1-S01"},
+		"scan-refused":         ScanRefused{Step: "load", Scan: "?", Reason: "not on this run"},
+		"grant-used":           GrantUsed{Position: "L001-F1", Grant: "g1", Use: 1},
+		"grant-refused":        GrantRefused{Position: "L001-F1", Grant: "g1", Reason: "too early"},
+		"relay-fired":          RelayFired{Position: "L001-F1", Grant: "g1"},
+		"relay-fired-command":  RelayFired{Position: "L001-F1", Command: "c-1"},
+		"door-opened":          DoorOpened{Position: "L001-F1", Grant: "g1"},
+		"door-closed":          DoorClosed{Position: "L001-F1", OpenMS: 21_000},
+		"door-fault":           DoorFault{Position: "L001-F1", Fault: DoorAjar},
+		"pickup-inferred":      PickupInferred{Position: "L001-F1", Grant: "g1", Order: "o1", Basis: "door opened and shut"},
+		"mains":                Mains{Position: "L001-F1"},
+		"alarm":                Alarm{Sensor: "L001-F1/air", Raised: true, MilliC: 11_250, LimitMilliC: 10_000},
+		"samples": Samples{Samples: []Sample{{Sensor: "L001-F1/air", MilliC: -1250},
+			{Sensor: "L001-F1/back", Fault: SensorPowerOn}}},
+		"thinned": Thinned{From: 1, To: 250, Samples: 249, MinMilliC: -500, MaxMilliC: 8000, FromWall: someTime, ToWall: someTime + 1},
+	}
+}
+
+// goldenParts has each kind of plan part.
+func goldenParts() map[string]any {
+	return map[string]any{
+		"lock": LockPlan{Position: "L001-F1",
+			Grants: []Grant{
+				{ID: "g1", Holder: HolderCustomer, Order: "o1", PIN: HashPIN("g1", "123456"), From: someTime, Until: someTime + 1, Uses: 3,
+					Containers: []string{"dc-1"}, Elsewhere: []string{"L001-F2"}},
+				{ID: "g2", Holder: HolderCourier, PIN: HashPIN("g2", "654321"), From: someTime, Until: someTime + 1}},
+			Containers: []SlotAssignment{{DatedContainer: "dc-1", Slot: "L001-F1-S01", GRAI: "04912345000016C0001"},
+				{DatedContainer: "dc-2", Slot: "L001-F1-S02"}}},
+		"temperature": TemperaturePlan{Position: "L001-F1", MinMilliC: -1000, MaxMilliC: 10_000, SampleEveryMS: 60_000, AlarmAfterMS: 300_000},
+		"scanner": ScannerPlan{Position: "shop-1", Date: "2026-12-01", Containers: []PackingListPart{{DatedContainer: "dc-1",
+			Address: "CS1-A03", GRAI: "04912345000016C0001", Products: []PackingLine{{GTIN: "04912345678904", Units: 2}}}}},
+		"driver": DriverPlan{Position: "R1", Run: "R1/2026-12-01",
+			Stops: []RunStop{{Sequence: 1, Kind: "collect", Place: "CS1", PlannedAt: someTime}},
+			Containers: []RunContainer{{DatedContainer: "dc-1", GRAI: "04912345000016C0001", Address: "CS1-A03",
+				Shipper: "04912345000023S0001", Location: "L001", Slot: "L001-F1-S01"}}},
+	}
+}
+
+// golden compares bytes with a golden file: hexadecimal, 32 bytes a line.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join(goldenDir, name+".hex")
+	if *update {
+		var text strings.Builder
+		for len(got) > 0 {
+			n := min(32, len(got))
+			fmt.Fprintln(&text, hex.EncodeToString(got[:n]))
+			got = got[n:]
+		}
+		require.NoError(t, os.MkdirAll(goldenDir, 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(text.String()), 0o644))
+		return
+	}
+	require.Equal(t, hex.EncodeToString(readGolden(t, path)), hex.EncodeToString(got),
+		"these bytes are on devices and in hubs; new fields are new keys, a changed meaning is a new version")
+}
+
+func readGolden(t testing.TB, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	b, err := hex.DecodeString(strings.Join(strings.Fields(string(text)), ""))
+	require.NoError(t, err)
+	return b
+}
+
+func TestMessagesHaveTheGoldenBytes(t *testing.T) {
+	for name, m := range goldenMessages() {
+		t.Run(name, func(t *testing.T) {
+			payload, err := Encode(m)
+			require.NoError(t, err)
+			golden(t, "message-"+name, payload)
+			back, err := Decode(payload)
+			require.NoError(t, err)
+			requireSame(t, m, back)
+		})
+	}
+}
+
+func TestRecordsHaveTheGoldenBytes(t *testing.T) {
+	for name, b := range goldenBodies() {
+		t.Run(name, func(t *testing.T) {
+			r := someRecord(b)
+			record, err := EncodeRecord(r)
+			require.NoError(t, err)
+			golden(t, "record-"+name, record)
+			back, err := DecodeRecord(record)
+			require.NoError(t, err)
+			require.Equal(t, r, back)
+			body, err := DecodeEvent(back.Kind, back.Body)
+			require.NoError(t, err)
+			require.Equal(t, b, body)
+		})
+	}
+}
+
+func TestPlanPartsHaveTheGoldenBytes(t *testing.T) {
+	for name, part := range goldenParts() {
+		t.Run(name, func(t *testing.T) {
+			body, err := EncodeBody(part)
+			require.NoError(t, err)
+			golden(t, "part-"+name, body)
+			back := reflect.New(reflect.TypeOf(part))
+			require.NoError(t, DecodeBody(body, back.Interface()))
+			require.Equal(t, part, back.Elem().Interface())
+		})
+	}
+}
+
+// requireSame compares what was encoded with what came back: there, a list without elements is an empty one.
+func requireSame(t *testing.T, want, got Message) {
+	t.Helper()
+	a, err := Encode(want)
+	require.NoError(t, err)
+	b, err := Encode(got)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(a, b), "%+v came back as %+v", want, got)
+	require.IsType(t, want, got)
+}
+
+func TestEverythingHasGoldenBytes(t *testing.T) {
+	types := map[uint8]bool{}
+	for _, m := range goldenMessages() {
+		types[m.messageType()] = true
+	}
+	require.Len(t, types, typeCommand)
+	kinds := map[Kind]bool{}
+	for _, b := range goldenBodies() {
+		kinds[b.Kind()] = true
+	}
+	for k := range bodies {
+		require.True(t, kinds[k], "kind %d", k)
+	}
+	files, err := filepath.Glob(goldenDir + "/*.hex")
+	require.NoError(t, err)
+	require.Len(t, files, len(goldenMessages())+len(goldenBodies())+len(goldenParts()), "a golden file is for nothing")
+}
+
+func TestTheSameContentHasTheSameBytes(t *testing.T) {
+	for name, pair := range map[string][2]any{
+		"list": {LockPlan{Position: "p"}, LockPlan{Position: "p", Grants: []Grant{}, Containers: []SlotAssignment{}}},
+		"map": {map[string]int{"a": 1, "bb": 2, "c": 3, "dd": 4, "e": 5},
+			map[string]int{"e": 5, "dd": 4, "c": 3, "bb": 2, "a": 1}},
+	} {
+		a, err := EncodeBody(pair[0])
+		require.NoError(t, err)
+		b, err := EncodeBody(pair[1])
+		require.NoError(t, err)
+		require.Equal(t, a, b, name)
+	}
+}

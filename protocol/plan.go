@@ -1,0 +1,110 @@
+package protocol
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+)
+
+// LockPlan is the part "lock/POSITION": who may open this door, and what should be behind it.
+type LockPlan struct {
+	Position   string           `cbor:"1,keyasint"`
+	Grants     []Grant          `cbor:"2,keyasint"`
+	Containers []SlotAssignment `cbor:"3,keyasint"`
+}
+
+// Grant is the right to open one lock.
+type Grant struct {
+	ID         string   `cbor:"1,keyasint"`
+	Holder     Holder   `cbor:"2,keyasint"`
+	Order      string   `cbor:"3,keyasint,omitempty"` // order code, for a customer
+	PIN        Hash     `cbor:"4,keyasint"`           // HashPIN of the grant's id and code
+	From       int64    `cbor:"5,keyasint"`           // Unix milliseconds, inclusive
+	Until      int64    `cbor:"6,keyasint"`           // Unix milliseconds, exclusive
+	Uses       uint32   `cbor:"7,keyasint"`           // at most so many; 0: as often as needed within the window
+	Containers []string `cbor:"8,keyasint,omitempty"` // dated containers here that must be in before it opens
+	Elsewhere  []string `cbor:"9,keyasint,omitempty"` // other positions of this location that hold goods of the order
+}
+
+// Holder is the kind of person that a grant was made for.
+type Holder uint8
+
+// Kinds of holder.
+const (
+	HolderCustomer Holder = 1
+	HolderCourier  Holder = 2
+)
+
+// HashPIN is what a plan carries in place of a code. It keeps codes out of files and logs; six digits cannot be kept from
+// somebody who has the file and a computer.
+func HashPIN(grant, pin string) Hash {
+	return sha256.Sum256([]byte("meguri pin\x00" + grant + "\x00" + pin))
+}
+
+// HasPIN says whether pin is the grant's code, in constant time.
+func (g Grant) HasPIN(pin string) bool {
+	h := HashPIN(g.ID, pin)
+	return subtle.ConstantTimeCompare(h[:], g.PIN[:]) == 1
+}
+
+// SlotAssignment says which dated container stands in which slot. GRAI is empty until the shop has bound a box to it.
+type SlotAssignment struct {
+	DatedContainer string `cbor:"1,keyasint"`
+	Slot           string `cbor:"2,keyasint"`
+	GRAI           string `cbor:"3,keyasint,omitempty"`
+}
+
+// TemperaturePlan is the part "fridge/POSITION" or "shipper/POSITION": the allowed air temperature and how to sample it.
+type TemperaturePlan struct {
+	Position      string `cbor:"1,keyasint"`
+	MinMilliC     int64  `cbor:"2,keyasint"`
+	MaxMilliC     int64  `cbor:"3,keyasint"`
+	SampleEveryMS int64  `cbor:"4,keyasint"`
+	AlarmAfterMS  int64  `cbor:"5,keyasint"` // outside the limits for so long is an alarm
+}
+
+// ScannerPlan is the part "scanner/POSITION": the work list of a shop's scanner.
+type ScannerPlan struct {
+	Position   string            `cbor:"1,keyasint"`
+	Date       string            `cbor:"2,keyasint"` // delivery date, YYYY-MM-DD
+	Containers []PackingListPart `cbor:"3,keyasint"`
+}
+
+// PackingListPart is one dated container of a shop's packing list.
+type PackingListPart struct {
+	DatedContainer string        `cbor:"1,keyasint"`
+	Address        string        `cbor:"2,keyasint"`
+	GRAI           string        `cbor:"3,keyasint,omitempty"` // the box bound to it so far
+	Products       []PackingLine `cbor:"4,keyasint"`
+}
+
+// PackingLine is so many units of a product in a container.
+type PackingLine struct {
+	GTIN  string `cbor:"1,keyasint"`
+	Units uint32 `cbor:"2,keyasint"`
+}
+
+// DriverPlan is the part "driver/POSITION": the sheet of one run.
+type DriverPlan struct {
+	Position   string         `cbor:"1,keyasint"`
+	Run        string         `cbor:"2,keyasint"`
+	Stops      []RunStop      `cbor:"3,keyasint"`
+	Containers []RunContainer `cbor:"4,keyasint"`
+}
+
+// RunStop is one stop of a run.
+type RunStop struct {
+	Sequence  uint32 `cbor:"1,keyasint"`
+	Kind      string `cbor:"2,keyasint"` // collect, deliver, return
+	Place     string `cbor:"3,keyasint"`
+	PlannedAt int64  `cbor:"4,keyasint"` // Unix milliseconds
+}
+
+// RunContainer is one dated container aboard a run: address → container → shipper → slot.
+type RunContainer struct {
+	DatedContainer string `cbor:"1,keyasint"`
+	GRAI           string `cbor:"2,keyasint,omitempty"`
+	Address        string `cbor:"3,keyasint"`
+	Shipper        string `cbor:"4,keyasint"` // GRAI of the shipper
+	Location       string `cbor:"5,keyasint"`
+	Slot           string `cbor:"6,keyasint"`
+}
