@@ -1,0 +1,17 @@
+// Package device holds what all drivers share: the names of the faults of a sensor. Each driver has a package of its own
+// below; it takes a periph bus or pin, or a byte stream, and knows nothing of who uses it. See DESIGN.md.
+package device
+
+import "errors"
+
+// Faults of a sensor. A driver that meets one returns it, wrapped with the address and what was seen, and no number.
+var (
+	// ErrMissing: nothing answers. The chip is dead or unplugged, or the bus is broken; the bus cannot tell these apart.
+	ErrMissing = errors.New("sensor does not answer")
+	// ErrCRC: something answers, and its checksum does not fit, also when asked again.
+	ErrCRC = errors.New("sensor answers with a wrong checksum")
+	// ErrPowerOn: the chip holds its power-on value. It lost its supply, so that no conversion was made.
+	ErrPowerOn = errors.New("sensor holds its power-on value, no conversion was made")
+	// ErrOutOfRange: the value is outside of what the chip can measure.
+	ErrOutOfRange = errors.New("sensor reads outside its range")
+)
