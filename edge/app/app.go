@@ -1,0 +1,109 @@
+// Package app joins an edge agent: its log, its link to the hub, the drivers of what is wired to it, and the rules of the
+// roles that it plays. See ../DESIGN.md for the order in which things happen.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"meguri/edge/link"
+	edgelog "meguri/edge/log"
+	"meguri/internal/clock"
+	"meguri/internal/version"
+	"meguri/protocol"
+)
+
+// Config is what one agent needs to know.
+type Config struct {
+	Device   string // its id
+	Broker   string // tcp://HOST:PORT
+	Password string // its credential for the broker
+	File     string // its bbolt file
+	Kit      Kit
+}
+
+// Deps are what an agent is handed from outside.
+type Deps struct {
+	Board  Board
+	Clock  clock.Clock
+	Logger *slog.Logger
+	// Dial opens the connection to the broker; nil dials Config.Broker.
+	Dial func(context.Context) (net.Conn, error)
+	// Recorded is told of each record as soon as it is durable; nil for nobody.
+	Recorded func(protocol.LogID, uint64, protocol.Body)
+}
+
+// Run runs an agent until ctx ends, and returns nil then. Any other end is an error: the supervisor starts it again.
+func Run(ctx context.Context, cfg Config, deps Deps) (err error) {
+	if err := errors.Join(protocol.CheckDeviceID(cfg.Device), cfg.Kit.Check()); err != nil {
+		return err
+	}
+	log, err := edgelog.Open(cfg.File, edgelog.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+
+	a := newAgent(cfg, deps, log)
+	if err := a.load(); err != nil {
+		return err
+	}
+	hardware, err := openHardware(cfg.Kit, deps.Board, deps.Clock)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, hardware.halt()) }()
+	a.hardware = hardware
+	l := link.New(link.Config{
+		Device: cfg.Device, Broker: cfg.Broker, Password: cfg.Password, Software: version.Text(),
+		Dial: deps.Dial, Log: log, Agent: a, Clock: deps.Clock, Logger: deps.Logger,
+		PlanVersion: a.planVersion.Load, CommandCounter: a.commandCounter.Load,
+	})
+
+	g, ctx := errgroup.WithContext(ctx)
+	a.done = ctx.Done()
+	g.Go(func() error { return a.loop(ctx) })
+	g.Go(func() error { return l.Run(ctx) })
+	hardware.watch(ctx, g, a)
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("agent %s: %w", cfg.Device, err)
+	}
+	return nil
+}
+
+// loop is the one goroutine that owns the roles: it runs inputs one after another, and looks at the time each second.
+func (a *agent) loop(ctx context.Context) error {
+	if err := a.boot(); err != nil {
+		return err
+	}
+	tick := a.deps.Clock.Ticker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case input := <-a.inputs:
+			input()
+		case <-tick.C:
+			a.drain() // what happened before now is heard before time is held against anybody
+			a.tick()
+		}
+	}
+}
+
+func (a *agent) drain() {
+	for range maxInputs {
+		select {
+		case input := <-a.inputs:
+			input()
+		default:
+			return
+		}
+	}
+}

@@ -1,0 +1,187 @@
+package app
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"meguri/edge/driver"
+	edgelog "meguri/edge/log"
+	"meguri/edge/scanner"
+	"meguri/edge/station"
+	"meguri/protocol"
+)
+
+// plan is the active plan, decoded.
+type plan struct {
+	manifest     protocol.Manifest
+	locks        station.Plan
+	temperatures map[string]protocol.TemperaturePlan // by position
+	scanner      protocol.ScannerPlan
+	driver       protocol.DriverPlan
+}
+
+// decodePlan reads the parts by their names. Parts of a kind that this version does not know are left alone.
+func decodePlan(m protocol.Manifest, parts map[string][]byte) (plan, error) {
+	p := plan{manifest: m, locks: station.Plan{}, temperatures: map[string]protocol.TemperaturePlan{}}
+	for _, ref := range m.Parts {
+		kind, position, _ := strings.Cut(ref.Name, "/")
+		if err := p.decodePart(kind, position, parts[ref.Name]); err != nil {
+			return plan{}, fmt.Errorf("part %s: %w", ref.Name, err)
+		}
+	}
+	return p, nil
+}
+
+func (p *plan) decodePart(kind, position string, body []byte) error {
+	switch kind {
+	case "lock":
+		var l protocol.LockPlan
+		err := protocol.DecodeBody(body, &l)
+		p.locks[position] = l
+		return err
+	case "fridge", "shipper":
+		var t protocol.TemperaturePlan
+		err := protocol.DecodeBody(body, &t)
+		p.temperatures[position] = t
+		return err
+	case "scanner":
+		return protocol.DecodeBody(body, &p.scanner)
+	case "driver":
+		return protocol.DecodeBody(body, &p.driver)
+	}
+	return nil
+}
+
+func (a *agent) loadPlan(tx *edgelog.Tx) error {
+	var m protocol.Manifest
+	if err := get(tx, keyManifest, &m); err != nil || m.Plan == 0 {
+		return err
+	}
+	if m.Incarnation != a.log.Incarnation() {
+		return nil // made for another life of this storage: no grant of it is honoured
+	}
+	parts := map[string][]byte{}
+	for _, ref := range m.Parts {
+		body, err := tx.Get(keyPart + ref.Hash.String())
+		if err != nil {
+			return err
+		}
+		if protocol.HashPart(body) != ref.Hash {
+			return fmt.Errorf("stored plan part %s does not match its hash", ref.Name)
+		}
+		parts[ref.Name] = body
+	}
+	p, err := decodePlan(m, parts)
+	if err != nil {
+		return fmt.Errorf("stored plan %d: %w", m.Plan, err)
+	}
+	a.usePlan(p, parts)
+	return nil
+}
+
+func (a *agent) usePlan(p plan, parts map[string][]byte) {
+	a.plan = p
+	held := map[protocol.Hash][]byte{}
+	for _, ref := range p.manifest.Parts {
+		held[ref.Hash] = parts[ref.Name]
+	}
+	a.parts.Store(&held)
+	a.planVersion.Store(p.manifest.Plan)
+	every := defaultSampleEvery
+	for _, t := range p.temperatures {
+		if d := time.Duration(t.SampleEveryMS) * time.Millisecond; d > 0 && d < every {
+			every = d
+		}
+	}
+	a.sampleEvery.Store(every.Milliseconds())
+}
+
+// Part gives a part of the active plan, so that the link need not ask for it again.
+func (a *agent) Part(h protocol.Hash) ([]byte, bool) {
+	body, ok := (*a.parts.Load())[h]
+	return body, ok
+}
+
+// Activate makes a whole plan durable and uses it. A plan that cannot be read is refused, and the hub hears why.
+func (a *agent) Activate(m protocol.Manifest, parts map[string][]byte) error {
+	result := make(chan error, 1)
+	a.do(func() { result <- a.activate(m, parts) })
+	select {
+	case err := <-result:
+		return err
+	case <-a.done:
+		return fmt.Errorf("plan %d: agent is stopping", m.Plan)
+	}
+}
+
+func (a *agent) activate(m protocol.Manifest, parts map[string][]byte) error {
+	p, err := decodePlan(m, parts)
+	if err != nil {
+		_ = a.commit([]protocol.Body{protocol.PlanApplied{Plan: m.Plan, Reason: err.Error()}}, nil) // logged there
+		return err
+	}
+	stations := station.PlanChanged(a.station, p.locks)
+	scans := scanner.PlanChanged(a.scanner, p.scanner)
+	run := driver.PlanChanged(a.driver, p.driver)
+	err = a.log.Update(a.stamp(), func(tx *edgelog.Tx) error {
+		if err := a.storePlan(tx, p, parts); err != nil {
+			return err
+		}
+		for key, state := range map[string]any{keyStation: stations, keyScanner: scans, keyDriver: run} {
+			if err := put(tx, key, state); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Append(protocol.PlanApplied{Plan: m.Plan})
+		return err
+	})
+	if err != nil {
+		a.logger.Error("cannot activate plan", "plan", m.Plan, "error", err)
+		return err
+	}
+	a.station, a.scanner, a.driver = stations, scans, run
+	a.usePlan(p, parts)
+	a.logger.Info("plan active", "plan", m.Plan, "parts", len(m.Parts))
+	return nil
+}
+
+// storePlan writes the manifest and the parts that are new, and drops those that no longer belong to it.
+func (a *agent) storePlan(tx *edgelog.Tx, p plan, parts map[string][]byte) error {
+	stale := map[protocol.Hash]bool{}
+	for _, ref := range a.plan.manifest.Parts {
+		stale[ref.Hash] = true
+	}
+	for _, ref := range p.manifest.Parts {
+		if stale[ref.Hash] {
+			delete(stale, ref.Hash)
+			continue
+		}
+		if err := tx.Put(keyPart+ref.Hash.String(), parts[ref.Name]); err != nil {
+			return err
+		}
+	}
+	for h := range stale {
+		if err := tx.Delete(keyPart + h.String()); err != nil {
+			return err
+		}
+	}
+	return put(tx, keyManifest, p.manifest)
+}
+
+// HubTime sets the wall clock of a board without a battery clock, once a boot, and records the pair of times.
+func (a *agent) HubTime(t time.Time) {
+	a.do(func() {
+		if a.wallQuality != protocol.WallUnset {
+			return
+		}
+		a.wallOffset = t.Sub(a.deps.Clock.Now())
+		a.wallQuality = protocol.WallSet
+		_ = a.commit([]protocol.Body{protocol.ClockSet{Mono: a.sinceBoot().Milliseconds(), Wall: a.now().UnixMilli()}}, nil) // logged there
+	})
+}
+
+func positionOf(sensor string) string {
+	position, _, _ := strings.Cut(sensor, "/")
+	return position
+}
