@@ -1,0 +1,121 @@
+// Package dispatch holds the rules of a delivery date after numbering: what a shop packs, what a driver collects, loads and
+// delivers, and how each container moves.
+package dispatch
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// State is how far a dated container has come.
+type State string
+
+// States of a dated container, in the order in which a day goes.
+const (
+	Planned   State = "planned"    // numbered; no box yet
+	Filled    State = "filled"     // a shop has bound a box to it
+	OnAddress State = "on_address" // the box stands on its collection address
+	Loaded    State = "loaded"     // a driver has put it into its shipper
+	Placed    State = "placed"     // it stands in its slot
+)
+
+// Container is a dated container: its assignment, and what has become of it.
+type Container struct {
+	ID           string
+	DeliveryDate string // YYYY-MM-DD
+	LocationID   string
+	FridgeID     string
+	SlotID       string
+	ShopID       string
+	SpotID       string
+	Category     string
+	RunID        string
+	ShipperID    string
+	ShipperGRAI  string
+	AddressID    string
+	UsedML       int64
+	CapacityML   int64
+
+	State     State
+	GRAI      string // of the box; empty while planned
+	FilledAt  time.Time
+	ShelvedAt time.Time
+	LoadedAt  time.Time
+	PlacedAt  time.Time
+}
+
+// IllegalMove says why a container cannot do what was scanned.
+type IllegalMove struct {
+	Container string
+	Reason    string
+}
+
+func (e *IllegalMove) Error() string { return fmt.Sprintf("container %s: %s", e.Container, e.Reason) }
+
+func (c *Container) illegal(format string, args ...any) error {
+	return &IllegalMove{Container: c.ID, Reason: fmt.Sprintf(format, args...)}
+}
+
+// Fill binds a box. A container has one box a date.
+func (c *Container) Fill(grai string, at time.Time) error {
+	if c.GRAI != "" && c.GRAI != grai {
+		return c.illegal("has box %s already, so %s cannot be bound to it", c.GRAI, grai)
+	}
+	if c.State != Planned {
+		return c.illegal("is %s already", c.State)
+	}
+	c.GRAI, c.State, c.FilledAt = grai, Filled, at
+	return nil
+}
+
+// Shelve puts the box on a collection address, which must be the assigned one. Word of it that comes when the box has gone
+// on already only fills in the time.
+func (c *Container) Shelve(address string, at time.Time) error {
+	switch {
+	case address != c.AddressID:
+		return c.illegal("belongs on address %s, was scanned on %s", c.AddressID, address)
+	case c.State == Planned || !c.ShelvedAt.IsZero():
+		return c.illegal("is %s, want filled", c.State)
+	}
+	c.advance(OnAddress)
+	c.ShelvedAt = at
+	return nil
+}
+
+// Load puts the box into a shipper of a run, which must be the assigned ones. That the shop has not scanned the address does
+// not matter any more. Word of it that comes when the box has been placed already only fills in the time.
+func (c *Container) Load(run, shipperGRAI string, at time.Time) error {
+	switch {
+	case run != c.RunID:
+		return c.illegal("rides with run %s, was loaded by %s", c.RunID, run)
+	case shipperGRAI != c.ShipperGRAI:
+		return c.illegal("goes into shipper %s, was loaded into %s", c.ShipperGRAI, shipperGRAI)
+	case c.State == Planned || !c.LoadedAt.IsZero():
+		return c.illegal("is %s, want filled or on_address", c.State)
+	}
+	c.advance(Loaded)
+	c.LoadedAt = at
+	return nil
+}
+
+// Place puts the box into a slot, which must be the assigned one. A box that nobody saw being loaded may still arrive.
+func (c *Container) Place(slot string, at time.Time) error {
+	switch {
+	case slot != c.SlotID:
+		return c.illegal("belongs in slot %s, was placed in %s", c.SlotID, slot)
+	case c.State == Planned || c.State == Placed:
+		return c.illegal("is %s, want filled, on_address or loaded", c.State)
+	}
+	c.advance(Placed)
+	c.PlacedAt = at
+	return nil
+}
+
+// advance never takes a container back: devices find the network in any order.
+func (c *Container) advance(to State) {
+	order := []State{Planned, Filled, OnAddress, Loaded, Placed}
+	if slices.Index(order, to) > slices.Index(order, c.State) {
+		c.State = to
+	}
+}

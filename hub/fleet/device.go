@@ -1,0 +1,158 @@
+// Package fleet holds the rules about devices: who they are, which incarnation counts, which records of their logs are new,
+// when something happened, whether they are there, and what plans and commands are still owed to them.
+package fleet
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Errors about a device.
+var (
+	ErrUnknownDevice = errors.New("unknown device")
+	ErrRevoked       = errors.New("the device is revoked")
+	ErrDeviceExists  = errors.New("a device of this id exists already")
+)
+
+// Role is what a device does.
+type Role string
+
+// Roles of a device. A station is the fridges and locks of one location.
+const (
+	Station Role = "station"
+	Shipper Role = "shipper"
+	Scanner Role = "scanner"
+	Driver  Role = "driver"
+)
+
+// ParseRole reads a role.
+func ParseRole(text string) (Role, error) {
+	switch r := Role(text); r {
+	case Station, Shipper, Scanner, Driver:
+		return r, nil
+	}
+	return "", fmt.Errorf("role %q: want %s, %s, %s or %s", text, Station, Shipper, Scanner, Driver)
+}
+
+// Device is a board, and what the hub knows of it.
+type Device struct {
+	ID        string
+	Place     string // the location, shop, shipper or route that it serves
+	Role      Role
+	AddedAt   time.Time
+	AddedBy   string
+	RevokedAt time.Time // zero while it is not
+
+	Incarnation    string // the current one; empty before the first hello
+	Boot, Session  uint64 // of the newest hello of the current incarnation
+	Software       string
+	Online         bool
+	PresenceKnown  bool      // heard since the hub listens; else nobody has noticed it coming or going
+	SeenAt         time.Time // zero before the first hello
+	PlanSent       uint64    // newest version made
+	PlanActive     uint64    // that the current incarnation has in force; 0 for none
+	CommandCounter uint64    // of the newest command
+}
+
+// Revoked says whether the device is shut out.
+func (d Device) Revoked() bool { return !d.RevokedAt.IsZero() }
+
+// Greeting is what a device says of itself on each connection.
+type Greeting struct {
+	Incarnation    string
+	Boot, Session  uint64 // rise with each power-on, and with each connection within it
+	Software       string
+	Plan           uint64 // version in force
+	CommandCounter uint64
+}
+
+// Greet takes a greeting. An incarnation that was not known before becomes the current one, and a former one stays what it
+// is. Plan versions and command counters never fall behind what the device has seen: after a restored backup the next are
+// above it.
+func (d Device) Greet(g Greeting, known bool, now time.Time) Device {
+	if !known {
+		d.Incarnation, d.Boot, d.Session, d.PlanActive = g.Incarnation, 0, 0, 0
+	}
+	d.PlanSent = max(d.PlanSent, g.Plan)
+	d.CommandCounter = max(d.CommandCounter, g.CommandCounter)
+	if g.Incarnation != d.Incarnation || older(g.Boot, g.Session, d) {
+		return d
+	}
+	d.Boot, d.Session, d.Software, d.PlanActive = g.Boot, g.Session, g.Software, g.Plan
+	return d.Hear(g.Incarnation, now)
+}
+
+// Hear notes that something arrived from the current incarnation.
+func (d Device) Hear(incarnation string, now time.Time) Device {
+	if incarnation == d.Incarnation {
+		d.Online, d.PresenceKnown, d.SeenAt = true, true, now
+	}
+	return d
+}
+
+// Activate notes that a plan is in force. An older one does not come back, and versions to come are above it.
+func (d Device) Activate(incarnation string, plan uint64) Device {
+	d.PlanSent = max(d.PlanSent, plan)
+	if incarnation == d.Incarnation {
+		d.PlanActive = max(d.PlanActive, plan)
+	}
+	return d
+}
+
+// Leave takes a will: that of the newest session, or one so new that its hello has not come, ends the presence. That of an
+// older session says nothing.
+func (d Device) Leave(incarnation string, boot, session uint64) Device {
+	if incarnation == d.Incarnation && !older(boot, session, d) {
+		d.Online, d.PresenceKnown = false, true
+	}
+	return d
+}
+
+func older(boot, session uint64, d Device) bool {
+	return boot < d.Boot || boot == d.Boot && session < d.Session
+}
+
+// Presence is whether a device is there.
+type Presence string
+
+// Presences. Unknown: not heard of since the hub began to listen, so that nobody has noticed it coming or going.
+const (
+	Online  Presence = "online"
+	Offline Presence = "offline"
+	Unknown Presence = "unknown"
+)
+
+// Presence says whether the device is there.
+func (d Device) Presence() Presence {
+	switch {
+	case !d.PresenceKnown:
+		return Unknown
+	case d.Online:
+		return Online
+	}
+	return Offline
+}
+
+// NewCredential draws a device's password: 256 random bits.
+func NewCredential() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails, crypto/rand
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// HashCredential is what is stored of a credential. It is random and long, so that a plain hash is enough.
+func HashCredential(credential string) string {
+	h := sha256.Sum256([]byte(credential))
+	return hex.EncodeToString(h[:])
+}
+
+// CredentialMatches compares in constant time.
+func CredentialMatches(hash, credential string) bool {
+	return subtle.ConstantTimeCompare([]byte(hash), []byte(HashCredential(credential))) == 1
+}

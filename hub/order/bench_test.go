@@ -1,0 +1,165 @@
+package order_test
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"meguri/hub/bulk"
+	"meguri/hub/capacity"
+	"meguri/hub/order"
+	"meguri/hub/store"
+	"meguri/hub/storetest"
+	"meguri/internal/pgtest"
+)
+
+// benchNetwork has 24 locations and limits that no benchmark reaches, so that all orders are accepted.
+func benchNetwork(tb testing.TB) bulk.Network {
+	const locations, room = 24, 1_000_000_000
+	files := storetest.Files()
+	rows := map[string]*strings.Builder{}
+	add := func(file, format string, args ...any) {
+		if rows[file] == nil {
+			header, _, _ := strings.Cut(files[file], "\n")
+			rows[file] = &strings.Builder{}
+			rows[file].WriteString(header + "\n")
+		}
+		fmt.Fprintf(rows[file], format+"\n", args...)
+	}
+	add(bulk.StopsFile, "route-1,1,collect,spot-1,06:30")
+	add(bulk.StopsFile, "route-1,2,collect,spot-2,07:00")
+	add(bulk.FridgesFile, "spot-1-f1,spot-1,collection,2,8")
+	add(bulk.FridgesFile, "spot-2-f1,spot-2,collection,2,8")
+	for l := 1; l <= locations; l++ {
+		gln := fmt.Sprintf("952000100%03d", l)
+		add(bulk.LocationsFile, "loc-%d,%s%c,ステーション%d,東京都,35.6,139.7", l, gln, checkDigit(gln), l)
+		add(bulk.FridgesFile, "loc-%d-f1,loc-%d,refrigerated,2,8", l, l)
+		for s := range 4 {
+			add(bulk.SlotsFile, "loc-%d-s%d,loc-%d-f1,%d", l, s, l, room)
+		}
+		add(bulk.StopsFile, "route-1,%d,deliver,loc-%d,09:00", l+2, l)
+		add(bulk.DeliveriesFile, "loc-%d,2026-12-01,2026-12-01T02:00:00+09:00,2026-12-01T11:00:00+09:00,2026-12-01T17:00:00+09:00", l)
+	}
+	for a := range 4 * locations {
+		add(bulk.AddressesFile, "spot-1-%d,spot-1,spot-1-f1", a)
+		add(bulk.AddressesFile, "spot-2-%d,spot-2,spot-2-f1", a)
+	}
+	add(bulk.ShippersFile, "box-1-cold,vehicle-1,cold,1000,09520001000010")
+	add(bulk.ShippersFile, "box-1-dry,vehicle-1,dry,1000,09520001000027")
+	for file, b := range rows {
+		files[file] = b.String()
+	}
+	files[bulk.ProductsFile] = strings.ReplaceAll(files[bulk.ProductsFile], ",20\n", fmt.Sprintf(",%d\n", room))
+	n, err := bulk.ReadNetwork(storetest.FS(files))
+	require.NoError(tb, err)
+	return n
+}
+
+func checkDigit(body string) byte {
+	sum := 0
+	for i := range len(body) {
+		sum += int(body[len(body)-1-i]-'0') * (1 + 2*((i+1)%2))
+	}
+	return byte('0' + (10-sum%10)%10)
+}
+
+// benchOrder is the n-th order: two units of two products at one of the locations.
+func benchOrder(n int64) order.Arrival {
+	return order.Arrival{At: arrived, By: "bench", Request: order.Request{ID: fmt.Sprintf("o-%09d", n), DeliveryDate: "2026-12-01",
+		LocationID: fmt.Sprintf("loc-%d", n%24+1), CustomerID: "member-1",
+		Lines: []order.Line{{ProductID: "a-cold", Quantity: 1}, {ProductID: "b-cold", Quantity: 1}}}}
+}
+
+func perSecond(b *testing.B) { b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "orders/s") }
+
+// BenchmarkOrders compares decisions in memory with orders that are decided and durable in the database, at the databases'
+// own settings: alone, by 32 clients at once, and in groups. Run it with
+//
+//	go test ./hub/order -run - -bench Orders -benchtime 3s
+func BenchmarkOrders(b *testing.B) {
+	b.Run("memory", benchMemory)
+	b.Run("sqlite", func(b *testing.B) { benchEngine(b, func() string { return storetest.SQLite(b) }) })
+	b.Run("postgres", func(b *testing.B) {
+		cluster := pgtest.Start(b)
+		benchEngine(b, func() string { return cluster.Database(b) })
+	})
+}
+
+func benchMemory(b *testing.B) {
+	s := storetest.Open(b, storetest.SQLite(b))
+	storetest.Import(b, s, benchNetwork(b))
+	var d order.Date
+	require.NoError(b, s.Read(b.Context(), func(tx *store.Tx) (err error) {
+		d, err = tx.Date(b.Context(), "2026-12-01")
+		return err
+	}))
+	book, err := capacity.NewBook(d.Network, d.State)
+	require.NoError(b, err)
+	lines := []capacity.Line{{Product: "a-cold", Quantity: 1}, {Product: "b-cold", Quantity: 1}}
+	for n := int64(0); b.Loop(); n++ {
+		if _, err := book.Place(fmt.Sprintf("loc-%d", n%24+1), lines); err != nil {
+			b.Fatal(err)
+		}
+	}
+	perSecond(b)
+}
+
+func benchEngine(b *testing.B, url func() string) {
+	service := func(b *testing.B) *order.Service {
+		s := storetest.Open(b, url())
+		storetest.Import(b, s, benchNetwork(b))
+		return order.NewService(s.Orders())
+	}
+	check := func(b *testing.B, o order.Outcome, err error) {
+		if err != nil || !o.Accepted() {
+			b.Error(o, err)
+		}
+	}
+	b.Run("one by one", func(b *testing.B) {
+		s := service(b)
+		for n := int64(0); b.Loop(); n++ {
+			a := benchOrder(n)
+			o, err := s.Place(b.Context(), a.Request, a.At, a.By)
+			check(b, o, err)
+		}
+		perSecond(b)
+	})
+	b.Run("32 clients", func(b *testing.B) {
+		s := service(b)
+		var next atomic.Int64
+		b.SetParallelism(16) // times two processors
+		b.ResetTimer()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				a := benchOrder(next.Add(1))
+				o, err := s.Place(b.Context(), a.Request, a.At, a.By)
+				check(b, o, err)
+			}
+		})
+		perSecond(b)
+	})
+	b.Run("groups of 256", func(b *testing.B) {
+		s := service(b)
+		begun := time.Now()
+		orders := 0
+		for n := int64(0); b.Loop(); n += order.MaxGroup {
+			var group []order.Arrival
+			for i := range int64(order.MaxGroup) {
+				group = append(group, benchOrder(n+i))
+			}
+			results, err := s.PlaceGroup(b.Context(), group)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for _, r := range results {
+				check(b, r.Outcome, r.Err)
+			}
+			orders += len(results)
+		}
+		b.ReportMetric(float64(orders)/time.Since(begun).Seconds(), "orders/s")
+	})
+}

@@ -1,0 +1,168 @@
+// Package order takes orders. An order is accepted whole, with a numbering that is stored with it, or refused whole with the
+// first limit that does not allow it.
+package order
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"meguri/hub/capacity"
+)
+
+// State is what became of an order.
+type State string
+
+// The states of an order.
+const (
+	Accepted    State = "accepted"
+	Refused     State = "refused"
+	Ready       State = "ready" // all its containers that hold something are in the fridge
+	PickedUp    State = "picked_up"
+	LeftOver    State = "left_over"
+	Undelivered State = "undelivered" // was never ready, and pickup has closed
+)
+
+// Bounds of an order. They are far above what a household buys, and keep one request from tying up the hub.
+const (
+	MaxLines    = 200
+	MaxQuantity = 1000 // of a line
+	maxID       = 64
+)
+
+// LinesWanted says how many lines an order has, for messages.
+const LinesWanted = "1 to 200 lines"
+
+// Request asks for goods at a location on a date. Who asks chooses the id, so that asking again is harmless.
+type Request struct {
+	ID           string
+	DeliveryDate string // YYYY-MM-DD
+	LocationID   string
+	CustomerID   string // a pseudonym
+	Lines        []Line
+}
+
+// Line asks for units of a product.
+type Line struct {
+	ProductID string
+	Quantity  int64
+}
+
+// Same says whether two requests ask for the same.
+func (r Request) Same(other Request) bool {
+	return r.ID == other.ID && r.DeliveryDate == other.DeliveryDate && r.LocationID == other.LocationID &&
+		r.CustomerID == other.CustomerID && slices.Equal(r.Lines, other.Lines)
+}
+
+// Outcome is what was decided on an order. Limit and What are empty unless it was refused.
+type Outcome struct {
+	OrderID      string
+	DeliveryDate string
+	State        State // Accepted or Refused when it is decided; what it is now when it had been before
+	Limit        capacity.Limit
+	What         string // the product, shop or spot that the limit is of
+	Repeated     bool   // the same request had been decided before
+}
+
+// Accepted says whether the order was accepted, whatever became of it since.
+func (o Outcome) Accepted() bool { return o.State != Refused }
+
+// Order is a decided order as stored.
+type Order struct {
+	Request
+	State    State
+	Limit    capacity.Limit
+	What     string
+	PlacedBy string
+	PlacedAt time.Time
+	ReadyAt  time.Time // zero before
+	EndedAt  time.Time // picked up or left over; zero before
+	Items    []Item    // empty when it was refused
+}
+
+// Outcome is the decision on the order.
+func (o Order) Outcome() Outcome {
+	return Outcome{OrderID: o.ID, DeliveryDate: o.DeliveryDate, State: o.State, Limit: o.Limit, What: o.What}
+}
+
+// Item is one unit of an order and its assignment.
+type Item struct {
+	Line, Unit  int64 // from 1
+	ProductID   string
+	ShopID      string
+	Category    string
+	ContainerID string // the dated container
+	GRAI        string // the box, once the shop has bound it
+	FridgeID    string
+	SlotID      string
+	RunID       string
+	ShipperID   string
+	AddressID   string
+	Short       bool // the shop could not deliver it
+}
+
+// Errors of the service. FieldError is for a request that no network could serve.
+var (
+	// ErrNotFound says that there is no order with the id.
+	ErrNotFound = errors.New("no such order")
+	// ErrConflict says that the id belongs to an order with other content.
+	ErrConflict = errors.New("another order has this id")
+	// ErrAfterCutoff says that the location takes no more orders for the date.
+	ErrAfterCutoff = errors.New("the order cutoff of this delivery has passed")
+	// ErrBusy says that other writers changed the date again and again. Nothing was decided; ask again.
+	ErrBusy = errors.New("the delivery date is being changed by others")
+)
+
+// FieldError names the field of a request that is wrong, as in the API.
+type FieldError struct {
+	Field string // such as "lines[2].quantity"
+	Got   string
+	Want  string
+}
+
+func (e *FieldError) Error() string { return fmt.Sprintf("%s: %q: want %s", e.Field, e.Got, e.Want) }
+
+// Check says what is wrong with a request on its face, as *FieldError.
+func (r Request) Check() error {
+	for _, f := range []struct{ field, value string }{
+		{"order_id", r.ID}, {"location_id", r.LocationID}, {"customer_id", r.CustomerID},
+	} {
+		if !validID(f.value) {
+			return &FieldError{f.field, clip(f.value),
+				"an id of 1 to 64 letters, digits, '-', '_' and '.', beginning with a letter or digit"}
+		}
+	}
+	if _, err := time.Parse(time.DateOnly, r.DeliveryDate); err != nil {
+		return &FieldError{"delivery_date", clip(r.DeliveryDate), "a date YYYY-MM-DD"}
+	}
+	if len(r.Lines) == 0 || len(r.Lines) > MaxLines {
+		return &FieldError{"lines", fmt.Sprint(len(r.Lines)), LinesWanted}
+	}
+	for i, line := range r.Lines {
+		if !validID(line.ProductID) {
+			return &FieldError{fmt.Sprintf("lines[%d].product_id", i), clip(line.ProductID), "the id of a product"}
+		}
+		if line.Quantity < 1 || line.Quantity > MaxQuantity {
+			return &FieldError{fmt.Sprintf("lines[%d].quantity", i), fmt.Sprint(line.Quantity),
+				fmt.Sprintf("a whole number from 1 to %d", MaxQuantity)}
+		}
+	}
+	return nil
+}
+
+// validID keeps ids to what goes unchanged into URLs and barcodes.
+func validID(id string) bool {
+	if id == "" || len(id) > maxID {
+		return false
+	}
+	for i, c := range []byte(id) {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && (i == 0 || c != '-' && c != '_' && c != '.') {
+			return false
+		}
+	}
+	return true
+}
+
+func clip(s string) string { return s[:min(len(s), maxID)] }

@@ -1,0 +1,155 @@
+// Package people holds who may do what on the hub: persons with a role, one-time links that let them in, sessions, and the
+// table of rights. It keeps no secret: of a link and of a session only the hash is stored.
+package people
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Role says what a person is here for, and with that what they may do.
+type Role string
+
+// Roles.
+const (
+	Admin      Role = "admin"      // looks after persons and the hub itself
+	Dispatcher Role = "dispatcher" // runs, orders, doors
+	Quality    Role = "quality"    // temperatures
+	Warehouse  Role = "warehouse"  // garments and containers
+	Driver     Role = "driver"     // their own route
+	Shop       Role = "shop"       // their own packing lists
+	Kitting    Role = "kitting"    // devices
+	Support    Role = "support"    // customers' questions
+	Customer   Role = "customer"   // their own orders
+	System     Role = "system"     // another program
+)
+
+// Roles lists all roles in the order in which pages show them.
+func Roles() []Role {
+	return []Role{Admin, Dispatcher, Quality, Warehouse, Driver, Shop, Kitting, Support, Customer, System}
+}
+
+// needsPlace says whether a person of the role has to name the place that is their own.
+func (r Role) needsPlace() bool { return r == Driver || r == Shop || r == Customer }
+
+// Person is somebody, or some program, that may log in.
+type Person struct {
+	ID      string
+	Name    string
+	Role    Role
+	Place   string    // a shop's id, a driver's route, a customer's pseudonym; empty for all
+	Added   time.Time // when, and
+	AddedBy string    // by which person; Console from the command line
+	Removed time.Time // zero while they may log in
+}
+
+// Console stands for whoever has the data directory and runs the hub's commands there.
+const Console = "console"
+
+// Active says whether the person may log in.
+func (p Person) Active() bool { return p.Removed.IsZero() }
+
+const (
+	maxName  = 80
+	maxPlace = 90
+)
+
+// check says what is wrong with a person, as a *FieldError.
+func (p Person) check() error {
+	name := strings.TrimSpace(p.Name)
+	switch {
+	case name == "" || utf8.RuneCountInString(name) > maxName || !utf8.ValidString(name):
+		return &FieldError{"name", fmt.Sprintf("1 to %d characters", maxName)}
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return &FieldError{"name", "no control characters"}
+	case !slices.Contains(Roles(), p.Role):
+		return &FieldError{"role", "one of " + roleList()}
+	case p.Role.needsPlace() && p.Place == "":
+		return &FieldError{"place", map[Role]string{Driver: "the id of the driver's route", Shop: "the id of the shop",
+			Customer: "the customer's pseudonym"}[p.Role]}
+	case len(p.Place) > maxPlace || strings.ContainsFunc(p.Place, unicode.IsControl) || !utf8.ValidString(p.Place):
+		return &FieldError{"place", fmt.Sprintf("at most %d bytes, no control characters", maxPlace)}
+	}
+	return nil
+}
+
+func roleList() string {
+	var names []string
+	for _, r := range Roles() {
+		names = append(names, string(r))
+	}
+	return strings.Join(names, ", ")
+}
+
+// FieldError names a field that was given wrongly and what was expected of it.
+type FieldError struct {
+	Field string
+	Want  string
+}
+
+func (e *FieldError) Error() string { return fmt.Sprintf("%s: want %s", e.Field, e.Want) }
+
+// What is expected to go wrong.
+var (
+	// ErrNoPerson is returned for an id that belongs to nobody, or to a person who was removed.
+	ErrNoPerson = errors.New("no such person")
+	// ErrLink is returned for a login code that was never made, was used, or is too old. It does not say which.
+	ErrLink = errors.New("this login link is not valid: it may have been used already, or be too old; ask for a new one")
+	// ErrNoSession is returned for a token without a living session.
+	ErrNoSession = errors.New("not logged in, or logged in too long ago")
+	// ErrLastAdmin is returned when the last administrator would be removed.
+	ErrLastAdmin = errors.New("the last administrator cannot be removed")
+)
+
+// Link is a one-time login link as stored.
+type Link struct {
+	Hash    string // of its code
+	Person  string
+	Made    time.Time
+	Expires time.Time
+}
+
+// Session is a login as stored.
+type Session struct {
+	Hash    string // of its token
+	Person  string
+	Made    time.Time
+	Seen    time.Time // when it was last used, exact to seenStep
+	Expires time.Time // whatever happens
+	Ended   time.Time // signed out; zero while it lives
+}
+
+// Session and link times.
+const (
+	IdleEnd       = 24 * time.Hour     // a session that nobody uses ends
+	AbsoluteEnd   = 7 * 24 * time.Hour // any session ends
+	LinkEnd       = 24 * time.Hour     // a person's login link
+	AdminLinkEnd  = time.Hour          // an administrator's login link made at the console
+	seenStep      = 5 * time.Minute    // use of a session is noted at most so often
+	maxPersonList = 10_000
+)
+
+// lives says whether the session may be used at now.
+func (s Session) lives(now time.Time) bool {
+	return s.Ended.IsZero() && now.Before(s.Expires) && now.Before(s.Seen.Add(IdleEnd))
+}
+
+// Act is who did what on the hub, and when.
+type Act struct {
+	ID      string // drawn by NewAct
+	At      time.Time
+	Person  string // id, or Console
+	Act     string // "person.add", "command.unlock", …
+	Subject string // the id of what it was done to
+	Detail  string
+}
+
+// NewAct is an act with an id of its own.
+func NewAct(at time.Time, person, act, subject, detail string) Act {
+	return Act{ID: NewID("a"), At: at, Person: person, Act: act, Subject: subject, Detail: detail}
+}

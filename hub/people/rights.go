@@ -1,0 +1,146 @@
+package people
+
+import "slices"
+
+// Right says who may use one route of the hub.
+type Right struct {
+	Route  string // method and path as registered, "GET /v1/orders/:id"
+	Public bool   // answers anybody, also without a session
+	Roles  []Role // who else may use it
+	// Own names, for roles that may only see what is their own, the query or path parameter that has to be their place.
+	Own map[Role]string
+	// Act is true where a use changes something, which is then recorded with the person.
+	Act bool
+}
+
+// Sets of roles that the table is made of.
+var (
+	staff  = []Role{Admin, Dispatcher, Quality, Warehouse, Kitting, Support}
+	office = []Role{Admin, Dispatcher, Support}
+	all    = Roles()
+)
+
+func with(set []Role, more ...Role) []Role { return append(slices.Clone(set), more...) }
+
+// Rights is the one table of who may do what. A route that is not in it answers nobody.
+func Rights() []Right {
+	return slices.Concat(publicRights(), apiRights(), pageRights())
+}
+
+func publicRights() []Right {
+	public := func(route string) Right { return Right{Route: route, Public: true} }
+	return []Right{
+		public("GET /healthz"),
+		public("GET /openapi.json"),
+		public("GET /openapi.yaml"),
+		public("POST /v1/login"),
+		public("GET /login"),
+		public("POST /login"),
+		public("GET /static/*"),
+	}
+}
+
+func apiRights() []Right {
+	return []Right{
+		{Route: "POST /v1/logout", Roles: all, Act: true},
+		{Route: "GET /v1/me", Roles: all},
+
+		{Route: "POST /v1/orders", Roles: []Role{Admin, Dispatcher, Support, Customer, System}, Act: true},
+		{Route: "GET /v1/orders/:id", Roles: []Role{Admin, Dispatcher, Support, Customer, System}},
+		{Route: "GET /v1/locations", Roles: all},
+		{Route: "GET /v1/products", Roles: all},
+		{Route: "GET /v1/deliveries", Roles: all},
+		{Route: "GET /v1/capacity", Roles: []Role{Admin, Dispatcher, Support, Customer, System}},
+
+		{Route: "GET /v1/packing", Roles: []Role{Admin, Dispatcher, Shop, System}, Own: map[Role]string{Shop: "shop"}},
+		{Route: "GET /v1/sheets", Roles: []Role{Admin, Dispatcher, Driver, System}, Own: map[Role]string{Driver: "route"}},
+
+		{Route: "GET /v1/devices", Roles: []Role{Admin, Dispatcher, Quality, Warehouse, Kitting, System}},
+		{Route: "GET /v1/devices/:id", Roles: []Role{Admin, Dispatcher, Quality, Warehouse, Kitting, System}},
+		{Route: "POST /v1/devices/:id/commands", Roles: []Role{Admin, Dispatcher, Kitting}, Act: true},
+		{Route: "GET /v1/readings", Roles: with(staff, System)},
+		{Route: "GET /v1/events", Roles: with(staff, System)},
+		{Route: "GET /v1/alarms", Roles: with(staff, System)},
+		{Route: "GET /v1/work", Roles: with(staff, System)},
+		{Route: "POST /v1/work/:id/close", Roles: staff, Act: true},
+		{Route: "GET /v1/summary", Roles: with(staff, System)},
+	}
+}
+
+func pageRights() []Right {
+	return []Right{
+		{Route: "GET /", Roles: staff},
+		{Route: "GET /live", Roles: staff},
+		{Route: "GET /locations/:id", Roles: staff},
+		{Route: "GET /locations/:id/live", Roles: staff},
+		{Route: "GET /locations/:id/chart.json", Roles: staff},
+		{Route: "GET /packing", Roles: []Role{Admin, Dispatcher, Shop}, Own: map[Role]string{Shop: "shop"}},
+		{Route: "GET /sheet", Roles: []Role{Admin, Dispatcher, Driver}, Own: map[Role]string{Driver: "route"}},
+		{Route: "GET /orders/:id", Roles: office},
+		{Route: "GET /work", Roles: staff},
+		{Route: "POST /work/:id/close", Roles: staff, Act: true},
+		{Route: "GET /people", Roles: []Role{Admin}},
+		{Route: "POST /people", Roles: []Role{Admin}, Act: true},
+		{Route: "POST /people/:id/link", Roles: []Role{Admin}, Act: true},
+		{Route: "POST /people/:id/remove", Roles: []Role{Admin}, Act: true},
+		{Route: "GET /me", Roles: all},
+		{Route: "POST /logout", Roles: all, Act: true},
+	}
+}
+
+// Table finds rights by route.
+type Table map[string]Right
+
+// NewTable indexes rights. It is nil when a route stands in it twice.
+func NewTable(rights []Right) Table {
+	t := Table{}
+	for _, r := range rights {
+		if _, twice := t[r.Route]; twice {
+			return nil
+		}
+		t[r.Route] = r
+	}
+	return t
+}
+
+// Verdict is what the table says to a person who wants to use a route.
+type Verdict int
+
+// Verdicts.
+const (
+	Refused   Verdict = iota // not with this role, or nobody may
+	NotOwn                   // with this role, and only for what is their own
+	Allowed                  // go ahead
+	Login                    // only with a session
+	ForPublic                // go ahead, whoever it is
+)
+
+// Judge says whether a person, nil for one without a session, may use a route. param gives the value of a query or path
+// parameter.
+func (t Table) Judge(route string, p *Person, param func(name string) string) Verdict {
+	right, known := t[route]
+	switch {
+	case known && right.Public:
+		return ForPublic
+	case p == nil:
+		return Login
+	case !known || !slices.Contains(right.Roles, p.Role):
+		return Refused
+	}
+	if name, own := right.Own[p.Role]; own && param(name) != p.Place {
+		return NotOwn
+	}
+	return Allowed
+}
+
+// SeesPickupCode says whether the role may read the code that opens a fridge for an order's customer.
+func (r Role) SeesPickupCode() bool { return r == Customer || r == Support || r == System }
+
+// SeesCustomer says whether the role may read which customer, by pseudonym, an order is for.
+func (r Role) SeesCustomer() bool { return r != Shop && r != Driver }
+
+// Owns says whether what belongs to the customer is the person's own to see: always, but for a customer.
+func (p Person) Owns(customer string) bool { return p.Role != Customer || p.Place == customer }
+
+// SeesCourierCode says whether the role may read the codes that open stations for a driver.
+func (r Role) SeesCourierCode() bool { return r == Driver || r == System }

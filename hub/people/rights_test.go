@@ -1,0 +1,82 @@
+package people
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestTheTableOfRightsNamesEachRouteOnce(t *testing.T) {
+	require.NotNil(t, NewTable(Rights()))
+	require.Nil(t, NewTable([]Right{{Route: "GET /"}, {Route: "GET /"}}))
+}
+
+func TestEveryRoleAgainstEveryRoute(t *testing.T) {
+	table := NewTable(Rights())
+	place := func(string) string { return "mine" }
+	elsewhere := func(string) string { return "theirs" }
+	for _, right := range Rights() {
+		require.Equal(t, right.Public, table.Judge(right.Route, nil, place) == ForPublic, right.Route)
+		for _, role := range Roles() {
+			p := &Person{Role: role, Place: "mine"}
+			got := table.Judge(right.Route, p, place)
+			switch {
+			case right.Public:
+				require.Equal(t, ForPublic, got, "%s %s", role, right.Route)
+			case slices.Contains(right.Roles, role):
+				require.Equal(t, Allowed, got, "%s %s", role, right.Route)
+			default:
+				require.Equal(t, Refused, got, "%s %s", role, right.Route)
+			}
+			if right.Own[role] != "" {
+				require.Equal(t, NotOwn, table.Judge(right.Route, p, elsewhere), "%s %s", role, right.Route)
+			}
+		}
+	}
+}
+
+func TestARouteOutsideTheTableAnswersNobody(t *testing.T) {
+	table := NewTable(Rights())
+	require.Equal(t, Login, table.Judge("GET /new", nil, nil))
+	require.Equal(t, Refused, table.Judge("GET /new", &Person{Role: Admin}, nil))
+}
+
+// The whole table once more in the form in which people argue about it. A change here is a decision, not a repair.
+func TestWhoMayChangeWhat(t *testing.T) {
+	got := map[Role][]string{}
+	for _, right := range Rights() {
+		if right.Act && !strings.HasSuffix(right.Route, "/logout") {
+			for _, role := range right.Roles {
+				got[role] = append(got[role], right.Route)
+			}
+		}
+	}
+	order, command := "POST /v1/orders", "POST /v1/devices/:id/commands"
+	work := []string{"POST /v1/work/:id/close", "POST /work/:id/close"}
+	require.Equal(t, map[Role][]string{
+		Admin:      {order, command, work[0], work[1], "POST /people", "POST /people/:id/link", "POST /people/:id/remove"},
+		Dispatcher: {order, command, work[0], work[1]},
+		Support:    {order, work[0], work[1]},
+		Quality:    work,
+		Warehouse:  work,
+		Kitting:    {command, work[0], work[1]},
+		Customer:   {order},
+		System:     {order},
+	}, got)
+}
+
+func TestEveryPostIsAnAct(t *testing.T) {
+	for _, right := range Rights() {
+		if !right.Public {
+			require.Equal(t, strings.HasPrefix(right.Route, "POST"), right.Act, right.Route)
+		}
+	}
+}
+
+func TestACustomersOrderIsForThatCustomer(t *testing.T) {
+	require.True(t, Person{Role: Customer, Place: "member-1"}.Owns("member-1"))
+	require.False(t, Person{Role: Customer, Place: "member-1"}.Owns("member-2"))
+	require.True(t, Person{Role: Support}.Owns("member-2"))
+}

@@ -1,0 +1,211 @@
+package people_test
+
+import (
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"meguri/hub/people"
+	"meguri/hub/store"
+)
+
+var start = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
+
+func open(t *testing.T) (*people.Service, *store.Store) {
+	t.Helper()
+	s, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "hub.db"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return people.New(s.People()), s
+}
+
+func TestALinkLetsItsPersonInOnce(t *testing.T) {
+	svc, _ := open(t)
+	added, code, err := svc.Add(t.Context(), people.Console, people.Person{Name: " Aoki ", Role: people.Driver, Place: "route-1"}, start)
+	require.NoError(t, err)
+	require.Equal(t, "Aoki", added.Name)
+
+	who, token, ends, err := svc.Login(t.Context(), code, start.Add(time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, added, who)
+	require.Equal(t, start.Add(time.Hour+people.AbsoluteEnd), ends)
+
+	_, _, _, err = svc.Login(t.Context(), code, start.Add(time.Hour))
+	require.ErrorIs(t, err, people.ErrLink)
+
+	got, err := svc.Session(t.Context(), token, start.Add(2*time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, added, got)
+}
+
+func TestOfManyWhoUseALinkAtOnceOneGetsIn(t *testing.T) {
+	svc, _ := open(t)
+	_, code, err := svc.Add(t.Context(), people.Console, people.Person{Name: "Aoki", Role: people.Support}, start)
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	results := make(chan error, 20)
+	for range cap(results) {
+		wg.Go(func() {
+			_, _, _, err := svc.Login(t.Context(), code, start)
+			results <- err
+		})
+	}
+	wg.Wait()
+	close(results)
+	in := 0
+	for err := range results {
+		if err == nil {
+			in++
+		} else {
+			require.ErrorIs(t, err, people.ErrLink)
+		}
+	}
+	require.Equal(t, 1, in)
+}
+
+func TestALinkExpires(t *testing.T) {
+	svc, _ := open(t)
+	p, code, err := svc.Add(t.Context(), people.Console, people.Person{Name: "Aoki", Role: people.Support}, start)
+	require.NoError(t, err)
+	_, _, _, err = svc.Login(t.Context(), code, start.Add(people.LinkEnd))
+	require.ErrorIs(t, err, people.ErrLink)
+
+	code, err = svc.Link(t.Context(), people.Console, p.ID, start)
+	require.NoError(t, err)
+	_, _, _, err = svc.Login(t.Context(), code, start.Add(people.LinkEnd-time.Second))
+	require.NoError(t, err)
+}
+
+func TestASessionEnds(t *testing.T) {
+	svc, _ := open(t)
+	login := func() string {
+		_, code, err := svc.AdminLink(t.Context(), start)
+		require.NoError(t, err)
+		_, token, _, err := svc.Login(t.Context(), code, start)
+		require.NoError(t, err)
+		return token
+	}
+	lives := func(token string, after time.Duration) error {
+		_, err := svc.Session(t.Context(), token, start.Add(after))
+		return err
+	}
+	t.Run("a day after nobody used it", func(t *testing.T) {
+		token := login()
+		require.NoError(t, lives(token, people.IdleEnd-time.Second))
+		require.NoError(t, lives(token, 2*people.IdleEnd-2*time.Second), "the first use moved the idle end")
+		require.ErrorIs(t, lives(token, 3*people.IdleEnd), people.ErrNoSession)
+	})
+	t.Run("a week after it began, however much it is used", func(t *testing.T) {
+		token := login()
+		for h := time.Duration(0); h < people.AbsoluteEnd; h += 12 * time.Hour {
+			require.NoError(t, lives(token, h))
+		}
+		require.ErrorIs(t, lives(token, people.AbsoluteEnd), people.ErrNoSession)
+	})
+	t.Run("when its person signs out", func(t *testing.T) {
+		token := login()
+		require.NoError(t, svc.SignOut(t.Context(), "p", token, start))
+		require.ErrorIs(t, lives(token, 0), people.ErrNoSession)
+		require.NoError(t, svc.SignOut(t.Context(), "p", token, start), "again")
+	})
+	t.Run("nor does one that was never made live", func(t *testing.T) {
+		require.ErrorIs(t, lives("", 0), people.ErrNoSession)
+		require.ErrorIs(t, lives("made-up", 0), people.ErrNoSession)
+	})
+}
+
+func TestARemovedPersonIsOutAtOnce(t *testing.T) {
+	svc, _ := open(t)
+	p, code, err := svc.Add(t.Context(), people.Console, people.Person{Name: "Aoki", Role: people.Kitting}, start)
+	require.NoError(t, err)
+	_, token, _, err := svc.Login(t.Context(), code, start)
+	require.NoError(t, err)
+	code, err = svc.Link(t.Context(), people.Console, p.ID, start)
+	require.NoError(t, err)
+
+	require.NoError(t, svc.Remove(t.Context(), people.Console, p.ID, start))
+	_, err = svc.Session(t.Context(), token, start)
+	require.ErrorIs(t, err, people.ErrNoSession)
+	_, _, _, err = svc.Login(t.Context(), code, start)
+	require.ErrorIs(t, err, people.ErrLink)
+	_, err = svc.Link(t.Context(), people.Console, p.ID, start)
+	require.ErrorIs(t, err, people.ErrNoPerson)
+	require.ErrorIs(t, svc.Remove(t.Context(), people.Console, p.ID, start), people.ErrNoPerson)
+	require.ErrorIs(t, svc.Remove(t.Context(), people.Console, "p-unknown", start), people.ErrNoPerson)
+
+	all, err := svc.List(t.Context())
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+	require.False(t, all[0].Active())
+}
+
+func TestTheFirstAdministratorIsMadeOnceAndTheLastStays(t *testing.T) {
+	svc, _ := open(t)
+	first, code1, err := svc.AdminLink(t.Context(), start)
+	require.NoError(t, err)
+	again, code2, err := svc.AdminLink(t.Context(), start)
+	require.NoError(t, err)
+	require.Equal(t, first.ID, again.ID)
+	require.NotEqual(t, code1, code2)
+	_, _, _, err = svc.Login(t.Context(), code1, start.Add(people.AdminLinkEnd))
+	require.ErrorIs(t, err, people.ErrLink)
+
+	require.ErrorIs(t, svc.Remove(t.Context(), first.ID, first.ID, start), people.ErrLastAdmin)
+	_, _, err = svc.Add(t.Context(), first.ID, people.Person{Name: "Baba", Role: people.Admin}, start)
+	require.NoError(t, err)
+	require.NoError(t, svc.Remove(t.Context(), first.ID, first.ID, start))
+}
+
+func TestAWrongFieldIsNamedWithWhatWasExpected(t *testing.T) {
+	svc, _ := open(t)
+	for name, c := range map[string]struct {
+		p    people.Person
+		want string
+	}{
+		"no name":             {people.Person{Role: people.Admin}, "name: want 1 to 80"},
+		"long name":           {people.Person{Name: strings.Repeat("あ", 81), Role: people.Admin}, "name: want 1 to 80"},
+		"control character":   {people.Person{Name: "a\nb", Role: people.Admin}, "name: want no control"},
+		"unknown role":        {people.Person{Name: "A", Role: "king"}, "role: want one of admin, dispatcher"},
+		"shop without place":  {people.Person{Name: "A", Role: people.Shop}, "place: want the id of the shop"},
+		"driver without one":  {people.Person{Name: "A", Role: people.Driver, Place: " "}, "place: want the id of the driver's route"},
+		"place that is silly": {people.Person{Name: "A", Role: people.Shop, Place: strings.Repeat("x", 91)}, "place: want at most"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := svc.Add(t.Context(), people.Console, c.p, start)
+			require.ErrorContains(t, err, c.want)
+			var field *people.FieldError
+			require.ErrorAs(t, err, &field)
+		})
+	}
+}
+
+func TestEachActIsRecordedWithThePerson(t *testing.T) {
+	svc, s := open(t)
+	admin, code, err := svc.AdminLink(t.Context(), start)
+	require.NoError(t, err)
+	_, token, _, err := svc.Login(t.Context(), code, start)
+	require.NoError(t, err)
+	p, _, err := svc.Add(t.Context(), admin.ID, people.Person{Name: "Aoki", Role: people.Shop, Place: "shop-1"}, start)
+	require.NoError(t, err)
+	require.NoError(t, svc.Remove(t.Context(), admin.ID, p.ID, start))
+	require.NoError(t, svc.SignOut(t.Context(), admin.ID, token, start))
+
+	var got []string
+	require.NoError(t, s.Read(t.Context(), func(tx *store.Tx) error {
+		acts, err := tx.Acts(t.Context(), "", 100)
+		for _, a := range acts {
+			got = append(got, a.Person+" "+a.Act+" "+a.Subject)
+			require.NotContains(t, a.Detail, code)
+		}
+		return err
+	}))
+	require.ElementsMatch(t, []string{
+		"console person.add " + admin.ID, "console person.link " + admin.ID, admin.ID + " login " + admin.ID,
+		admin.ID + " person.add " + p.ID, admin.ID + " person.link " + p.ID, admin.ID + " person.remove " + p.ID,
+		admin.ID + " logout " + admin.ID,
+	}, got)
+}

@@ -1,0 +1,183 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"meguri/hub/dispatch"
+)
+
+// ErrNotFound is returned when what was asked for by its key is not there.
+var ErrNotFound = errors.New("not found")
+
+const containerColumns = `
+	c.id, c.delivery_date, c.location_id, c.fridge_id, c.slot_id, c.shop_id, c.collection_spot_id, c.category, c.run_id,
+	c.shipper_id, s.grai, c.address_id, c.used_ml, c.capacity_ml,
+	c.state, c.grai, c.filled_at, c.shelved_at, c.loaded_at, c.placed_at
+	FROM dated_containers c JOIN shippers s ON s.id = c.shipper_id`
+
+func scanContainer(row scanner) (dispatch.Container, error) {
+	var c dispatch.Container
+	var grai sql.NullString
+	var filled, shelved, loaded, placed sql.NullInt64
+	err := row.Scan(&c.ID, &c.DeliveryDate, &c.LocationID, &c.FridgeID, &c.SlotID, &c.ShopID, &c.SpotID, &c.Category, &c.RunID,
+		&c.ShipperID, &c.ShipperGRAI, &c.AddressID, &c.UsedML, &c.CapacityML,
+		&c.State, &grai, &filled, &shelved, &loaded, &placed)
+	c.GRAI = grai.String
+	c.FilledAt, c.ShelvedAt = fromOptionalMillis(filled), fromOptionalMillis(shelved)
+	c.LoadedAt, c.PlacedAt = fromOptionalMillis(loaded), fromOptionalMillis(placed)
+	return c, err
+}
+
+// Container gives a dated container by its id, or ErrNotFound.
+func (tx *Tx) Container(ctx context.Context, id string) (dispatch.Container, error) {
+	return oneContainer(tx.row(ctx, "SELECT"+containerColumns+" WHERE c.id = $1", id), "container "+id)
+}
+
+// ContainerOfBox gives the dated container that a box (GRAI) was bound to last, or ErrNotFound.
+func (tx *Tx) ContainerOfBox(ctx context.Context, grai string) (dispatch.Container, error) {
+	return oneContainer(tx.row(ctx, "SELECT"+containerColumns+
+		" WHERE c.grai = $1 ORDER BY c.delivery_date DESC LIMIT 1", grai), "box "+grai)
+}
+
+func oneContainer(row scanner, what string) (dispatch.Container, error) {
+	c, err := scanContainer(row)
+	if errors.Is(err, sql.ErrNoRows) {
+		return c, fmt.Errorf("%s: %w", what, ErrNotFound)
+	}
+	return c, err
+}
+
+// ContainersOfShop gives a shop's containers of a date, in order of numbering.
+func (tx *Tx) ContainersOfShop(ctx context.Context, date, shop string) ([]dispatch.Container, error) {
+	return list(ctx, tx, scanContainer, "SELECT"+containerColumns+
+		" WHERE c.delivery_date = $1 AND c.shop_id = $2 ORDER BY c.sequence", date, shop)
+}
+
+// ContainersOfRun gives the containers that ride with a run.
+func (tx *Tx) ContainersOfRun(ctx context.Context, run string) ([]dispatch.Container, error) {
+	return list(ctx, tx, scanContainer, "SELECT"+containerColumns+" WHERE c.run_id = $1 ORDER BY c.sequence", run)
+}
+
+// ContainersOfLocation gives the containers for a location on a date.
+func (tx *Tx) ContainersOfLocation(ctx context.Context, date, location string) ([]dispatch.Container, error) {
+	return list(ctx, tx, scanContainer, "SELECT"+containerColumns+
+		" WHERE c.delivery_date = $1 AND c.location_id = $2 ORDER BY c.sequence", date, location)
+}
+
+// SaveContainer stores how far a container has come. A box that is bound to another container of the date is a duplicate.
+func (tx *Tx) SaveContainer(ctx context.Context, c dispatch.Container) error {
+	_, err := tx.exec(ctx, `UPDATE dated_containers
+		SET state = $2, grai = $3, filled_at = $4, shelved_at = $5, loaded_at = $6, placed_at = $7 WHERE id = $1`,
+		c.ID, c.State, sql.NullString{String: c.GRAI, Valid: c.GRAI != ""}, optionalMillis(c.FilledAt),
+		optionalMillis(c.ShelvedAt), optionalMillis(c.LoadedAt), optionalMillis(c.PlacedAt))
+	return err
+}
+
+// PackedProducts gives what is to be in a container, by product.
+func (tx *Tx) PackedProducts(ctx context.Context, container string) ([]dispatch.PackedProduct, error) {
+	scan := func(row scanner) (p dispatch.PackedProduct, err error) {
+		err = row.Scan(&p.ProductID, &p.Name, &p.GTIN, &p.Units, &p.Short)
+		return p, err
+	}
+	return list(ctx, tx, scan, `
+		SELECT p.id, p.name, p.gtin, COUNT(*), SUM(CASE WHEN i.short THEN 1 ELSE 0 END)
+		FROM order_items i JOIN products p ON p.id = i.product_id
+		WHERE i.dated_container_id = $1 GROUP BY p.id, p.name, p.gtin, p.sequence ORDER BY p.sequence`, container)
+}
+
+// OrdersInContainer gives the accepted orders that have items in a container.
+func (tx *Tx) OrdersInContainer(ctx context.Context, container string) ([]string, error) {
+	return list(ctx, tx, scanText, "SELECT DISTINCT order_id FROM order_items WHERE dated_container_id = $1 ORDER BY order_id", container)
+}
+
+func scanText(row scanner) (text string, err error) {
+	err = row.Scan(&text)
+	return text, err
+}
+
+// OrderNeeds gives what the dated containers hold of an order.
+func (tx *Tx) OrderNeeds(ctx context.Context, order string) ([]dispatch.Need, error) {
+	scan := func(row scanner) (n dispatch.Need, err error) {
+		err = row.Scan(&n.ContainerID, &n.FridgeID, &n.State, &n.Items, &n.Short)
+		return n, err
+	}
+	return list(ctx, tx, scan, `
+		SELECT c.id, c.fridge_id, c.state, COUNT(*), SUM(CASE WHEN i.short THEN 1 ELSE 0 END)
+		FROM order_items i JOIN dated_containers c ON c.id = i.dated_container_id
+		WHERE i.order_id = $1 GROUP BY c.id, c.fridge_id, c.state, c.sequence ORDER BY c.sequence`, order)
+}
+
+// OrderPickups gives the fridges that were opened for an order.
+func (tx *Tx) OrderPickups(ctx context.Context, order string) ([]string, error) {
+	return list(ctx, tx, scanText, "SELECT fridge_id FROM order_pickups WHERE order_id = $1 ORDER BY fridge_id", order)
+}
+
+// AddPickup notes that a fridge was opened for an order, and why it is thought that goods were taken. A second opening adds
+// nothing.
+func (tx *Tx) AddPickup(ctx context.Context, order, fridge string, at time.Time, basis string) error {
+	_, err := tx.exec(ctx, `INSERT INTO order_pickups (order_id, fridge_id, at, basis) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (order_id, fridge_id) DO NOTHING`, order, fridge, millis(at), basis)
+	return err
+}
+
+// SetOrderState stores the state of an order, and when it became ready or ended. It says whether anything changed.
+func (tx *Tx) SetOrderState(ctx context.Context, order string, s dispatch.OrderState, at time.Time) (changed bool, err error) {
+	n, err := tx.exec(ctx, `UPDATE orders SET state = $2,
+		ready_at = CASE WHEN $2 = 'ready' THEN COALESCE(ready_at, $3) ELSE ready_at END,
+		ended_at = CASE WHEN $2 IN ('picked_up', 'left_over', 'undelivered') THEN $3 ELSE NULL END
+		WHERE id = $1 AND state <> $2 AND state <> 'refused'`, order, string(s), millis(at))
+	return n > 0, err
+}
+
+// ShortItems gives the units of a product in a container that are not short yet.
+func (tx *Tx) ShortItems(ctx context.Context, container, gtin string) ([]dispatch.ShortItem, error) {
+	scan := func(row scanner) (i dispatch.ShortItem, err error) {
+		err = row.Scan(&i.OrderID, &i.Line, &i.Unit, &i.Ordered)
+		return i, err
+	}
+	return list(ctx, tx, scan, `
+		SELECT i.order_id, i.line, i.unit, o.sequence
+		FROM order_items i JOIN products p ON p.id = i.product_id JOIN orders o ON o.id = i.order_id
+		WHERE i.dated_container_id = $1 AND p.gtin = $2 AND NOT i.short ORDER BY o.sequence, i.line, i.unit`, container, gtin)
+}
+
+// MarkShort notes that a unit could not be delivered.
+func (tx *Tx) MarkShort(ctx context.Context, i dispatch.ShortItem) error {
+	_, err := tx.exec(ctx, "UPDATE order_items SET short = TRUE WHERE order_id = $1 AND line = $2 AND unit = $3",
+		i.OrderID, i.Line, i.Unit)
+	return err
+}
+
+// PackingList gives what a shop packs for a date, or ErrNotFound for an unknown shop.
+func (tx *Tx) PackingList(ctx context.Context, date, shop string) (dispatch.PackingList, error) {
+	var none dispatch.PackingList
+	var shopName, spotName string
+	err := tx.row(ctx, "SELECT s.name, p.name FROM shops s JOIN collection_spots p ON p.id = s.collection_spot_id WHERE s.id = $1",
+		shop).Scan(&shopName, &spotName)
+	if errors.Is(err, sql.ErrNoRows) {
+		return none, fmt.Errorf("shop %s: %w", shop, ErrNotFound)
+	}
+	if err != nil {
+		return none, err
+	}
+	containers, err := tx.ContainersOfShop(ctx, date, shop)
+	if err != nil {
+		return none, err
+	}
+	var lines []dispatch.PackingLine
+	for _, c := range containers {
+		line := dispatch.PackingLine{Container: c}
+		if err := tx.row(ctx, "SELECT name FROM locations WHERE id = $1", c.LocationID).Scan(&line.Location); err != nil {
+			return none, err
+		}
+		if line.Products, err = tx.PackedProducts(ctx, c.ID); err != nil {
+			return none, err
+		}
+		lines = append(lines, line)
+	}
+	return dispatch.NewPackingList(date, shop, shopName, spotName, lines), nil
+}

@@ -1,0 +1,200 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"meguri/hub/fleet"
+)
+
+const deviceColumns = `id, place, role, added_at, added_by, revoked_at, incarnation, boot, session, software, online, presence_known, seen_at,
+	plan_sent, plan_active, command_counter FROM devices`
+
+func scanDevice(row scanner) (fleet.Device, error) {
+	var d fleet.Device
+	var added int64
+	var revoked, seen sql.NullInt64
+	err := row.Scan(&d.ID, &d.Place, &d.Role, &added, &d.AddedBy, &revoked, &d.Incarnation, &d.Boot, &d.Session, &d.Software,
+		&d.Online, &d.PresenceKnown, &seen, &d.PlanSent, &d.PlanActive, &d.CommandCounter)
+	d.AddedAt, d.RevokedAt, d.SeenAt = fromMillis(added), fromOptionalMillis(revoked), fromOptionalMillis(seen)
+	return d, err
+}
+
+// AddDevice stores a new device with the hash of its credential, or returns fleet.ErrDeviceExists.
+func (tx *Tx) AddDevice(ctx context.Context, d fleet.Device, credentialHash string) error {
+	_, err := tx.exec(ctx, `INSERT INTO devices (id, credential_hash, place, role, added_at, added_by) VALUES ($1, $2, $3, $4, $5, $6)`,
+		d.ID, credentialHash, d.Place, string(d.Role), millis(d.AddedAt), d.AddedBy)
+	if tx.Duplicate(err) {
+		return fmt.Errorf("device %s: %w", d.ID, fleet.ErrDeviceExists)
+	}
+	return err
+}
+
+// HasPlace says whether the network has a place that devices of a role serve.
+func (tx *Tx) HasPlace(ctx context.Context, role fleet.Role, place string) (bool, error) {
+	table, ok := map[fleet.Role]string{fleet.Station: "locations", fleet.Shipper: "shippers", fleet.Scanner: "shops", fleet.Driver: "routes"}[role]
+	if !ok {
+		return false, nil
+	}
+	var n int
+	err := tx.row(ctx, "SELECT COUNT(*) FROM "+table+" WHERE id = $1", place).Scan(&n)
+	return n > 0, err
+}
+
+// Device gives a device, or fleet.ErrUnknownDevice.
+func (tx *Tx) Device(ctx context.Context, id string) (fleet.Device, error) {
+	d, err := scanDevice(tx.row(ctx, "SELECT "+deviceColumns+" WHERE id = $1", id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return d, fmt.Errorf("device %s: %w", id, fleet.ErrUnknownDevice)
+	}
+	return d, err
+}
+
+// Devices gives all devices by id, the revoked ones too.
+func (tx *Tx) Devices(ctx context.Context) ([]fleet.Device, error) {
+	return list(ctx, tx, scanDevice, "SELECT "+deviceColumns+" ORDER BY id")
+}
+
+// DevicesAt gives the devices that serve a place, by id, the revoked ones too.
+func (tx *Tx) DevicesAt(ctx context.Context, place string) ([]fleet.Device, error) {
+	return list(ctx, tx, scanDevice, "SELECT "+deviceColumns+" WHERE place = $1 ORDER BY id", place)
+}
+
+// DeviceCredential gives what a login of a device is checked with, or fleet.ErrUnknownDevice.
+func (tx *Tx) DeviceCredential(ctx context.Context, id string) (hash string, revoked bool, err error) {
+	err = tx.row(ctx, "SELECT credential_hash, revoked_at IS NOT NULL FROM devices WHERE id = $1", id).Scan(&hash, &revoked)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, fmt.Errorf("device %s: %w", id, fleet.ErrUnknownDevice)
+	}
+	return hash, revoked, err
+}
+
+// SaveDevice stores what changes in a device's life: what it said and what it was sent.
+func (tx *Tx) SaveDevice(ctx context.Context, d fleet.Device) error {
+	_, err := tx.exec(ctx, `UPDATE devices SET incarnation = $2, boot = $3, session = $4, software = $5, online = $6, seen_at = $7,
+		plan_sent = $8, plan_active = $9, command_counter = $10, presence_known = $11 WHERE id = $1`,
+		d.ID, d.Incarnation, int64(d.Boot), int64(d.Session), d.Software, d.Online, optionalMillis(d.SeenAt),
+		int64(d.PlanSent), int64(d.PlanActive), int64(d.CommandCounter), d.PresenceKnown)
+	return err
+}
+
+// RevokeDevice shuts a device out, for good. It returns fleet.ErrUnknownDevice, or fleet.ErrRevoked when it is already.
+func (tx *Tx) RevokeDevice(ctx context.Context, id string, at time.Time) error {
+	d, err := tx.Device(ctx, id)
+	if err != nil {
+		return err
+	}
+	if d.Revoked() {
+		return fmt.Errorf("device %s: %w", id, fleet.ErrRevoked)
+	}
+	_, err = tx.exec(ctx, "UPDATE devices SET revoked_at = $2, online = FALSE, presence_known = TRUE WHERE id = $1", id, millis(at))
+	return err
+}
+
+// RevokedDevices gives the ids of the devices that are shut out.
+func (tx *Tx) RevokedDevices(ctx context.Context) ([]string, error) {
+	return list(ctx, tx, scanText, "SELECT id FROM devices WHERE revoked_at IS NOT NULL")
+}
+
+// ForgetPresence takes no device for online, as after a start of the hub.
+func (tx *Tx) ForgetPresence(ctx context.Context) error {
+	_, err := tx.exec(ctx, "UPDATE devices SET online = FALSE, presence_known = FALSE WHERE presence_known")
+	return err
+}
+
+const logColumns = "incarnation, log, next_number, hash, state FROM device_logs"
+
+func scanLog(row scanner) (fleet.Log, error) {
+	var l fleet.Log
+	var hash string
+	if err := row.Scan(&l.Incarnation, &l.Log, &l.Next, &hash, &l.State); err != nil {
+		return l, err
+	}
+	b, err := hex.DecodeString(hash)
+	if err != nil || len(b) != len(l.Hash) {
+		return l, fmt.Errorf("device_logs: hash %q: want %d hexadecimal digits", hash, 2*len(l.Hash))
+	}
+	copy(l.Hash[:], b)
+	return l, nil
+}
+
+// DeviceLog gives one log of one incarnation of a device, and false when the hub does not know it.
+func (tx *Tx) DeviceLog(ctx context.Context, device, incarnation string, log uint8) (fleet.Log, bool, error) {
+	l, err := scanLog(tx.row(ctx, "SELECT "+logColumns+" WHERE device_id = $1 AND incarnation = $2 AND log = $3",
+		device, incarnation, log))
+	if errors.Is(err, sql.ErrNoRows) {
+		return l, false, nil
+	}
+	return l, err == nil, err
+}
+
+// SaveDeviceLog stores how far a log has been taken.
+func (tx *Tx) SaveDeviceLog(ctx context.Context, device string, l fleet.Log) error {
+	_, err := tx.exec(ctx, `INSERT INTO device_logs (device_id, incarnation, log, next_number, hash, state)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (device_id, incarnation, log)
+		DO UPDATE SET next_number = excluded.next_number, hash = excluded.hash, state = excluded.state`,
+		device, l.Incarnation, l.Log, int64(l.Next), hex.EncodeToString(l.Hash[:]), string(l.State))
+	return err
+}
+
+// SupersedeLogs marks the logs of a device's other incarnations; a forked one stays marked as that.
+func (tx *Tx) SupersedeLogs(ctx context.Context, device, current string) error {
+	_, err := tx.exec(ctx, "UPDATE device_logs SET state = $3 WHERE device_id = $1 AND incarnation <> $2 AND state = $4",
+		device, current, string(fleet.Superseded), string(fleet.Current))
+	return err
+}
+
+// Gaps gives the numbers of a log that the hub will never get, by first number.
+func (tx *Tx) Gaps(ctx context.Context, device, incarnation string, log uint8) ([]fleet.Gap, error) {
+	scan := func(row scanner) (g fleet.Gap, err error) {
+		err = row.Scan(&g.First, &g.Last, &g.Reason)
+		return g, err
+	}
+	return list(ctx, tx, scan, `SELECT first_number, last_number, reason FROM device_gaps
+		WHERE device_id = $1 AND incarnation = $2 AND log = $3 ORDER BY first_number`, device, incarnation, log)
+}
+
+// AddGap names a gap.
+func (tx *Tx) AddGap(ctx context.Context, device, incarnation string, log uint8, g fleet.Gap, at time.Time) error {
+	_, err := tx.exec(ctx, `INSERT INTO device_gaps (device_id, incarnation, log, first_number, last_number, reason, noted_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (device_id, incarnation, log, first_number)
+		DO UPDATE SET last_number = excluded.last_number, reason = excluded.reason, noted_at = excluded.noted_at`,
+		device, incarnation, log, int64(g.First), int64(g.Last), g.Reason, millis(at))
+	return err
+}
+
+// ReplaceGap puts gaps in the place of one: a part of it is explained now.
+func (tx *Tx) ReplaceGap(ctx context.Context, device, incarnation string, log uint8, old fleet.Gap, by []fleet.Gap, at time.Time) error {
+	if _, err := tx.exec(ctx, "DELETE FROM device_gaps WHERE device_id = $1 AND incarnation = $2 AND log = $3 AND first_number = $4",
+		device, incarnation, log, int64(old.First)); err != nil {
+		return err
+	}
+	for _, g := range by {
+		if err := tx.AddGap(ctx, device, incarnation, log, g, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Completeness says what the hub has and lacks of every log of a device, the current incarnation first.
+func (tx *Tx) Completeness(ctx context.Context, device string) ([]fleet.Completeness, error) {
+	logs, err := list(ctx, tx, scanLog, "SELECT "+logColumns+` WHERE device_id = $1
+		ORDER BY CASE state WHEN 'current' THEN 0 ELSE 1 END, incarnation, log`, device)
+	if err != nil {
+		return nil, err
+	}
+	var all []fleet.Completeness
+	for _, l := range logs {
+		gaps, err := tx.Gaps(ctx, device, l.Incarnation, l.Log)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, fleet.Complete(l, gaps))
+	}
+	return all, nil
+}

@@ -1,0 +1,144 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"meguri/hub/people"
+)
+
+// People is the store that package people works on.
+func (s *Store) People() people.Store { return peopleStore{s} }
+
+type peopleStore struct{ s *Store }
+
+func (p peopleStore) Change(ctx context.Context, fn func(people.Tx) error) error {
+	return p.s.Change(ctx, func(tx *Tx) error { return fn(tx) })
+}
+
+func (p peopleStore) Read(ctx context.Context, fn func(people.Tx) error) error {
+	return p.s.Read(ctx, func(tx *Tx) error { return fn(tx) })
+}
+
+const personColumns = `id, name, role, place, added_at, added_by, removed_at`
+
+func scanPerson(row scanner) (people.Person, error) {
+	var p people.Person
+	var added int64
+	var removed sql.NullInt64
+	err := row.Scan(&p.ID, &p.Name, &p.Role, &p.Place, &added, &p.AddedBy, &removed)
+	p.Added, p.Removed = fromMillis(added), fromOptionalMillis(removed)
+	return p, err
+}
+
+// Person is the person with an id, also a removed one; people.ErrNoPerson when there is none.
+func (tx *Tx) Person(ctx context.Context, id string) (people.Person, error) {
+	p, err := scanPerson(tx.row(ctx, `SELECT `+personColumns+` FROM persons WHERE id = $1`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return people.Person{}, people.ErrNoPerson
+	}
+	return p, err
+}
+
+// Persons lists up to most persons in the order in which they were added, the removed ones too.
+func (tx *Tx) Persons(ctx context.Context, most int) ([]people.Person, error) {
+	return list(ctx, tx, scanPerson, `SELECT `+personColumns+` FROM persons ORDER BY added_at, id LIMIT $1`, most)
+}
+
+// AddPerson stores a new person.
+func (tx *Tx) AddPerson(ctx context.Context, p people.Person) error {
+	_, err := tx.exec(ctx, `INSERT INTO persons (id, name, role, place, added_at, added_by) VALUES ($1, $2, $3, $4, $5, $6)`,
+		p.ID, p.Name, string(p.Role), p.Place, millis(p.Added), p.AddedBy)
+	return err
+}
+
+// RemovePerson notes when a person was removed.
+func (tx *Tx) RemovePerson(ctx context.Context, id string, at time.Time) error {
+	_, err := tx.exec(ctx, `UPDATE persons SET removed_at = $2 WHERE id = $1 AND removed_at IS NULL`, id, millis(at))
+	return err
+}
+
+// AddLink stores a one-time login link.
+func (tx *Tx) AddLink(ctx context.Context, l people.Link) error {
+	_, err := tx.exec(ctx, `INSERT INTO login_links (token_hash, person_id, made_at, expires_at) VALUES ($1, $2, $3, $4)`,
+		l.Hash, l.Person, millis(l.Made), millis(l.Expires))
+	return err
+}
+
+// UseLink marks an unused link that has not expired at now as used and gives its person; people.ErrLink for any other.
+func (tx *Tx) UseLink(ctx context.Context, hash string, now time.Time) (person string, err error) {
+	err = tx.row(ctx, `UPDATE login_links SET used_at = $2
+		WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2 RETURNING person_id`, hash, millis(now)).Scan(&person)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", people.ErrLink
+	}
+	return person, err
+}
+
+// Session is the session with a token's hash, also an ended one; people.ErrNoSession when there is none.
+func (tx *Tx) Session(ctx context.Context, hash string) (people.Session, error) {
+	s := people.Session{Hash: hash}
+	var made, seen, expires int64
+	var ended sql.NullInt64
+	err := tx.row(ctx, `SELECT person_id, made_at, seen_at, expires_at, ended_at FROM sessions WHERE token_hash = $1`, hash).
+		Scan(&s.Person, &made, &seen, &expires, &ended)
+	if errors.Is(err, sql.ErrNoRows) {
+		return people.Session{}, people.ErrNoSession
+	}
+	s.Made, s.Seen, s.Expires, s.Ended = fromMillis(made), fromMillis(seen), fromMillis(expires), fromOptionalMillis(ended)
+	return s, err
+}
+
+// AddSession stores a new session.
+func (tx *Tx) AddSession(ctx context.Context, s people.Session) error {
+	_, err := tx.exec(ctx, `INSERT INTO sessions (token_hash, person_id, made_at, seen_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
+		s.Hash, s.Person, millis(s.Made), millis(s.Seen), millis(s.Expires))
+	return err
+}
+
+// SeeSession notes when a session was used; it never moves back.
+func (tx *Tx) SeeSession(ctx context.Context, hash string, at time.Time) error {
+	_, err := tx.exec(ctx, `UPDATE sessions SET seen_at = $2 WHERE token_hash = $1 AND seen_at < $2`, hash, millis(at))
+	return err
+}
+
+// EndSession ends a living session.
+func (tx *Tx) EndSession(ctx context.Context, hash string, at time.Time) error {
+	_, err := tx.exec(ctx, `UPDATE sessions SET ended_at = $2 WHERE token_hash = $1 AND ended_at IS NULL`, hash, millis(at))
+	return err
+}
+
+// EndAll ends the sessions of a person and spends their links.
+func (tx *Tx) EndAll(ctx context.Context, person string, at time.Time) error {
+	if _, err := tx.exec(ctx, `UPDATE sessions SET ended_at = $2 WHERE person_id = $1 AND ended_at IS NULL`, person, millis(at)); err != nil {
+		return err
+	}
+	_, err := tx.exec(ctx, `UPDATE login_links SET used_at = $2 WHERE person_id = $1 AND used_at IS NULL`, person, millis(at))
+	return err
+}
+
+// RecordAct stores who did what; call it in the transaction that does it.
+func (tx *Tx) RecordAct(ctx context.Context, a people.Act) error {
+	_, err := tx.exec(ctx, `INSERT INTO acts (id, at, person_id, act, subject, detail) VALUES ($1, $2, $3, $4, $5, $6)`,
+		a.ID, millis(a.At), a.Person, a.Act, a.Subject, a.Detail)
+	return err
+}
+
+// Acts lists the newest acts, or the newest ones about a subject when it is given. That an order was placed is in its own
+// row, and listed with them.
+func (tx *Tx) Acts(ctx context.Context, subject string, most int) ([]people.Act, error) {
+	scan := func(row scanner) (people.Act, error) {
+		var a people.Act
+		var at int64
+		err := row.Scan(&a.ID, &at, &a.Person, &a.Act, &a.Subject, &a.Detail)
+		a.At = fromMillis(at)
+		return a, err
+	}
+	return list(ctx, tx, scan, `
+		SELECT id, at, person_id, act, subject, detail FROM acts WHERE $1 = '' OR subject = $1
+		UNION ALL
+		SELECT id, placed_at, placed_by, 'order.place', id, '' FROM orders WHERE $1 = '' OR id = $1
+		ORDER BY 2 DESC, 1 LIMIT $2`, subject, most)
+}

@@ -1,0 +1,73 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlitelib "modernc.org/sqlite/lib"
+)
+
+type sqliteEngine struct{}
+
+const readers = 4
+
+// open gives one writing connection, which begins every transaction as a writer, and a few reading ones. FULL makes a
+// commit durable before it returns; with NORMAL a power cut loses the newest.
+func (sqliteEngine) open(ctx context.Context, address string) (writer, reader *sql.DB, err error) {
+	file := strings.TrimPrefix(address, "sqlite:")
+	if file == "" || strings.ContainsAny(file, "?#") {
+		return nil, nil, fmt.Errorf("sqlite:%s: want the path of a file", file)
+	}
+	query := url.Values{"_pragma": {"journal_mode(wal)", "synchronous(full)", "busy_timeout(10000)", "foreign_keys(1)"}}
+	dsn := func(q url.Values) string { return "file:" + (&url.URL{Path: file}).EscapedPath() + "?" + q.Encode() }
+	query.Set("_txlock", "immediate")
+	if writer, err = sql.Open("sqlite", dsn(query)); err != nil {
+		return nil, nil, err
+	}
+	writer.SetMaxOpenConns(1)
+	if err := writer.PingContext(ctx); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("%s: %w", file, err), writer.Close())
+	}
+	query.Set("_txlock", "deferred")
+	query.Add("_pragma", "query_only(1)")
+	if reader, err = sql.Open("sqlite", dsn(query)); err != nil {
+		return nil, nil, errors.Join(err, writer.Close())
+	}
+	reader.SetMaxOpenConns(readers)
+	return writer, reader, nil
+}
+
+func (sqliteEngine) dialect() goose.Dialect { return goose.DialectSQLite3 }
+
+// isolation: SQLite has one writer at a time, and its transactions are serializable as they are.
+func (sqliteEngine) isolation() sql.IsolationLevel { return sql.LevelDefault }
+
+func (sqliteEngine) readIsolation() sql.IsolationLevel { return sql.LevelDefault }
+
+func (sqliteEngine) transient(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && (e.Code()&0xff == sqlitelib.SQLITE_BUSY || e.Code()&0xff == sqlitelib.SQLITE_LOCKED)
+}
+
+func (sqliteEngine) duplicate(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) &&
+		(e.Code() == sqlitelib.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlitelib.SQLITE_CONSTRAINT_PRIMARYKEY)
+}
+
+func (sqliteEngine) inUse(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code() == sqlitelib.SQLITE_CONSTRAINT_FOREIGNKEY
+}
+
+func (sqliteEngine) refused(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && (e.Code()&0xff == sqlitelib.SQLITE_CONSTRAINT || e.Code()&0xff == sqlitelib.SQLITE_TOOBIG ||
+		e.Code()&0xff == sqlitelib.SQLITE_MISMATCH)
+}

@@ -1,0 +1,209 @@
+// Package store keeps the hub's data in SQLite or PostgreSQL, with one SQL text for both. Packages of rules declare the
+// store that they need; the files of this package, one a subject, implement them on Tx.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Store is an open database.
+type Store struct {
+	writer *sql.DB
+	reader *sql.DB // the same as writer on PostgreSQL
+	engine engine
+}
+
+// engine is what differs between the databases.
+type engine interface {
+	open(ctx context.Context, url string) (writer, reader *sql.DB, err error)
+	dialect() goose.Dialect
+	isolation() sql.IsolationLevel
+	readIsolation() sql.IsolationLevel
+	// transient says whether the transaction may succeed if it is run again.
+	transient(err error) bool
+	duplicate(err error) bool
+	// inUse says whether a row was refused because another one needs it, or lacks one that it needs.
+	inUse(err error) bool
+	// refused says whether the database cannot take these values, however often they are tried.
+	refused(err error) bool
+}
+
+// Open opens the database at url, "sqlite:FILE" or "postgres://…", and brings its schema up to date.
+func Open(ctx context.Context, url string) (*Store, error) {
+	var e engine
+	switch {
+	case strings.HasPrefix(url, "sqlite:"):
+		e = sqliteEngine{}
+	case strings.HasPrefix(url, "postgres:"), strings.HasPrefix(url, "postgresql:"):
+		e = postgresEngine{}
+	default:
+		return nil, errors.New("database: want sqlite:FILE or postgres://…")
+	}
+	writer, reader, err := e.open(ctx, url)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	s := &Store{writer: writer, reader: reader, engine: e}
+	if err := s.migrate(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("migrate database: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) migrate(ctx context.Context) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(s.engine.dialect(), s.writer, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	_, err = p.Up(ctx)
+	return err
+}
+
+// Close closes the database.
+func (s *Store) Close() error {
+	if s.reader == s.writer {
+		return s.writer.Close()
+	}
+	return errors.Join(s.reader.Close(), s.writer.Close())
+}
+
+// Tx is one transaction, or one consistent view for reading.
+type Tx struct {
+	tx *sql.Tx
+	e  engine
+}
+
+const (
+	attempts   = 10
+	firstPause = 2 * time.Millisecond
+)
+
+// Change runs fn in a transaction and commits it when fn returns nil. On a passing conflict it runs fn again, so fn only
+// reads, decides and writes; what is to be sent or shown comes after Change has returned nil.
+func (s *Store) Change(ctx context.Context, fn func(*Tx) error) error {
+	pause := firstPause
+	for attempt := 1; ; attempt++ {
+		err := s.once(ctx, s.writer, &sql.TxOptions{Isolation: s.engine.isolation()}, fn)
+		if err == nil || attempt == attempts || !s.engine.transient(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+			pause *= 2
+		}
+	}
+}
+
+// Read runs fn on one consistent view of the data.
+func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
+	return s.once(ctx, s.reader, &sql.TxOptions{Isolation: s.engine.readIsolation(), ReadOnly: true}, fn)
+}
+
+func (s *Store) once(ctx context.Context, db *sql.DB, opts *sql.TxOptions, fn func(*Tx) error) error {
+	tx, err := db.BeginTx(ctx, opts)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // nothing to do after a commit; after a panic the connection must come back
+	if err := fn(&Tx{tx: tx, e: s.engine}); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// Savepoint runs fn; when it fails, what it wrote is undone and the transaction goes on.
+func (tx *Tx) Savepoint(ctx context.Context, fn func() error) error {
+	if _, err := tx.tx.ExecContext(ctx, "SAVEPOINT step"); err != nil {
+		return fmt.Errorf("savepoint: %w", err)
+	}
+	err := fn()
+	if err != nil {
+		if _, back := tx.tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT step"); back != nil {
+			return fmt.Errorf("undo a step: %w", errors.Join(back, err))
+		}
+	}
+	if _, release := tx.tx.ExecContext(ctx, "RELEASE SAVEPOINT step"); release != nil {
+		return fmt.Errorf("release a savepoint: %w", errors.Join(release, err))
+	}
+	return err
+}
+
+// Duplicate says whether err is the database's refusal of a second row with the same key.
+func (tx *Tx) Duplicate(err error) bool { return tx.e.duplicate(err) }
+
+// Refused says whether err is the database's refusal of the values themselves: a constraint, or text that it cannot hold.
+// Trying again changes nothing.
+func (tx *Tx) Refused(err error) bool { return tx.e.refused(err) }
+
+func (tx *Tx) exec(ctx context.Context, query string, args ...any) (rows int64, err error) {
+	r, err := tx.tx.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+func (tx *Tx) row(ctx context.Context, query string, args ...any) *sql.Row {
+	return tx.tx.QueryRowContext(ctx, query, args...)
+}
+
+// list reads all rows of a query, each by scan.
+func list[T any](ctx context.Context, tx *Tx, scan func(scanner) (T, error), query string, args ...any) (_ []T, err error) {
+	rows, err := tx.tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	var all []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, rows.Err()
+}
+
+// scanner is one row, of a *sql.Row or *sql.Rows.
+type scanner interface{ Scan(into ...any) error }
+
+// millis is a time as stored: Unix milliseconds.
+func millis(t time.Time) int64 { return t.UnixMilli() }
+
+// fromMillis is the time of a stored number.
+func fromMillis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+
+// optionalMillis stores the zero time as NULL.
+func optionalMillis(t time.Time) sql.NullInt64 {
+	return sql.NullInt64{Int64: millis(t), Valid: !t.IsZero()}
+}
+
+// fromOptionalMillis reads NULL as the zero time.
+func fromOptionalMillis(ms sql.NullInt64) time.Time {
+	if !ms.Valid {
+		return time.Time{}
+	}
+	return fromMillis(ms.Int64)
+}

@@ -1,0 +1,46 @@
+// Package storetest runs tests on every database engine that the hub's store supports: SQLite in a file, and a private
+// PostgreSQL cluster.
+package storetest
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"meguri/hub/bulk"
+	"meguri/hub/store"
+	"meguri/internal/pgtest"
+)
+
+// Each runs test on each engine, as subtests. Every call of empty makes another empty database and gives its URL.
+func Each(t *testing.T, test func(t *testing.T, empty func() string)) {
+	t.Run("sqlite", func(t *testing.T) {
+		test(t, func() string { return SQLite(t) })
+	})
+	t.Run("postgres", func(t *testing.T) {
+		cluster := pgtest.Start(t, "fsync=off") // a test outlives no power cut
+		test(t, func() string { return cluster.Database(t) })
+	})
+}
+
+// SQLite gives the URL of a database in a file that ends with the test.
+func SQLite(tb testing.TB) string { return "sqlite:" + filepath.Join(tb.TempDir(), "hub.db") }
+
+// Open opens a database until the test ends.
+func Open(tb testing.TB, url string) *store.Store {
+	tb.Helper()
+	s, err := store.Open(tb.Context(), url)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, s.Close()) })
+	return s
+}
+
+// Import imports a network.
+func Import(tb testing.TB, s *store.Store, n bulk.Network) {
+	tb.Helper()
+	require.NoError(tb, s.Change(tb.Context(), func(tx *store.Tx) error {
+		_, err := tx.ImportNetwork(tb.Context(), n)
+		return err
+	}))
+}

@@ -1,0 +1,37 @@
+package pgtest
+
+import (
+	"context"
+	"database/sql"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestClusterAnswersAndIsGoneAfterTheTest(t *testing.T) {
+	var c *Cluster
+	var url string
+	t.Run("while it runs", func(t *testing.T) {
+		c = Start(t, "fsync=off")
+		url = c.Database(t)
+		db, err := sql.Open("pgx", url)
+		require.NoError(t, err)
+		defer func() { require.NoError(t, db.Close()) }()
+		var fsync, addresses string
+		require.NoError(t, db.QueryRow("SHOW fsync").Scan(&fsync))
+		require.NoError(t, db.QueryRow("SHOW listen_addresses").Scan(&addresses))
+		require.Equal(t, "off", fsync)
+		require.Empty(t, addresses)
+		require.NotEqual(t, url, c.Database(t))
+	})
+	_, err := os.Stat(c.dir)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	db, err := sql.Open("pgx", url)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	require.Error(t, db.PingContext(ctx))
+}
