@@ -1,0 +1,156 @@
+package effect
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"meguri/hub/dispatch"
+	"meguri/hub/link"
+	"meguri/hub/plan"
+	"meguri/hub/store"
+	"meguri/protocol"
+)
+
+// Kinds of alarm.
+const (
+	AlarmTemperature = "temperature"
+	AlarmDoor        = "door"
+	AlarmMains       = "mains"
+	AlarmLate        = "late"
+	AlarmDark        = "dark" // a station is silent when the hub has to decide about it
+)
+
+// routeOf gives the route of a run's id, ROUTE@DATE.
+func routeOf(run string) string {
+	route, _, _ := strings.Cut(run, "@")
+	return route
+}
+
+func (e *Effects) reached(ctx context.Context, tx *store.Tx, ev link.Event, b protocol.StopReached) error {
+	run, err := tx.Run(ctx, b.Run)
+	if err != nil {
+		return err
+	}
+	if ev.Role != plan.RoleDriver || ev.Place != run.RouteID {
+		return &link.NotApplied{Reason: fmt.Sprintf("run %s is of route %s, device serves %s", run.ID, run.RouteID, ev.Place)}
+	}
+	if err := tx.ReachStop(ctx, b.Run, int(b.Sequence), ev.At); err != nil {
+		return err
+	}
+	for _, s := range run.Stops {
+		if s.Sequence != int(b.Sequence) || !s.ReachedAt.IsZero() {
+			continue
+		}
+		s.ReachedAt = ev.At
+		if s.Late(ev.At) > 0 {
+			if err := RaiseLate(ctx, tx, s, ev.At); err != nil {
+				return err
+			}
+		}
+	}
+	return tx.ClearAlarm(ctx, AlarmLate, stopName(b.Run, int(b.Sequence)), ev.At)
+}
+
+func stopName(run string, sequence int) string { return fmt.Sprintf("%s stop %d", run, sequence) }
+
+// RaiseLate raises the alarm of a stop that is reached late, or not yet.
+func RaiseLate(ctx context.Context, tx *store.Tx, s dispatch.Stop, now time.Time) error {
+	name := stopName(s.RunID, s.Sequence)
+	detail := fmt.Sprintf("%s at %s was planned for %s", s.Kind, s.PlaceID, s.PlannedAt.Format(time.RFC3339))
+	return tx.RaiseAlarm(ctx, AlarmLate+"/"+name, AlarmLate, name, detail, now)
+}
+
+// door keeps what the doors and the supply of a position did last, and raises what a person has to look at.
+func (e *Effects) door(ctx context.Context, tx *store.Tx, ev link.Event) error {
+	switch b := ev.Body.(type) {
+	case protocol.RelayFired:
+		return e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Lock = "fired" })
+	case protocol.DoorOpened:
+		if err := e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Door = "open" }); err != nil {
+			return err
+		}
+		return clear(ctx, tx, ev.At, b.Position, protocol.DoorJammed)
+	case protocol.DoorClosed:
+		if err := e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Door, p.Lock = "closed", "locked" }); err != nil {
+			return err
+		}
+		return clear(ctx, tx, ev.At, b.Position, protocol.DoorJammed, protocol.DoorAjar, protocol.DoorUncommanded)
+	case protocol.DoorFault:
+		return e.doorFault(ctx, tx, ev, b)
+	case protocol.Mains:
+		return e.mains(ctx, tx, ev, b)
+	}
+	return nil
+}
+
+var faultNames = map[protocol.DoorFaultKind]string{
+	protocol.DoorJammed: "jammed", protocol.DoorAlreadyOpen: "open", protocol.DoorUncommanded: "uncommanded", protocol.DoorAjar: "ajar",
+}
+
+func (e *Effects) doorFault(ctx context.Context, tx *store.Tx, ev link.Event, b protocol.DoorFault) error {
+	name, ok := faultNames[b.Fault]
+	if !ok {
+		return &link.NotApplied{Reason: fmt.Sprintf("door fault %d is unknown", b.Fault)}
+	}
+	if err := e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Door = name }); err != nil {
+		return err
+	}
+	if b.Fault == protocol.DoorAlreadyOpen {
+		return nil // a second customer at an open door is no fault to look at
+	}
+	return tx.RaiseAlarm(ctx, alarmID(ev, AlarmDoor), doorAlarm(b.Fault), b.Position, "door "+name, ev.At)
+}
+
+func doorAlarm(f protocol.DoorFaultKind) string { return AlarmDoor + "_" + faultNames[f] }
+
+func clear(ctx context.Context, tx *store.Tx, at time.Time, position string, faults ...protocol.DoorFaultKind) error {
+	for _, f := range faults {
+		if err := tx.ClearAlarm(ctx, doorAlarm(f), position, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Effects) mains(ctx context.Context, tx *store.Tx, ev link.Event, b protocol.Mains) error {
+	if err := e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Mains = b.On }); err != nil {
+		return err
+	}
+	if b.On {
+		return tx.ClearAlarm(ctx, AlarmMains, b.Position, ev.At)
+	}
+	return tx.RaiseAlarm(ctx, alarmID(ev, AlarmMains), AlarmMains, b.Position, "the fridge has no supply", ev.At)
+}
+
+// position changes the state of a door or supply. A device speaks only of positions at its own place.
+func (e *Effects) position(ctx context.Context, tx *store.Tx, ev link.Event, id string, change func(*store.Position)) error {
+	location, err := tx.LocationOfFridge(ctx, id)
+	if err != nil {
+		return err
+	}
+	if ev.Role != plan.RoleStation || ev.Place != location {
+		return &link.NotApplied{Reason: fmt.Sprintf("fridge %s is at %s, device serves %s", id, location, ev.Place)}
+	}
+	p, err := tx.Position(ctx, id)
+	if err != nil {
+		return err
+	}
+	change(&p)
+	p.DeviceID, p.ChangedAt = ev.Device, ev.At
+	return tx.SavePosition(ctx, p)
+}
+
+func (e *Effects) temperature(ctx context.Context, tx *store.Tx, ev link.Event, b protocol.Alarm) error {
+	if !b.Raised {
+		return tx.ClearAlarm(ctx, AlarmTemperature, b.Sensor, ev.At)
+	}
+	detail := fmt.Sprintf("%.1f °C, limit %.1f °C", float64(b.MilliC)/1000, float64(b.LimitMilliC)/1000)
+	return tx.RaiseAlarm(ctx, alarmID(ev, AlarmTemperature), AlarmTemperature, b.Sensor, detail, ev.At)
+}
+
+// alarmID is made of the record that raised it, so that the same record raises it once.
+func alarmID(ev link.Event, kind string) string {
+	return fmt.Sprintf("%s/%s/%s/%d", kind, ev.Device, ev.Incarnation, ev.Number)
+}

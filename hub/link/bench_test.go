@@ -1,0 +1,78 @@
+package link_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"meguri/hub/store"
+	"meguri/hub/storetest"
+	"meguri/protocol"
+)
+
+const benchBatch = 500
+
+// BenchmarkBatch compares what a Receiver makes durable with a bare insert of the same rows, batch by batch, each in one
+// transaction of its own. The ratio is the price of decoding, hashing, continuity and effects.
+func BenchmarkBatch(b *testing.B) {
+	sample := protocol.Samples{Samples: []protocol.Sample{{Sensor: "loc-1-f1/air", MilliC: 4200}}}
+	scan := protocol.ScanRefused{Step: "load", Scan: "09520001000010", Reason: "not on the list"}
+	for name, body := range map[string]protocol.Body{"readings": sample, "events": scan} {
+		b.Run(name+"/receiver", func(b *testing.B) { benchReceiver(b, body) })
+		b.Run(name+"/bare", func(b *testing.B) { benchBare(b, body) })
+	}
+}
+
+func benchLog(b *testing.B, body protocol.Body, records int) *devLog {
+	l := newLog(body.Kind().Log())
+	for range records {
+		l.add(body)
+	}
+	b.ResetTimer()
+	return l
+}
+
+func report(b *testing.B) {
+	b.ReportMetric(float64(b.N)*benchBatch/b.Elapsed().Seconds(), "records/s")
+}
+
+func benchReceiver(b *testing.B, body protocol.Body) {
+	h := newHub(b, storetest.SQLite(b))
+	h.effects.off.Store(true)
+	l := benchLog(b, body, b.N*benchBatch)
+	h.hello(l)
+	for n := range uint64(b.N) {
+		a, err := h.Batch(b.Context(), station, l.batch(n*benchBatch+1, (n+1)*benchBatch+1))
+		require.NoError(b, err)
+		require.Equal(b, (n+1)*benchBatch, a.Applied)
+	}
+	report(b)
+}
+
+func benchBare(b *testing.B, body protocol.Body) {
+	h := newHub(b, storetest.SQLite(b))
+	l := benchLog(b, body, b.N*benchBatch)
+	for n := range b.N {
+		records := l.records[n*benchBatch : (n+1)*benchBatch]
+		require.NoError(b, h.store.Change(b.Context(), func(tx *store.Tx) error { return bare(b.Context(), tx, l, body, n, records) }))
+	}
+	report(b)
+}
+
+func bare(ctx context.Context, tx *store.Tx, l *devLog, body protocol.Body, n int, records [][]byte) error {
+	var rows []store.ReadingRow
+	for i, raw := range records {
+		number := uint64(n*benchBatch + i + 1)
+		if s, ok := body.(protocol.Samples); ok {
+			rows = append(rows, store.ReadingRow{Number: number, Sensor: s.Samples[0].Sensor, EventAt: noon, ReceivedAt: noon, MilliC: 4200})
+			continue
+		}
+		if err := tx.AddEvent(ctx, store.EventRow{Device: station, Incarnation: l.incarnation.String(), Number: number, Boot: 1, Kind: 39,
+			Name: "scan refused", Subject: "09520001000010", Body: raw[len(raw)-40:], Mono: 1, ClaimedAt: 1, WallQuality: 2,
+			EventAt: noon, ReceivedAt: noon, Outcome: store.Applied}); err != nil {
+			return err
+		}
+	}
+	return tx.AddReadings(ctx, station, l.incarnation.String(), rows)
+}

@@ -1,0 +1,186 @@
+package link
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"meguri/hub/fleet"
+	"meguri/protocol"
+)
+
+// Bounds of texts from devices, in bytes.
+const (
+	maxText   = 100
+	maxReason = 500
+)
+
+// clean makes a device's text one that any database and screen can hold: valid, without control characters, bounded.
+func clean(text string, most int) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\ufffd"))
+	if len(text) <= most {
+		return text
+	}
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most]
+}
+
+func when(unixMillis int64) string { return time.UnixMilli(unixMillis).UTC().Format(time.RFC3339) }
+
+// eventTime says when a record was made, as well as that is known now.
+func (t *taking) eventTime(ctx context.Context, rec protocol.Record) (time.Time, error) {
+	claim := claimOf(rec)
+	if claim.Trusted {
+		return fleet.EventTime(claim, nil, t.now), nil
+	}
+	setting, ok := t.settings[rec.Boot]
+	if !ok {
+		var err error
+		if setting, err = t.tx.ClockSetting(ctx, t.device.ID, t.incarnation, rec.Boot); err != nil {
+			return time.Time{}, err
+		}
+		t.settings[rec.Boot] = setting
+	}
+	return fleet.EventTime(claim, setting, t.now), nil
+}
+
+func claimOf(rec protocol.Record) fleet.Claim {
+	return fleet.Claim{Mono: millis(rec.Mono), Wall: time.UnixMilli(rec.Wall),
+		Trusted: rec.Quality == protocol.WallSet || rec.Quality == protocol.WallBattery}
+}
+
+// millis is a duration within what a duration holds.
+func millis(ms int64) time.Duration {
+	const most = int64(1<<63-1) / int64(time.Millisecond)
+	return time.Duration(max(-most, min(ms, most))) * time.Millisecond
+}
+
+// settingsIn looks ahead for clocks that are set further on in a batch.
+func settingsIn(records [][]byte) map[uint64]*fleet.Setting {
+	settings := map[uint64]*fleet.Setting{}
+	for _, raw := range records {
+		rec, err := protocol.DecodeRecord(raw)
+		if err != nil || rec.Kind != protocol.KindClockSet {
+			continue
+		}
+		if s := settingOf(rec); s != nil {
+			settings[rec.Boot] = s
+		}
+	}
+	return settings
+}
+
+// settingOf is the pair of clocks in a ClockSet, nil when it is none. The record's own clocks are the pair: it is made when the
+// clock is set.
+func settingOf(rec protocol.Record) *fleet.Setting {
+	c := claimOf(rec)
+	if rec.Kind != protocol.KindClockSet || !c.Trusted {
+		return nil
+	}
+	return &fleet.Setting{Mono: c.Mono, Wall: c.Wall}
+}
+
+// name is a kind of event in words.
+func name(b protocol.Body) string {
+	switch b.(type) {
+	case protocol.Booted:
+		return "booted"
+	case protocol.ClockSet:
+		return "clock set"
+	case protocol.PlanApplied:
+		return "plan applied"
+	case protocol.CommandAnswered:
+		return "command answered"
+	case protocol.Damaged:
+		return "damaged"
+	case protocol.ContainerFilled:
+		return "container filled"
+	case protocol.ItemShort:
+		return "item short"
+	case protocol.ContainerShelved:
+		return "container shelved"
+	case protocol.StopReached:
+		return "stop reached"
+	case protocol.ContainerLoaded:
+		return "container loaded"
+	case protocol.ContainerPlaced:
+		return "container placed"
+	case protocol.ScanRefused:
+		return "scan refused"
+	case protocol.GrantUsed:
+		return "grant used"
+	case protocol.GrantRefused:
+		return "grant refused"
+	case protocol.RelayFired:
+		return "relay fired"
+	case protocol.DoorOpened:
+		return "door opened"
+	case protocol.DoorClosed:
+		return "door closed"
+	case protocol.DoorFault:
+		return "door fault"
+	case protocol.PickupInferred:
+		return "pickup inferred"
+	case protocol.Mains:
+		return "mains"
+	case protocol.Alarm:
+		return "alarm"
+	case protocol.Samples:
+		return "samples"
+	case protocol.Thinned:
+		return "thinned"
+	}
+	return fmt.Sprintf("kind %d", b.Kind())
+}
+
+// subject is what an event is about: a box, a dated container, an order, a position, a run, a sensor, a command.
+func subject(b protocol.Body) string {
+	switch b := b.(type) {
+	case protocol.PlanApplied:
+		return fmt.Sprintf("plan %d", b.Plan)
+	case protocol.CommandAnswered:
+		return b.ID
+	case protocol.ContainerFilled:
+		return b.GRAI
+	case protocol.ItemShort:
+		return b.DatedContainer
+	case protocol.ContainerShelved:
+		return b.GRAI
+	case protocol.StopReached:
+		return b.Run
+	case protocol.ContainerLoaded:
+		return b.GRAI
+	case protocol.ContainerPlaced:
+		return b.GRAI
+	case protocol.ScanRefused:
+		return b.Scan
+	case protocol.GrantUsed:
+		return b.Position
+	case protocol.GrantRefused:
+		return b.Position
+	case protocol.RelayFired:
+		return b.Position
+	case protocol.DoorOpened:
+		return b.Position
+	case protocol.DoorClosed:
+		return b.Position
+	case protocol.DoorFault:
+		return b.Position
+	case protocol.PickupInferred:
+		return b.Order
+	case protocol.Mains:
+		return b.Position
+	case protocol.Alarm:
+		return b.Sensor
+	}
+	return ""
+}

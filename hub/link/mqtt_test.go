@@ -1,0 +1,228 @@
+package link_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/stretchr/testify/require"
+
+	"meguri/hub/broker"
+	"meguri/hub/fleet"
+	"meguri/hub/link"
+	"meguri/hub/store"
+	"meguri/hub/storetest"
+	"meguri/internal/mosquittotest"
+	"meguri/protocol"
+)
+
+const soon = 10 * time.Second
+
+// wired is a hub behind a broker.
+type wired struct {
+	*hub
+	mqtt    *link.MQTT
+	broker  *broker.Broker // nil for Mosquitto
+	address string
+	wake    chan struct{}
+}
+
+// run joins a hub to a broker until the test ends.
+func (w *wired) run(c link.MQTTConfig) {
+	c.Receiver, c.Wake, c.Logger = w.Receiver, w.wake, slog.New(slog.DiscardHandler)
+	c.User = broker.HubUser
+	w.mqtt = link.NewMQTT(c)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { require.ErrorIs(w.t, w.mqtt.Run(ctx), context.Canceled) })
+	w.t.Cleanup(func() {
+		cancel()
+		running.Wait()
+	})
+	require.Eventually(w.t, w.mqtt.Connected, soon, time.Millisecond)
+}
+
+func withEmbedded(t testing.TB) *wired {
+	w := &wired{hub: newHub(t, storetest.SQLite(t)), wake: make(chan struct{}, 1)}
+	w.broker = broker.New(broker.Config{Auth: link.Authenticator(w.store), Logger: slog.New(slog.DiscardHandler)})
+	t.Cleanup(func() { require.NoError(t, w.broker.Close()) })
+	require.NoError(t, w.broker.Listen("127.0.0.1:0"))
+	w.address = w.broker.Addr().String()
+	w.run(link.MQTTConfig{URL: "tcp://embedded", Password: w.broker.HubPassword(), Dial: w.broker.Dial, Kick: w.broker.Kick})
+	return w
+}
+
+func withMosquitto(t testing.TB) *wired {
+	w := &wired{hub: newHub(t, storetest.SQLite(t)), wake: make(chan struct{}, 1)}
+	w.address = mosquittotest.Start(t, map[string]string{broker.HubUser: "hub", station: "secret"})
+	w.run(link.MQTTConfig{URL: "tcp://" + w.address, Password: "hub"})
+	return w
+}
+
+func onBothBrokers(t *testing.T, test func(t *testing.T, w *wired)) {
+	t.Run("embedded", func(t *testing.T) { test(t, withEmbedded(t)) })
+	t.Run("mosquitto", func(t *testing.T) { test(t, withMosquitto(t)) })
+}
+
+// dev is a device's connection.
+type dev struct {
+	t    testing.TB
+	id   string
+	paho paho.Client
+	down chan protocol.Message
+	lost chan struct{}
+}
+
+func (w *wired) connect(t testing.TB, id string, will *protocol.Gone) *dev {
+	d := &dev{t: t, id: id, down: make(chan protocol.Message, 10_000), lost: make(chan struct{}, 1)}
+	o := paho.NewClientOptions().AddBroker("tcp://" + w.address).SetClientID(id).SetUsername(id).SetPassword("secret").
+		SetProtocolVersion(4).SetAutoReconnect(false).SetConnectionLostHandler(func(paho.Client, error) { d.lost <- struct{}{} })
+	if will != nil {
+		payload, err := protocol.Encode(*will)
+		require.NoError(t, err)
+		o.SetBinaryWill(protocol.UpTopic(id), payload, 1, false)
+	}
+	d.paho = paho.NewClient(o)
+	token := d.paho.Connect()
+	require.True(t, token.WaitTimeout(soon))
+	require.NoError(t, token.Error())
+	t.Cleanup(func() { d.paho.Disconnect(0) })
+	token = d.paho.Subscribe(protocol.DownTopic(id), 1, func(_ paho.Client, m paho.Message) {
+		if msg, err := protocol.Decode(m.Payload()); err == nil {
+			d.down <- msg
+		}
+	})
+	require.True(t, token.WaitTimeout(soon))
+	require.NoError(t, token.Error())
+	return d
+}
+
+func (d *dev) say(m protocol.Message) {
+	payload, err := protocol.Encode(m)
+	require.NoError(d.t, err)
+	d.paho.Publish(protocol.UpTopic(d.id), 1, false, payload)
+}
+
+// hears waits for a message of a type.
+func hears[T protocol.Message](d *dev) T {
+	d.t.Helper()
+	timeout := time.After(soon)
+	for {
+		select {
+		case m := <-d.down:
+			if m, ok := m.(T); ok {
+				return m
+			}
+		case <-timeout:
+			var none T
+			require.FailNow(d.t, fmt.Sprintf("%s hears no %T", d.id, none))
+		}
+	}
+}
+
+func TestHelloBatchPlanAndCommandOverABroker(t *testing.T) {
+	onBothBrokers(t, func(t *testing.T, w *wired) {
+		ctx := t.Context()
+		l := newLog(protocol.Events).scans(3)
+		d := w.connect(t, station, &protocol.Gone{Incarnation: l.incarnation, Boot: 1, Session: 1})
+		d.say(helloOf(l))
+		require.Equal(t, protocol.Current, hears[protocol.Welcome](d).Verdict)
+		d.say(l.batch(1, 4))
+		require.EqualValues(t, 3, hears[protocol.Ack](d).Applied)
+
+		body := []byte("who may open")
+		w.change(func(tx *store.Tx) error {
+			if _, err := tx.AddCommand(ctx, fleet.Command{ID: "c-1", Device: station, Deadline: noon.Add(time.Hour), AskedAt: noon}); err != nil {
+				return err
+			}
+			_, _, err := tx.SavePlan(ctx, station, l.incarnation.String(), map[string][]byte{"lock/f1": body}, noon)
+			return err
+		})
+		w.wake <- struct{}{}
+		m := hears[protocol.Manifest](d)
+		require.Equal(t, "c-1", hears[protocol.Command](d).ID)
+		if w.broker != nil {
+			hears[protocol.Manifest](d) // and again, until it is answered
+		}
+		d.say(protocol.Want{Plan: m.Plan, Hashes: []protocol.Hash{m.Parts[0].Hash}})
+		require.Equal(t, body, hears[protocol.Part](d).Body)
+		l.add(protocol.PlanApplied{Plan: m.Plan}, protocol.CommandAnswered{ID: "c-1", Counter: 1, Outcome: protocol.CommandDone})
+		d.say(l.batch(4, 6))
+		require.EqualValues(t, 5, hears[protocol.Ack](d).Applied)
+		require.EqualValues(t, m.Plan, w.device().PlanActive)
+	})
+}
+
+func TestLostConnectionMakesADeviceOffline(t *testing.T) {
+	w := withEmbedded(t)
+	l := newLog(protocol.Events)
+	d := w.connect(t, station, &protocol.Gone{Incarnation: l.incarnation, Boot: 1, Session: 1})
+	d.say(helloOf(l))
+	hears[protocol.Welcome](d)
+	require.Equal(t, fleet.Online, w.device().Presence())
+	require.True(t, w.broker.Kick(station))
+	require.Eventually(t, func() bool { return w.device().Presence() == fleet.Offline }, soon, time.Millisecond)
+}
+
+func TestRevokedDeviceIsCutOff(t *testing.T) {
+	w := withEmbedded(t)
+	l := newLog(protocol.Events).scans(1)
+	d := w.connect(t, station, nil)
+	d.say(helloOf(l))
+	hears[protocol.Welcome](d)
+	start := time.Now()
+	w.change(func(tx *store.Tx) error { return tx.RevokeDevice(t.Context(), station, noon) })
+	select {
+	case <-d.lost:
+	case <-time.After(soon):
+		require.FailNow(t, "the session goes on")
+	}
+	require.Less(t, time.Since(start), 2*time.Second)
+}
+
+func TestHubConnectsAgain(t *testing.T) {
+	w := withEmbedded(t)
+	l := newLog(protocol.Events).scans(1)
+	d := w.connect(t, station, nil)
+	d.say(helloOf(l))
+	hears[protocol.Welcome](d)
+	require.True(t, w.broker.Kick(broker.HubUser))
+	require.Eventually(t, func() bool { return w.mqtt.Stats().Connects.Load() == 2 && w.mqtt.Connected() }, soon, time.Millisecond)
+	require.Equal(t, fleet.Unknown, w.device().Presence(), "nobody has seen who left meanwhile")
+	d.say(l.batch(1, 2))
+	require.EqualValues(t, 1, hears[protocol.Ack](d).Applied)
+	require.Equal(t, fleet.Online, w.device().Presence())
+}
+
+func TestFloodingDeviceDoesNotStarveOthers(t *testing.T) {
+	w := withEmbedded(t)
+	w.addDevice("dev-2", "loc-2")
+	flooder, honest := newLog(protocol.Events).scans(500), newLog(protocol.Events).scans(20)
+	f, d := w.connect(t, station, nil), w.connect(t, "dev-2", nil)
+	f.say(helloOf(flooder))
+	d.say(helloOf(honest))
+	hears[protocol.Welcome](f)
+	hears[protocol.Welcome](d)
+	stop := make(chan struct{})
+	var flood sync.WaitGroup
+	flood.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				f.say(flooder.batch(1, 501))
+			}
+		}
+	})
+	for n := uint64(1); n <= 20; n++ {
+		d.say(honest.batch(n, n+1))
+		require.EqualValues(t, n, hears[protocol.Ack](d).Applied)
+	}
+	close(stop)
+	flood.Wait()
+}

@@ -1,0 +1,223 @@
+// Package plan makes the plans of devices from what the hub holds: an adapter between the store and the wire. A plan is a
+// function of the database alone, so making it again changes nothing unless the facts have changed.
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"meguri/hub/dispatch"
+	"meguri/hub/store"
+	"meguri/protocol"
+)
+
+const (
+	sampleEvery = time.Minute
+	// alarmAfter is used where no temperature limit of a leg says how many minutes outside are allowed.
+	alarmAfter = 10 * time.Minute
+)
+
+// Roles of a device, as stored.
+const (
+	RoleStation = "station"
+	RoleShipper = "shipper"
+	RoleScanner = "scanner"
+	RoleDriver  = "driver"
+)
+
+// Build gives the parts of the plan for a device of a role that serves a place: a location, shipper, shop or route.
+func Build(ctx context.Context, tx *store.Tx, role, place string) (map[string][]byte, error) {
+	b := builder{ctx: ctx, tx: tx, parts: map[string][]byte{}}
+	dates, err := tx.OpenDates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	switch role {
+	case RoleStation:
+		err = b.station(place, dates)
+	case RoleShipper:
+		err = b.shipper(place)
+	case RoleScanner:
+		err = b.scanner(place, dates)
+	case RoleDriver:
+		err = b.driver(place, dates)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("plan for %s %s: %w", role, place, err)
+	}
+	return b.parts, nil
+}
+
+type builder struct {
+	ctx   context.Context
+	tx    *store.Tx
+	parts map[string][]byte
+}
+
+func (b *builder) add(name string, part any) error {
+	body, err := protocol.EncodeBody(part)
+	if err != nil {
+		return err
+	}
+	if len(body) > protocol.MaxPart {
+		return fmt.Errorf("part %s: %d bytes, at most %d", name, len(body), protocol.MaxPart)
+	}
+	b.parts[name] = body
+	return nil
+}
+
+func (b *builder) station(location string, dates []string) error {
+	fridges, err := b.tx.StationFridges(b.ctx, location)
+	if err != nil {
+		return err
+	}
+	locks := map[string]*protocol.LockPlan{}
+	for _, f := range fridges {
+		locks[f.ID] = &protocol.LockPlan{Position: f.ID}
+		err := b.add("fridge/"+f.ID, protocol.TemperaturePlan{Position: f.ID, MinMilliC: f.MinMilliC, MaxMilliC: f.MaxMilliC,
+			SampleEveryMS: sampleEvery.Milliseconds(), AlarmAfterMS: allowed(f.MinutesOutside)})
+		if err != nil {
+			return err
+		}
+	}
+	for _, date := range dates {
+		if err := b.locks(location, date, locks); err != nil {
+			return err
+		}
+	}
+	for id, lock := range locks {
+		if err := b.add("lock/"+id, *lock); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func allowed(minutes int64) int64 {
+	if minutes <= 0 {
+		return alarmAfter.Milliseconds()
+	}
+	return minutes * time.Minute.Milliseconds()
+}
+
+func (b *builder) locks(location, date string, locks map[string]*protocol.LockPlan) error {
+	containers, err := b.tx.ContainersOfLocation(b.ctx, date, location)
+	if err != nil {
+		return err
+	}
+	for _, c := range containers {
+		lock := locks[c.FridgeID]
+		lock.Containers = append(lock.Containers, protocol.SlotAssignment{DatedContainer: c.ID, Slot: c.SlotID, GRAI: c.GRAI})
+	}
+	grants, err := b.tx.GrantsOfLocation(b.ctx, date, location)
+	if err != nil {
+		return err
+	}
+	for _, g := range grants {
+		needs, err := b.tx.OrderNeeds(b.ctx, g.OrderID) // none for a courier
+		if err != nil {
+			return err
+		}
+		for id, lock := range locks {
+			lock.Grants = append(lock.Grants, grantFor(g, id, dispatch.Wanted(needs)))
+		}
+	}
+	return nil
+}
+
+// GrantID is the id of a grant at one lock: a counted grant belongs to one lock.
+func GrantID(grant, fridge string) string { return grant + "@" + fridge }
+
+func grantFor(g dispatch.Grant, fridge string, needs []dispatch.Need) protocol.Grant {
+	id := GrantID(g.ID, fridge)
+	grant := protocol.Grant{ID: id, Holder: protocol.HolderCustomer, Order: g.OrderID, PIN: protocol.HashPIN(id, g.PIN),
+		From: g.From.UnixMilli(), Until: g.Until.UnixMilli()}
+	if g.Holder == dispatch.Courier {
+		grant.Holder, grant.Uses = protocol.HolderCourier, dispatch.CourierUses
+	}
+	for _, n := range needs {
+		switch {
+		case n.FridgeID == fridge:
+			grant.Containers = append(grant.Containers, n.ContainerID)
+		case !slices.Contains(grant.Elsewhere, n.FridgeID):
+			grant.Elsewhere = append(grant.Elsewhere, n.FridgeID)
+		}
+	}
+	return grant
+}
+
+func (b *builder) shipper(shipper string) error {
+	limit, err := b.tx.ShipperLimit(b.ctx, shipper)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // sampled all the same, by the device's own default
+	}
+	if err != nil {
+		return err
+	}
+	return b.add("shipper/"+shipper, protocol.TemperaturePlan{Position: shipper, MinMilliC: limit.MinMilliC,
+		MaxMilliC: limit.MaxMilliC, SampleEveryMS: sampleEvery.Milliseconds(), AlarmAfterMS: allowed(limit.MinutesOutside)})
+}
+
+func (b *builder) scanner(shop string, dates []string) error {
+	for _, date := range dates {
+		list, err := b.tx.PackingList(b.ctx, date, shop)
+		if err != nil {
+			return err
+		}
+		if len(list.Lines) == 0 {
+			continue
+		}
+		part := protocol.ScannerPlan{Position: shop, Date: date}
+		for _, line := range list.Lines {
+			part.Containers = append(part.Containers, packingPart(line))
+		}
+		return b.add("scanner/"+shop, part)
+	}
+	return nil
+}
+
+func packingPart(line dispatch.PackingLine) protocol.PackingListPart {
+	part := protocol.PackingListPart{DatedContainer: line.ID, Address: line.AddressID, GRAI: line.GRAI}
+	for _, p := range line.Products {
+		part.Products = append(part.Products, protocol.PackingLine{GTIN: p.GTIN, Units: uint32(p.Units)})
+	}
+	return part
+}
+
+func (b *builder) driver(route string, dates []string) error {
+	for _, date := range dates {
+		id, err := b.tx.RunOfRoute(b.ctx, route, date)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		run, err := b.tx.Run(b.ctx, id)
+		if err != nil {
+			return err
+		}
+		containers, err := b.tx.ContainersOfRun(b.ctx, id)
+		if err != nil {
+			return err
+		}
+		return b.add("driver/"+route, driverPart(route, run, containers))
+	}
+	return nil
+}
+
+func driverPart(route string, run dispatch.Run, containers []dispatch.Container) protocol.DriverPlan {
+	part := protocol.DriverPlan{Position: route, Run: run.ID}
+	for _, s := range run.Stops {
+		part.Stops = append(part.Stops, protocol.RunStop{Sequence: uint32(s.Sequence), Kind: string(s.Kind), Place: s.PlaceID,
+			PlannedAt: s.PlannedAt.UnixMilli()})
+	}
+	for _, c := range containers {
+		part.Containers = append(part.Containers, protocol.RunContainer{DatedContainer: c.ID, GRAI: c.GRAI, Address: c.AddressID,
+			Shipper: c.ShipperGRAI, Location: c.LocationID, Slot: c.SlotID})
+	}
+	return part
+}

@@ -1,0 +1,177 @@
+// Package mosquittotest runs Debian's Mosquitto with the rules of deploy/mosquitto, private to one test.
+package mosquittotest
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Start runs a broker on a free loopback port for as long as the test, with the given passwords by user, and gives its
+// address. Where Mosquitto is missing the test fails and says what to install.
+func Start(t testing.TB, passwords map[string]string) string {
+	t.Helper()
+	program := find(t, "mosquitto")
+	dir := t.TempDir()
+	// A TempDir is for its owner only; mosquitto changes to its own user when it is started by root, unless told not to.
+	deploy := filepath.Join(moduleRoot(t), "deploy", "mosquitto")
+	rules := read(t, filepath.Join(deploy, "rules.conf"))
+	rules = replace(t, rules, "/etc/mosquitto/meguri-passwords", filepath.Join(dir, "passwords"))
+	rules = replace(t, rules, "/etc/mosquitto/meguri-acl", filepath.Join(dir, "acl"))
+	write(t, filepath.Join(dir, "acl"), read(t, filepath.Join(deploy, "acl")))
+	writePasswords(t, filepath.Join(dir, "passwords"), passwords)
+
+	var log string
+	for range 5 { // somebody may take the port before Mosquitto does
+		address := freeAddress(t)
+		_, port, _ := net.SplitHostPort(address)
+		config := filepath.Join(dir, "mosquitto.conf")
+		write(t, config, "user root\nlistener "+port+" 127.0.0.1\n"+rules)
+		var up bool
+		if up, log = run(t, exec.Command(program, "-c", config), address); up {
+			return address
+		}
+	}
+	t.Fatalf("Mosquitto did not start:\n%s", log)
+	return ""
+}
+
+func find(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		path = "/usr/sbin/" + name // not in everybody's PATH
+		if _, err := os.Stat(path); err != nil {
+			t.Fatalf("%s is missing: install it (Debian: apt-get install mosquitto), or run make test, which does", name)
+		}
+	}
+	return path
+}
+
+func run(t testing.TB, c *exec.Cmd, address string) (up bool, log string) {
+	t.Helper()
+	var out buffer
+	c.Stdout, c.Stderr = &out, &out
+	if err := c.Start(); err != nil {
+		t.Fatalf("start Mosquitto: %v", err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		_ = c.Wait() // how it ended is in its log
+		close(ended)
+	}()
+	t.Cleanup(func() {
+		_ = c.Process.Signal(syscall.SIGTERM) // it may have ended
+		select {
+		case <-ended:
+		case <-time.After(5 * time.Second):
+			_ = c.Process.Kill()
+			<-ended
+		}
+		if t.Failed() {
+			t.Logf("Mosquitto:\n%s", out.String())
+		}
+	})
+	for range 500 {
+		if conn, err := net.Dial("tcp", address); err == nil {
+			_ = conn.Close()
+			return true, ""
+		}
+		select {
+		case <-ended:
+			return false, out.String()
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return false, out.String()
+}
+
+func writePasswords(t testing.TB, file string, passwords map[string]string) {
+	t.Helper()
+	var text strings.Builder
+	for user, password := range passwords {
+		fmt.Fprintf(&text, "%s:%s\n", user, password)
+	}
+	write(t, file, text.String())
+	if out, err := exec.Command(find(t, "mosquitto_passwd"), "-U", file).CombinedOutput(); err != nil {
+		t.Fatalf("mosquitto_passwd: %v\n%s", err, out)
+	}
+}
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// moduleRoot is the folder of go.mod, above the test's own.
+func moduleRoot(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			t.Fatal("no go.mod above the test's folder")
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+func replace(t testing.TB, text, old, with string) string {
+	t.Helper()
+	if strings.Count(text, old) != 1 {
+		t.Fatalf("rules.conf: want %s once", old)
+	}
+	return strings.Replace(text, old, with, 1)
+}
+
+func read(t testing.TB, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func write(t testing.TB, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// buffer is a log that a process writes while the test reads it.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
