@@ -1,0 +1,119 @@
+// Package api is the hub's door for people's browsers and for other programs: it decodes, asks the services, and encodes.
+// Package web adds the pages to the same router, behind the same middleware.
+package api
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"meguri/hub/live"
+	"meguri/hub/order"
+	"meguri/hub/people"
+	"meguri/hub/store"
+	"meguri/internal/clock"
+)
+
+// Config is what the API works with.
+type Config struct {
+	Store   *store.Store
+	Orders  *order.Service
+	People  *people.Service
+	Feed    *live.Feed
+	Clock   clock.Clock      // of the business: cutoffs, days, alarms
+	RealNow func() time.Time // the machine's, for sessions; nil is time.Now
+	Logger  *slog.Logger
+	// TLS says that people reach the hub over TLS, so that cookies are never sent without.
+	TLS bool
+	// Version of the program, for the health page.
+	Version string
+}
+
+// API is the API with what its handlers need.
+type API struct {
+	Config
+	rights   people.Table
+	document *document
+}
+
+const (
+	maxBody        = 256 << 10
+	requestTimeout = 15 * time.Second
+)
+
+// New makes a router with all routes of the API. Pages may be added to it; a route that is not in people.Rights answers
+// nobody.
+func New(c Config) (*API, *echo.Echo, error) {
+	if c.RealNow == nil {
+		c.RealNow = time.Now
+	}
+	doc, err := loadDocument()
+	if err != nil {
+		return nil, nil, fmt.Errorf("OpenAPI document: %w", err)
+	}
+	a := &API{Config: c, rights: people.NewTable(people.Rights()), document: doc}
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.IPExtractor = echo.ExtractIPDirect()
+	e.HTTPErrorHandler = a.writeError
+	e.Use(a.logged, headers, a.bounded, a.sameOrigin, a.authorised)
+	a.routes(e)
+	return a, e, nil
+}
+
+func (a *API) routes(e *echo.Echo) {
+	e.GET("/healthz", a.health)
+	e.GET("/openapi.json", a.document.serveJSON)
+	e.GET("/openapi.yaml", a.document.serveYAML)
+
+	// No echo group: with middleware it would answer paths that nobody registered.
+	get := func(path string, h echo.HandlerFunc) { e.GET("/v1"+path, a.document.check(h)) }
+	post := func(path string, h echo.HandlerFunc) { e.POST("/v1"+path, a.document.check(h)) }
+	post("/login", a.login)
+	post("/logout", a.logout)
+	get("/me", a.me)
+	post("/orders", a.placeOrder)
+	get("/orders/:id", a.getOrder)
+	get("/locations", a.listLocations)
+	get("/products", a.listProducts)
+	get("/deliveries", a.listDeliveries)
+	get("/capacity", a.getCapacity)
+	get("/packing", a.getPacking)
+	get("/sheets", a.getSheet)
+	get("/devices", a.listDevices)
+	get("/devices/:id", a.getDevice)
+	post("/devices/:id/commands", a.commandDevice)
+	get("/readings", a.listReadings)
+	get("/events", a.listEvents)
+	get("/alarms", a.listAlarms)
+	get("/work", a.listWork)
+	post("/work/:id/close", a.closeWork)
+	get("/summary", a.getSummary)
+}
+
+// Server is an HTTP server for the router with bounds on every connection. Requests that run on, such as the pages' event
+// streams, end with ctx; listen and shut down as with any server.
+func Server(ctx context.Context, h http.Handler, logger *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+}
+
+func (a *API) health(c echo.Context) error {
+	if err := a.Store.Read(c.Request().Context(), func(*store.Tx) error { return nil }); err != nil {
+		return fmt.Errorf("%w: database: %w", errUnavailable, err)
+	}
+	return c.JSON(http.StatusOK, map[string]string{"status": "ok", "version": a.Version})
+}

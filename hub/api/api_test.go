@@ -1,0 +1,281 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"meguri/hub/api"
+	"meguri/hub/api/apitest"
+	"meguri/hub/people"
+	"meguri/hub/store"
+)
+
+func problem(t *testing.T, w *httptest.ResponseRecorder) api.Problem {
+	t.Helper()
+	require.Equal(t, "application/problem+json", w.Header().Get("Content-Type"), w.Body)
+	var p api.Problem
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &p))
+	require.Equal(t, w.Code, p.Status)
+	return p
+}
+
+func decode[T any](t *testing.T, w *httptest.ResponseRecorder) (v T) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &v), w.Body)
+	return v
+}
+
+func TestALoginCodeBecomesASessionOnce(t *testing.T) {
+	h := apitest.Open(t)
+	code := h.Code(t, people.Support)
+	body := fmt.Sprintf(`{"code":%q}`, code)
+	w := h.Do("POST", "/v1/login", "", body)
+	require.Equal(t, http.StatusOK, w.Code, w.Body)
+	session := decode[struct {
+		Token  string
+		Person struct{ Role string }
+	}](t, w)
+	require.Equal(t, "support", session.Person.Role)
+
+	require.Equal(t, http.StatusOK, h.Do("GET", "/v1/me", session.Token, "").Code)
+	require.Equal(t, http.StatusForbidden, problem(t, h.Do("POST", "/v1/login", "", body)).Status)
+	require.Equal(t, http.StatusNoContent, h.Do("POST", "/v1/logout", session.Token, "").Code)
+	w = h.Do("GET", "/v1/me", session.Token, "")
+	require.Equal(t, http.StatusUnauthorized, problem(t, w).Status)
+	require.NotEmpty(t, w.Header().Get("WWW-Authenticate"))
+}
+
+func TestAnOrderIsPlacedOnceHoweverOftenItIsSent(t *testing.T) {
+	h := apitest.Open(t)
+	// The fixture's clock shows the afternoon, so that this date takes no more orders.
+	system := h.Token(t, people.System)
+	body := apitest.OrderBody("o-1", "member-0001", "loc-001", 1, 2)
+	require.Equal(t, http.StatusConflict, problem(t, h.Do("POST", "/v1/orders", system, body)).Status, "after the cutoff")
+
+	h.Day(t)
+	placed := apitest.OrderBody("order-0001", "member-0001", "loc-002", 2)
+	require.Equal(t, http.StatusConflict, problem(t, h.Do("POST", "/v1/orders", system, placed)).Status, "another order with that id")
+
+	again := `{"order_id":"order-refused","delivery_date":"2026-12-01","location_id":"loc-001","customer_id":"member-0099",
+		"lines":[{"product_id":"prod-001","quantity":100}]}`
+	w := h.Do("POST", "/v1/orders", system, again)
+	require.Equal(t, http.StatusOK, w.Code, w.Body)
+	o := decode[struct {
+		State   string
+		Refusal struct{ Limit, What string }
+	}](t, w)
+	require.Equal(t, "refused", o.State)
+	require.Equal(t, "sales_limit", o.Refusal.Limit)
+	require.Equal(t, "prod-001", o.Refusal.What)
+}
+
+func TestAWrongRequestNamesTheFieldAndWhatWasExpected(t *testing.T) {
+	h := apitest.Open(t)
+	token := h.Token(t, people.Admin)
+	for name, c := range map[string]struct {
+		method, target, body string
+		status               int
+		field, want          string
+	}{
+		"no quantity":         {"POST", "/v1/orders", `{"delivery_date":"2026-12-01","location_id":"loc-001","customer_id":"m","lines":[{"product_id":"p"}]}`, 400, "lines[0].quantity", "missing"},
+		"quantity below 1":    {"POST", "/v1/orders", `{"delivery_date":"2026-12-01","location_id":"loc-001","customer_id":"m","lines":[{"product_id":"p","quantity":0}]}`, 400, "lines[0].quantity", "1"},
+		"unknown field":       {"POST", "/v1/orders", `{"delivery_date":"2026-12-01","location_id":"loc-001","customer_id":"m","line":[],"lines":[{"product_id":"p","quantity":1}]}`, 400, "body", "line"},
+		"no JSON":             {"POST", "/v1/orders", `{"delivery`, 400, "body", "JSON"},
+		"a date that is none": {"GET", "/v1/packing?date=2026-13-41&shop=shop-1", "", 400, "date", "date"},
+		"missing parameter":   {"GET", "/v1/packing?date=2026-12-01", "", 400, "shop", "required"},
+		"misspelt parameter":  {"GET", "/v1/packing?date=2026-12-01&shop=shop-1&shp=1", "", 400, "shp", "no such parameter"},
+		"twice":               {"GET", "/v1/packing?date=2026-12-01&shop=shop-1&shop=shop-2", "", 400, "shop", "once"},
+		"no time":             {"GET", "/v1/readings?sensor=a&from=now&to=2026-12-01T00:00:00Z", "", 400, "from", "time"},
+		"span":                {"GET", "/v1/readings?sensor=a&from=2026-12-01T00:00:00Z&to=2026-11-01T00:00:00Z", "", 400, "to", "after from"},
+		"unknown location":    {"POST", "/v1/orders", apitest.OrderBody("o-9", "m", "loc-999", 1), 422, "location_id", "delivery"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := h.Do(c.method, c.target, token, c.body)
+			p := problem(t, w)
+			require.Equal(t, c.status, p.Status, w.Body)
+			require.Equal(t, c.field, p.Errors[0].Field, w.Body)
+			require.Contains(t, p.Errors[0].Want, c.want)
+			require.NotContains(t, w.Body.String(), "http://", "no references into the validator")
+		})
+	}
+	t.Run("too much", func(t *testing.T) {
+		w := h.Do("POST", "/v1/orders", token, `{"order_id":"`+strings.Repeat("x", 300_000)+`"}`)
+		require.Equal(t, http.StatusRequestEntityTooLarge, problem(t, w).Status)
+	})
+	t.Run("not JSON by its own word", func(t *testing.T) {
+		r := httptest.NewRequest("POST", "/v1/orders", strings.NewReader("a=b"))
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		require.Equal(t, http.StatusBadRequest, problem(t, h.Serve(r)).Status)
+	})
+}
+
+func TestPickupCodesAreForThoseWhoNeedThem(t *testing.T) {
+	h := apitest.Open(t)
+	h.Day(t)
+	type seen struct {
+		CustomerID string `json:"customer_id"`
+		Pickup     *struct{ Code string }
+	}
+	for role, sees := range map[people.Role]bool{people.Admin: false, people.Dispatcher: false, people.Support: true, people.System: true, people.Customer: true} {
+		w := h.Do("GET", "/v1/orders/order-0001", h.Token(t, role), "")
+		require.Equal(t, http.StatusOK, w.Code, role)
+		require.Equal(t, sees, decode[seen](t, w).Pickup != nil, role)
+	}
+	t.Run("a customer sees no other's order", func(t *testing.T) {
+		customer := h.Token(t, people.Customer)
+		require.Equal(t, 404, problem(t, h.Do("GET", "/v1/orders/order-0002", customer, "")).Status)
+		w := h.Do("POST", "/v1/orders", customer, apitest.OrderBody("o-1", "member-0002", "loc-001", 1))
+		require.Equal(t, 403, problem(t, w).Status)
+	})
+}
+
+func TestACommandIsRecordedWithWhoAskedAndTold(t *testing.T) {
+	h := apitest.Open(t)
+	changed := h.Feed.Subscribe(t.Context())
+	h.Day(t)
+	token := h.Token(t, people.Dispatcher)
+	w := h.Do("POST", "/v1/devices/station-loc-001/commands", token, `{"kind":"unlock","target":"loc-001-fridge-1"}`)
+	require.Equal(t, http.StatusAccepted, w.Code, w.Body)
+	command := decode[struct {
+		ID      string `json:"command_id"`
+		AskedBy string `json:"asked_by"`
+	}](t, w)
+	<-changed
+	require.NoError(t, h.Store.Read(t.Context(), func(tx *store.Tx) error {
+		acts, err := tx.Acts(t.Context(), "station-loc-001", 10)
+		require.Equal(t, "command.unlock", acts[0].Act)
+		require.Equal(t, command.AskedBy, acts[0].Person)
+		require.Contains(t, acts[0].Detail, command.ID)
+		return err
+	}))
+	for name, c := range map[string]struct {
+		device, body string
+		status       int
+	}{
+		"another's fridge": {"station-loc-001", `{"kind":"unlock","target":"loc-002-fridge-1"}`, 400},
+		"no fridge":        {"station-loc-001", `{"kind":"unlock","target":"moon"}`, 400},
+		"no target":        {"station-loc-001", `{"kind":"unlock"}`, 400},
+		"not a station":    {"scanner-1", `{"kind":"unlock","target":"loc-001-fridge-1"}`, 400},
+		"unknown kind":     {"station-loc-001", `{"kind":"explode"}`, 400},
+		"unknown device":   {"nobody", `{"kind":"identify"}`, 404},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, c.status, problem(t, h.Do("POST", "/v1/devices/"+c.device+"/commands", token, c.body)).Status)
+		})
+	}
+}
+
+func TestWorkIsClosedOnceAndByWhom(t *testing.T) {
+	h := apitest.Open(t)
+	h.Day(t)
+	token := h.Token(t, people.Support)
+	type list struct {
+		Work []struct {
+			ID string `json:"work_id"`
+		}
+	}
+	before := decode[list](t, h.Do("GET", "/v1/work", token, ""))
+	require.NotEmpty(t, before.Work)
+	target := "/v1/work/" + url.PathEscape(before.Work[0].ID) + "/close"
+	require.Equal(t, http.StatusNoContent, h.Do("POST", target, token, "").Code, before.Work[0].ID)
+	require.Equal(t, http.StatusNotFound, problem(t, h.Do("POST", target, token, "")).Status)
+	require.Len(t, decode[list](t, h.Do("GET", "/v1/work", token, "")).Work, len(before.Work)-1)
+	require.Len(t, decode[list](t, h.Do("GET", "/v1/work?all=true", token, "")).Work, len(before.Work))
+}
+
+func TestAPostFromAnotherSiteIsRefused(t *testing.T) {
+	h := apitest.Open(t)
+	token := h.Token(t, people.Admin)
+	for name, c := range map[string]struct {
+		header, value string
+		status        int
+	}{
+		"same site":       {"Sec-Fetch-Site", "same-origin", http.StatusNoContent},
+		"another site":    {"Sec-Fetch-Site", "cross-site", http.StatusForbidden},
+		"another origin":  {"Origin", "https://evil.example", http.StatusForbidden},
+		"not of browsers": {"X-Nothing", "", http.StatusNoContent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest("POST", "/v1/logout", nil)
+			r.Header.Set(c.header, c.value)
+			r.AddCookie(&http.Cookie{Name: "meguri_session", Value: token})
+			if c.status == http.StatusNoContent {
+				r.Header.Del("Cookie")
+				r.AddCookie(&http.Cookie{Name: "meguri_session", Value: h.Token(t, people.Admin)})
+			}
+			require.Equal(t, c.status, h.Serve(r).Code)
+		})
+	}
+}
+
+func TestTheSummaryAddsUp(t *testing.T) {
+	h := apitest.Open(t)
+	h.Day(t)
+	s := decode[struct {
+		Orders struct {
+			Placed, Accepted, Refused int
+			ByState                   map[string]int `json:"by_state"`
+			RefusedByLimit            map[string]int `json:"refused_by_limit"`
+		}
+		Items     struct{ Units, Short int }
+		Used      struct{ Containers, Slots, Addresses, Shippers int }
+		LateStops []struct {
+			RunID string `json:"run_id"`
+		} `json:"late_stops"`
+		Shortages []struct{ Units int }
+		World     struct{ Scans, Unlocks, Pickups int }
+	}](t, h.Do("GET", "/v1/summary?date="+apitest.Date, h.Token(t, people.System), ""))
+	require.Equal(t, 25, s.Orders.Placed)
+	require.Equal(t, 25, s.Orders.Accepted+s.Orders.Refused)
+	sum := 0
+	for _, n := range s.Orders.ByState {
+		sum += n
+	}
+	require.Equal(t, 25, sum)
+	require.Equal(t, map[string]int{"sales_limit": 1}, s.Orders.RefusedByLimit)
+	require.Equal(t, s.Used.Containers, s.Used.Slots)
+	require.Equal(t, s.Used.Containers, s.Used.Addresses)
+	require.Positive(t, s.Used.Shippers)
+	require.Equal(t, 2, s.Items.Short)
+	require.Equal(t, 2, s.Shortages[0].Units)
+	require.Positive(t, s.World.Pickups)
+	require.GreaterOrEqual(t, s.World.Unlocks, s.World.Pickups)
+	require.Positive(t, s.World.Scans)
+	require.NotEmpty(t, s.LateStops)
+	for _, l := range s.LateStops {
+		require.Equal(t, "route-02@"+apitest.Date, l.RunID)
+	}
+	require.Equal(t, 404, problem(t, h.Do("GET", "/v1/summary?date=2030-01-01", h.Token(t, people.System), "")).Status)
+}
+
+func TestReadingsComeInPages(t *testing.T) {
+	h := apitest.Open(t)
+	h.Day(t)
+	w := h.Do("GET", "/v1/readings?sensor="+url.QueryEscape("loc-002-fridge-2/air")+
+		"&from=2026-12-01T03:00:00Z&to=2026-12-01T09:00:00Z", h.Token(t, people.Quality), "")
+	require.Equal(t, 200, w.Code)
+	out := decode[struct {
+		Readings []struct {
+			MilliC *int   `json:"milli_c"`
+			Fault  string `json:"fault"`
+		}
+		Next string
+	}](t, w)
+	require.Empty(t, out.Next)
+	faulty := 0
+	for _, r := range out.Readings {
+		require.Equal(t, r.MilliC == nil, r.Fault != "", "a faulty sensor never gives a number")
+		if r.Fault != "" {
+			faulty++
+		}
+	}
+	require.Positive(t, faulty)
+}

@@ -1,0 +1,110 @@
+package apitest
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/stretchr/testify/require"
+
+	"meguri/hub/api"
+	"meguri/hub/bulk"
+	"meguri/hub/live"
+	"meguri/hub/order"
+	"meguri/hub/people"
+	"meguri/hub/store"
+	"meguri/hub/storetest"
+	"meguri/internal/clock"
+)
+
+// Hub is a hub without devices and broker: store, services, API.
+type Hub struct {
+	Store  *store.Store
+	Orders *order.Service
+	People *people.Service
+	Feed   *live.Feed
+	Clock  clock.Clock // shows Now at the beginning, and runs
+	API    *api.API
+	Echo   *echo.Echo
+}
+
+// Now is when the fixture's day is looked at: pickup has been open for two hours.
+var Now = at("18:00")
+
+// Start is when the fixture's persons were added, on the machine's clock.
+var Start = time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
+
+// at is a time of day of Date, in the network's zone.
+func at(clock string) time.Time {
+	t, err := time.Parse("2006-01-02 15:04 -0700", Date+" "+clock+" +0900")
+	if err != nil {
+		panic(err) // a mistake in this file
+	}
+	return t.UTC()
+}
+
+// Open makes a hub with the network and nothing else.
+func Open(tb testing.TB) *Hub {
+	tb.Helper()
+	h := &Hub{Store: storetest.Open(tb, storetest.SQLite(tb)), Feed: live.New(), Clock: clock.New(time.Now(), Now, 1)}
+	n, err := bulk.ReadNetwork(Network())
+	require.NoError(tb, err)
+	storetest.Import(tb, h.Store, n)
+	h.Orders = order.NewService(h.Store.Orders())
+	h.People = people.New(h.Store.People())
+	h.API, h.Echo, err = api.New(api.Config{Store: h.Store, Orders: h.Orders, People: h.People, Feed: h.Feed, Clock: h.Clock,
+		RealNow: func() time.Time { return Start }, Logger: slog.New(slog.DiscardHandler), Version: "test"})
+	require.NoError(tb, err)
+	return h
+}
+
+// Code adds a person of a role and gives their login code.
+func (h *Hub) Code(tb testing.TB, role people.Role) string {
+	tb.Helper()
+	place := map[people.Role]string{people.Shop: "shop-1", people.Driver: "route-01", people.Customer: "member-0001"}[role]
+	_, code, err := h.People.Add(tb.Context(), people.Console, people.Person{Name: "Test " + string(role), Role: role, Place: place}, Start)
+	require.NoError(tb, err)
+	return code
+}
+
+// Token logs a person of a role in.
+func (h *Hub) Token(tb testing.TB, role people.Role) string {
+	tb.Helper()
+	_, token, _, err := h.People.Login(tb.Context(), h.Code(tb, role), Start)
+	require.NoError(tb, err)
+	return token
+}
+
+// Do asks the hub, with a bearer token unless it is empty, and with a JSON body unless that is empty.
+func (h *Hub) Do(method, target, token, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	return h.Serve(r)
+}
+
+// Serve asks the hub.
+func (h *Hub) Serve(r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.Echo.ServeHTTP(w, r)
+	return w
+}
+
+// OrderBody is the body of an order by a customer for one unit each of some products.
+func OrderBody(id, customer, location string, products ...int) string {
+	var lines []string
+	for _, p := range products {
+		lines = append(lines, fmt.Sprintf(`{"product_id":"prod-%03d","quantity":1}`, p))
+	}
+	return fmt.Sprintf(`{"order_id":%q,"delivery_date":%q,"location_id":%q,"customer_id":%q,"lines":[%s]}`,
+		id, Date, location, customer, strings.Join(lines, ","))
+}

@@ -1,0 +1,124 @@
+package api_test
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/stretchr/testify/require"
+
+	"meguri/hub/api/apitest"
+	"meguri/hub/people"
+)
+
+func served(t *testing.T, h *apitest.Hub) *openapi3.T {
+	t.Helper()
+	w := h.Do("GET", "/openapi.json", "", "")
+	require.Equal(t, 200, w.Code)
+	doc, err := openapi3.NewLoader().LoadFromData(w.Body.Bytes())
+	require.NoError(t, err)
+	require.NoError(t, doc.Validate(t.Context()))
+	require.Equal(t, "3.1.0", doc.OpenAPI)
+	return doc
+}
+
+func TestTheDocumentAndTheRoutesAreTheSame(t *testing.T) {
+	h := apitest.Open(t)
+	var documented, routed []string
+	for path, item := range served(t, h).Paths.Map() {
+		for method := range item.Operations() {
+			documented = append(documented, method+" "+path)
+		}
+	}
+	for _, r := range h.Echo.Routes() {
+		path := strings.ReplaceAll(r.Path, ":id", "{id}")
+		routed = append(routed, r.Method+" "+path)
+	}
+	slices.Sort(documented)
+	slices.Sort(routed)
+	require.Equal(t, documented, routed)
+	require.Equal(t, 200, h.Do("GET", "/openapi.yaml", "", "").Code)
+}
+
+// fits says whether an answer fits what the document says of it.
+func fits(t *testing.T, doc *openapi3.T, path string, r *http.Request, w *httptest.ResponseRecorder) {
+	t.Helper()
+	item := doc.Paths.Value(path)
+	require.NotNil(t, item, path)
+	request := &openapi3filter.RequestValidationInput{Request: r, Route: &routers.Route{Spec: doc, Path: path, PathItem: item,
+		Method: r.Method, Operation: item.GetOperation(r.Method)}}
+	require.NoError(t, openapi3filter.ValidateResponse(t.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: request, Status: w.Code, Header: w.Header(), Body: io.NopCloser(bytes.NewReader(w.Body.Bytes())),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true},
+	}), "%s %s: %d %s", r.Method, path, w.Code, w.Body)
+}
+
+func TestAnswersFitTheDocument(t *testing.T) {
+	h := apitest.Open(t)
+	h.Day(t)
+	doc := served(t, h)
+	day := "?date=" + apitest.Date
+	tested := map[string]bool{}
+	for _, c := range []struct {
+		role               people.Role
+		method, path, real string
+		body               string
+		status             int
+	}{
+		{"", "GET", "/healthz", "", "", 200},
+		{"", "GET", "/openapi.json", "", "", 200},
+		{"", "GET", "/openapi.yaml", "", "", 200},
+		{"", "POST", "/v1/login", "", `{"code":"` + h.Code(t, people.Shop) + `"}`, 200},
+		{"", "POST", "/v1/login", "", `{"code":"wrong"}`, 403},
+		{people.Shop, "GET", "/v1/me", "", "", 200},
+		{people.Shop, "POST", "/v1/logout", "", "", 204},
+		{people.Admin, "POST", "/v1/orders", "", apitest.OrderBody("o-1", "m-1", "loc-001", 1), 409},
+		{people.Support, "POST", "/v1/orders", "", strings.Replace(apitest.OrderBody("order-0024", "member-0024", "loc-001", 1), `"quantity":1`, `"quantity":1`, 1), 200},
+		{people.Support, "GET", "/v1/orders/{id}", "/v1/orders/order-0003", "", 200},
+		{people.Admin, "GET", "/v1/orders/{id}", "/v1/orders/" + apitest.Refused, "", 200},
+		{people.Admin, "GET", "/v1/orders/{id}", "/v1/orders/none", "", 404},
+		{people.Driver, "GET", "/v1/locations", "", "", 200},
+		{people.Customer, "GET", "/v1/products", "", "", 200},
+		{people.Customer, "GET", "/v1/deliveries", "/v1/deliveries" + day, "", 200},
+		{people.Customer, "GET", "/v1/deliveries", "/v1/deliveries", "", 400},
+		{people.Customer, "GET", "/v1/capacity", "/v1/capacity" + day, "", 200},
+		{people.Customer, "GET", "/v1/capacity", "/v1/capacity" + day + "&location=loc-002", "", 200},
+		{people.Customer, "GET", "/v1/capacity", "/v1/capacity?date=2030-01-01", "", 404},
+		{people.Shop, "GET", "/v1/packing", "/v1/packing" + day + "&shop=shop-1", "", 200},
+		{people.Driver, "GET", "/v1/sheets", "/v1/sheets" + day + "&route=route-01", "", 200},
+		{people.Admin, "GET", "/v1/devices", "", "", 200},
+		{people.Admin, "POST", "/v1/devices/{id}/commands", "/v1/devices/station-loc-001/commands", `{"kind":"identify"}`, 202},
+		{people.Admin, "GET", "/v1/devices/{id}", "/v1/devices/station-loc-001", "", 200},
+		{people.Admin, "GET", "/v1/readings", "/v1/readings?sensor=loc-001-fridge-1/air&from=2026-12-01T08:00:00Z&to=2026-12-01T09:00:00Z", "", 200},
+		{people.Admin, "GET", "/v1/events", "/v1/events?subject=loc-001-fridge-1", "", 200},
+		{people.Admin, "GET", "/v1/alarms", "/v1/alarms?all=true", "", 200},
+		{people.Admin, "GET", "/v1/work", "", "", 200},
+		{people.Admin, "POST", "/v1/work/{id}/close", "/v1/work/not_applied%2Fdriver-2%2F7/close", "", 204},
+		{people.Admin, "GET", "/v1/summary", "/v1/summary" + day, "", 200},
+	} {
+		real := c.real
+		if real == "" {
+			real = c.path
+		}
+		token := ""
+		if c.role != "" {
+			token = h.Token(t, c.role)
+		}
+		w := h.Do(c.method, real, token, c.body)
+		require.Equal(t, c.status, w.Code, "%s %s: %s", c.method, real, w.Body)
+		fits(t, doc, c.path, httptest.NewRequest(c.method, real, nil), w)
+		tested[c.method+" "+c.path] = true
+	}
+	for path, item := range doc.Paths.Map() {
+		for method := range item.Operations() {
+			require.True(t, tested[method+" "+path], "%s %s is tested by no row", method, path)
+		}
+	}
+}

@@ -1,0 +1,253 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"meguri/hub/capacity"
+	"meguri/hub/order"
+	"meguri/hub/people"
+	"meguri/hub/store"
+)
+
+type orderRequestJSON struct {
+	OrderID      string          `json:"order_id"`
+	DeliveryDate string          `json:"delivery_date"`
+	LocationID   string          `json:"location_id"`
+	CustomerID   string          `json:"customer_id"`
+	Lines        []orderLineJSON `json:"lines"`
+}
+
+type orderLineJSON struct {
+	ProductID string `json:"product_id"`
+	Quantity  int64  `json:"quantity"`
+}
+
+type orderJSON struct {
+	OrderID      string          `json:"order_id"`
+	DeliveryDate string          `json:"delivery_date"`
+	LocationID   string          `json:"location_id"`
+	CustomerID   string          `json:"customer_id,omitempty"`
+	State        order.State     `json:"state"`
+	Refusal      *refusalJSON    `json:"refusal,omitempty"`
+	PlacedAt     time.Time       `json:"placed_at"`
+	PlacedBy     string          `json:"placed_by,omitempty"`
+	ReadyAt      *time.Time      `json:"ready_at,omitempty"`
+	EndedAt      *time.Time      `json:"ended_at,omitempty"`
+	Lines        []orderLineJSON `json:"lines"`
+	Items        []orderItemJSON `json:"items"`
+	Pickup       *pickupJSON     `json:"pickup,omitempty"`
+}
+
+type refusalJSON struct {
+	Limit capacity.Limit `json:"limit"`
+	What  string         `json:"what"`
+}
+
+type pickupJSON struct {
+	Code   string    `json:"code"`
+	Opens  time.Time `json:"opens"`
+	Closes time.Time `json:"closes"`
+}
+
+type orderItemJSON struct {
+	Line        int64  `json:"line"`
+	Unit        int64  `json:"unit"`
+	ProductID   string `json:"product_id"`
+	ShopID      string `json:"shop_id"`
+	Category    string `json:"category"`
+	ContainerID string `json:"container_id"`
+	GRAI        string `json:"grai,omitempty"`
+	FridgeID    string `json:"fridge_id"`
+	SlotID      string `json:"slot_id"`
+	RunID       string `json:"run_id"`
+	ShipperID   string `json:"shipper_id"`
+	AddressID   string `json:"address_id"`
+	Short       bool   `json:"short"`
+}
+
+// optional is nil for the zero time.
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func (a *API) placeOrder(c echo.Context) error {
+	var in orderRequestJSON
+	if err := c.Bind(&in); err != nil {
+		return err
+	}
+	who := Who(c)
+	if !who.Owns(in.CustomerID) {
+		return fmt.Errorf("%w: an order for another customer", errForbidden)
+	}
+	r := order.Request{ID: in.OrderID, DeliveryDate: in.DeliveryDate, LocationID: in.LocationID, CustomerID: in.CustomerID}
+	if r.ID == "" {
+		r.ID = people.NewID("o")
+	}
+	for _, l := range in.Lines {
+		r.Lines = append(r.Lines, order.Line(l))
+	}
+	ctx := c.Request().Context()
+	outcome, err := a.Orders.Place(ctx, r, a.Clock.Now(), who.ID)
+	if err != nil {
+		return err
+	}
+	stored, err := a.Orders.Get(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	if outcome.Repeated {
+		return a.writeOrder(c, http.StatusOK, stored)
+	}
+	a.Feed.Changed()
+	c.Response().Header().Set("Location", "/v1/orders/"+url.PathEscape(r.ID))
+	return a.writeOrder(c, http.StatusCreated, stored)
+}
+
+func (a *API) getOrder(c echo.Context) error {
+	o, err := a.Orders.Get(c.Request().Context(), Param(c, "id"))
+	if err != nil {
+		return err
+	}
+	if !Who(c).Owns(o.CustomerID) {
+		return order.ErrNotFound // that there is one is not theirs to know either
+	}
+	return a.writeOrder(c, http.StatusOK, o)
+}
+
+// writeOrder answers with an order, and with its pickup code for those who may read it.
+func (a *API) writeOrder(c echo.Context, status int, o order.Order) error {
+	out := orderJSON{OrderID: o.ID, DeliveryDate: o.DeliveryDate, LocationID: o.LocationID, State: o.State,
+		PlacedAt: o.PlacedAt, ReadyAt: optional(o.ReadyAt), EndedAt: optional(o.EndedAt),
+		Lines: []orderLineJSON{}, Items: []orderItemJSON{}}
+	who := Who(c)
+	if who.Role.SeesCustomer() {
+		out.CustomerID = o.CustomerID
+	}
+	if who.Role != people.Customer {
+		out.PlacedBy = o.PlacedBy
+	}
+	if o.State == order.Refused {
+		out.Refusal = &refusalJSON{o.Limit, o.What}
+	}
+	for _, l := range o.Lines {
+		out.Lines = append(out.Lines, orderLineJSON(l))
+	}
+	for _, i := range o.Items {
+		out.Items = append(out.Items, orderItemJSON(i))
+	}
+	if o.State != order.Refused && who.Role.SeesPickupCode() {
+		var err error
+		if out.Pickup, err = a.pickup(c, o.ID); err != nil {
+			return err
+		}
+	}
+	return c.JSON(status, out)
+}
+
+// pickup is how the order's customer opens the fridges; nil before the order cutoff.
+func (a *API) pickup(c echo.Context, id string) (p *pickupJSON, err error) {
+	ctx := c.Request().Context()
+	err = a.Store.Read(ctx, func(tx *store.Tx) error {
+		g, err := tx.GrantOfOrder(ctx, id)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		p = &pickupJSON{g.PIN, g.From, g.Until}
+		return err
+	})
+	return p, err
+}
+
+type capacityJSON struct {
+	DeliveryDate string             `json:"delivery_date"`
+	Products     []unitsLeftJSON    `json:"products"`
+	Locations    []locationLeftJSON `json:"locations"`
+	Shippers     []shipperLeftJSON  `json:"shippers"`
+	Spots        []spotLeftJSON     `json:"spots"`
+}
+
+type unitsLeftJSON struct {
+	Product string `json:"product_id"`
+	Limit   int64  `json:"limit"`
+	Sold    int64  `json:"sold"`
+	Left    int64  `json:"left"`
+}
+
+type locationLeftJSON struct {
+	LocationID string              `json:"location_id"`
+	Kinds      []slotsLeftJSON     `json:"slots_by_fridge_kind"`
+	Categories []slotsLeftJSON     `json:"slots_by_category"`
+	Open       []containerRoomJSON `json:"open_containers"`
+}
+
+type slotsLeftJSON struct {
+	Name  string `json:"name"`
+	Free  int64  `json:"free"`
+	Total int64  `json:"total"`
+}
+
+type containerRoomJSON struct {
+	Container string `json:"container_id"`
+	Shop      string `json:"shop_id"`
+	Category  string `json:"category"`
+	FreeML    int64  `json:"free_ml"`
+}
+
+type shipperLeftJSON struct {
+	Run      string `json:"run_id"`
+	Shipper  string `json:"shipper_id"`
+	Category string `json:"category"`
+	Free     int64  `json:"free"`
+	Total    int64  `json:"total"`
+}
+
+type spotLeftJSON struct {
+	Spot  string `json:"spot_id"`
+	Free  int64  `json:"free"`
+	Total int64  `json:"total"`
+}
+
+// each converts a list; an empty one stays a list in JSON.
+func each[From, To any](from []From, convert func(From) To) []To {
+	to := make([]To, 0, len(from))
+	for _, f := range from {
+		to = append(to, convert(f))
+	}
+	return to
+}
+
+func (a *API) getCapacity(c echo.Context) error {
+	left, err := a.Orders.Remaining(c.Request().Context(), c.QueryParam("date"))
+	if err != nil {
+		return err
+	}
+	out := capacityJSON{DeliveryDate: left.Date, Locations: []locationLeftJSON{},
+		Products: each(left.Products, func(u capacity.UnitsLeft) unitsLeftJSON { return unitsLeftJSON(u) }),
+		Shippers: each(left.Shippers, func(s capacity.ShipperLeft) shipperLeftJSON { return shipperLeftJSON(s) }),
+		Spots:    each(left.Spots, func(s capacity.SpotLeft) spotLeftJSON { return spotLeftJSON(s) })}
+	only := c.QueryParam("location")
+	for _, l := range left.Locations {
+		if only == "" || l.Location == only {
+			out.Locations = append(out.Locations, toLocationLeft(l))
+		}
+	}
+	if only != "" && len(out.Locations) == 0 {
+		return fmt.Errorf("location %s on %s: %w", only, left.Date, store.ErrNotFound)
+	}
+	return c.JSON(http.StatusOK, out)
+}
+
+func toLocationLeft(l capacity.LocationLeft) locationLeftJSON {
+	slots := func(s capacity.SlotsLeft) slotsLeftJSON { return slotsLeftJSON(s) }
+	return locationLeftJSON{LocationID: l.Location, Kinds: each(l.Kinds, slots), Categories: each(l.Categories, slots),
+		Open: each(l.Open, func(r capacity.ContainerRoom) containerRoomJSON { return containerRoomJSON(r) })}
+}

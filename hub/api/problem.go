@@ -1,0 +1,138 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"meguri/hub/fleet"
+	"meguri/hub/order"
+	"meguri/hub/people"
+	"meguri/hub/store"
+)
+
+// Problem is an error as programs read it (RFC 9457).
+type Problem struct {
+	Type   string         `json:"type"`
+	Title  string         `json:"title"`
+	Status int            `json:"status"`
+	Detail string         `json:"detail,omitempty"`
+	Errors []ProblemField `json:"errors,omitempty"`
+}
+
+// ProblemField names a wrong field and what was expected of it.
+type ProblemField struct {
+	Field string `json:"field"`
+	Want  string `json:"want"`
+}
+
+// invalid is a request that does not fit the OpenAPI document.
+type invalid struct{ fields []ProblemField }
+
+func (i *invalid) Error() string {
+	var all []string
+	for _, f := range i.fields {
+		all = append(all, f.Field+": "+f.Want)
+	}
+	return strings.Join(all, "; ")
+}
+
+// statuses is the one table that turns errors into status codes.
+var statuses = []struct {
+	err    error
+	status int
+}{
+	{people.ErrNoSession, http.StatusUnauthorized},
+	{people.ErrLink, http.StatusForbidden},
+	{people.ErrNoPerson, http.StatusNotFound},
+	{people.ErrLastAdmin, http.StatusConflict},
+	{errForbidden, http.StatusForbidden},
+	{errUnavailable, http.StatusServiceUnavailable},
+	{fleet.ErrUnknownDevice, http.StatusNotFound},
+	{fleet.ErrRevoked, http.StatusConflict},
+	{order.ErrNotFound, http.StatusNotFound},
+	{order.ErrNoDelivery, http.StatusNotFound},
+	{order.ErrConflict, http.StatusConflict},
+	{order.ErrAfterCutoff, http.StatusConflict},
+	{order.ErrBusy, http.StatusServiceUnavailable},
+	{store.ErrNotFound, http.StatusNotFound},
+	{context.DeadlineExceeded, http.StatusServiceUnavailable},
+	{context.Canceled, http.StatusServiceUnavailable},
+}
+
+// ProblemOf is what an error means to who asked. Of an error that nobody expected it tells nothing.
+func ProblemOf(err error) Problem {
+	p := Problem{Type: "about:blank", Status: http.StatusInternalServerError}
+	var wrong *invalid
+	var orderField *order.FieldError
+	var personField *people.FieldError
+	var tooLarge *http.MaxBytesError
+	var ofEcho *echo.HTTPError
+	switch {
+	case errors.As(err, &wrong):
+		p.Status, p.Errors = http.StatusBadRequest, wrong.fields
+	case errors.As(err, &orderField):
+		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{orderField.Field, orderField.Want}}
+	case errors.As(err, &personField):
+		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{personField.Field, personField.Want}}
+	case errors.As(err, &tooLarge):
+		p.Status, p.Detail = http.StatusRequestEntityTooLarge, tooLarge.Error()
+	case errors.As(err, &ofEcho):
+		p.Status = ofEcho.Code
+	}
+	for _, s := range statuses {
+		if errors.Is(err, s.err) {
+			p.Status, p.Detail = s.status, err.Error()
+			break
+		}
+	}
+	if p.Detail == "" && p.Errors != nil {
+		p.Detail = err.Error()
+	}
+	if p.Status == http.StatusServiceUnavailable {
+		p.Detail = "ask again in a moment"
+	}
+	p.Title = http.StatusText(p.Status)
+	return p
+}
+
+// writeError answers a request that failed: programs get a problem, people a page if package web has set one.
+func (a *API) writeError(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	p := ProblemOf(err)
+	switch p.Status {
+	case http.StatusUnauthorized:
+		c.Response().Header().Set("WWW-Authenticate", `Bearer realm="meguri"`)
+	case http.StatusServiceUnavailable:
+		c.Response().Header().Set("Retry-After", "2")
+	}
+	if page, ok := c.Get(errorPageKey).(ErrorPage); ok && page(c, p) == nil {
+		return
+	}
+	body, _ := json.Marshal(p) // strings and numbers
+	_ = c.Blob(p.Status, "application/problem+json", body)
+}
+
+// ErrorPage shows a problem to a person.
+type ErrorPage func(c echo.Context, p Problem) error
+
+const errorPageKey = "error page"
+
+// ShowErrors makes requests of browsers for pages get page for an error.
+func ShowErrors(e *echo.Echo, page ErrorPage) {
+	e.Pre(func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			r := c.Request()
+			if !strings.HasPrefix(r.URL.Path, "/v1/") && strings.Contains(r.Header.Get("Accept"), "text/html") {
+				c.Set(errorPageKey, page)
+			}
+			return next(c)
+		}
+	})
+}

@@ -1,0 +1,173 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"meguri/hub/people"
+	"meguri/hub/store"
+)
+
+const (
+	maxList     = 500
+	maxReadings = 10_000
+	maxSpan     = 31 * 24 * time.Hour
+)
+
+func (a *API) listReadings(c echo.Context) error {
+	from, err := time.Parse(time.RFC3339Nano, c.QueryParam("from"))
+	if err != nil {
+		return &invalid{[]ProblemField{{"from", "a time such as 2026-12-01T09:00:00Z"}}}
+	}
+	until, err := time.Parse(time.RFC3339Nano, c.QueryParam("to"))
+	if err != nil {
+		return &invalid{[]ProblemField{{"to", "a time such as 2026-12-01T10:00:00Z"}}}
+	}
+	if span := until.Sub(from); span <= 0 || span > maxSpan {
+		return &invalid{[]ProblemField{{"to", "a time after from, and at most 31 days later"}}}
+	}
+	var out struct {
+		Readings []readingJSON `json:"readings"`
+		Next     *time.Time    `json:"next,omitempty"`
+	}
+	err = a.read(c, func(ctx context.Context, tx *store.Tx) error {
+		found, err := tx.ReadingsOf(ctx, c.QueryParam("sensor"), from, until, maxReadings+1)
+		found, out.Next = page(found)
+		out.Readings = each(found, toReading)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, out)
+}
+
+// page cuts a list that is longer than maxReadings where a time begins, and gives that time.
+func page(found []store.ReadingView) ([]store.ReadingView, *time.Time) {
+	if len(found) <= maxReadings {
+		return found, nil
+	}
+	next := found[maxReadings].At
+	cut := maxReadings
+	for cut > 0 && found[cut-1].At.Equal(next) {
+		cut--
+	}
+	if cut == 0 { // all at one instant: go on after it
+		next = next.Add(time.Millisecond)
+		return found[:maxReadings], &next
+	}
+	return found[:cut], &next
+}
+
+type eventJSON struct {
+	DeviceID    string    `json:"device_id"`
+	Incarnation string    `json:"incarnation"`
+	Number      int64     `json:"number"`
+	Name        string    `json:"name"`
+	Subject     string    `json:"subject"`
+	At          time.Time `json:"at"`
+	ReceivedAt  time.Time `json:"received_at"`
+	Outcome     string    `json:"outcome"`
+	Reason      string    `json:"reason,omitempty"`
+}
+
+func (a *API) listEvents(c echo.Context) error {
+	var out struct {
+		Events []eventJSON `json:"events"`
+	}
+	err := a.read(c, func(ctx context.Context, tx *store.Tx) error {
+		found, err := tx.EventsOf(ctx, c.QueryParam("subject"), maxList)
+		out.Events = each(found, func(e store.EventView) eventJSON {
+			return eventJSON{e.Device, e.Incarnation, e.Number, e.Name, e.Subject, e.At, e.Received, e.Outcome, e.Reason}
+		})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, out)
+}
+
+type alarmJSON struct {
+	AlarmID   string     `json:"alarm_id"`
+	Kind      string     `json:"kind"`
+	Subject   string     `json:"subject"`
+	Detail    string     `json:"detail"`
+	RaisedAt  time.Time  `json:"raised_at"`
+	ClearedAt *time.Time `json:"cleared_at,omitempty"`
+}
+
+func (a *API) listAlarms(c echo.Context) error {
+	var out struct {
+		Alarms []alarmJSON `json:"alarms"`
+	}
+	err := a.read(c, func(ctx context.Context, tx *store.Tx) error {
+		find := tx.AlarmsNow
+		if c.QueryParam("all") == "true" {
+			find = tx.Alarms
+		}
+		found, err := find(ctx, maxList)
+		out.Alarms = each(found, func(v store.AlarmView) alarmJSON {
+			return alarmJSON{v.ID, v.Kind, v.Subject, v.Detail, v.Raised, optional(v.Cleared)}
+		})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, out)
+}
+
+type workJSON struct {
+	WorkID   string     `json:"work_id"`
+	Kind     string     `json:"kind"`
+	Subject  string     `json:"subject"`
+	Detail   string     `json:"detail"`
+	OpenedAt time.Time  `json:"opened_at"`
+	ClosedAt *time.Time `json:"closed_at,omitempty"`
+	ClosedBy string     `json:"closed_by,omitempty"`
+}
+
+func (a *API) listWork(c echo.Context) error {
+	var out struct {
+		Work []workJSON `json:"work"`
+	}
+	err := a.read(c, func(ctx context.Context, tx *store.Tx) error {
+		found, err := tx.Work(ctx, c.QueryParam("all") == "true", maxList)
+		out.Work = each(found, func(w store.WorkView) workJSON {
+			return workJSON{w.ID, w.Kind, w.Subject, w.Detail, w.Opened, optional(w.Closed), w.ClosedBy}
+		})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, out)
+}
+
+func (a *API) closeWork(c echo.Context) error {
+	if err := a.CloseWork(c.Request().Context(), Who(c), Param(c, "id")); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+// CloseWork notes that a person has done a work item. It is store.ErrNotFound for one that is not there or closed already.
+func (a *API) CloseWork(ctx context.Context, who people.Person, id string) error {
+	now := a.Clock.Now()
+	err := a.Store.Change(ctx, func(tx *store.Tx) error {
+		if err := tx.CloseWork(ctx, id, who.ID, now); err != nil {
+			return err
+		}
+		return tx.RecordAct(ctx, people.NewAct(now, who.ID, "work.close", id, ""))
+	})
+	if err != nil {
+		return fmt.Errorf("close work: %w", err)
+	}
+	a.Feed.Changed()
+	return nil
+}

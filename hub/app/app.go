@@ -1,0 +1,141 @@
+// Package app joins the hub: its store, the services of rules, the broker and the link to devices, the API and the pages.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"meguri/hub/api"
+	"meguri/hub/broker"
+	"meguri/hub/effect"
+	"meguri/hub/link"
+	"meguri/hub/live"
+	"meguri/hub/order"
+	"meguri/hub/people"
+	"meguri/hub/plan"
+	"meguri/hub/store"
+	"meguri/hub/web"
+	"meguri/internal/clock"
+	"meguri/internal/version"
+)
+
+// Config is what a hub needs to know. It listens where it is told and nowhere else.
+type Config struct {
+	Database string // sqlite:FILE or postgres://…
+	HTTP     string // HOST:PORT of the API and the pages
+	TLSCert  string // files; both empty for plain HTTP
+	TLSKey   string
+
+	// The embedded broker listens at Broker. With BrokerURL an external one is used instead, as BrokerUser.
+	Broker         string
+	BrokerURL      string
+	BrokerUser     string
+	BrokerPassword string
+
+	Clock  clock.Clock
+	Zone   *time.Location // of the times that people read
+	Logger *slog.Logger
+	// Ready is told the addresses once everything answers; nil for nobody.
+	Ready func(http, broker net.Addr)
+}
+
+// stopWithin is how long requests under way may take when the hub is told to stop.
+const stopWithin = 5 * time.Second
+
+// Run runs a hub until ctx ends, and returns nil then.
+func Run(ctx context.Context, c Config) (err error) {
+	s, err := store.Open(ctx, c.Database)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+
+	listener, err := net.Listen("tcp", c.HTTP)
+	if err != nil {
+		return fmt.Errorf("HTTP: %w", err)
+	}
+	defer func() { _ = listener.Close() }() // the server has closed it, if it came to that
+
+	feed := live.New()
+	plans := plan.NewMaker(s, feed, c.Clock, c.Logger)
+	receiver := link.NewReceiver(link.Config{Store: s, Effects: &effect.Effects{Touch: plans.Touch}, Clock: c.Clock,
+		Logger: c.Logger, Changed: feed.Changed, Greeted: plans.Touch})
+
+	g, ctx := errgroup.WithContext(ctx)
+	mqtt, brokerAddr, closeBroker, err := joinBroker(ctx, c, s, receiver, feed)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeBroker()) }()
+	server, err := newServer(ctx, c, s, feed)
+	if err != nil {
+		return err
+	}
+	d := &day{store: s, plans: plans, feed: feed, clock: c.Clock, logger: c.Logger}
+	g.Go(func() error { return plans.Run(ctx) })
+	g.Go(func() error { return mqtt.Run(ctx) })
+	g.Go(func() error { return d.run(ctx) })
+	g.Go(func() error { return serve(ctx, server, listener, c) })
+	c.Logger.Info("hub runs", "http", listener.Addr().String(), "broker", brokerAddr, "version", version.Text())
+	if c.Ready != nil {
+		c.Ready(listener.Addr(), brokerAddr)
+	}
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// joinBroker starts the embedded broker, or names the external one, and makes the hub's side of it.
+func joinBroker(ctx context.Context, c Config, s *store.Store, r *link.Receiver, f *live.Feed) (*link.MQTT, net.Addr, func() error, error) {
+	cfg := link.MQTTConfig{Receiver: r, URL: c.BrokerURL, User: c.BrokerUser, Password: c.BrokerPassword,
+		Wake: f.Subscribe(ctx), Logger: c.Logger}
+	if c.BrokerURL != "" {
+		return link.NewMQTT(cfg), nil, func() error { return nil }, nil
+	}
+	b := broker.New(broker.Config{Auth: link.Authenticator(s), Logger: c.Logger})
+	if err := b.Listen(c.Broker); err != nil {
+		return nil, nil, nil, errors.Join(err, b.Close())
+	}
+	cfg.URL, cfg.User, cfg.Password, cfg.Dial, cfg.Kick = "tcp://embedded", broker.HubUser, b.HubPassword(), b.Dial, b.Kick
+	return link.NewMQTT(cfg), b.Addr(), b.Close, nil
+}
+
+func newServer(ctx context.Context, c Config, s *store.Store, f *live.Feed) (*http.Server, error) {
+	a, router, err := api.New(api.Config{Store: s, Orders: order.NewService(s.Orders()), People: people.New(s.People()), Feed: f,
+		Clock: c.Clock, Logger: c.Logger, TLS: c.TLSCert != "", Version: version.Text()})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := web.Register(router, web.Config{API: a, Zone: c.Zone}); err != nil {
+		return nil, err
+	}
+	return api.Server(ctx, router, c.Logger), nil
+}
+
+func serve(ctx context.Context, server *http.Server, l net.Listener, c Config) error {
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		bounded, cancel := context.WithTimeout(context.Background(), stopWithin)
+		defer cancel()
+		stopped <- server.Shutdown(bounded)
+	}()
+	var err error
+	if c.TLSCert != "" {
+		err = server.ServeTLS(l, c.TLSCert, c.TLSKey)
+	} else {
+		err = server.Serve(l)
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("HTTP: %w", err)
+	}
+	return <-stopped
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"meguri/hub/bulk"
+	"meguri/hub/people"
+	"meguri/hub/store"
+)
+
+// ImportCmd is `hub import`: it loads a network from CSV files.
+type ImportCmd struct {
+	Dir string `arg:"" type:"existingdir" help:"Directory with the CSV files of a network."`
+}
+
+// Help is shown by hub import --help.
+func (*ImportCmd) Help() string {
+	return `Loads the network: temperature_categories.csv, temperature_limits.csv, collection_spots.csv, depots.csv, locations.csv,
+shops.csv, products.csv, fridges.csv, slots.csv, collection_addresses.csv, routes.csv, route_stops.csv, shippers.csv and
+deliveries.csv. All of it or nothing: what is wrong is told with file, row and column. Loading again is harmless; changed rows
+are changed where nothing needs them as they were, and rows that the files do not have stay. Columns may stand in any order;
+those that are not known are left alone, with a note.`
+}
+
+// Run imports the network.
+func (c *ImportCmd) Run(g *Globals) (err error) {
+	n, err := bulk.ReadNetwork(os.DirFS(c.Dir))
+	if err != nil {
+		return fmt.Errorf("nothing was imported from %s:\n%w", c.Dir, err)
+	}
+	s, err := g.OpenStore()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	var done bulk.Imported
+	err = s.Change(g.Ctx, func(tx *store.Tx) (err error) {
+		if done, err = tx.ImportNetwork(g.Ctx, n); err != nil {
+			return err
+		}
+		return tx.RecordAct(g.Ctx, people.NewAct(g.Clock.Now(), people.Console, "network.import", "network", c.Dir))
+	})
+	if err != nil {
+		return fmt.Errorf("nothing was imported from %s: %w", c.Dir, err)
+	}
+	for _, note := range n.Notes {
+		fmt.Fprintln(g.Stdout, "note:", note)
+	}
+	_, err = fmt.Fprintf(g.Stdout, "imported %d locations, %d shops, %d products, %d fridges, %d slots, %d addresses, %d routes, "+
+		"%d shippers, %d deliveries on %d dates (%d kept their runs)\n", len(n.Locations), len(n.Shops), len(n.Products),
+		len(n.Fridges), len(n.Slots), len(n.Addresses), len(n.Routes), len(n.Shippers), len(n.Deliveries), done.Dates, done.RunsKept)
+	return err
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bytes"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+
+	"meguri/hub/people"
+)
+
+func runPeople(t *testing.T, g *Globals, args ...string) (string, error) {
+	t.Helper()
+	var cli struct {
+		Person PersonCmd `cmd:""`
+		Admin  AdminCmd  `cmd:""`
+	}
+	var out bytes.Buffer
+	g.Stdout = &out
+	p, err := kong.New(&cli)
+	require.NoError(t, err)
+	ctx, err := p.Parse(args)
+	require.NoError(t, err)
+	err = ctx.Run(g)
+	return out.String(), err
+}
+
+func TestPersonsAreLookedAfterFromTheCommandLine(t *testing.T) {
+	dir := t.TempDir()
+	g := &Globals{Ctx: t.Context(), DataDir: dir, Database: "sqlite:" + filepath.Join(dir, "hub.db")}
+
+	out, err := runPeople(t, g, "person", "add", "--name", "Aoki", "--role", "driver", "--place", "route-1", "--url", "https://hub.example")
+	require.NoError(t, err)
+	link, err := url.Parse(strings.TrimSpace(out))
+	require.NoError(t, err)
+	require.Equal(t, "https://hub.example/login", link.Scheme+"://"+link.Host+link.Path)
+
+	s, err := g.OpenStore()
+	require.NoError(t, err)
+	who, _, _, err := people.New(s.People()).Login(t.Context(), link.Query().Get("code"), time.Now())
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	require.Equal(t, "Aoki", who.Name)
+
+	out, err = runPeople(t, g, "admin", "link")
+	require.NoError(t, err)
+	require.Contains(t, out, "http://127.0.0.1:8080/login?code=")
+	out, err = runPeople(t, g, "person", "link", who.ID)
+	require.NoError(t, err)
+	require.Contains(t, out, "/login?code=")
+	_, err = runPeople(t, g, "person", "remove", who.ID)
+	require.NoError(t, err)
+	_, err = runPeople(t, g, "person", "link", who.ID)
+	require.ErrorIs(t, err, people.ErrNoPerson)
+	out, err = runPeople(t, g, "person", "list")
+	require.NoError(t, err)
+	require.Regexp(t, `(?m)^`+who.ID+`  Aoki .* driver .* route-1 .* console`, out)
+	_, err = runPeople(t, g, "person", "add", "--name", "A", "--role", "king")
+	require.ErrorContains(t, err, "role: want one of")
+	_, err = runPeople(t, g, "admin", "link", "--url", "hub")
+	require.ErrorContains(t, err, `--url "hub"`)
+}

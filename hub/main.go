@@ -1,0 +1,72 @@
+// Command hub holds orders, capacity assignment and rental-item state, and shows it all on a dashboard.
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"meguri/hub/store"
+	"meguri/internal/clock"
+	"meguri/internal/config"
+	"meguri/internal/version"
+)
+
+type commandLine struct {
+	config.Common
+
+	Data     string `help:"Directory that holds the hub's files." default:"./data" env:"MEGURI_DATA" type:"path" placeholder:"DIR"`
+	Database string `help:"Database: sqlite:FILE or postgres://… (default: hub.db in the data directory)." env:"MEGURI_DATABASE"`
+	Clock    string `help:"Run on another clock, START@ANCHOR*RATE (for demonstrations)." env:"MEGURI_CLOCK" hidden:""`
+
+	Serve   ServeCmd   `cmd:"" help:"Run the hub: API, dashboard, broker."`
+	Import  ImportCmd  `cmd:"" help:"Load a network from CSV files."`
+	Order   OrderCmd   `cmd:"" help:"Place orders."`
+	Packing PackingCmd `cmd:"" help:"Print what a shop packs for a date."`
+	Sheet   SheetCmd   `cmd:"" help:"Print a driver's sheet."`
+	Device  DeviceCmd  `cmd:"" help:"Add, list and revoke devices."`
+	Person  PersonCmd  `cmd:"" help:"Add, list and remove persons."`
+	Admin   AdminCmd   `cmd:"" help:"The first administrator."`
+}
+
+// Globals is what every command gets.
+type Globals struct {
+	Ctx      context.Context // ends on SIGINT and SIGTERM
+	DataDir  string
+	Database string
+	Clock    clock.Clock
+	Logger   *slog.Logger
+	Stdout   io.Writer
+}
+
+// OpenStore opens the configured database, making the data directory when it is missing.
+func (g *Globals) OpenStore() (*store.Store, error) {
+	if err := os.MkdirAll(g.DataDir, 0o700); err != nil {
+		return nil, err
+	}
+	return store.Open(g.Ctx, g.Database)
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	var cli commandLine
+	os.Exit(config.Main("hub", "The hub of Meguri: orders, capacity, rental items, devices and the dashboard.",
+		version.Text(), &cli, func(*kong.Context) ([]any, error) {
+			c, err := clock.Parse(cli.Clock)
+			if err != nil {
+				return nil, err
+			}
+			if cli.Database == "" {
+				cli.Database = "sqlite:" + filepath.Join(cli.Data, "hub.db")
+			}
+			return []any{&Globals{Ctx: ctx, DataDir: cli.Data, Database: cli.Database, Clock: c,
+				Logger: cli.Logger(os.Stderr), Stdout: os.Stdout}}, nil
+		}))
+}

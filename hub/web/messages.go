@@ -1,0 +1,294 @@
+package web
+
+import "fmt"
+
+// message is a text in each language. Verbs of fmt may be indexed, since languages order words differently.
+type message struct{ en, ja string }
+
+// lang is a language that pages are shown in.
+type lang string
+
+const (
+	english  lang = "en"
+	japanese lang = "ja"
+)
+
+// text gives a message in a language. A key that nobody has written shows itself, which the tests find.
+func (l lang) text(key string, args ...any) string {
+	m, ok := messages[key]
+	if !ok {
+		return key
+	}
+	format := m.en
+	if l == japanese {
+		format = m.ja
+	}
+	if len(args) == 0 {
+		return format
+	}
+	return fmt.Sprintf(format, args...)
+}
+
+// known gives a message for a word of the data, such as a state or a kind of alarm, or the word itself.
+func (l lang) known(prefix, word string) string {
+	if _, ok := messages[prefix+word]; ok {
+		return l.text(prefix + word)
+	}
+	return word
+}
+
+// messages is the one table of what pages say.
+var messages = map[string]message{
+	"app.name": {"Meguri", "巡り"},
+
+	"nav.today":   {"Today", "本日"},
+	"nav.packing": {"Packing", "梱包"},
+	"nav.sheet":   {"Runs", "配送"},
+	"nav.work":    {"Work", "作業"},
+	"nav.people":  {"People", "担当者"},
+	"nav.me":      {"Me", "自分"},
+	"nav.skip":    {"Skip to content", "本文へ移動"},
+	"lang.other":  {"日本語", "English"},
+
+	"live.on":       {"Live", "ライブ"},
+	"live.off":      {"Not live. Reload the page.", "更新停止中。再読み込みしてください。"},
+	"live.as of":    {"%s", "%s"},
+	"live.noscript": {"This page reloads every 30 seconds.", "このページは30秒ごとに再読み込みされます。"},
+
+	"phase.none":     {"No delivery date yet. Import a network first: hub import.", "配達日がまだありません。先に hub import でデータを取り込んでください。"},
+	"phase.orders":   {"Taking orders until %s", "%s まで受注中"},
+	"phase.delivery": {"On the way. Pickup opens at %s", "配送中。受け取りは %s から"},
+	"phase.pickup":   {"Pickup open until %s", "受け取り中（%s まで）"},
+	"phase.closing":  {"Pickup closed at %s", "受け取り終了（%s）"},
+	"phase.closed":   {"Day closed", "本日の業務は終了"},
+
+	"alarm.limit": {", limit ", "、限度 "},
+
+	"wrong.title":   {"Wrong right now", "いま対応が必要"},
+	"wrong.none":    {"Nothing is wrong.", "問題はありません。"},
+	"wrong.fridges": {"%d fridges in range, %d devices online.", "冷蔵庫 %d 台が適温、機器 %d 台がオンライン。"},
+	"wrong.more":    {"%d more", "ほか %d 件"},
+	"wrong.since":   {"since %s (%s)", "%s から（%s）"},
+	"wrong.do":      {"What to do", "対応"},
+
+	"trouble.temperature":      {"Temperature out of range", "温度が範囲外"},
+	"trouble.door_ajar":        {"Door stands open", "扉が開いたまま"},
+	"trouble.door_jammed":      {"Door is jammed", "扉が開かない"},
+	"trouble.door_uncommanded": {"Door opened without permission", "許可なく扉が開いた"},
+	"trouble.mains":            {"No power", "電源が切れている"},
+	"trouble.dark":             {"Station is silent after closing", "終了後も通信がない"},
+	"trouble.late":             {"Run is late: %s", "配送の遅れ：%s"},
+	"trouble.offline":          {"Device offline", "機器がオフライン"},
+	"trouble.offline.many":     {"%d devices offline", "機器 %d 台がオフライン"},
+	"trouble.short":            {"Short: %[1]s × %[2]d", "欠品：%[1]s × %[2]d"},
+	"trouble.work":             {"%[1]s: %[2]d to do", "%[1]s：未対応 %[2]d 件"},
+	"trouble.sensor":           {"Sensor gives no value", "センサーが値を返さない"},
+
+	"do.temperature":      {"Check that the door is shut and nothing blocks the air. Warm for longer than allowed: hold the goods and ask quality.", "扉が閉まっているか、吹き出し口がふさがれていないか確認。許容時間を超えたら商品を保留し、品質担当へ連絡。"},
+	"do.door_ajar":        {"Ask whoever is there to shut the door. Nobody there: send the nearest driver.", "近くの人に扉を閉めるよう依頼。誰もいなければ最寄りの配送担当を向かわせる。"},
+	"do.door_jammed":      {"Try the code once more. Still shut: unlock from the device page, or send somebody with a key.", "暗証番号をもう一度入力。開かなければ遠隔で解錠するか、鍵を持った担当者を向かわせる。"},
+	"do.door_uncommanded": {"Call the station. Look at what is missing before goods are handed out again.", "ステーションに確認。商品を渡す前に不足がないか調べる。"},
+	"do.mains":            {"Check plug and fuse. Cold lasts about an hour with the door shut.", "プラグとブレーカーを確認。扉を閉めておけば冷気は約1時間もつ。"},
+	"do.dark":             {"Orders may have been taken that we do not know of. Restore its network, then look again.", "受け取り済みの注文が未反映の可能性。通信を回復してから再確認。"},
+	"do.late":             {"Call the driver. Tell the locations that follow.", "配送担当に連絡し、次のステーションにも知らせる。"},
+	"do.offline":          {"It goes on working alone and keeps what it records. Check its network and power.", "単独で動作し記録は保持される。通信と電源を確認。"},
+	"do.short":            {"Tell the customers and give the money back: see the work list.", "お客様へ連絡し返金。作業一覧を参照。"},
+	"do.sensor":           {"Check the probe's plug. Without readings the cold chain cannot be shown.", "温度センサーの接続を確認。記録がないと温度管理を証明できない。"},
+	"do.work":             {"Open the work list.", "作業一覧を開く。"},
+
+	"orders.title":  {"Orders", "注文"},
+	"orders.total":  {"%d placed, %d accepted", "受付 %d 件、引受 %d 件"},
+	"orders.none":   {"No orders yet.", "注文はまだありません。"},
+	"order":         {"Order", "注文"},
+	"order.placed":  {"Placed", "受付"},
+	"order.ready":   {"Ready", "準備完了"},
+	"order.ended":   {"Ended", "終了"},
+	"order.items":   {"Items", "商品"},
+	"order.lines":   {"Ordered", "注文内容"},
+	"order.refused": {"Refused whole: %s", "全体を引き受けできませんでした：%s"},
+	"order.short":   {"short", "欠品"},
+	"order.pickups": {"Pickup, inferred from doors", "受け取り（扉の開閉から推定）"},
+	"order.history": {"What happened", "経過"},
+
+	"state.accepted":    {"On the way", "準備中"},
+	"state.ready":       {"Ready", "受取可"},
+	"state.picked_up":   {"Picked up", "受取済"},
+	"state.left_over":   {"Left over", "受取なし"},
+	"state.undelivered": {"Undelivered", "未配達"},
+	"state.refused":     {"Refused", "お断り"},
+
+	"limit.sales_limit": {"sales limit of %s", "%s の販売上限"},
+	"limit.container":   {"no room in a container for %s", "%s の容器に空きなし"},
+	"limit.shipper":     {"no room in a shipper for %s", "%s の保冷箱に空きなし"},
+	"limit.address":     {"no free address at %s", "%s の棚番に空きなし"},
+
+	"locations.title":  {"Locations", "ステーション"},
+	"location.online":  {"Online", "オンライン"},
+	"location.offline": {"Offline since %s", "%s からオフライン"},
+	"location.never":   {"Never heard of", "通信なし"},
+	"location.fridges": {"Fridges, last 24 hours", "冷蔵庫（過去24時間）"},
+	"location.slots":   {"Slots", "スロット"},
+	"location.orders":  {"Orders by code", "注文コード"},
+	"location.events":  {"Recent events", "最近の出来事"},
+	"location.devices": {"Devices", "機器"},
+	"location.noorder": {"No orders here on this date.", "この日の注文はありません。"},
+	"location.noevent": {"Nothing recorded yet.", "記録はまだありません。"},
+
+	"fridge":           {"Fridge", "冷蔵庫"},
+	"fridge.n":         {"Fridge %s", "冷蔵庫 %s"},
+	"fridge.range":     {"%s to %s °C", "%s ~ %s ℃"},
+	"fridge.nodata":    {"no reading", "測定なし"},
+	"fridge.at":        {"at %s", "%s 時点"},
+	"fridge.stale":     {"old: %s", "古い値：%s"},
+	"fridge.warm":      {"too warm", "高すぎ"},
+	"fridge.cold":      {"too cold", "低すぎ"},
+	"fridge.ok":        {"in range", "適温"},
+	"fridge.mains.off": {"No power", "電源断"},
+
+	"door.closed":      {"Shut", "閉"},
+	"door.open":        {"Open", "開"},
+	"door.jammed":      {"Jammed", "開かない"},
+	"door.ajar":        {"Left open", "閉め忘れ"},
+	"door.uncommanded": {"Opened unasked", "無断開放"},
+	"door.unknown":     {"Door unknown", "扉不明"},
+	"door.":            {"Door unknown", "扉不明"},
+	"lock.locked":      {"Locked", "施錠"},
+	"lock.fired":       {"Unlocked", "解錠"},
+	"lock.unknown":     {"Lock unknown", "錠不明"},
+	"lock.":            {"Lock unknown", "錠不明"},
+
+	"fault.1": {"sensor missing", "センサー応答なし"},
+	"fault.2": {"checksum wrong", "チェックサム異常"},
+	"fault.3": {"no conversion", "変換未完了"},
+	"fault.4": {"out of measuring range", "測定範囲外"},
+
+	"chart.gap":   {"no reading", "測定なし"},
+	"chart.limit": {"limit", "上限・下限"},
+	"chart.value": {"Air", "庫内"},
+	"chart.time":  {"Time", "時刻"},
+	"chart.alt":   {"Temperature of the last 24 hours; newest %s.", "過去24時間の温度。最新 %s。"},
+
+	"event.booted":            {"Device started", "機器が起動"},
+	"event.clock set":         {"Clock set", "時計合わせ"},
+	"event.plan applied":      {"Plan taken", "計画を適用"},
+	"event.command answered":  {"Command answered", "指示に応答"},
+	"event.damaged":           {"Storage was damaged", "記憶装置の破損"},
+	"event.container filled":  {"Container filled", "容器に充填"},
+	"event.item short":        {"Item short", "欠品"},
+	"event.container shelved": {"Put on address", "棚に置いた"},
+	"event.stop reached":      {"Stop reached", "停車地に到着"},
+	"event.container loaded":  {"Loaded", "積み込み"},
+	"event.container placed":  {"Put into slot", "スロットに格納"},
+	"event.scan refused":      {"Scan refused", "読み取り拒否"},
+	"event.grant used":        {"Code accepted", "暗証番号を受付"},
+	"event.grant refused":     {"Code refused", "暗証番号を拒否"},
+	"event.relay fired":       {"Lock pulsed", "錠を作動"},
+	"event.door opened":       {"Door opened", "扉が開いた"},
+	"event.door closed":       {"Door shut", "扉が閉まった"},
+	"event.door fault":        {"Door fault", "扉の異常"},
+	"event.pickup inferred":   {"Picked up (inferred)", "受け取り（推定）"},
+	"event.mains":             {"Power changed", "電源の変化"},
+	"event.alarm":             {"Temperature alarm", "温度警報"},
+
+	"slot.free":    {"free", "空き"},
+	"slot.orders":  {"%d orders", "注文 %d 件"},
+	"slot.planned": {"planned", "予定"},
+
+	"container":            {"Container", "容器"},
+	"container.planned":    {"Not filled", "未充填"},
+	"container.filled":     {"Filled", "充填済"},
+	"container.on_address": {"On its address", "棚置き"},
+	"container.loaded":     {"In the shipper", "積込済"},
+	"container.placed":     {"In the fridge", "格納済"},
+
+	"packing.title":    {"Packing list", "梱包リスト"},
+	"packing.choose":   {"Choose a shop", "店舗を選ぶ"},
+	"packing.none":     {"Nothing to pack on this date.", "この日の梱包はありません。"},
+	"packing.handin":   {"Hand in at %s", "引き渡し場所：%s"},
+	"packing.sum":      {"%d containers, %d units", "容器 %d 個、商品 %d 点"},
+	"packing.for":      {"for %s", "%s 行き"},
+	"packing.address":  {"Address", "棚番"},
+	"packing.box":      {"Box %s", "箱 %s"},
+	"packing.scan":     {"1. Scan this, then the box.", "1. ここを読み取り、次に箱を読み取る。"},
+	"packing.shelve":   {"2. Put it on this address and scan both.", "2. この棚に置き、箱と棚を読み取る。"},
+	"packing.notyet":   {"Orders still come in: this list is not final before the cutoff.", "受注中のため、締切まで内容は変わります。"},
+	"packing.units":    {"Units", "数量"},
+	"packing.product":  {"Product", "商品"},
+	"packing.shortage": {"%d short", "欠品 %d"},
+
+	"sheet.title":   {"Driver's sheet", "配送シート"},
+	"sheet.choose":  {"Choose a route", "ルートを選ぶ"},
+	"sheet.none":    {"No run on this date.", "この日の便はありません。"},
+	"sheet.version": {"version %d", "第 %d 版"},
+	"sheet.vehicle": {"Vehicle %s", "車両 %s"},
+	"sheet.driver":  {"Driver %s", "担当 %s"},
+	"sheet.planned": {"planned %s", "予定 %s"},
+	"sheet.reached": {"reached %s", "到着 %s"},
+	"sheet.late":    {"%s late", "%s 遅れ"},
+	"sheet.code":    {"Door code", "扉の暗証番号"},
+	"sheet.nothing": {"Nothing to do here.", "作業なし。"},
+	"sheet.shipper": {"Shipper", "保冷箱"},
+	"sheet.slot":    {"Slot", "スロット"},
+	"sheet.state":   {"State", "状態"},
+	"stop.collect":  {"Collect", "集荷"},
+	"stop.deliver":  {"Deliver", "納品"},
+	"stop.return":   {"Return", "返却"},
+
+	"work.title":       {"Work", "作業"},
+	"work.none":        {"Nothing to do.", "作業はありません。"},
+	"work.close":       {"Done", "完了"},
+	"work.opened":      {"since %s", "%s から"},
+	"work.shortage":    {"Shortage", "欠品"},
+	"work.left_over":   {"Left over", "受取なし"},
+	"work.undelivered": {"Undelivered", "未配達"},
+	"work.not_applied": {"Scan that did not fit", "合わない読み取り"},
+	"work.fork":        {"Device was cloned", "機器の複製"},
+
+	"login.title":   {"Sign in", "サインイン"},
+	"login.confirm": {"This link signs you in once.", "このリンクは1回だけ使えます。"},
+	"login.button":  {"Sign in", "サインイン"},
+	"login.need":    {"You need a login link. Ask your administrator; whoever runs the hub gets the first one with: hub admin link", "ログイン用リンクが必要です。管理者に依頼してください。最初の管理者リンクは hub admin link で発行します。"},
+	"login.bad":     {"This link does not work any more. It may have been used, or be too old. Ask for a new one.", "このリンクは使えません。使用済みか期限切れです。新しいリンクを依頼してください。"},
+
+	"people.title":     {"People", "担当者"},
+	"people.add":       {"Add a person", "担当者を追加"},
+	"people.name":      {"Name", "氏名"},
+	"people.role":      {"Role", "役割"},
+	"people.place":     {"Place", "所属"},
+	"people.placehelp": {"a shop's id, a driver's route, a customer's pseudonym", "店舗ID、担当ルート、お客様の仮名ID"},
+	"people.link":      {"New login link", "ログインリンク発行"},
+	"people.remove":    {"Remove", "削除"},
+	"people.really":    {"Remove access now", "アクセスを取り消す"},
+	"people.removed":   {"Removed %s", "%s に削除"},
+	"people.linkfor":   {"Login link for %s", "%s さんのログインリンク"},
+	"people.linkonce":  {"It works once and for 24 hours. It is shown only now: hand it over, or copy it.", "有効期限は24時間、1回限りです。今しか表示されません。"},
+
+	"role.admin":      {"Administrator", "管理者"},
+	"role.dispatcher": {"Dispatcher", "配車担当"},
+	"role.quality":    {"Quality", "品質担当"},
+	"role.warehouse":  {"Warehouse", "倉庫担当"},
+	"role.driver":     {"Driver", "配送担当"},
+	"role.shop":       {"Shop", "店舗"},
+	"role.kitting":    {"Kitting", "機器設置"},
+	"role.support":    {"Support", "お客様窓口"},
+	"role.customer":   {"Customer", "お客様"},
+	"role.system":     {"Other system", "外部システム"},
+
+	"me.title":  {"You", "あなた"},
+	"me.pages":  {"What you may open", "使えるページ"},
+	"me.none":   {"There are no pages for this role; it uses the API.", "この役割のページはありません。API をご利用ください。"},
+	"me.logout": {"Sign out", "サインアウト"},
+
+	"error.401":   {"Please sign in.", "サインインしてください。"},
+	"error.403":   {"You may not open this.", "このページを開く権限がありません。"},
+	"error.404":   {"There is nothing here.", "見つかりません。"},
+	"error.other": {"That did not work. Try again in a moment.", "うまくいきませんでした。少し待ってもう一度お試しください。"},
+	"error.back":  {"Back to the start", "最初に戻る"},
+
+	"date.choose": {"Date", "日付"},
+	"print":       {"Print", "印刷"},
+	"show":        {"Show", "表示"},
+	"minutes":     {"%d min", "%d分"},
+	"hours":       {"%d h %02d min", "%d時間%02d分"},
+	"days":        {"%d d", "%d日"},
+}

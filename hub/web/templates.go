@@ -1,0 +1,125 @@
+package web
+
+import (
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+// pages are the templates of each page in each language.
+type pages map[lang]map[string]*template.Template
+
+// shared are the templates that pages are made of.
+var shared = []string{"templates/layout.html", "templates/parts.html"}
+
+func (w *Web) parsePages() (pages, error) {
+	names, err := fs.Glob(templateFiles, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	all := pages{}
+	for _, l := range []lang{english, japanese} {
+		all[l] = map[string]*template.Template{}
+		for _, name := range names {
+			page := strings.TrimSuffix(path.Base(name), ".html")
+			if page == "layout" || page == "parts" {
+				continue
+			}
+			t, err := template.New(page).Funcs(w.functions(l)).ParseFS(templateFiles, append(shared[:len(shared):len(shared)], name)...)
+			if err != nil {
+				return nil, err
+			}
+			all[l][page] = t
+		}
+	}
+	return all, nil
+}
+
+func (w *Web) functions(l lang) template.FuncMap {
+	return template.FuncMap{
+		"t":       l.text,
+		"known":   l.known,
+		"asset":   w.assetURL,
+		"zone":    func() string { return zoneName(w.zone) },
+		"clock":   func(t time.Time) string { return t.In(w.zone).Format("15:04") },
+		"moment":  func(t time.Time) string { return w.moment(l, t) },
+		"day":     func(date string) string { return dayText(l, date) },
+		"ago":     func(t, now time.Time) string { return duration(l, now.Sub(t)) },
+		"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"celsius": celsius,
+		"barcode": barcodeSVG,
+		"within":  func(id, of string) string { return strings.TrimPrefix(strings.TrimPrefix(id, of), "-") },
+		"tail":    tail,
+		"dur":     func(d time.Duration) string { return duration(l, d) },
+		"isZero":  func(t time.Time) bool { return t.IsZero() },
+		"escape":  url.PathEscape,
+	}
+}
+
+// moment is a time of day, with the date unless it is within half a day of now.
+func (w *Web) moment(l lang, t time.Time) string {
+	if d := w.Clock.Now().Sub(t); d < 12*time.Hour && d > -12*time.Hour {
+		return t.In(w.zone).Format("15:04")
+	}
+	if l == japanese {
+		return t.In(w.zone).Format("1月2日 15:04")
+	}
+	return t.In(w.zone).Format("2 Jan 15:04")
+}
+
+var weekdays = []string{"日", "月", "火", "水", "木", "金", "土"}
+
+// dayText is a delivery date as people say it.
+func dayText(l lang, date string) string {
+	t, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		return date
+	}
+	if l == japanese {
+		return t.Format("2006年1月2日") + "（" + weekdays[t.Weekday()] + "）"
+	}
+	return t.Format("Mon 2 Jan 2006")
+}
+
+// duration is a span as people say it, to the minute.
+func duration(l lang, d time.Duration) string {
+	minutes := int(max(d, 0).Minutes())
+	switch {
+	case minutes < 60:
+		return l.text("minutes", minutes)
+	case minutes < 48*60:
+		return l.text("hours", minutes/60, minutes%60)
+	}
+	return l.text("days", minutes/(24*60))
+}
+
+// celsius writes millidegrees with one decimal and a true minus.
+func celsius(milliC int64) string {
+	text := fmt.Sprintf("%.1f", float64(milliC)/1000)
+	return strings.Replace(text, "-", "−", 1)
+}
+
+// tail is the end of a long id, which people tell boxes apart by.
+func tail(id string) string {
+	const keep = 6
+	if len(id) <= keep {
+		return id
+	}
+	return "…" + id[len(id)-keep:]
+}
+
+// zoneName is a zone as browsers know it; empty for the machine's own, which has no name.
+func zoneName(z *time.Location) string {
+	if z == time.Local {
+		return ""
+	}
+	return z.String()
+}

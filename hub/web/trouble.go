@@ -1,0 +1,235 @@
+package web
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"meguri/hub/dispatch"
+	"meguri/hub/store"
+)
+
+// trouble is one thing that is wrong now, and what to do about it.
+type trouble struct {
+	ID       string // for the page's script: the same trouble keeps its place
+	Grave    bool   // goods or safety are at stake
+	Title    string
+	Where    string
+	Location string // id, when it is at one
+	Link     string
+	Detail   string
+	Since    time.Time // zero when that is not known
+	NoSince  bool      // the detail says it better
+	Do       string
+}
+
+// sources are the rows that troubles are made from.
+type sources struct {
+	alarms    []store.AlarmView
+	late      []dispatch.Stop
+	shortages []store.Shortage
+	work      []store.WorkView
+}
+
+const maxRows = 200
+
+func readSources(ctx context.Context, tx *store.Tx, date string, now time.Time) (s sources, err error) {
+	if s.alarms, err = tx.AlarmsNow(ctx, maxRows); err != nil {
+		return s, err
+	}
+	if s.late, err = tx.LateStopsOf(ctx, date, now); err != nil {
+		return s, err
+	}
+	if s.shortages, err = tx.Shortages(ctx, date); err != nil {
+		return s, err
+	}
+	s.work, err = tx.Work(ctx, false, maxRows)
+	return s, err
+}
+
+// where finds the place that a subject is at: a location, a fridge or a sensor in it, a device.
+type where struct {
+	l         lang
+	locations map[string]string // name by id
+	fridges   map[string]fridgeAt
+}
+
+type fridgeAt struct {
+	location string
+	n        int
+}
+
+func newWhere(l lang, locations []store.LocationView) where {
+	w := where{l, map[string]string{}, map[string]fridgeAt{}}
+	for _, loc := range locations {
+		w.locations[loc.ID] = loc.Name
+		for i, f := range loc.Fridges {
+			w.fridges[f.ID] = fridgeAt{loc.ID, i + 1}
+		}
+	}
+	return w
+}
+
+// at fills in the place of a trouble.
+func (w where) at(t *trouble, subject string) {
+	thing, _, _ := strings.Cut(subject, "/")
+	if f, ok := w.fridges[thing]; ok {
+		t.Location, t.Where = f.location, w.locations[f.location]+" · "+w.l.text("fridge.n", itoa(f.n))
+	} else if name, ok := w.locations[thing]; ok {
+		t.Location, t.Where = thing, name
+	} else {
+		t.Where = subject
+	}
+	if t.Location != "" {
+		t.Link = "/locations/" + t.Location
+	}
+}
+
+// newTroubles gives what is wrong, grave things first and then the newest.
+func newTroubles(w *Web, l lang, d data, now time.Time) []trouble {
+	place := newWhere(l, d.locations)
+	all := slices.Concat(alarmTroubles(place, d.sources.alarms), sensorTroubles(place, d.locations), lateTroubles(w, place, d, now),
+		offlineTroubles(place, d.devices), shortTroubles(place, d), workTroubles(place, d.sources.work))
+	slices.SortStableFunc(all, func(a, b trouble) int {
+		switch {
+		case a.Grave != b.Grave && a.Grave:
+			return -1
+		case a.Grave != b.Grave:
+			return 1
+		}
+		return b.Since.Compare(a.Since)
+	})
+	return all
+}
+
+func alarmTroubles(w where, alarms []store.AlarmView) []trouble {
+	var all []trouble
+	for _, a := range alarms {
+		if a.Kind == "late" {
+			continue // told from the stops themselves
+		}
+		t := trouble{ID: "alarm-" + a.ID, Grave: a.Kind != "dark", Title: w.l.known("trouble.", a.Kind), Detail: a.Detail, Since: a.Raised}
+		if _, ok := messages["do."+a.Kind]; ok {
+			t.Do = w.l.text("do." + a.Kind)
+		}
+		if a.Kind == "temperature" {
+			t.Detail = strings.Replace(a.Detail, ", limit ", w.l.text("alarm.limit"), 1)
+		}
+		if _, known := messages["trouble."+a.Kind]; known && a.Kind != "temperature" {
+			t.Detail = "" // the title says the same, in the reader's language
+		}
+		w.at(&t, a.Subject)
+		all = append(all, t)
+	}
+	return all
+}
+
+func sensorTroubles(w where, locations []store.LocationView) []trouble {
+	var all []trouble
+	for _, loc := range locations {
+		for _, f := range loc.Fridges {
+			if faulty(f) {
+				t := trouble{ID: "sensor-" + f.ID, Title: w.l.text("trouble.sensor"), Since: f.Reading.At, Do: w.l.text("do.sensor"),
+					Detail: w.l.text("fault." + itoa(f.Reading.Fault))}
+				w.at(&t, f.ID)
+				all = append(all, t)
+			}
+		}
+	}
+	return all
+}
+
+// lateTroubles tells of each late run the first stop that it has not reached.
+func lateTroubles(web *Web, w where, d data, now time.Time) []trouble {
+	var all []trouble
+	told := map[string]bool{}
+	for _, s := range d.sources.late {
+		if told[s.RunID] || !s.ReachedAt.IsZero() || d.date.Closed || s.Kind == dispatch.Return {
+			continue
+		}
+		told[s.RunID] = true
+		route, _, _ := strings.Cut(s.RunID, "@")
+		t := trouble{ID: "late-" + s.RunID, Grave: true, Title: w.l.text("trouble.late", route), Since: s.PlannedAt, NoSince: true, Do: w.l.text("do.late"),
+			Detail: w.l.text("sheet.planned", web.moment(w.l, s.PlannedAt)) + " · " + w.l.text("sheet.late", duration(w.l, s.Late(now)))}
+		w.at(&t, s.PlaceID)
+		t.Where = w.l.text("stop."+string(s.Kind)) + " · " + s.PlaceName
+		t.Link = "/sheet?date=" + d.date.Date + "&route=" + route
+		all = append(all, t)
+	}
+	return all
+}
+
+// offlineTroubles tells of each station, and of the other devices together.
+func offlineTroubles(w where, devices []store.DeviceView) []trouble {
+	var all []trouble
+	var others []string
+	var newest time.Time
+	for _, dev := range devices {
+		if dev.Online || dev.Seen.IsZero() {
+			continue
+		}
+		if dev.Role != "station" {
+			others = append(others, dev.ID)
+			if dev.Seen.After(newest) {
+				newest = dev.Seen
+			}
+			continue
+		}
+		t := trouble{ID: "offline-" + dev.ID, Title: w.l.text("trouble.offline"), Detail: dev.ID, Since: dev.Seen, Do: w.l.text("do.offline")}
+		w.at(&t, dev.Place)
+		all = append(all, t)
+	}
+	if len(others) > 0 {
+		const shown = 4
+		list := strings.Join(others[:min(len(others), shown)], ", ")
+		if len(others) > shown {
+			list += " …"
+		}
+		all = append(all, trouble{ID: "offline-others", Title: w.l.text("trouble.offline.many", len(others)), Where: list, Since: newest,
+			Do: w.l.text("do.offline")})
+	}
+	return all
+}
+
+func shortTroubles(w where, d data) []trouble {
+	open := map[string]bool{} // orders whose shortage nobody has dealt with
+	for _, item := range d.sources.work {
+		if item.Kind == "shortage" {
+			open[item.Subject] = true
+		}
+	}
+	var all []trouble
+	for _, s := range d.sources.shortages {
+		waiting := slices.DeleteFunc(slices.Clone(s.Orders), func(o string) bool { return !open[o] })
+		if len(waiting) == 0 {
+			continue
+		}
+		all = append(all, trouble{ID: "short-" + s.ProductID, Title: w.l.text("trouble.short", s.Name, s.Units), Where: s.Shop,
+			Detail: strings.Join(waiting, ", "), Link: "/work", Do: w.l.text("do.short")})
+	}
+	return all
+}
+
+// workTroubles counts what waits for a person, by kind. Shortages are told by product.
+func workTroubles(w where, work []store.WorkView) []trouble {
+	counts := map[string]int{}
+	oldest := map[string]time.Time{}
+	var kinds []string
+	for _, item := range work {
+		if item.Kind == "shortage" {
+			continue
+		}
+		if counts[item.Kind] == 0 {
+			kinds = append(kinds, item.Kind)
+		}
+		counts[item.Kind]++
+		oldest[item.Kind] = item.Opened // the newest come first
+	}
+	var all []trouble
+	for _, kind := range kinds {
+		all = append(all, trouble{ID: "work-" + kind, Title: w.l.text("trouble.work", w.l.known("work.", kind), counts[kind]),
+			Since: oldest[kind], Link: "/work", Do: w.l.text("do.work")})
+	}
+	return all
+}

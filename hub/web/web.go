@@ -1,0 +1,232 @@
+// Package web makes the hub's pages: a live dashboard, a page for each location, lists to print, and what people need to get
+// in. Pages are made on the server and work without scripts; with scripts they follow what happens by server-sent events.
+package web
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"mime"
+	"net/http"
+	"net/url"
+	"path"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"meguri/hub/api"
+	"meguri/hub/people"
+	"meguri/hub/store"
+)
+
+//go:embed static/*
+var staticFiles embed.FS
+
+// Config is what the pages work with, beside the API.
+type Config struct {
+	API  *api.API
+	Zone *time.Location // of the times that people read; nil is the machine's
+}
+
+// Web makes the pages.
+type Web struct {
+	*api.API
+	zone      *time.Location
+	pages     pages
+	rights    people.Table
+	static    map[string]asset
+	snapshots snapshots
+	streams   chan struct{} // a place for each stream
+}
+
+// asset is a file that browsers load, and its content's hash.
+type asset struct {
+	body []byte
+	kind string
+	hash string
+}
+
+// Register adds the pages to the router of the API.
+func Register(e *echo.Echo, c Config) (*Web, error) {
+	w := &Web{API: c.API, zone: c.Zone, rights: people.NewTable(people.Rights()), streams: make(chan struct{}, maxStreams)}
+	if w.zone == nil {
+		w.zone = time.Local
+	}
+	var err error
+	if w.static, err = loadStatic(); err != nil {
+		return nil, fmt.Errorf("static files: %w", err)
+	}
+	if w.pages, err = w.parsePages(); err != nil {
+		return nil, fmt.Errorf("page templates: %w", err)
+	}
+	api.ShowErrors(e, w.errorPage)
+	e.GET("/static/*", w.serveStatic)
+	e.GET("/login", w.loginPage)
+	e.POST("/login", w.login)
+	e.POST("/logout", w.logout)
+	e.GET("/", w.board)
+	e.GET("/live", w.boardStream)
+	e.GET("/locations/:id", w.location)
+	e.GET("/locations/:id/live", w.locationStream)
+	e.GET("/locations/:id/chart.json", w.chart)
+	e.GET("/packing", w.packing)
+	e.GET("/sheet", w.sheet)
+	e.GET("/orders/:id", w.order)
+	e.GET("/work", w.work)
+	e.POST("/work/:id/close", w.closeWork)
+	e.GET("/people", w.people)
+	e.POST("/people", w.addPerson)
+	e.POST("/people/:id/link", w.linkPerson)
+	e.POST("/people/:id/remove", w.removePerson)
+	e.GET("/me", w.me)
+	return w, nil
+}
+
+func loadStatic() (map[string]asset, error) {
+	files := map[string]asset{}
+	err := fs.WalkDir(staticFiles, "static", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		body, err := staticFiles.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		kind := mime.TypeByExtension(path.Ext(name))
+		if kind == "" {
+			kind = "text/plain; charset=utf-8"
+		}
+		hash := sha256.Sum256(body)
+		files["/"+name] = asset{body, kind, hex.EncodeToString(hash[:6])}
+		return nil
+	})
+	return files, err
+}
+
+// serveStatic serves a file of ours. Pages name it with its hash, so that it may be kept for ever.
+func (w *Web) serveStatic(c echo.Context) error {
+	f, ok := w.static[c.Request().URL.Path]
+	if !ok {
+		return echo.ErrNotFound
+	}
+	if c.QueryParam("v") == f.hash {
+		c.Response().Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	return c.Blob(http.StatusOK, f.kind, f.body)
+}
+
+// assetURL is the address of a static file with its hash.
+func (w *Web) assetURL(name string) string {
+	return "/static/" + name + "?v=" + w.static["/static/"+name].hash
+}
+
+// view is what every page gets.
+type view struct {
+	Lang    lang
+	Other   string // address of this page in the other language
+	Title   string
+	Person  *people.Person // nil before login
+	Nav     []navItem
+	Home    string
+	Page    string
+	Live    string // address of the event stream; empty for a page that stands still
+	Refresh bool   // reload now and then where no script runs
+	Now     time.Time
+	Data    any
+}
+
+type navItem struct {
+	Key, Href, Icon string
+	Here            bool
+}
+
+var navigation = []struct{ key, href, icon string }{
+	{"nav.today", "/", "home"}, {"nav.work", "/work", "work"}, {"nav.packing", "/packing", "box"}, {"nav.sheet", "/sheet", "truck"},
+	{"nav.people", "/people", "people"}, {"nav.me", "/me", "me"},
+}
+
+// render answers with a page.
+func (w *Web) render(c echo.Context, status int, page, title string, live string, data any) error {
+	l := chooseLang(c)
+	v := view{Lang: l, Other: otherLang(c, l), Title: title, Page: page, Live: live, Refresh: live != "", Now: w.Clock.Now(),
+		Data: data, Home: "/login"}
+	if who := api.Who(c); who.ID != "" {
+		v.Person = &who
+		v.Nav = w.navFor(who, c.Path())
+		v.Home = w.home(who)
+	}
+	var b bytes.Buffer
+	if err := w.pages[l][page].ExecuteTemplate(&b, "layout", v); err != nil {
+		return fmt.Errorf("page %s: %w", page, err)
+	}
+	return c.HTMLBlob(status, b.Bytes())
+}
+
+func (w *Web) navFor(who people.Person, here string) []navItem {
+	var items []navItem
+	for _, n := range navigation {
+		if w.mayOpen(who, n.href) {
+			items = append(items, navItem{n.key, n.href, n.icon, n.href == here})
+		}
+	}
+	return items
+}
+
+// mayOpen says whether a person may open a page, at least for what is their own.
+func (w *Web) mayOpen(who people.Person, path string) bool {
+	verdict := w.rights.Judge("GET "+path, &who, func(string) string { return who.Place })
+	return verdict == people.Allowed
+}
+
+// home is the page that a person begins with.
+func (w *Web) home(who people.Person) string {
+	for _, n := range navigation {
+		if w.mayOpen(who, n.href) {
+			if own := w.rights["GET "+n.href].Own[who.Role]; own != "" {
+				return n.href + "?" + own + "=" + url.QueryEscape(who.Place)
+			}
+			return n.href
+		}
+	}
+	return "/me"
+}
+
+// read runs fn on one consistent view of the data.
+func (w *Web) read(ctx context.Context, fn func(tx *store.Tx) error) error {
+	return w.Store.Read(ctx, fn)
+}
+
+// dateOf is the delivery date that a page is asked for, or the current one. Found is false when there is none at all.
+func (w *Web) dateOf(ctx context.Context, tx *store.Tx, asked string) (d store.DateView, found bool, err error) {
+	if asked != "" {
+		d, err = tx.DateView(ctx, asked)
+		return d, err == nil, err
+	}
+	d, err = tx.CurrentDate(ctx, w.Clock.Now())
+	if errors.Is(err, store.ErrNotFound) {
+		return d, false, nil
+	}
+	return d, err == nil, err
+}
+
+// errorPage shows a person what went wrong.
+func (w *Web) errorPage(c echo.Context, p api.Problem) error {
+	if p.Status == http.StatusUnauthorized && c.Request().Method == http.MethodGet {
+		return c.Redirect(http.StatusSeeOther, "/login")
+	}
+	key := "error.other"
+	switch p.Status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
+		key = fmt.Sprintf("error.%d", p.Status)
+	}
+	l := chooseLang(c)
+	return w.render(c, p.Status, "error", l.text(key), "", struct {
+		Text    string
+		Problem api.Problem
+	}{l.text(key), p})
+}
