@@ -1,0 +1,39 @@
+// Command firmware-sim stands in for the hardware and the people of Meguri: it runs real edge agents on simulated chips in a
+// simulated world.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"meguri/internal/config"
+	"meguri/internal/version"
+)
+
+type commandLine struct {
+	config.Common
+
+	Demo demoCommand `cmd:"" help:"Start a hub with its defaults and play one delivery date against it."`
+	Run  runCommand  `cmd:"" help:"Play one delivery date against a hub that runs already."`
+	Edge edgeCommand `cmd:"" hidden:"" help:"One agent in a process of its own, on chips in another process."`
+}
+
+type globals struct {
+	ctx    context.Context
+	logger *slog.Logger
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	var cli commandLine
+	os.Exit(config.Main("firmware-sim", "Simulated hardware, world and people for Meguri.", version.Text(), &cli,
+		func(*kong.Context) ([]any, error) {
+			return []any{&globals{ctx: ctx, logger: cli.Logger(os.Stderr)}}, nil
+		}))
+}
