@@ -1,0 +1,107 @@
+// Package archtest holds the rules of who may import whom. They are what keeps rules in the middle and the outside world
+// around them; each says its reason when it is broken.
+package archtest
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "meguri/"
+
+// rules are packages of plain rules: they may import the standard library and the words of the protocol or GS1 where said.
+var rules = map[string][]string{
+	"hub/capacity": nil,
+	"hub/order":    {"hub/capacity"},
+	"hub/dispatch": nil,
+	"hub/fleet":    nil,
+	"hub/people":   nil,
+	"edge/station": {"protocol", "internal/gs1", "edge/phrase"},
+	"edge/scanner": {"protocol", "internal/gs1", "edge/phrase"},
+	"edge/driver":  {"protocol", "internal/gs1", "edge/phrase"},
+	"edge/monitor": {"protocol"},
+	"edge/phrase":  nil,
+}
+
+// forbidden are standard packages that rules do without.
+var forbidden = []string{"database/sql", "net", "net/http", "os"}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+	Standard   bool
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...").Output()
+	require.NoError(t, err)
+	var all []pkg
+	d := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p pkg
+		err := d.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		require.NoError(t, err)
+		all = append(all, p)
+	}
+}
+
+func under(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }
+
+func TestRulesImportNoOutsideWorld(t *testing.T) {
+	seen := 0
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		allowed, ok := rules[name]
+		if !ok {
+			continue
+		}
+		seen++
+		for _, i := range p.Imports {
+			ours := strings.TrimPrefix(i, module)
+			switch {
+			case strings.HasPrefix(i, module) && !slices.Contains(allowed, ours):
+				t.Errorf("%s imports %s: rules import the standard library only, so that they can be read and tested alone", name, ours)
+			case !strings.HasPrefix(i, module) && strings.Contains(i, "."):
+				t.Errorf("%s imports %s: rules know no SQL, HTTP, MQTT, periph or codec", name, i)
+			case slices.Contains(forbidden, i):
+				t.Errorf("%s imports %s: rules touch no network, file or database", name, i)
+			}
+		}
+	}
+	require.Equal(t, len(rules), seen, "a package of rules is gone: take it out of this list")
+}
+
+func TestHubEdgeAndSimulatorMeetOnlyWhereTheyMay(t *testing.T) {
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		for _, i := range p.Imports {
+			to, ours := strings.CutPrefix(i, module)
+			if !ours {
+				continue
+			}
+			switch {
+			case under(name, "hub") && under(to, "edge"), under(name, "edge") && under(to, "hub"):
+				t.Errorf("%s imports %s: hub and edge meet in protocol only", name, to)
+			case under(to, "firmware-sim") && !under(name, "firmware-sim") && !under(name, "internal/e2e"):
+				t.Errorf("%s imports %s: nothing that runs in the field may know the simulator", name, to)
+			case under(name, "firmware-sim") && under(to, "hub"):
+				t.Errorf("%s imports %s: the simulator is the physical world; it meets the hub over HTTP and MQTT", name, to)
+			case under(name, "firmware-sim") && under(to, "edge") && to != "edge/app":
+				t.Errorf("%s imports %s: the simulator hands edge/app a board and sees no more of an agent", name, to)
+			case name == "protocol":
+				t.Errorf("protocol imports %s: it is what both sides share, and depends on its codec only", to)
+			}
+		}
+	}
+}

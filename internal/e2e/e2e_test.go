@@ -1,0 +1,89 @@
+// Package e2e plays whole delivery dates with the real programs: hub, broker, database, agents on simulated chips, and people.
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// programs builds the programs once for all tests.
+var programs = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "meguri-e2e-")
+	if err != nil {
+		return "", err
+	}
+	out, err := exec.Command("go", "build", "-o", dir+"/", "meguri/hub", "meguri/firmware-sim").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build: %w: %s", err, out)
+	}
+	return dir, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dir, err := programs(); err == nil {
+		_ = os.RemoveAll(dir) // of the system's temporary directory
+	}
+	os.Exit(code)
+}
+
+// address finds a free address on loopback.
+func address(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, l.Close()) }()
+	return l.Addr().String()
+}
+
+// play runs the demo until its summary and gives what it printed.
+func play(t *testing.T, args ...string) string {
+	t.Helper()
+	dir, err := programs()
+	require.NoError(t, err)
+	root, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	data := filepath.Join(t.TempDir(), "demo")
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(dir, "firmware-sim"), append([]string{"demo", "--hub-binary", filepath.Join(dir, "hub"),
+		"--network", filepath.Join(root, "deploy", "sample"), "--data", data, "--http", address(t), "--broker", address(t), "--exit"}, args...)...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	out, err := cmd.CombinedOutput()
+	text := summary(string(out))
+	if err != nil {
+		log, _ := os.ReadFile(filepath.Join(data, "demo.log")) // for the message
+		t.Fatalf("%v\n%s\n… %s", err, text, tail(string(log), 4000))
+	}
+	t.Log("\n" + text)
+	return text
+}
+
+// summary leaves the progress line out.
+func summary(out string) string {
+	var kept []string
+	for _, line := range strings.Split(out, "\n") {
+		kept = append(kept, line[strings.LastIndex(line, "\r")+1:])
+	}
+	return strings.Join(kept, "\n")
+}
+
+func tail(s string, n int) string { return s[max(0, len(s)-n):] }
+
+// Nothing recorded is lost and nothing counts twice, while the hub and agents are killed with kill -9 all through the day, one
+// station has no network during pickup and another loses its supply.
+func TestADayWithKilledProcessesAddsUp(t *testing.T) {
+	out := play(t, "--kills", "60", "--speed", "1000", "--seed", "3")
+	require.Contains(t, out, "sums of hub and world agree")
+	require.Contains(t, out, "0 missing")
+}
