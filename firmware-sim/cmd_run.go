@@ -49,7 +49,7 @@ func (r *runCommand) Run(g *globals) error {
 // codes are login codes by what a person does: "app", "dispatcher", "shop/ID", "driver/ROUTE".
 type codes map[string]string
 
-func (r *runCommand) play(g *globals, progress io.Writer) (*result, error) {
+func (r *runCommand) play(g *globals, progress *os.File) (*result, error) {
 	c, err := clock.Parse(r.Clock)
 	if err != nil {
 		return nil, err
@@ -145,13 +145,18 @@ func (r *runCommand) logIn(ctx context.Context, cfg *scenario.Config) error {
 	return nil
 }
 
-// startProgress writes one line again and again until the returned function is called.
-func startProgress(ctx context.Context, w io.Writer, day *scenario.Day, f *fleet.Fleet, c clock.Clock) (stop func()) {
+// startProgress writes one line again and again until the returned function is called; where nobody sees it change, in a
+// file or a CI's log, a line now and then.
+func startProgress(ctx context.Context, w *os.File, day *scenario.Day, f *fleet.Fleet, c clock.Clock) (stop func()) {
+	every, format := 10*time.Second, "%s\n"
+	if info, err := w.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+		every, format = 250*time.Millisecond, "\r\x1b[K%s"
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(500 * time.Millisecond)
+		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for {
 			select {
@@ -159,7 +164,7 @@ func startProgress(ctx context.Context, w io.Writer, day *scenario.Day, f *fleet
 				fmt.Fprintln(w)
 				return
 			case <-tick.C:
-				fmt.Fprintf(w, "\r\x1b[K%s", progressLine(day, f, c.Now()))
+				fmt.Fprintf(w, format, progressLine(day, f, c.Now()))
 			}
 		}
 	}()

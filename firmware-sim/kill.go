@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -17,7 +19,6 @@ type killer struct {
 	every time.Duration // on the machine's clock
 	most  int
 	hub   *hubProcess
-	fleet *fleet.Fleet
 	rand  *rand.Rand
 
 	mu           sync.Mutex
@@ -29,7 +30,11 @@ func newKiller(most int, hub *hubProcess, seed uint64) *killer {
 }
 
 func (k *killer) run(ctx context.Context, f *fleet.Fleet) error {
-	devices := f.Devices()
+	byRole := map[fleet.Role][]*fleet.Device{}
+	for _, d := range f.Devices() {
+		byRole[d.Role] = append(byRole[d.Role], d)
+	}
+	roles := slices.Sorted(maps.Keys(byRole)) // the few stations are to get their share
 	for range k.most {
 		pause := k.every/2 + time.Duration(k.rand.Int64N(int64(k.every)))
 		if err := clock.Real().Sleep(ctx, pause); err != nil {
@@ -42,7 +47,8 @@ func (k *killer) run(ctx context.Context, f *fleet.Fleet) error {
 			k.count(1, 0)
 			continue
 		}
-		if devices[k.rand.IntN(len(devices))].Kill() {
+		of := byRole[roles[k.rand.IntN(len(roles))]]
+		if of[k.rand.IntN(len(of))].Kill() {
 			k.count(0, 1)
 		}
 	}

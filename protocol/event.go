@@ -1,6 +1,9 @@
 package protocol
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // Kinds of record in the events log.
 const (
@@ -9,6 +12,7 @@ const (
 	KindPlanApplied      Kind = 3
 	KindCommandAnswered  Kind = 4
 	KindDamaged          Kind = 5
+	KindCommandTaken     Kind = 6
 	KindContainerFilled  Kind = 10
 	KindItemShort        Kind = 11
 	KindContainerShelved Kind = 12
@@ -49,6 +53,13 @@ type ClockSet struct {
 type PlanApplied struct {
 	Plan   uint64 `cbor:"1,keyasint"`
 	Reason string `cbor:"2,keyasint,omitempty"`
+}
+
+// CommandTaken says that a command is about to be carried out; recorded before the device acts. CommandAnswered says how it
+// ended.
+type CommandTaken struct {
+	ID      string `cbor:"1,keyasint"`
+	Counter uint64 `cbor:"2,keyasint"`
 }
 
 // CommandAnswered is the end of a command.
@@ -120,11 +131,23 @@ type ScanRefused struct {
 	Reason string `cbor:"3,keyasint"`
 }
 
-// NewScanRefused keeps what was scanned as text that a record can carry: valid UTF-8, at most 200 bytes.
+// NewScanRefused keeps what was scanned, and why it was refused, as texts that a record can carry: valid UTF-8, at most 200
+// bytes each.
 func NewScanRefused(step, scan, reason string) ScanRefused {
 	const most = 200
-	scan = strings.ToValidUTF8(scan[:min(len(scan), most)], "\ufffd")
-	return ScanRefused{Step: step, Scan: scan, Reason: strings.ToValidUTF8(reason, "\ufffd")}
+	return ScanRefused{Step: step, Scan: bounded(scan, most), Reason: bounded(reason, most)}
+}
+
+// bounded is the beginning of a text: valid UTF-8, at most so many bytes. What is no UTF-8 takes three bytes to say so.
+func bounded(text string, most int) string {
+	text = strings.ToValidUTF8(text[:min(len(text), most+utf8.UTFMax)], "\ufffd")
+	if len(text) <= most {
+		return text
+	}
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most]
 }
 
 // GrantUsed says that a grant was found valid and is used; recorded before the relay moves.
@@ -205,6 +228,7 @@ type Alarm struct {
 func (Booted) Kind() Kind           { return KindBooted }
 func (ClockSet) Kind() Kind         { return KindClockSet }
 func (PlanApplied) Kind() Kind      { return KindPlanApplied }
+func (CommandTaken) Kind() Kind     { return KindCommandTaken }
 func (CommandAnswered) Kind() Kind  { return KindCommandAnswered }
 func (Damaged) Kind() Kind          { return KindDamaged }
 func (ContainerFilled) Kind() Kind  { return KindContainerFilled }

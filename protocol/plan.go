@@ -46,11 +46,13 @@ func (g Grant) HasPIN(pin string) bool {
 	return subtle.ConstantTimeCompare(h[:], g.PIN[:]) == 1
 }
 
-// SlotAssignment says which dated container stands in which slot. GRAI is empty until the shop has bound a box to it.
+// SlotAssignment says which dated container belongs in which slot. GRAI is empty until the shop has bound a box to it. Placed
+// says that the hub has heard of the box in the slot, so that a replaced board knows what stands in its fridges.
 type SlotAssignment struct {
 	DatedContainer string `cbor:"1,keyasint"`
 	Slot           string `cbor:"2,keyasint"`
 	GRAI           string `cbor:"3,keyasint,omitempty"`
+	Placed         bool   `cbor:"4,keyasint,omitempty"`
 }
 
 // TemperaturePlan is the part "fridge/POSITION" or "shipper/POSITION": the allowed air temperature and how to sample it.

@@ -100,6 +100,7 @@ var bodies = map[Kind]func([]byte) (Body, error){
 	KindPlanApplied:      decodeAs[PlanApplied],
 	KindCommandAnswered:  decodeAs[CommandAnswered],
 	KindDamaged:          decodeAs[Damaged],
+	KindCommandTaken:     decodeAs[CommandTaken],
 	KindContainerFilled:  decodeAs[ContainerFilled],
 	KindItemShort:        decodeAs[ItemShort],
 	KindContainerShelved: decodeAs[ContainerShelved],

@@ -26,6 +26,7 @@ type Config struct {
 	Password string // its credential for the broker
 	File     string // its bbolt file
 	Kit      Kit
+	MaxPause time.Duration // the longest between two tries to reach the broker; 0 for the link's own
 }
 
 // Deps are what an agent is handed from outside.
@@ -62,7 +63,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) (err error) {
 	a.hardware = hardware
 	l := link.New(link.Config{
 		Device: cfg.Device, Broker: cfg.Broker, Password: cfg.Password, Software: version.Text(),
-		Dial: deps.Dial, Log: log, Agent: a, Clock: deps.Clock, Logger: deps.Logger,
+		Dial: deps.Dial, Log: log, Agent: a, Clock: deps.Clock, Logger: deps.Logger, MaxPause: cfg.MaxPause,
 		PlanVersion: a.planVersion.Load, CommandCounter: a.commandCounter.Load,
 	})
 

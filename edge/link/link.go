@@ -29,7 +29,7 @@ type Agent interface {
 	HubTime(t time.Time)
 }
 
-// Config says what a link joins. All fields but Dial are needed.
+// Config says what a link joins. All fields but Dial and MaxPause are needed.
 type Config struct {
 	Device   string // id, also the MQTT client id and user name
 	Broker   string // tcp://HOST[:1883] or tls://HOST[:8883]
@@ -44,6 +44,9 @@ type Config struct {
 	// PlanVersion is the version of the active plan, 0 for none. CommandCounter is the highest counter of a command taken.
 	PlanVersion    func() uint64
 	CommandCounter func() uint64
+	// MaxPause bounds the pause between two connections; 0 is 30 s. It is for small fleets: a hub that comes back after a while
+	// is met by all within this time.
+	MaxPause time.Duration
 }
 
 // Bounds of the pause between two connections; it is drawn evenly from zero to a length that doubles (full jitter), so that
@@ -62,6 +65,9 @@ type Link struct {
 // New makes a link; Run starts it.
 func New(c Config) *Link {
 	c.Logger = c.Logger.With("device", c.Device)
+	if c.MaxPause <= 0 {
+		c.MaxPause = longPause
+	}
 	return &Link{config: c}
 }
 
@@ -75,7 +81,7 @@ func (l *Link) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pause := firstPause
+	pause := min(firstPause, l.config.MaxPause)
 	for {
 		welcomed, err := l.connect(ctx, dial)
 		if ctx.Err() != nil {
@@ -85,10 +91,10 @@ func (l *Link) Run(ctx context.Context) error {
 			return fmt.Errorf("link: %w", err)
 		}
 		if welcomed {
-			pause = firstPause
+			pause = min(firstPause, l.config.MaxPause)
 		}
 		wait := rand.N(pause)
-		pause = min(2*pause, longPause)
+		pause = min(2*pause, l.config.MaxPause)
 		l.config.Logger.Warn("not connected", "error", err, "again in", wait.Round(time.Millisecond))
 		if clock.Real().Sleep(ctx, wait) != nil {
 			return nil

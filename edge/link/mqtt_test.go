@@ -323,6 +323,15 @@ func TestWhatTheBrokerRefusesIsTriedAgainWithPauses(t *testing.T) {
 	}
 }
 
+func TestPausesAreAsShortAsAskedFor(t *testing.T) {
+	bubble(t, rules{password: "another"}, func(t *testing.T, h *hall) {
+		d := run(t, func(c *Config) { c.Dial, c.MaxPause = h.dial, 2*time.Second })
+		time.Sleep(10 * time.Minute)
+		h.with(func() { require.Greater(t, len(h.conns), 300) })
+		d.stop()
+	})
+}
+
 func TestTheLinkStopsAtOnceWhateverItWaitsFor(t *testing.T) {
 	silent := func(context.Context) (net.Conn, error) {
 		ours, theirs := net.Pipe()

@@ -76,7 +76,7 @@ func readAll(t testing.TB, l *Log, id protocol.LogID) []protocol.Record {
 	running, from := p.Before, p.First
 	var all []protocol.Record
 	for {
-		b, err := l.Read(id, from, 100, 10_000)
+		b, err := l.Read(id, from, 7, 10_000)
 		require.NoError(t, err)
 		if len(b.Records) == 0 {
 			require.Equal(t, p.Next, from)

@@ -151,7 +151,27 @@ func TestEventsPushReadingsOutButNotTheLast(t *testing.T) {
 	now := readAll(t, l, protocol.Readings)
 	require.Greater(t, now[len(now)-1].Number, readings.Next, "a reading always finds room")
 	require.Equal(t, protocol.KindSamples, now[len(now)-1].Kind)
+	p := l.committed()
+	require.LessOrEqual(t, p.Events.Bytes+p.Readings.Bytes+p.State, l.room.total)
 	require.Len(t, readAll(t, l, protocol.Events), n)
+}
+
+func TestALoweredBoundIsKeptFromThenOn(t *testing.T) {
+	path := path(t)
+	l := openLog(t, path, Options{MaxBytes: 4 << 20})
+	for i := range 50 {
+		add(t, l, i, protocol.Booted{Software: string(make([]byte, 15_000))}, sample(int64(i)))
+	}
+	require.NoError(t, l.Close())
+	l = openLog(t, path, Options{MaxBytes: 1 << 20})
+	require.Zero(t, fillEvents(t, l))
+	for i := range 50 {
+		add(t, l, i, sample(int64(i)))
+	}
+	require.Len(t, readAll(t, l, protocol.Events), 50)
+	require.Greater(t, len(readAll(t, l, protocol.Readings)), 50, "readings keep their eighth")
+	require.NoError(t, l.DeleteUpTo(protocol.Events, 30))
+	require.NotZero(t, fillEvents(t, l))
 }
 
 func TestLargeStateLeavesTheReserveToEvents(t *testing.T) {

@@ -73,13 +73,17 @@ type Env struct {
 // restartAfter is how long the supervisor of a board waits before it starts a failed agent again, on the machine's clock.
 const restartAfter = 200 * time.Millisecond
 
+// maxPause is the longest between an agent's tries to reach the broker, on the machine's clock: on a fast one half a minute
+// would be the whole day.
+const maxPause = 2 * time.Second
+
 // Run runs the device's agent, again after each failure and each power cut, until ctx ends.
 func (d *Device) Run(ctx context.Context, env Env) error {
 	password, err := env.Secret(d.ID)
 	if err != nil {
 		return err
 	}
-	cfg := app.Config{Device: d.ID, Broker: env.Broker, Password: password, File: filepath.Join(env.Dir, d.ID+".db"), Kit: d.Kit}
+	cfg := app.Config{Device: d.ID, MaxPause: maxPause, Broker: env.Broker, Password: password, File: filepath.Join(env.Dir, d.ID+".db"), Kit: d.Kit}
 	for first := true; ; first = false {
 		if !first {
 			d.Restarts.Add(1)

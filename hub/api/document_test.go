@@ -16,6 +16,7 @@ import (
 
 	"meguri/hub/api/apitest"
 	"meguri/hub/people"
+	"meguri/hub/storetest"
 )
 
 func served(t *testing.T, h *apitest.Hub) *openapi3.T {
@@ -61,7 +62,10 @@ func fits(t *testing.T, doc *openapi3.T, path string, r *http.Request, w *httpte
 }
 
 func TestAnswersFitTheDocument(t *testing.T) {
-	h := apitest.Open(t)
+	storetest.Each(t, func(t *testing.T, empty func() string) { answersFit(t, apitest.OpenAt(t, empty())) })
+}
+
+func answersFit(t *testing.T, h *apitest.Hub) {
 	h.Day(t)
 	doc := served(t, h)
 	day := "?date=" + apitest.Date

@@ -55,7 +55,7 @@ func (e *Effects) apply(ctx context.Context, tx *store.Tx, ev link.Event) error 
 	case protocol.Alarm:
 		return e.temperature(ctx, tx, ev, b)
 	}
-	return nil // a fact for the record: a use or refusal of a grant, a scan that was refused
+	return nil // a fact for the record: a use or refusal of a grant, a command taken, a scan that was refused
 }
 
 // serves says whether a device may speak of a container: it is of its shop, its run's route or its location.

@@ -98,6 +98,8 @@ func name(b protocol.Body) string {
 		return "clock set"
 	case protocol.PlanApplied:
 		return "plan applied"
+	case protocol.CommandTaken:
+		return "command taken"
 	case protocol.CommandAnswered:
 		return "command answered"
 	case protocol.Damaged:
@@ -147,6 +149,8 @@ func subject(b protocol.Body) string {
 	switch b := b.(type) {
 	case protocol.PlanApplied:
 		return fmt.Sprintf("plan %d", b.Plan)
+	case protocol.CommandTaken:
+		return b.ID
 	case protocol.CommandAnswered:
 		return b.ID
 	case protocol.ContainerFilled:

@@ -1,7 +1,6 @@
 package people_test
 
 import (
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -11,15 +10,14 @@ import (
 
 	"meguri/hub/people"
 	"meguri/hub/store"
+	"meguri/hub/storetest"
 )
 
 var start = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
 
 func open(t *testing.T) (*people.Service, *store.Store) {
 	t.Helper()
-	s, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "hub.db"))
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	s := storetest.Open(t, storetest.SQLite(t))
 	return people.New(s.People()), s
 }
 
@@ -43,7 +41,12 @@ func TestALinkLetsItsPersonInOnce(t *testing.T) {
 }
 
 func TestOfManyWhoUseALinkAtOnceOneGetsIn(t *testing.T) {
-	svc, _ := open(t)
+	storetest.Each(t, func(t *testing.T, empty func() string) {
+		oneGetsIn(t, people.New(storetest.Open(t, empty()).People()))
+	})
+}
+
+func oneGetsIn(t *testing.T, svc *people.Service) {
 	_, code, err := svc.Add(t.Context(), people.Console, people.Person{Name: "Aoki", Role: people.Support}, start)
 	require.NoError(t, err)
 	var wg sync.WaitGroup
@@ -65,6 +68,9 @@ func TestOfManyWhoUseALinkAtOnceOneGetsIn(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, in)
+	got, err := svc.List(t.Context())
+	require.NoError(t, err)
+	require.Len(t, got, 1)
 }
 
 func TestALinkExpires(t *testing.T) {
@@ -196,12 +202,15 @@ func TestEachActIsRecordedWithThePerson(t *testing.T) {
 
 	var got []string
 	require.NoError(t, s.Read(t.Context(), func(tx *store.Tx) error {
-		acts, err := tx.Acts(t.Context(), "", 100)
-		for _, a := range acts {
-			got = append(got, a.Person+" "+a.Act+" "+a.Subject)
-			require.NotContains(t, a.Detail, code)
+		for _, subject := range []string{admin.ID, p.ID} {
+			acts, err := tx.Acts(t.Context(), subject, 100)
+			require.NoError(t, err)
+			for _, a := range acts {
+				got = append(got, a.Person+" "+a.Act+" "+a.Subject)
+				require.NotContains(t, a.Detail, code)
+			}
 		}
-		return err
+		return nil
 	}))
 	require.ElementsMatch(t, []string{
 		"console person.add " + admin.ID, "console person.link " + admin.ID, admin.ID + " login " + admin.ID,

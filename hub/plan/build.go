@@ -110,7 +110,8 @@ func (b *builder) locks(location, date string, locks map[string]*protocol.LockPl
 	}
 	for _, c := range containers {
 		lock := locks[c.FridgeID]
-		lock.Containers = append(lock.Containers, protocol.SlotAssignment{DatedContainer: c.ID, Slot: c.SlotID, GRAI: c.GRAI})
+		lock.Containers = append(lock.Containers, protocol.SlotAssignment{DatedContainer: c.ID, Slot: c.SlotID, GRAI: c.GRAI,
+			Placed: c.State == dispatch.Placed})
 	}
 	grants, err := b.tx.GrantsOfLocation(b.ctx, date, location)
 	if err != nil {

@@ -126,8 +126,7 @@ func (tx *Tx) RecordAct(ctx context.Context, a people.Act) error {
 	return err
 }
 
-// Acts lists the newest acts, or the newest ones about a subject when it is given. That an order was placed is in its own
-// row, and listed with them.
+// Acts lists the newest acts about a subject. That an order was placed is in its own row, and listed with them.
 func (tx *Tx) Acts(ctx context.Context, subject string, most int) ([]people.Act, error) {
 	scan := func(row scanner) (people.Act, error) {
 		var a people.Act
@@ -137,8 +136,8 @@ func (tx *Tx) Acts(ctx context.Context, subject string, most int) ([]people.Act,
 		return a, err
 	}
 	return list(ctx, tx, scan, `
-		SELECT id, at, person_id, act, subject, detail FROM acts WHERE $1 = '' OR subject = $1
+		SELECT id, at, person_id, act, subject, detail FROM acts WHERE subject = $1
 		UNION ALL
-		SELECT id, placed_at, placed_by, 'order.place', id, '' FROM orders WHERE $1 = '' OR id = $1
+		SELECT id, placed_at, placed_by, 'order.place', id, '' FROM orders WHERE id = $1
 		ORDER BY 2 DESC, 1 LIMIT $2`, subject, most)
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"meguri/hub/dispatch"
@@ -179,18 +180,22 @@ func scanDate(row scanner) (DateView, error) {
 	return d, err
 }
 
-// CurrentDate gives the delivery date that people are busy with at now: the first whose last pickup has not closed two hours
-// ago, else the last one there is. It is ErrNotFound without deliveries.
+// CurrentDate gives the delivery date that people are busy with at now: that of the first pickup to close which has not closed
+// two hours ago, else the last one there is. It is ErrNotFound without deliveries.
 func (tx *Tx) CurrentDate(ctx context.Context, now time.Time) (DateView, error) {
-	d, err := scanDate(tx.row(ctx, dateQuery+`GROUP BY d.delivery_date HAVING MAX(l.pickup_closes) > $1
-		ORDER BY d.delivery_date LIMIT 1`, millis(now.Add(-2*time.Hour))))
+	var date string
+	err := tx.row(ctx, "SELECT delivery_date FROM deliveries WHERE pickup_closes > $1 ORDER BY pickup_closes, delivery_date LIMIT 1",
+		millis(now.Add(-2*time.Hour))).Scan(&date)
 	if errors.Is(err, sql.ErrNoRows) {
-		d, err = scanDate(tx.row(ctx, dateQuery+"GROUP BY d.delivery_date ORDER BY d.delivery_date DESC LIMIT 1"))
+		err = tx.row(ctx, "SELECT delivery_date FROM deliveries ORDER BY pickup_closes DESC, delivery_date DESC LIMIT 1").Scan(&date)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
-		return d, fmt.Errorf("delivery dates: %w", ErrNotFound)
+		return DateView{}, fmt.Errorf("delivery dates: %w", ErrNotFound)
 	}
-	return d, err
+	if err != nil {
+		return DateView{}, err
+	}
+	return tx.DateView(ctx, date)
 }
 
 // DateView gives one delivery date, or ErrNotFound.
@@ -251,8 +256,29 @@ func (tx *Tx) Work(ctx context.Context, closedToo bool, most int) ([]WorkView, e
 		w.Opened, w.Closed = fromMillis(opened), fromOptionalMillis(closed)
 		return w, err
 	}
-	return list(ctx, tx, scan, `SELECT id, kind, subject, detail, opened_at, closed_at, closed_by FROM work_items
-		WHERE closed_at IS NULL OR $1 ORDER BY opened_at DESC, id LIMIT $2`, closedToo, most)
+	open := "WHERE closed_at IS NULL "
+	if closedToo {
+		open = ""
+	}
+	return list(ctx, tx, scan, "SELECT id, kind, subject, detail, opened_at, closed_at, closed_by FROM work_items "+open+
+		"ORDER BY opened_at DESC, id LIMIT $1", most)
+}
+
+// WorkCount is how much of a kind there is to do, and since when.
+type WorkCount struct {
+	Kind   string
+	Items  int
+	Oldest time.Time
+}
+
+// WorkCounts counts what there is to do, by kind.
+func (tx *Tx) WorkCounts(ctx context.Context) ([]WorkCount, error) {
+	return list(ctx, tx, func(row scanner) (c WorkCount, err error) {
+		var oldest int64
+		err = row.Scan(&c.Kind, &c.Items, &oldest)
+		c.Oldest = fromMillis(oldest)
+		return c, err
+	}, "SELECT kind, COUNT(*), MIN(opened_at) FROM work_items WHERE closed_at IS NULL GROUP BY kind ORDER BY kind")
 }
 
 // CloseWork closes an open work item. It returns ErrNotFound for one that is not there or closed already.
@@ -292,10 +318,23 @@ func (tx *Tx) EventsOf(ctx context.Context, subject string, most int) ([]EventVi
 		ORDER BY event_at DESC, number DESC LIMIT $2`, subject, most)
 }
 
-// EventsAt gives the newest events of the devices that serve a place.
+// EventsAt gives the newest events of the devices that serve a place, of each its current incarnation's.
 func (tx *Tx) EventsAt(ctx context.Context, place string, most int) ([]EventView, error) {
-	return list(ctx, tx, scanEvent, "SELECT "+eventColumns+` WHERE device_id IN (SELECT id FROM devices WHERE place = $1)
-		ORDER BY received_at DESC, number DESC LIMIT $2`, place, most)
+	devices, err := tx.DeviceViewsAt(ctx, place)
+	if err != nil {
+		return nil, err
+	}
+	var all []EventView
+	for _, d := range devices {
+		events, err := list(ctx, tx, scanEvent, "SELECT "+eventColumns+` WHERE device_id = $1 AND incarnation = $2
+			ORDER BY number DESC LIMIT $3`, d.ID, d.Incarnation, most)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, events...)
+	}
+	slices.SortStableFunc(all, func(a, b EventView) int { return b.At.Compare(a.At) })
+	return all[:min(len(all), most)], nil
 }
 
 // LateStopsOf gives the stops of a date that were reached later than LateAfter, or were planned longer than that before now

@@ -127,15 +127,20 @@ type Shortage struct {
 	ShopID, Shop, ProductID, Name string // ids, and names of shop and product
 	Units                         int
 	Orders                        []string
+	Open                          []string // of these, the ones that somebody still has to tell
 }
 
 // Shortages gives what is short on a date.
 func (tx *Tx) Shortages(ctx context.Context, date string) ([]Shortage, error) {
-	type row struct{ shop, shopName, product, name, order string }
+	type row struct {
+		shop, shopName, product, name, order string
+		open                                 bool
+	}
 	rows, err := list(ctx, tx, func(s scanner) (r row, err error) {
-		err = s.Scan(&r.shop, &r.shopName, &r.product, &r.name, &r.order)
+		err = s.Scan(&r.shop, &r.shopName, &r.product, &r.name, &r.order, &r.open)
 		return r, err
-	}, `SELECT i.shop_id, s.name, i.product_id, p.name, i.order_id
+	}, `SELECT i.shop_id, s.name, i.product_id, p.name, i.order_id,
+		EXISTS (SELECT 1 FROM work_items w WHERE w.kind = 'shortage' AND w.subject = i.order_id AND w.closed_at IS NULL)
 		FROM order_items i JOIN products p ON p.id = i.product_id JOIN shops s ON s.id = i.shop_id
 		WHERE i.delivery_date = $1 AND i.short ORDER BY p.sequence, i.product_id, i.order_id`, date)
 	var all []Shortage
@@ -147,6 +152,9 @@ func (tx *Tx) Shortages(ctx context.Context, date string) ([]Shortage, error) {
 		s.Units++
 		if n := len(s.Orders); n == 0 || s.Orders[n-1] != r.order {
 			s.Orders = append(s.Orders, r.order)
+			if r.open {
+				s.Open = append(s.Open, r.order)
+			}
 		}
 	}
 	return all, err
@@ -280,7 +288,8 @@ func (tx *Tx) summariseEvents(ctx context.Context, s *Summary, from, until time.
 	counts, err := list(ctx, tx, func(row scanner) (c count, err error) {
 		err = row.Scan(&c.kind, &c.outcome, &c.n)
 		return c, err
-	}, "SELECT kind, outcome, COUNT(*) FROM events WHERE event_at >= $1 AND event_at < $2 GROUP BY kind, outcome",
+	}, // no event is received before it happens, and there is an index for when it was received
+		"SELECT kind, outcome, COUNT(*) FROM events WHERE received_at >= $1 AND event_at >= $1 AND event_at < $2 GROUP BY kind, outcome",
 		millis(from), millis(until))
 	if err != nil {
 		return err

@@ -24,20 +24,22 @@ func barcodeSVG(ai, value string) template.HTML {
 	const quiet = 2 // modules of white around it; the standard asks for one
 	b := code.Bounds()
 	var d strings.Builder
-	for y := b.Min.Y; y < b.Max.Y; y++ {
-		for x := b.Min.X; x < b.Max.X; x++ {
-			start := x
-			for x < b.Max.X && dark(code, x, y) {
+	for y := b.Min.Y; y < b.Max.Y; y++ { // each row is one line of dashes, a module thick
+		fmt.Fprintf(&d, "M%d %d.5", quiet, y-b.Min.Y+quiet)
+		for x := b.Min.X; x < b.Max.X; {
+			start, black := x, dark(code, x, y)
+			for x < b.Max.X && dark(code, x, y) == black {
 				x++
 			}
-			if n := x - start; n > 0 {
-				fmt.Fprintf(&d, "M%d %dh%dv1h-%dz", start+quiet-b.Min.X, y+quiet-b.Min.Y, n, n)
+			if black {
+				fmt.Fprintf(&d, "h%d", x-start)
+			} else if x < b.Max.X {
+				fmt.Fprintf(&d, "m%d 0", x-start)
 			}
 		}
 	}
 	label := template.HTMLEscapeString("(" + ai + ") " + value)
-	return template.HTML(fmt.Sprintf(`<svg class="barcode" viewBox="0 0 %d %d" role="img" aria-label="%s" shape-rendering="crispEdges">`+
-		`<rect width="100%%" height="100%%" fill="#fff"/><path fill="#000" d="%s"/></svg>`,
+	return template.HTML(fmt.Sprintf(`<svg class="barcode" viewBox="0 0 %d %d" role="img" aria-label="%s"><path d="%s"/></svg>`,
 		b.Dx()+2*quiet, b.Dy()+2*quiet, label, d.String()))
 }
 

@@ -23,7 +23,8 @@ type boardView struct {
 	HasDate   bool
 	Phase     string
 	Troubles  []trouble
-	More      int // troubles that are not shown
+	Wrong     int // troubles in all, and
+	More      int // of them, not shown
 	InRange   int // fridges
 	Online    int // devices
 	Orders    orderBar
@@ -180,7 +181,7 @@ func (w *Web) newBoard(l lang, d data) boardView {
 		grave[t.Location] = grave[t.Location] || t.Grave
 	}
 	v.Troubles = all[:min(len(all), maxTroubles)]
-	v.More = len(all) - len(v.Troubles)
+	v.Wrong, v.More = len(all), len(all)-len(v.Troubles)
 	for _, loc := range d.locations {
 		card := locationCard{ID: loc.ID, Name: loc.Name, Presence: stations[loc.ID], Trouble: troubled[loc.ID], Grave: grave[loc.ID],
 			Orders: placeOrders(d.perPlace, loc.ID)}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -115,14 +116,31 @@ type orderView struct {
 	Products map[string]string
 	Groups   []itemGroup
 	Pickups  []store.PickupView
-	Acts     []people.Act
+	By       string // name of who placed it
 	Refusal  string
 }
 
 // itemGroup is what one container holds of an order.
 type itemGroup struct {
 	Container, GRAI, FridgeID, SlotID, ShipperID, AddressID string
-	Items                                                   []order.Item
+	Products                                                []groupedProduct
+}
+
+type groupedProduct struct {
+	ID           string
+	Units, Short int
+}
+
+func (g *itemGroup) add(i order.Item) {
+	at := slices.IndexFunc(g.Products, func(p groupedProduct) bool { return p.ID == i.ProductID })
+	if at < 0 {
+		at = len(g.Products)
+		g.Products = append(g.Products, groupedProduct{ID: i.ProductID})
+	}
+	g.Products[at].Units++
+	if i.Short {
+		g.Products[at].Short++
+	}
 }
 
 func (w *Web) order(c echo.Context) error {
@@ -151,7 +169,10 @@ func (w *Web) order(c echo.Context) error {
 		if v.Pickups, err = tx.PickupViews(ctx, o.ID); err != nil {
 			return err
 		}
-		v.Acts, err = tx.Acts(ctx, o.ID, 20)
+		who, err := tx.Person(ctx, o.PlacedBy)
+		if v.By = who.Name; errors.Is(err, people.ErrNoPerson) {
+			v.By, err = o.PlacedBy, nil
+		}
 		return err
 	})
 	if err != nil {
@@ -168,7 +189,7 @@ func groupItems(items []order.Item) []itemGroup {
 			at = len(groups)
 			groups = append(groups, itemGroup{i.ContainerID, i.GRAI, i.FridgeID, i.SlotID, i.ShipperID, i.AddressID, nil})
 		}
-		groups[at].Items = append(groups[at].Items, i)
+		groups[at].add(i)
 	}
 	return groups
 }
@@ -176,6 +197,7 @@ func groupItems(items []order.Item) []itemGroup {
 // workView is the list of work.
 type workView struct {
 	Items  []workLine
+	Total  int
 	MaySee bool // the pages of single orders
 }
 
@@ -187,7 +209,11 @@ type workLine struct {
 func (w *Web) work(c echo.Context) error {
 	l, ctx := chooseLang(c), c.Request().Context()
 	var items []store.WorkView
+	var counts []store.WorkCount
 	err := w.read(ctx, func(tx *store.Tx) (err error) {
+		if counts, err = tx.WorkCounts(ctx); err != nil {
+			return err
+		}
 		items, err = tx.Work(ctx, false, maxRows)
 		return err
 	})
@@ -195,6 +221,9 @@ func (w *Web) work(c echo.Context) error {
 		return err
 	}
 	v := workView{MaySee: w.mayOpen(api.Who(c), "/orders/:id")}
+	for _, n := range counts {
+		v.Total += n.Items
+	}
 	for _, i := range items {
 		isOrder := slices.Contains([]string{"shortage", "left_over", "undelivered"}, i.Kind)
 		v.Items = append(v.Items, workLine{i, isOrder})

@@ -69,7 +69,6 @@ var messages = map[string]message{
 	"wrong.fridges": {"%d fridges in range, %d devices online.", "冷蔵庫 %d 台が適温、機器 %d 台がオンライン。"},
 	"wrong.more":    {"%d more", "ほか %d 件"},
 	"wrong.since":   {"since %s (%s)", "%s から（%s）"},
-	"wrong.do":      {"What to do", "対応"},
 
 	"trouble.temperature":      {"Temperature out of range", "温度が範囲外"},
 	"trouble.door_ajar":        {"Door stands open", "扉が開いたまま"},
@@ -102,11 +101,9 @@ var messages = map[string]message{
 	"order":         {"Order", "注文"},
 	"order.placed":  {"Placed", "受付"},
 	"order.ready":   {"Ready", "準備完了"},
-	"order.ended":   {"Ended", "終了"},
 	"order.items":   {"Items", "商品"},
 	"order.lines":   {"Ordered", "注文内容"},
 	"order.refused": {"Refused whole: %s", "全体を引き受けできませんでした：%s"},
-	"order.short":   {"short", "欠品"},
 	"order.pickups": {"Pickup, inferred from doors", "受け取り（扉の開閉から推定）"},
 	"order.history": {"What happened", "経過"},
 
@@ -134,7 +131,6 @@ var messages = map[string]message{
 	"location.noorder": {"No orders here on this date.", "この日の注文はありません。"},
 	"location.noevent": {"Nothing recorded yet.", "記録はまだありません。"},
 
-	"fridge":           {"Fridge", "冷蔵庫"},
 	"fridge.n":         {"Fridge %s", "冷蔵庫 %s"},
 	"fridge.range":     {"%s to %s °C", "%s ~ %s ℃"},
 	"fridge.nodata":    {"no reading", "測定なし"},
@@ -190,9 +186,8 @@ var messages = map[string]message{
 	"event.mains":             {"Power changed", "電源の変化"},
 	"event.alarm":             {"Temperature alarm", "温度警報"},
 
-	"slot.free":    {"free", "空き"},
-	"slot.orders":  {"%d orders", "注文 %d 件"},
-	"slot.planned": {"planned", "予定"},
+	"slot.free":   {"free", "空き"},
+	"slot.orders": {"Orders: %d", "注文 %d 件"},
 
 	"container":            {"Container", "容器"},
 	"container.planned":    {"Not filled", "未充填"},
@@ -274,7 +269,6 @@ var messages = map[string]message{
 	"role.customer":   {"Customer", "お客様"},
 	"role.system":     {"Other system", "外部システム"},
 
-	"me.title":  {"You", "あなた"},
 	"me.pages":  {"What you may open", "使えるページ"},
 	"me.none":   {"There are no pages for this role; it uses the API.", "この役割のページはありません。API をご利用ください。"},
 	"me.logout": {"Sign out", "サインアウト"},

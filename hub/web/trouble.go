@@ -29,7 +29,7 @@ type sources struct {
 	alarms    []store.AlarmView
 	late      []dispatch.Stop
 	shortages []store.Shortage
-	work      []store.WorkView
+	work      []store.WorkCount
 }
 
 const maxRows = 200
@@ -44,7 +44,7 @@ func readSources(ctx context.Context, tx *store.Tx, date string, now time.Time) 
 	if s.shortages, err = tx.Shortages(ctx, date); err != nil {
 		return s, err
 	}
-	s.work, err = tx.Work(ctx, false, maxRows)
+	s.work, err = tx.WorkCounts(ctx)
 	return s, err
 }
 
@@ -160,76 +160,79 @@ func lateTroubles(web *Web, w where, d data, now time.Time) []trouble {
 	return all
 }
 
-// offlineTroubles tells of each station, and of the other devices together.
+// maxOffline is how many stations are told of one by one; more of them have most likely one reason.
+const maxOffline = 4
+
+// offlineTroubles tells of each station, unless they are many, and of the other devices together.
 func offlineTroubles(w where, devices []store.DeviceView) []trouble {
-	var all []trouble
-	var others []string
-	var newest time.Time
+	var stations []trouble
+	var names, others []string
+	var newest, newestOther time.Time
 	for _, dev := range devices {
 		if dev.Online || dev.Seen.IsZero() {
 			continue
 		}
 		if dev.Role != "station" {
 			others = append(others, dev.ID)
-			if dev.Seen.After(newest) {
-				newest = dev.Seen
-			}
+			newestOther = later(newestOther, dev.Seen)
 			continue
 		}
 		t := trouble{ID: "offline-" + dev.ID, Title: w.l.text("trouble.offline"), Detail: dev.ID, Since: dev.Seen, Do: w.l.text("do.offline")}
 		w.at(&t, dev.Place)
-		all = append(all, t)
+		stations = append(stations, t)
+		names = append(names, t.Where)
+		newest = later(newest, dev.Seen)
+	}
+	many := func(id string, ids []string, since time.Time) trouble {
+		return trouble{ID: id, Title: w.l.text("trouble.offline.many", len(ids)), Where: some(ids), Since: since, Do: w.l.text("do.offline")}
+	}
+	if len(stations) > maxOffline {
+		stations = []trouble{many("offline-stations", names, newest)}
 	}
 	if len(others) > 0 {
-		const shown = 4
-		list := strings.Join(others[:min(len(others), shown)], ", ")
-		if len(others) > shown {
-			list += " …"
-		}
-		all = append(all, trouble{ID: "offline-others", Title: w.l.text("trouble.offline.many", len(others)), Where: list, Since: newest,
-			Do: w.l.text("do.offline")})
+		stations = append(stations, many("offline-others", others, newestOther))
 	}
-	return all
+	return stations
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func shortTroubles(w where, d data) []trouble {
-	open := map[string]bool{} // orders whose shortage nobody has dealt with
-	for _, item := range d.sources.work {
-		if item.Kind == "shortage" {
-			open[item.Subject] = true
-		}
-	}
 	var all []trouble
 	for _, s := range d.sources.shortages {
-		waiting := slices.DeleteFunc(slices.Clone(s.Orders), func(o string) bool { return !open[o] })
-		if len(waiting) == 0 {
+		if len(s.Open) == 0 {
 			continue
 		}
 		all = append(all, trouble{ID: "short-" + s.ProductID, Title: w.l.text("trouble.short", s.Name, s.Units), Where: s.Shop,
-			Detail: strings.Join(waiting, ", "), Link: "/work", Do: w.l.text("do.short")})
+			Detail: some(s.Open), Link: "/work", Do: w.l.text("do.short")})
 	}
 	return all
 }
 
+// some names the first few of many.
+func some(names []string) string {
+	const shown = 4
+	text := strings.Join(names[:min(len(names), shown)], ", ")
+	if len(names) > shown {
+		text += " …"
+	}
+	return text
+}
+
 // workTroubles counts what waits for a person, by kind. Shortages are told by product.
-func workTroubles(w where, work []store.WorkView) []trouble {
-	counts := map[string]int{}
-	oldest := map[string]time.Time{}
-	var kinds []string
-	for _, item := range work {
-		if item.Kind == "shortage" {
+func workTroubles(w where, work []store.WorkCount) []trouble {
+	var all []trouble
+	for _, c := range work {
+		if c.Kind == "shortage" {
 			continue
 		}
-		if counts[item.Kind] == 0 {
-			kinds = append(kinds, item.Kind)
-		}
-		counts[item.Kind]++
-		oldest[item.Kind] = item.Opened // the newest come first
-	}
-	var all []trouble
-	for _, kind := range kinds {
-		all = append(all, trouble{ID: "work-" + kind, Title: w.l.text("trouble.work", w.l.known("work.", kind), counts[kind]),
-			Since: oldest[kind], Link: "/work", Do: w.l.text("do.work")})
+		all = append(all, trouble{ID: "work-" + c.Kind, Title: w.l.text("trouble.work", w.l.known("work.", c.Kind), c.Items),
+			Since: c.Oldest, Link: "/work", Do: w.l.text("do.work")})
 	}
 	return all
 }

@@ -8,13 +8,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"meguri/internal/pgtest"
 )
+
+// built is where programs has put the programs.
+var built string
 
 // programs builds the programs once for all tests.
 var programs = sync.OnceValues(func() (string, error) {
@@ -26,13 +30,14 @@ var programs = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("build: %w: %s", err, out)
 	}
+	built = dir
 	return dir, nil
 })
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if dir, err := programs(); err == nil {
-		_ = os.RemoveAll(dir) // of the system's temporary directory
+	if built != "" {
+		_ = os.RemoveAll(built) // of the system's temporary directory
 	}
 	os.Exit(code)
 }
@@ -49,6 +54,9 @@ func address(t *testing.T) string {
 // play runs the demo until its summary and gives what it printed.
 func play(t *testing.T, args ...string) string {
 	t.Helper()
+	if raced {
+		t.Skip("played by the run without the race detector")
+	}
 	dir, err := programs()
 	require.NoError(t, err)
 	root, err := filepath.Abs("../..")
@@ -60,22 +68,13 @@ func play(t *testing.T, args ...string) string {
 		"--network", filepath.Join(root, "deploy", "sample"), "--data", data, "--http", address(t), "--broker", address(t), "--exit"}, args...)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	out, err := cmd.CombinedOutput()
-	text := summary(string(out))
+	text := string(out)
 	if err != nil {
 		log, _ := os.ReadFile(filepath.Join(data, "demo.log")) // for the message
 		t.Fatalf("%v\n%s\n… %s", err, text, tail(string(log), 4000))
 	}
 	t.Log("\n" + text)
 	return text
-}
-
-// summary leaves the progress line out.
-func summary(out string) string {
-	var kept []string
-	for _, line := range strings.Split(out, "\n") {
-		kept = append(kept, line[strings.LastIndex(line, "\r")+1:])
-	}
-	return strings.Join(kept, "\n")
 }
 
 func tail(s string, n int) string { return s[max(0, len(s)-n):] }
@@ -86,4 +85,11 @@ func TestADayWithKilledProcessesAddsUp(t *testing.T) {
 	out := play(t, "--kills", "60", "--speed", "1000", "--seed", "3")
 	require.Contains(t, out, "sums of hub and world agree")
 	require.Contains(t, out, "0 missing")
+}
+
+// The same day on PostgreSQL: one SQL text for both.
+func TestADayOnPostgreSQLAddsUp(t *testing.T) {
+	cluster := pgtest.Start(t)
+	out := play(t, "--database", cluster.Database(t), "--speed", "1500", "--seed", "5")
+	require.Contains(t, out, "sums of hub and world agree")
 }

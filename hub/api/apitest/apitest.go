@@ -48,10 +48,16 @@ func at(clock string) time.Time {
 	return t.UTC()
 }
 
-// Open makes a hub with the network and nothing else.
+// Open makes a hub with the network and nothing else, on SQLite.
 func Open(tb testing.TB) *Hub {
 	tb.Helper()
-	h := &Hub{Store: storetest.Open(tb, storetest.SQLite(tb)), Feed: live.New(), Clock: clock.New(time.Now(), Now, 1)}
+	return OpenAt(tb, storetest.SQLite(tb))
+}
+
+// OpenAt makes a hub with the network and nothing else, in an empty database.
+func OpenAt(tb testing.TB, database string) *Hub {
+	tb.Helper()
+	h := &Hub{Store: storetest.Open(tb, database), Feed: live.New(), Clock: clock.New(time.Now(), Now, 1)}
 	n, err := bulk.ReadNetwork(Network())
 	require.NoError(tb, err)
 	storetest.Import(tb, h.Store, n)

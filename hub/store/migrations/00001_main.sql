@@ -149,6 +149,9 @@ CREATE TABLE deliveries (
     CHECK (order_cutoff < pickup_opens AND pickup_opens < pickup_closes)
 );
 
+CREATE INDEX deliveries_by_date ON deliveries (delivery_date);
+CREATE INDEX deliveries_by_closing ON deliveries (pickup_closes);
+
 -- A run is a route on a date: ROUTE@DATE.
 CREATE TABLE runs (
     id            TEXT PRIMARY KEY,
@@ -490,6 +493,8 @@ CREATE TABLE work_items (
     closed_at  BIGINT,
     closed_by  TEXT   NOT NULL
 );
+
+CREATE INDEX work_items_open ON work_items (closed_at, opened_at);
 
 -- Persons ------------------------------------------------------------------------------------------------------------
 
