@@ -82,17 +82,21 @@ func (d *demoCommand) Run(g *globals) (err error) {
 		run.killer = newKiller(d.Kills, hub, d.Seed)
 	}
 	g.logger = slog.New(slog.NewTextHandler(d.log, nil))
-	res, err := run.play(g, os.Stdout)
-	if err != nil {
-		return fmt.Errorf("%w (more in %s)", err, d.log.Name())
-	}
-	sums := res.print(os.Stdout)
-	if d.Exit {
+	err = run.play(g, os.Stdout, func(res *result) error {
+		sums := res.print(os.Stdout)
+		if !d.Exit {
+			fmt.Printf("\nThe fleet goes on, and the dashboard stays at http://%s until Ctrl-C.\n", d.HTTP)
+			<-g.ctx.Done()
+		}
 		return sums
+	})
+	if errors.Is(err, context.Canceled) {
+		return errors.New("stopped before the day was over")
 	}
-	fmt.Printf("\nThe dashboard stays at http://%s until Ctrl-C.\n", d.HTTP)
-	<-g.ctx.Done()
-	return sums
+	if err != nil && !errors.Is(err, errDoesNotAddUp) {
+		err = fmt.Errorf("%w (more in %s)", err, d.log.Name())
+	}
+	return err
 }
 
 // prepare empties the demo's directory, if it is one.

@@ -39,36 +39,33 @@ type runCommand struct {
 
 // Run plays the date and prints what became of it.
 func (r *runCommand) Run(g *globals) error {
-	played, err := r.play(g, os.Stdout)
-	if err != nil {
-		return err
-	}
-	return played.print(os.Stdout)
+	return r.play(g, os.Stdout, func(res *result) error { return res.print(os.Stdout) })
 }
 
 // codes are login codes by what a person does: "app", "dispatcher", "shop/ID", "driver/ROUTE".
 type codes map[string]string
 
-func (r *runCommand) play(g *globals, progress *os.File) (*result, error) {
+// play runs the fleet and the day. The agents go on while then looks at the result.
+func (r *runCommand) play(g *globals, progress *os.File, then func(*result) error) error {
 	c, err := clock.Parse(r.Clock)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	network, err := fleet.ReadNetwork(r.Network)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	date, orders, err := readOrders(filepath.Join(r.Network, "orders.csv"), r.Date)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	cfg := scenario.Config{Date: date, Network: network, Orders: orders, Clock: c, Logger: g.logger, Seed: r.Seed, Incidents: !r.NoIncidents}
 	if err := r.logIn(g.ctx, &cfg); err != nil {
-		return nil, err
+		return err
 	}
 	env, err := r.env(g, c)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	cfg.Fleet = fleet.New(network, c, r.Seed)
 
@@ -89,11 +86,14 @@ func (r *runCommand) play(g *globals, progress *os.File) (*result, error) {
 		res, err = settle(agentCtx, cfg, day, r.killer)
 	}
 	line()
+	if err == nil {
+		err = then(res)
+	}
 	stop()
 	if ended := agents.Wait(); ended != nil && !errors.Is(ended, context.Canceled) {
 		err = errors.Join(ended, err)
 	}
-	return res, err
+	return err
 }
 
 func (r *runCommand) env(g *globals, c clock.Clock) (fleet.Env, error) {

@@ -104,10 +104,6 @@ func (r *result) compare() {
 			states += int64(count)
 		}
 	}
-	limits := int64(0)
-	for _, count := range h.Orders.RefusedByLimit {
-		limits += int64(count)
-	}
 	doors := r.fleet.DoorCounts()
 	add := func(name string, hub, real int64) {
 		r.checks = append(r.checks, check{name: name, hub: hub, real: real})
@@ -116,7 +112,9 @@ func (r *result) compare() {
 	add("orders accepted", int64(h.Orders.Accepted), n.Accepted.Load())
 	add("orders refused", int64(h.Orders.Refused), n.Refused.Load())
 	add("accepted + refused = placed", int64(h.Orders.Accepted+h.Orders.Refused), int64(h.Orders.Placed))
-	add("refusals by limit add up", limits, int64(h.Orders.Refused))
+	for _, limit := range []string{"sales_limit", "container", "shipper", "address"} {
+		add("orders refused for "+limit, int64(h.Orders.RefusedByLimit[limit]), r.day.RefusedBy(limit))
+	}
 	add("accepted orders by state add up", states, int64(h.Orders.Accepted))
 	add("containers filled = containers used", n.Filled.Load(), int64(h.Used.Containers))
 	add("containers in their slots", int64(h.Used.ContainersByState["placed"]), n.HandedIn.Load())

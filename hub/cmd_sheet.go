@@ -19,7 +19,7 @@ type PackingCmd struct {
 // Run prints the list.
 func (c *PackingCmd) Run(g *Globals) error {
 	var l dispatch.PackingList
-	if err := g.read(func(tx *store.Tx) (err error) {
+	if err := g.readDate(c.Date, func(tx *store.Tx) (err error) {
 		l, err = tx.PackingList(g.Ctx, c.Date, c.Shop)
 		return err
 	}); err != nil {
@@ -43,14 +43,19 @@ func (c *PackingCmd) Run(g *Globals) error {
 
 // SheetCmd prints the driver's sheet of a route's run.
 type SheetCmd struct {
-	Date  string `help:"Delivery date, YYYY-MM-DD." required:""`
-	Route string `help:"Id of the route." required:""`
+	Date     string `help:"Delivery date, YYYY-MM-DD." required:""`
+	Route    string `help:"Id of the route." required:""`
+	TimeZone string `help:"Time zone of the printed times." default:"Asia/Tokyo" env:"MEGURI_TIME_ZONE"`
 }
 
 // Run prints the sheet. Codes of locks are not printed: paper gets lost.
 func (c *SheetCmd) Run(g *Globals) error {
+	zone, err := time.LoadLocation(c.TimeZone)
+	if err != nil {
+		return fmt.Errorf("--time-zone: %w", err)
+	}
 	var s dispatch.Sheet
-	if err := g.read(func(tx *store.Tx) error {
+	if err := g.readDate(c.Date, func(tx *store.Tx) error {
 		run, err := tx.RunOfRoute(g.Ctx, c.Route, c.Date)
 		if err != nil {
 			return err
@@ -64,7 +69,7 @@ func (c *SheetCmd) Run(g *Globals) error {
 	fmt.Fprintf(w, "Sheet %s, version %d, vehicle %s, driver %s\n", s.ID, s.Version, s.VehicleID, s.DriverID)
 	for _, stop := range s.Stops {
 		fmt.Fprintf(w, "\n%d  %s  %s (%s), planned %s\n", stop.Sequence, strings.ToUpper(string(stop.Kind)), stop.PlaceName, stop.PlaceID,
-			stop.PlannedAt.UTC().Format(time.RFC3339))
+			stop.PlannedAt.In(zone).Format("2006-01-02 15:04 MST"))
 		for _, line := range sheetLines(stop) {
 			fmt.Fprintln(w, line)
 		}
@@ -84,12 +89,20 @@ func sheetLines(stop dispatch.SheetStop) []string {
 	return lines
 }
 
-// read opens the store for one look.
-func (g *Globals) read(fn func(*store.Tx) error) error {
+// readDate opens the store for one look at a date that has deliveries.
+func (g *Globals) readDate(date string, fn func(*store.Tx) error) error {
+	if _, err := time.Parse(time.DateOnly, date); err != nil {
+		return fmt.Errorf("--date %q: want YYYY-MM-DD", date)
+	}
 	s, err := g.OpenStore()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = s.Close() }() // only read
-	return s.Read(g.Ctx, fn)
+	return s.Read(g.Ctx, func(tx *store.Tx) error {
+		if _, err := tx.DateRevision(g.Ctx, date); err != nil {
+			return fmt.Errorf("--date %s: %w", date, err)
+		}
+		return fn(tx)
+	})
 }

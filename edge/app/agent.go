@@ -1,12 +1,12 @@
 package app
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
 
+	"meguri/edge/device/reader"
 	"meguri/edge/driver"
 	edgelog "meguri/edge/log"
 	"meguri/edge/monitor"
@@ -45,6 +45,11 @@ type agent struct {
 	driver   driver.State
 	monitors map[string]monitor.State // by sensor
 	command  commandState
+
+	owed   []fact // what has happened and is not recorded yet
+	lost   int    // facts for which there was no room in owed either
+	full   bool   // the storage is, since the last write
+	broken error  // of a write after which nobody knows what is stored
 }
 
 // Keys of the local state in the log's file.
@@ -105,8 +110,9 @@ func put(tx *edgelog.Tx, key string, value any) error {
 	return tx.Put(key, b)
 }
 
-func (a *agent) boot() error {
-	return a.commit([]protocol.Body{protocol.Booted{Software: version.Text()}}, nil)
+// boot records the start. A storage that is full does not stop it: the hub frees it only once the agent runs.
+func (a *agent) boot() {
+	a.happened([]protocol.Body{protocol.Booted{Software: version.Text()}}, nil)
 }
 
 // do hands an input to the loop; when the agent is stopping it is dropped.
@@ -124,78 +130,57 @@ func (a *agent) stamp() edgelog.Stamp {
 	return edgelog.Stamp{Mono: a.sinceBoot().Milliseconds(), Wall: a.now().UnixMilli(), Quality: a.wallQuality}
 }
 
-// commit makes records and state durable together. When it fails nothing has happened and the caller must not act.
-func (a *agent) commit(records []protocol.Body, state map[string]any) error {
-	if len(records) == 0 && len(state) == 0 {
-		return nil
-	}
-	numbers := make([]uint64, 0, len(records))
-	err := a.log.Update(a.stamp(), func(tx *edgelog.Tx) error {
-		for _, r := range records {
-			n, err := tx.Append(r)
-			if err != nil {
-				return err
-			}
-			numbers = append(numbers, n)
-		}
-		for key, value := range state {
-			if err := put(tx, key, value); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		a.logger.Error("cannot record", "error", err, "full", errors.Is(err, edgelog.ErrFull))
-		return err
-	}
-	if a.deps.Recorded != nil {
-		for i, r := range records {
-			a.deps.Recorded(r.Kind().Log(), numbers[i], r)
-		}
-	}
-	return nil
-}
-
 func (a *agent) tick() {
+	_ = a.settle() // said there; what happens meanwhile is owed, too
 	if len(a.cfg.Kit.Locks) > 0 {
-		a.decide(station.Tick(a.station, a.plan.locks, a.now()))
+		a.took(station.Tick(a.station, a.plan.locks, a.now()))
 	}
 	a.expireCommand()
 }
 
-// decide makes a station's decision durable, then acts.
-func (a *agent) decide(d station.Decision) bool {
-	if len(d.Records) == 0 && len(d.Actions) == 0 {
-		a.station = d.State
-		return true
-	}
-	if err := a.commit(d.Records, map[string]any{keyStation: d.State}); err != nil {
-		for _, act := range d.Actions {
-			a.refuseAct(act)
+// act makes a station's decision durable, then carries it out. When it cannot be recorded nothing is done, and the person is
+// told.
+func (a *agent) act(d station.Decision) {
+	if len(d.Records) > 0 || len(d.Actions) > 0 {
+		if err := a.commit(d.Records, map[string]any{keyStation: d.State}); err != nil {
+			for _, act := range d.Actions {
+				a.outOfService(act)
+			}
+			return
 		}
-		return false
 	}
 	a.station = d.State
-	for _, act := range d.Actions {
+	a.perform(d.Actions)
+}
+
+// took takes over what a door has done or time has brought about, whether it can be recorded or not.
+func (a *agent) took(d station.Decision) {
+	if len(d.Records) > 0 || len(d.Actions) > 0 {
+		a.happened(d.Records, map[string]any{keyStation: d.State})
+	}
+	a.station = d.State
+	a.perform(d.Actions)
+}
+
+func (a *agent) perform(actions []station.Action) {
+	for _, act := range actions {
 		switch act := act.(type) {
 		case station.Show:
 			a.hardware.show(act.Position, act.Line, act.Refused)
 		case station.Fire:
 			err := a.hardware.fire(act.Position)
-			a.decide(station.Fired(a.station, a.plan.locks, act, err, a.now()))
+			if err != nil {
+				a.logger.Error("the lock did not fire", "position", act.Position, "error", err)
+			}
+			a.took(station.Fired(a.station, a.plan.locks, act, err, a.now()))
 			a.unlocked(act, err)
 		}
 	}
-	return true
 }
 
-func (a *agent) refuseAct(act station.Action) {
-	switch act := act.(type) {
-	case station.Show:
-		a.hardware.show(act.Position, phrase.New(phrase.OutOfService), true)
-	case station.Fire:
-		a.hardware.show(act.Position, phrase.New(phrase.OutOfService), true)
+func (a *agent) outOfService(act station.Action) {
+	if s, ok := act.(station.Show); ok {
+		a.hardware.show(s.Position, phrase.New(phrase.OutOfService), true)
 	}
 }
 
@@ -203,33 +188,43 @@ func (a *agent) refuseAct(act station.Action) {
 
 func (a *agent) codeEntered(position, code string) {
 	if a.wallQuality == protocol.WallUnset {
-		a.hardware.show(position, phrase.New(phrase.ClockNotSet), true)
+		refused := protocol.GrantRefused{Position: position, Reason: "the clock is not set"}
+		a.act(station.Decision{State: a.station, Records: []protocol.Body{refused},
+			Actions: []station.Action{station.Show{Position: position, Line: phrase.New(phrase.ClockNotSet), Refused: true}}})
 		return
 	}
-	a.decide(station.Code(a.station, a.plan.locks, position, code, a.now()))
+	a.act(station.Code(a.station, a.plan.locks, position, code, a.now()))
 }
 
 func (a *agent) doorMoved(position string, closed bool) {
-	a.decide(station.Contact(a.station, a.plan.locks, position, closed, a.now()))
-}
-
-func (a *agent) scannedAtStation(scan string) {
-	a.decide(station.Scan(a.station, a.plan.locks, scan, a.now()))
+	a.took(station.Contact(a.station, a.plan.locks, position, closed, a.now()))
 }
 
 func (a *agent) mainsChanged(position string, on bool) {
-	_ = a.commit([]protocol.Body{protocol.Mains{Position: position, On: on}}, nil) // logged there
+	a.happened([]protocol.Body{protocol.Mains{Position: position, On: on}}, nil)
 }
 
-func (a *agent) scannedInShop(scan string) {
-	v := scanner.Scan(a.scanner, a.plan.scanner, scan, a.now())
+// scanText is a scan with the identifier that says which kind of barcode it was, as gs1.Parse reads it.
+func scanText(s reader.Scan) string {
+	if s.Symbology == "" {
+		return s.Text
+	}
+	return "]" + s.Symbology + s.Text
+}
+
+func (a *agent) scannedAtStation(s reader.Scan) {
+	a.act(station.Scan(a.station, a.plan.locks, scanText(s), a.now()))
+}
+
+func (a *agent) scannedInShop(s reader.Scan) {
+	v := scanner.Scan(a.scanner, a.plan.scanner, scanText(s), a.now())
 	if a.answer(a.cfg.Kit.Scanner.Position, keyScanner, v.State, v.Records, v.Line, v.Refused) {
 		a.scanner = v.State
 	}
 }
 
-func (a *agent) scannedByDriver(scan string) {
-	v := driver.Scan(a.driver, a.plan.driver, scan, a.now())
+func (a *agent) scannedByDriver(s reader.Scan) {
+	v := driver.Scan(a.driver, a.plan.driver, scanText(s), a.now())
 	if a.answer(a.cfg.Kit.Driver.Position, keyDriver, v.State, v.Records, v.Line, v.Refused) {
 		a.driver = v.State
 	}
@@ -245,9 +240,11 @@ func (a *agent) answer(position, key string, state any, records []protocol.Body,
 	return true
 }
 
-// sampled takes one round of all probes.
+// sampled takes one round of all probes. When an alarm that follows from it finds no room, the readings are recorded all the
+// same, and the next round decides about the alarm again.
 func (a *agent) sampled(samples []protocol.Sample) {
-	records := []protocol.Body{protocol.Samples{Samples: samples}}
+	readings := []protocol.Body{protocol.Samples{Samples: samples}}
+	var alarms []protocol.Body
 	monitors := make(map[string]monitor.State, len(samples))
 	changed := false
 	for _, s := range samples {
@@ -257,16 +254,14 @@ func (a *agent) sampled(samples []protocol.Sample) {
 			monitors[s.Sensor] = before
 			continue
 		}
-		after, alarms := monitor.Read(before, limits, s, a.now())
+		after, raised := monitor.Read(before, limits, s, a.now())
 		monitors[s.Sensor] = after
-		records = append(records, alarms...)
+		alarms = append(alarms, raised...)
 		changed = changed || after != before
 	}
-	var state map[string]any
-	if changed {
-		state = map[string]any{keyMonitors: monitors}
-	}
-	if a.commit(records, state) == nil {
+	if changed && a.commit(append(readings, alarms...), map[string]any{keyMonitors: monitors}) == nil {
 		a.monitors = monitors
+		return
 	}
+	_ = a.write(a.stamp(), readings, nil) // logged there
 }

@@ -10,8 +10,6 @@ import (
 	"net"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"meguri/edge/link"
 	edgelog "meguri/edge/log"
 	"meguri/internal/clock"
@@ -25,6 +23,7 @@ type Config struct {
 	Broker   string // tcp://HOST:PORT
 	Password string // its credential for the broker
 	File     string // its bbolt file
+	MaxBytes int64  // that the file may take; 0 is 64 MiB
 	Kit      Kit
 	MaxPause time.Duration // the longest between two tries to reach the broker; 0 for the link's own
 }
@@ -40,12 +39,13 @@ type Deps struct {
 	Recorded func(protocol.LogID, uint64, protocol.Body)
 }
 
-// Run runs an agent until ctx ends, and returns nil then. Any other end is an error: the supervisor starts it again.
+// Run runs an agent until ctx ends, and returns nil then, within two seconds whatever hangs. Any other end is an error: the
+// supervisor starts it again.
 func Run(ctx context.Context, cfg Config, deps Deps) (err error) {
 	if err := errors.Join(protocol.CheckDeviceID(cfg.Device), cfg.Kit.Check()); err != nil {
 		return err
 	}
-	log, err := edgelog.Open(cfg.File, edgelog.Options{})
+	log, err := edgelog.Open(cfg.File, edgelog.Options{MaxBytes: cfg.MaxBytes})
 	if err != nil {
 		return err
 	}
@@ -55,24 +55,21 @@ func Run(ctx context.Context, cfg Config, deps Deps) (err error) {
 	if err := a.load(); err != nil {
 		return err
 	}
-	hardware, err := openHardware(cfg.Kit, deps.Board, deps.Clock)
-	if err != nil {
+	c := newCrew(ctx, a.logger)
+	a.done = c.ctx.Done()
+	if a.hardware, err = openHardware(c.ctx, cfg.Kit, deps); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, hardware.halt()) }()
-	a.hardware = hardware
+	defer func() { err = errors.Join(err, a.hardware.halt()) }()
 	l := link.New(link.Config{
 		Device: cfg.Device, Broker: cfg.Broker, Password: cfg.Password, Software: version.Text(),
-		Dial: deps.Dial, Log: log, Agent: a, Clock: deps.Clock, Logger: deps.Logger, MaxPause: cfg.MaxPause,
+		Dial: deps.Dial, Log: log, Agent: a, Clock: deps.Clock, Logger: deps.Logger,
 		PlanVersion: a.planVersion.Load, CommandCounter: a.commandCounter.Load,
 	})
-
-	g, ctx := errgroup.WithContext(ctx)
-	a.done = ctx.Done()
-	g.Go(func() error { return a.loop(ctx) })
-	g.Go(func() error { return l.Run(ctx) })
-	hardware.watch(ctx, g, a)
-	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+	c.start("roles", a.loop)
+	c.start("link", l.Run)
+	a.hardware.watch(c, a)
+	if err := c.wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("agent %s: %w", cfg.Device, err)
 	}
 	return nil
@@ -80,22 +77,23 @@ func Run(ctx context.Context, cfg Config, deps Deps) (err error) {
 
 // loop is the one goroutine that owns the roles: it runs inputs one after another, and looks at the time each second.
 func (a *agent) loop(ctx context.Context) error {
-	if err := a.boot(); err != nil {
-		return err
-	}
+	a.boot()
 	tick := a.deps.Clock.Ticker(time.Second)
 	defer tick.Stop()
-	for {
+	for a.broken == nil {
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil
 		case input := <-a.inputs:
-			input()
+			if ctx.Err() == nil { // of a board that loses its power, or a device that is being halted
+				input()
+			}
 		case <-tick.C:
 			a.drain() // what happened before now is heard before time is held against anybody
 			a.tick()
 		}
 	}
+	return a.broken
 }
 
 func (a *agent) drain() {

@@ -17,6 +17,8 @@ type commandState struct {
 	Answered bool   `cbor:"4,keyasint"`
 }
 
+const interrupted = "interrupted; see the records of the door"
+
 // Command takes a command from the hub. The hub sends it again until it is answered.
 func (a *agent) Command(c protocol.Command) { a.do(func() { a.takeCommand(c) }) }
 
@@ -26,7 +28,7 @@ func (a *agent) takeCommand(c protocol.Command) {
 	}
 	if c.Counter == a.command.Counter {
 		if !a.command.Answered && c.ID == a.command.ID {
-			a.answerCommand(protocol.CommandRefused, "interrupted; see the records of the door")
+			a.endCommand(protocol.CommandRefused, interrupted)
 		}
 		return
 	}
@@ -34,23 +36,19 @@ func (a *agent) takeCommand(c protocol.Command) {
 		return // the plan is on its way, and the command comes again
 	}
 	next := commandState{Counter: c.Counter, ID: c.ID, Deadline: c.Deadline}
-	if a.commit(nil, map[string]any{keyCommand: next}) != nil {
-		return
-	}
-	a.command = next
-	a.commandCounter.Store(next.Counter)
 	switch {
 	case a.late(c.Deadline):
-		a.answerCommand(protocol.CommandExpired, "")
+		a.answerCommand(next, protocol.CommandExpired, "")
 	case c.Kind == protocol.CommandIdentify:
-		a.hardware.identify()
-		a.answerCommand(protocol.CommandDone, "")
+		if a.answerCommand(next, protocol.CommandDone, "") {
+			a.hardware.identify()
+		}
 	case c.Kind == protocol.CommandUnlock && a.hasLock(c.Target):
-		a.unlock(c)
+		a.unlock(next, c.Target)
 	case c.Kind == protocol.CommandUnlock:
-		a.answerCommand(protocol.CommandRefused, "no lock "+c.Target+" here")
+		a.answerCommand(next, protocol.CommandRefused, "no lock "+c.Target+" here")
 	default:
-		a.answerCommand(protocol.CommandRefused, "this version does not know the command")
+		a.answerCommand(next, protocol.CommandRefused, "this version does not know the command")
 	}
 }
 
@@ -60,40 +58,68 @@ func (a *agent) hasLock(position string) bool {
 	return slices.ContainsFunc(a.cfg.Kit.Locks, func(l Lock) bool { return l.Position == position })
 }
 
-func (a *agent) unlock(c protocol.Command) {
-	d := station.Unlock(a.station, a.plan.locks, c.Target, c.ID, a.now())
-	if !a.decide(d) {
-		a.answerCommand(protocol.CommandRefused, "cannot record")
+// unlock fires a lock once it is durable that the command was taken. When that cannot be recorded the door stays shut, and the
+// hub hears of it as soon as there is room.
+func (a *agent) unlock(next commandState, position string) {
+	d := station.Unlock(a.station, a.plan.locks, position, next.ID, a.now())
+	first := protocol.Body(protocol.CommandTaken{ID: next.ID, Counter: next.Counter})
+	if len(d.Actions) == 0 {
+		next.Answered = true
+		first = answered(next, protocol.CommandRefused, "the door stands open")
+	}
+	records := append([]protocol.Body{first}, d.Records...)
+	if a.commit(records, map[string]any{keyStation: d.State, keyCommand: next}) != nil {
+		a.useCommand(next)
+		a.endCommand(protocol.CommandRefused, "storage is full: nothing was done")
 		return
 	}
-	if len(d.Actions) == 0 {
-		a.answerCommand(protocol.CommandRefused, "the door stands open")
-	}
+	a.station = d.State
+	a.useCommand(next)
+	a.perform(d.Actions)
 }
 
-// unlocked answers an unlock command when its relay has fired.
+func (a *agent) useCommand(c commandState) {
+	a.command = c
+	a.commandCounter.Store(c.Counter)
+}
+
+// unlocked ends an unlock command when its relay has fired.
 func (a *agent) unlocked(f station.Fire, failure error) {
 	switch {
 	case f.Command == "" || f.Command != a.command.ID:
 	case failure != nil:
-		a.answerCommand(protocol.CommandRefused, "the lock does not answer")
+		a.endCommand(protocol.CommandRefused, "the lock does not answer")
 	default:
-		a.answerCommand(protocol.CommandDone, "")
+		a.endCommand(protocol.CommandDone, "")
 	}
 }
 
-func (a *agent) answerCommand(o protocol.CommandOutcome, reason string) {
-	next := a.command
-	next.Answered = true
-	record := protocol.CommandAnswered{ID: next.ID, Counter: next.Counter, Outcome: o, Reason: reason}
-	if a.commit([]protocol.Body{record}, map[string]any{keyCommand: next}) == nil {
-		a.command = next
+func answered(c commandState, o protocol.CommandOutcome, reason string) protocol.Body {
+	return protocol.CommandAnswered{ID: c.ID, Counter: c.Counter, Outcome: o, Reason: reason}
+}
+
+// answerCommand takes a command and answers it at once. When that cannot be recorded it is not taken, and comes again.
+func (a *agent) answerCommand(c commandState, o protocol.CommandOutcome, reason string) bool {
+	c.Answered = true
+	if a.commit([]protocol.Body{answered(c, o, reason)}, map[string]any{keyCommand: c}) != nil {
+		return false
 	}
+	a.useCommand(c)
+	return true
+}
+
+// endCommand answers the command that was taken.
+func (a *agent) endCommand(o protocol.CommandOutcome, reason string) {
+	if a.command.Answered {
+		return
+	}
+	a.command.Answered = true
+	a.happened([]protocol.Body{answered(a.command, o, reason)}, map[string]any{keyCommand: a.command})
 }
 
 // expireCommand answers a command that was interrupted by a power cut once its deadline is over.
 func (a *agent) expireCommand() {
 	if a.command.ID != "" && !a.command.Answered && a.now().After(time.UnixMilli(a.command.Deadline)) {
-		a.answerCommand(protocol.CommandRefused, "interrupted; see the records of the door")
+		a.endCommand(protocol.CommandRefused, interrupted)
 	}
 }

@@ -5,23 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"periph.io/x/conn/v3/onewire"
 
-	"meguri/edge/device"
 	"meguri/edge/device/contact"
 	"meguri/edge/device/ds18b20"
 	"meguri/edge/device/keypad"
 	"meguri/edge/device/reader"
 	"meguri/edge/device/sht4x"
 	"meguri/edge/device/strike"
-	"meguri/edge/device/textline"
 	"meguri/edge/phrase"
 	"meguri/internal/clock"
-	"meguri/protocol"
 )
 
 const (
@@ -31,15 +28,18 @@ const (
 
 // hardware is the drivers of everything that a kit names.
 type hardware struct {
+	ctx      context.Context // of the agent: waits of drivers end with it
+	board    Board
 	clock    clock.Clock
+	logger   *slog.Logger
 	probes   []probe
 	locks    map[string]*lock // by position
 	mains    map[string]*contact.Dev
-	displays map[string]*textline.Dev // by position; "" is the station's hand-in terminal
+	displays map[string]*display // by position; "" is the station's hand-in terminal
 	handIn   *reader.Dev
 	scanner  *reader.Dev
 	driver   *reader.Dev
-	streams  []io.Closer
+	lines    map[string]*line // by name of the stream
 	halted   sync.Once
 	language phrase.Language
 }
@@ -56,54 +56,50 @@ type lock struct {
 	keypad *keypad.Dev
 }
 
-// openHardware opens what a kit names. When something cannot be opened, nothing stays open.
-func openHardware(k Kit, b Board, c clock.Clock) (_ *hardware, err error) {
-	h := &hardware{clock: c, locks: map[string]*lock{}, mains: map[string]*contact.Dev{}, displays: map[string]*textline.Dev{},
-		language: k.Language}
+// openHardware opens what a kit names: buses and pins have to be there, streams may come and go. When something cannot be
+// opened, nothing stays open.
+func openHardware(ctx context.Context, k Kit, d Deps) (_ *hardware, err error) {
+	h := &hardware{ctx: ctx, board: d.Board, clock: d.Clock, logger: d.Logger, locks: map[string]*lock{},
+		mains: map[string]*contact.Dev{}, displays: map[string]*display{}, lines: map[string]*line{}, language: k.Language}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.halt())
 		}
 	}()
-	for _, f := range k.Fridges {
-		if err := h.openFridge(f, b); err != nil {
-			return nil, fmt.Errorf("fridge %s: %w", f.Position, err)
-		}
-	}
-	for _, l := range k.Locks {
-		if err := h.openLock(l, b); err != nil {
+	for _, l := range k.Locks { // first: a relay must rest
+		if err := h.openLock(l); err != nil {
 			return nil, fmt.Errorf("lock %s: %w", l.Position, err)
 		}
 	}
+	for _, f := range k.Fridges {
+		if err := h.openFridge(f); err != nil {
+			return nil, fmt.Errorf("fridge %s: %w", f.Position, err)
+		}
+	}
 	if k.Shipper != nil {
-		if err := h.openProbes(k.Shipper.Position, k.Shipper.Probes, b); err != nil {
+		if err := h.openProbes(k.Shipper.Position, k.Shipper.Probes); err != nil {
 			return nil, fmt.Errorf("shipper %s: %w", k.Shipper.Position, err)
 		}
 	}
-	if h.handIn, err = h.openTerminal("", k.HandIn, b); err != nil {
-		return nil, fmt.Errorf("hand-in: %w", err)
+	if k.HandIn != nil {
+		h.handIn = h.terminal("", *k.HandIn)
 	}
-	if h.scanner, err = h.openTerminal(position(k.Scanner), k.Scanner, b); err != nil {
-		return nil, fmt.Errorf("scanner: %w", err)
+	if k.Scanner != nil {
+		h.scanner = h.terminal(k.Scanner.Position, *k.Scanner)
 	}
-	if h.driver, err = h.openTerminal(position(k.Driver), k.Driver, b); err != nil {
-		return nil, fmt.Errorf("driver: %w", err)
+	if k.Driver != nil {
+		h.driver = h.terminal(k.Driver.Position, *k.Driver)
 	}
 	return h, nil
 }
 
-func position(t *Terminal) string {
-	if t == nil {
-		return ""
-	}
-	return t.Position
-}
+// sleep is what drivers wait with. The agent's end cuts it short: a strike then rests at once, and what a probe says is no
+// longer asked for.
+func (h *hardware) sleep(d time.Duration) { _ = h.clock.Sleep(h.ctx, d) }
 
-func (h *hardware) sleep(d time.Duration) { _ = h.clock.Sleep(context.Background(), d) } // the longest is a conversion, 750 ms
-
-func (h *hardware) openFridge(f Fridge, b Board) error {
+func (h *hardware) openFridge(f Fridge) error {
 	if f.Mains != "" {
-		pin, err := b.Pin(f.Mains)
+		pin, err := h.board.Pin(f.Mains)
 		if err != nil {
 			return err
 		}
@@ -111,30 +107,34 @@ func (h *hardware) openFridge(f Fridge, b Board) error {
 			return err
 		}
 	}
-	return h.openProbes(f.Position, f.Probes, b)
+	return h.openProbes(f.Position, f.Probes)
 }
 
-func (h *hardware) openProbes(position string, probes []Probe, b Board) error {
+func (h *hardware) openProbes(position string, probes []Probe) error {
 	for _, p := range probes {
-		read, err := h.openProbe(p, b)
+		read, err := h.openProbe(p)
 		if err != nil {
 			return fmt.Errorf("probe %s: %w", p.Name, err)
 		}
-		h.probes = append(h.probes, probe{sensor: position + "/" + p.Name, read: read})
+		h.probes = append(h.probes, probe{sensor: sensorName(position, p.Name), read: read})
 	}
 	return nil
 }
 
-func (h *hardware) openProbe(p Probe, b Board) (func() (int64, error), error) {
+func (h *hardware) openProbe(p Probe) (func() (int64, error), error) {
 	switch p.Chip {
 	case chipDS18B20:
-		bus, err := b.OneWire(p.Bus)
+		address, err := p.oneWireAddress()
 		if err != nil {
 			return nil, err
 		}
-		return ds18b20.New(bus, onewire.Address(p.Address), h.sleep).MilliC, nil
+		bus, err := h.board.OneWire(p.Bus)
+		if err != nil {
+			return nil, err
+		}
+		return ds18b20.New(bus, address, h.sleep).MilliC, nil
 	case chipSHT4x:
-		bus, err := b.I2C(p.Bus)
+		bus, err := h.board.I2C(p.Bus)
 		if err != nil {
 			return nil, err
 		}
@@ -143,8 +143,16 @@ func (h *hardware) openProbe(p Probe, b Board) (func() (int64, error), error) {
 	return nil, fmt.Errorf("chip %q is unknown", p.Chip)
 }
 
-func (h *hardware) openLock(l Lock, b Board) error {
-	relay, err := b.Pin(l.Relay)
+// oneWireAddress is the ROM code of a 1-Wire probe, as Linux names it or as a number.
+func (p Probe) oneWireAddress() (onewire.Address, error) {
+	if p.ROM == "" {
+		return onewire.Address(p.Address), nil
+	}
+	return ds18b20.ParseAddress(p.ROM)
+}
+
+func (h *hardware) openLock(l Lock) error {
+	relay, err := h.board.Pin(l.Relay)
 	if err != nil {
 		return err
 	}
@@ -154,7 +162,7 @@ func (h *hardware) openLock(l Lock, b Board) error {
 	}
 	h.locks[l.Position] = open
 	for pin, into := range map[string]**contact.Dev{l.Door: &open.door, l.Bolt: &open.bolt} {
-		p, err := b.Pin(pin)
+		p, err := h.board.Pin(pin)
 		if err != nil {
 			return err
 		}
@@ -162,38 +170,30 @@ func (h *hardware) openLock(l Lock, b Board) error {
 			return err
 		}
 	}
-	keys, err := b.Stream(l.Keypad)
-	if err != nil {
-		return err
-	}
-	h.streams = append(h.streams, keys)
-	open.keypad = keypad.New(keys, h.clock.Now)
-	return h.openDisplay(l.Position, l.Display, b)
-}
-
-func (h *hardware) openTerminal(position string, t *Terminal, b Board) (*reader.Dev, error) {
-	if t == nil {
-		return nil, nil
-	}
-	s, err := b.Stream(t.Reader)
-	if err != nil {
-		return nil, err
-	}
-	h.streams = append(h.streams, s)
-	return reader.New(s), h.openDisplay(position, t.Display, b)
-}
-
-func (h *hardware) openDisplay(position, stream string, b Board) error {
-	if stream == "" {
-		return nil
-	}
-	s, err := b.Stream(stream)
-	if err != nil {
-		return err
-	}
-	h.streams = append(h.streams, s)
-	h.displays[position] = textline.New(s)
+	open.keypad = keypad.New(h.line(l.Keypad), h.clock.Now)
+	h.openDisplay(l.Position, l.Display)
 	return nil
+}
+
+func (h *hardware) terminal(position string, t Terminal) *reader.Dev {
+	h.openDisplay(position, t.Display)
+	return reader.New(h.line(t.Reader))
+}
+
+func (h *hardware) openDisplay(position, stream string) {
+	if stream != "" {
+		h.displays[position] = newDisplay(h.line(stream))
+	}
+}
+
+// line is the one line of a stream's name.
+func (h *hardware) line(name string) *line {
+	l := h.lines[name]
+	if l == nil {
+		l = &line{name: name, open: func(name string) (io.ReadWriteCloser, error) { return h.board.Stream(name) }}
+		h.lines[name] = l
+	}
+	return l
 }
 
 // halt makes every lock safe and closes the lines, once; readers waiting on them end.
@@ -202,97 +202,11 @@ func (h *hardware) halt() (err error) {
 		for _, l := range h.locks {
 			err = errors.Join(err, l.strike.Halt())
 		}
-		for _, s := range h.streams {
-			err = errors.Join(err, s.Close())
+		for _, l := range h.lines {
+			_ = l.Close() // never fails
 		}
 	})
 	return err
-}
-
-// watch starts what turns the hardware into inputs of the agent.
-func (h *hardware) watch(ctx context.Context, g *errgroup.Group, a *agent) {
-	// Reads of a serial line do not end with the context: closing the line ends them.
-	g.Go(func() error {
-		<-ctx.Done()
-		return h.halt()
-	})
-	for position, l := range h.locks {
-		g.Go(func() error {
-			return l.watch(ctx, func(closed bool) { a.do(func() { a.doorMoved(position, closed) }) })
-		})
-		g.Go(func() error {
-			return l.keypad.Run(ctx, func(code string) { a.do(func() { a.codeEntered(position, code) }) })
-		})
-	}
-	for position, m := range h.mains {
-		g.Go(func() error { return m.Watch(ctx, func(on bool) { a.do(func() { a.mainsChanged(position, on) }) }) })
-	}
-	for _, r := range []struct {
-		dev   *reader.Dev
-		input func(scan string)
-	}{{h.handIn, a.scannedAtStation}, {h.scanner, a.scannedInShop}, {h.driver, a.scannedByDriver}} {
-		if r.dev != nil {
-			g.Go(func() error {
-				return r.dev.Run(ctx, func(s reader.Scan) { a.do(func() { r.input(s.Text) }) })
-			})
-		}
-	}
-	if len(h.probes) > 0 {
-		g.Go(func() error { return h.sample(ctx, a) })
-	}
-}
-
-// watch tells when the door opens, and when it is shut and the bolt is out again.
-func (l *lock) watch(ctx context.Context, moved func(closed bool)) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		return l.door.Watch(ctx, func(shut bool) {
-			if !shut || l.bolt.Closed() {
-				moved(shut)
-			}
-		})
-	})
-	g.Go(func() error {
-		return l.bolt.Watch(ctx, func(out bool) {
-			if out && l.door.Closed() {
-				moved(true)
-			}
-		})
-	})
-	return g.Wait()
-}
-
-// sample reads all probes, one round every so often as the plan says.
-func (h *hardware) sample(ctx context.Context, a *agent) error {
-	for {
-		samples := make([]protocol.Sample, 0, len(h.probes))
-		for _, p := range h.probes {
-			milliC, err := p.read()
-			s := protocol.Sample{Sensor: p.sensor, MilliC: milliC, Fault: faultOf(err)}
-			if err != nil {
-				s.MilliC = 0
-			}
-			samples = append(samples, s)
-		}
-		a.do(func() { a.sampled(samples) })
-		if err := h.clock.Sleep(ctx, time.Duration(a.sampleEvery.Load())*time.Millisecond); err != nil {
-			return err
-		}
-	}
-}
-
-func faultOf(err error) protocol.SensorFault {
-	switch {
-	case err == nil:
-		return protocol.SensorOK
-	case errors.Is(err, device.ErrCRC):
-		return protocol.SensorCRC
-	case errors.Is(err, device.ErrPowerOn):
-		return protocol.SensorPowerOn
-	case errors.Is(err, device.ErrOutOfRange):
-		return protocol.SensorOutOfRange
-	}
-	return protocol.SensorMissing
 }
 
 func (h *hardware) fire(position string) error {
@@ -303,19 +217,15 @@ func (h *hardware) fire(position string) error {
 	return l.strike.Fire()
 }
 
-// show writes a line for a person. A display that fails must not stop a door.
+// show tells a person something.
 func (h *hardware) show(position string, p phrase.Phrase, refused bool) {
 	if d := h.displays[position]; d != nil {
-		if refused {
-			_ = d.Refuse(p.In(h.language))
-		} else {
-			_ = d.Show(p.In(h.language))
-		}
+		d.show(shown{text: p.In(h.language), refused: refused})
 	}
 }
 
 func (h *hardware) identify() {
 	for _, d := range h.displays {
-		_ = d.Beep()
+		d.show(shown{beep: true})
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 	"periph.io/x/conn/v3/gpio"
@@ -47,12 +49,13 @@ type Shipper struct {
 	Probes   []Probe `yaml:"probes"`
 }
 
-// Probe is one temperature sensor on a bus.
+// Probe is one temperature sensor on a bus. A DS18B20 is found by ROM or Address, an SHT4x by Address.
 type Probe struct {
-	Name    string `yaml:"name"`    // "air": what it measures; the sensor is POSITION/NAME
-	Chip    string `yaml:"chip"`    // ds18b20 or sht4x
-	Bus     string `yaml:"bus"`     // 1-Wire or I2C bus
-	Address uint64 `yaml:"address"` // ROM code, or I2C address
+	Name    string `yaml:"name"`              // "air": what it measures; the sensor is POSITION/NAME
+	Chip    string `yaml:"chip"`              // ds18b20 or sht4x
+	Bus     string `yaml:"bus"`               // 1-Wire or I2C bus
+	Address uint64 `yaml:"address,omitempty"` // I2C address, or the whole ROM code with its checksum
+	ROM     string `yaml:"rom,omitempty"`     // ROM code as Linux lists it in /sys/bus/w1/devices: 28-0000071b2c3d
 }
 
 // Lock is the wiring of one door.
@@ -72,7 +75,7 @@ type Terminal struct {
 	Display  string `yaml:"display,omitempty"`
 }
 
-// ReadKit reads a kit file. An unknown key is an error.
+// ReadKit reads a kit file. An unknown key is an error, which names the line.
 func ReadKit(file string) (Kit, error) {
 	var k Kit
 	f, err := os.Open(file)
@@ -82,13 +85,37 @@ func ReadKit(file string) (Kit, error) {
 	defer func() { _ = f.Close() }() // only read
 	d := yaml.NewDecoder(f)
 	d.KnownFields(true)
-	if err := d.Decode(&k); err != nil {
-		return k, fmt.Errorf("kit %s: %w", file, err)
+	switch err := d.Decode(&k); {
+	case errors.Is(err, io.EOF):
+		return k, fmt.Errorf("kit %s: the file is empty", file)
+	case err != nil:
+		return k, fmt.Errorf("kit %s: %w", file, plainly(err))
 	}
 	if err := k.Check(); err != nil {
 		return k, fmt.Errorf("kit %s: %w", file, err)
 	}
 	return k, nil
+}
+
+// What the YAML reader says of our types, and what is said in place of it.
+var (
+	unknownKey = regexp.MustCompile(`field (\S+) not found in type app\.\w+`)
+	notAList   = regexp.MustCompile(`into \[\]app\.\w+`)
+	notAMap    = regexp.MustCompile(`into app\.\w+`)
+)
+
+// plainly says what the YAML reader found wrong without naming our types.
+func plainly(err error) error {
+	var wrong *yaml.TypeError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	var lines []string
+	for _, e := range wrong.Errors {
+		e = unknownKey.ReplaceAllString(e, "key $1 is unknown")
+		lines = append(lines, notAMap.ReplaceAllString(notAList.ReplaceAllString(e, "into a list"), "into a block of keys"))
+	}
+	return errors.New(strings.Join(lines, "; "))
 }
 
 // Roles names the roles that the agent plays.
@@ -104,62 +131,6 @@ func (k Kit) Roles() []string {
 		}
 	}
 	return roles
-}
-
-// Check says what is wrong with a kit.
-func (k Kit) Check() error {
-	var errs []error
-	need := func(what, value string) {
-		if value == "" {
-			errs = append(errs, fmt.Errorf("%s is missing", what))
-		}
-	}
-	if err := k.Language.Check(); err != nil {
-		errs = append(errs, err)
-	}
-	for i, f := range k.Fridges {
-		errs = append(errs, checkProbes(fmt.Sprintf("fridges[%d]", i), f.Position, f.Probes)...)
-	}
-	for i, l := range k.Locks {
-		at := fmt.Sprintf("locks[%d].", i)
-		need(at+"position", l.Position)
-		need(at+"relay", l.Relay)
-		need(at+"bolt", l.Bolt)
-		need(at+"door", l.Door)
-		need(at+"keypad", l.Keypad)
-	}
-	if k.Shipper != nil {
-		errs = append(errs, checkProbes("shipper", k.Shipper.Position, k.Shipper.Probes)...)
-	}
-	for name, t := range map[string]*Terminal{"hand_in": k.HandIn, "scanner": k.Scanner, "driver": k.Driver} {
-		if t != nil {
-			need(name+".position", t.Position)
-			need(name+".reader", t.Reader)
-		}
-	}
-	if len(k.Roles()) == 0 {
-		errs = append(errs, errors.New("no role: want fridges, locks, shipper, scanner or driver"))
-	}
-	return errors.Join(errs...)
-}
-
-func checkProbes(at, position string, probes []Probe) []error {
-	var errs []error
-	if position == "" {
-		errs = append(errs, fmt.Errorf("%s.position is missing", at))
-	}
-	if len(probes) == 0 {
-		errs = append(errs, fmt.Errorf("%s.probes: want at least one", at))
-	}
-	for i, p := range probes {
-		if p.Name == "" || p.Bus == "" {
-			errs = append(errs, fmt.Errorf("%s.probes[%d]: name and bus are needed", at, i))
-		}
-		if p.Chip != chipDS18B20 && p.Chip != chipSHT4x {
-			errs = append(errs, fmt.Errorf("%s.probes[%d].chip %q: want %s or %s", at, i, p.Chip, chipDS18B20, chipSHT4x))
-		}
-	}
-	return errs
 }
 
 // Chips that a probe may be.

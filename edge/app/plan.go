@@ -116,6 +116,9 @@ func (a *agent) Activate(m protocol.Manifest, parts map[string][]byte) error {
 }
 
 func (a *agent) activate(m protocol.Manifest, parts map[string][]byte) error {
+	if err := a.settle(); err != nil { // what is owed must not overwrite what follows
+		return err
+	}
 	p, err := decodePlan(m, parts)
 	if err != nil {
 		_ = a.commit([]protocol.Body{protocol.PlanApplied{Plan: m.Plan, Reason: err.Error()}}, nil) // logged there
@@ -124,6 +127,7 @@ func (a *agent) activate(m protocol.Manifest, parts map[string][]byte) error {
 	stations := station.PlanChanged(a.station, p.locks)
 	scans := scanner.PlanChanged(a.scanner, p.scanner)
 	run := driver.PlanChanged(a.driver, p.driver)
+	var number uint64
 	err = a.log.Update(a.stamp(), func(tx *edgelog.Tx) error {
 		if err := a.storePlan(tx, p, parts); err != nil {
 			return err
@@ -133,12 +137,15 @@ func (a *agent) activate(m protocol.Manifest, parts map[string][]byte) error {
 				return err
 			}
 		}
-		_, err := tx.Append(protocol.PlanApplied{Plan: m.Plan})
+		number, err = tx.Append(protocol.PlanApplied{Plan: m.Plan})
 		return err
 	})
+	a.wrote(err, true)
 	if err != nil {
-		a.logger.Error("cannot activate plan", "plan", m.Plan, "error", err)
 		return err
+	}
+	if a.deps.Recorded != nil {
+		a.deps.Recorded(protocol.Events, number, protocol.PlanApplied{Plan: m.Plan})
 	}
 	a.station, a.scanner, a.driver = stations, scans, run
 	a.usePlan(p, parts)
@@ -177,7 +184,7 @@ func (a *agent) HubTime(t time.Time) {
 		}
 		a.wallOffset = t.Sub(a.deps.Clock.Now())
 		a.wallQuality = protocol.WallSet
-		_ = a.commit([]protocol.Body{protocol.ClockSet{Mono: a.sinceBoot().Milliseconds(), Wall: a.now().UnixMilli()}}, nil) // logged there
+		a.happened([]protocol.Body{protocol.ClockSet{Mono: a.sinceBoot().Milliseconds(), Wall: a.now().UnixMilli()}}, nil)
 	})
 }
 

@@ -167,3 +167,32 @@ func TestNoMoreIsRememberedThanCanBeReadBack(t *testing.T) {
 	require.NotContains(t, kept.In, "old-0000")
 	require.Len(t, s.In, most+1, "the state given stays as it is")
 }
+
+// heardOf is a plan that says of c1 and c2 that the hub has heard of their boxes in their slots.
+func heardOf() Plan {
+	p := twoFridges()
+	f1 := p["f1"]
+	for i := range f1.Containers[:2] {
+		f1.Containers[i].Placed = true
+	}
+	p["f1"] = f1
+	return p
+}
+
+func TestABoardThatReplacesAnotherKnowsFromTheHubWhatStandsHere(t *testing.T) {
+	r := newRig(t, PlanChanged(State{}, heardOf()), heardOf())
+	r.requireOpens("f1", "111111")
+	require.Contains(t, r.s.In, "c2")
+	require.NotContains(t, r.s.In, "c3", "nobody has put it in")
+}
+
+func TestTheStationsOwnWordOnABoxIsNewerThanTheHubs(t *testing.T) {
+	own := State{In: map[string]Box{"c1": {GRAI: boxC, At: at(0)}, "c4": {GRAI: boxB, At: at(0)}}}
+	s := PlanChanged(own, heardOf())
+	require.Equal(t, own.In, s.In, "c1 has another box by what was scanned here, and the box of c2 stands as c4")
+}
+
+func TestAPlacedContainerWithoutABoxIsNotTakenOver(t *testing.T) {
+	p := Plan{"f1": {Position: "f1", Containers: []protocol.SlotAssignment{{DatedContainer: "c1", Slot: "f1-1", Placed: true}}}}
+	require.Empty(t, PlanChanged(State{}, p).In)
+}

@@ -153,9 +153,11 @@ func (t *turn) since(at int64) (d time.Duration, known bool) {
 	return d, d >= 0 && d <= farAway
 }
 
-// PlanChanged bounds the state: of the boxes and used grants that a new plan does not speak of, only some are kept.
+// PlanChanged takes over what the hub knows of boxes that this station has no word on, as a board that replaces another has
+// not, and bounds the state: of the boxes and used grants that a new plan does not speak of, only some are kept.
 func PlanChanged(s State, p Plan) State {
 	t := begin(s, p, time.Time{})
+	t.takeOver()
 	grants, containers := map[string]bool{}, map[string]bool{}
 	for _, lock := range p {
 		for _, g := range lock.Grants {
@@ -168,6 +170,22 @@ func PlanChanged(s State, p Plan) State {
 	forget(t.State.Uses, grants, func(u Use) int64 { return u.Until })
 	forget(t.State.In, containers, func(b Box) int64 { return b.At })
 	return t.State
+}
+
+// takeOver believes the hub about containers that stand here. The station's own word is newer: about a container, and about a
+// box, which may have been put elsewhere since.
+func (t *turn) takeOver() {
+	here := map[string]bool{}
+	for _, box := range t.State.In {
+		here[box.GRAI] = true
+	}
+	for _, c := range t.containers() {
+		_, known := t.State.In[c.DatedContainer]
+		if c.Placed && c.GRAI != "" && !known && !here[c.GRAI] && len(t.State.In) < most {
+			t.State.In[c.DatedContainer] = Box{GRAI: c.GRAI}
+			here[c.GRAI] = true
+		}
+	}
 }
 
 // forget drops what is not planned, the oldest first, until only so much of it is left as is to be remembered.

@@ -19,11 +19,14 @@ type Item struct {
 	Place string
 }
 
-// Inventory lists the devices that a network needs: one for each station, shop, shipper and route.
+// Inventory lists the devices that a network needs: one for each station, collection spot, shop, shipper and route.
 func Inventory(n Network) []Item {
 	var items []Item
 	for _, l := range n.Locations {
 		items = append(items, Item{"station-" + slug(l.ID), Station, l.ID})
+	}
+	for _, l := range n.Spots {
+		items = append(items, Item{"store-" + slug(l.ID), Station, l.ID})
 	}
 	for _, s := range n.Shops {
 		items = append(items, Item{"scanner-" + slug(s.ID), Scanner, s.ID})
@@ -43,6 +46,7 @@ func slug(id string) string { return strings.ReplaceAll(strings.ToLower(id), "_"
 // Fleet is all devices of a network with the world that they stand in.
 type Fleet struct {
 	Stations map[string]*StationSet // by location
+	Spots    map[string]*Device     // by collection spot
 	Scanners map[string]*Handheld   // by shop
 	Drivers  map[string]*Handheld   // by route
 	Shippers map[string]*ShipperSet // by shipper
@@ -74,7 +78,7 @@ func newTerminal(h *chip.Hardware, name string) *Terminal {
 
 // New builds the fleet of a network. Nothing runs yet.
 func New(n Network, c clock.Clock, seed uint64) *Fleet {
-	f := &Fleet{Stations: map[string]*StationSet{}, Scanners: map[string]*Handheld{}, Drivers: map[string]*Handheld{},
+	f := &Fleet{Stations: map[string]*StationSet{}, Spots: map[string]*Device{}, Scanners: map[string]*Handheld{}, Drivers: map[string]*Handheld{},
 		Shippers: map[string]*ShipperSet{}}
 	items := map[Role]map[string]Item{Station: {}, Scanner: {}, Carrier: {}, Driver: {}}
 	for _, i := range Inventory(n) {
@@ -82,6 +86,9 @@ func New(n Network, c clock.Clock, seed uint64) *Fleet {
 	}
 	for _, l := range n.Locations {
 		f.Stations[l.ID] = newStation(l, items[Station][l.ID], c, seed)
+	}
+	for _, l := range n.Spots {
+		f.Spots[l.ID] = newSpot(l, items[Station][l.ID], c, seed)
 	}
 	for _, s := range n.Shops {
 		f.Scanners[s.ID] = newHandheld(items[Scanner][s.ID], c)
@@ -111,6 +118,9 @@ func (f *Fleet) Devices() []*Device {
 	all := map[string]*Device{}
 	for _, s := range f.Stations {
 		all[s.Device.ID] = s.Device
+	}
+	for _, d := range f.Spots {
+		all[d.ID] = d
 	}
 	for _, h := range f.Scanners {
 		all[h.Device.ID] = h.Device

@@ -15,12 +15,13 @@ import (
 // Network is what the simulator needs to know of a network to build its hardware: what stands where.
 type Network struct {
 	Locations []Location
+	Spots     []Location // collection spots, where the shops' goods wait in fridges without locks
 	Shops     []Shop
 	Shippers  []Shipper
 	Routes    []Route
 }
 
-// Location is a pickup station.
+// Location is a place with fridges: a pickup station or a collection spot.
 type Location struct {
 	ID      string
 	Fridges []Fridge
@@ -39,25 +40,32 @@ type Shop struct {
 	Spot string
 }
 
-// Shipper is an insulated box.
+// Shipper is an insulated box, with the highest air temperature that its goods allow.
 type Shipper struct {
-	ID       string
-	Vehicle  string
-	Category string
+	ID        string
+	MaxMilliC int64
 }
 
-// Route is a standing route with its vehicle.
-type Route struct {
-	ID      string
-	Vehicle string
-}
+// Route is a standing route.
+type Route struct{ ID string }
 
 // ReadNetwork reads the CSV files of a network's directory.
 func ReadNetwork(dir string) (Network, error) {
 	var n Network
+	warmest := map[string]int64{} // in shippers, by temperature category
 	err := errors.Join(
+		each(dir, "temperature_limits.csv", func(r row) (err error) {
+			if r["leg"] == "shipper" {
+				warmest[r["temperature_category"]], err = milliC(r["max_celsius"])
+			}
+			return err
+		}),
 		each(dir, "locations.csv", func(r row) error {
 			n.Locations = append(n.Locations, Location{ID: r["id"]})
+			return nil
+		}),
+		each(dir, "collection_spots.csv", func(r row) error {
+			n.Spots = append(n.Spots, Location{ID: r["id"]})
 			return nil
 		}),
 		each(dir, "fridges.csv", func(r row) error { return n.addFridge(r) }),
@@ -66,11 +74,11 @@ func ReadNetwork(dir string) (Network, error) {
 			return nil
 		}),
 		each(dir, "shippers.csv", func(r row) error {
-			n.Shippers = append(n.Shippers, Shipper{ID: r["id"], Vehicle: r["vehicle_id"], Category: r["temperature_category"]})
+			n.Shippers = append(n.Shippers, Shipper{ID: r["id"], MaxMilliC: warmest[r["temperature_category"]]})
 			return nil
 		}),
 		each(dir, "routes.csv", func(r row) error {
-			n.Routes = append(n.Routes, Route{ID: r["id"], Vehicle: r["vehicle_id"]})
+			n.Routes = append(n.Routes, Route{ID: r["id"]})
 			return nil
 		}),
 	)
@@ -78,21 +86,22 @@ func ReadNetwork(dir string) (Network, error) {
 }
 
 func (n *Network) addFridge(r row) error {
-	for i := range n.Locations {
-		if n.Locations[i].ID != r["place_id"] {
-			continue
-		}
-		least, err := milliC(r["min_celsius"])
-		if err != nil {
-			return err
-		}
-		most, err := milliC(r["max_celsius"])
-		if err != nil {
-			return err
-		}
-		n.Locations[i].Fridges = append(n.Locations[i].Fridges, Fridge{ID: r["id"], MinMilliC: least, MaxMilliC: most})
+	least, err := milliC(r["min_celsius"])
+	if err != nil {
+		return err
 	}
-	return nil // of a collection spot
+	most, err := milliC(r["max_celsius"])
+	if err != nil {
+		return err
+	}
+	for _, places := range [][]Location{n.Locations, n.Spots} {
+		for i := range places {
+			if places[i].ID == r["place_id"] {
+				places[i].Fridges = append(places[i].Fridges, Fridge{ID: r["id"], MinMilliC: least, MaxMilliC: most})
+			}
+		}
+	}
+	return nil
 }
 
 func milliC(celsius string) (int64, error) {

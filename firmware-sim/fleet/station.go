@@ -77,12 +77,27 @@ func newDoor(h *chip.Hardware, n int, f Fridge, ambient world.Ambient, c clock.C
 	return d, probes
 }
 
+// newSpot wires the fridges of a collection spot: a probe in each, and no lock, since the spot is staffed.
+func newSpot(l Location, i Item, c clock.Clock, seed uint64) *Device {
+	h := chip.New(c.Now)
+	kit := app.Kit{BatteryClock: true}
+	ambient := world.Indoors(seedOf(seed, l.ID))
+	for n, f := range l.Fridges {
+		fridge := world.NewFridge(world.Cabinet(f.ID, (f.MinMilliC+f.MaxMilliC)/2), c.Now, ambient.MilliC)
+		mains := pin(n, "mains")
+		world.NewMains(h.Pin(mains), fridge.SetMains)
+		rom := h.OneWire(oneWireBus).Add(seedOf(seed, f.ID)&0xffff_ffff_ffff, fridge.ProbeMilliC).Address()
+		kit.Fridges = append(kit.Fridges, app.Fridge{Position: f.ID, Mains: mains,
+			Probes: []app.Probe{{Name: "air", Chip: "ds18b20", Bus: oneWireBus, Address: uint64(rom)}}})
+	}
+	return newDevice(i.ID, i.Role, i.Place, kit, h)
+}
+
 // Enter lets a person pull at the handle while they enter a code, and says whether the door came open. ask enters the code.
 func (d *Door) Enter(ctx context.Context, ask func() (opens bool, err error)) (opened bool, err error) {
 	pulling, cancel := context.WithCancel(ctx)
 	defer cancel()
-	result := make(chan error, 1)
-	go func() { result <- d.Pull(pulling) }()
+	pull := d.Grip()
 	opens, err := ask()
 	if err == nil && opens {
 		timer := time.AfterFunc(pullFor, cancel)
@@ -90,7 +105,7 @@ func (d *Door) Enter(ctx context.Context, ask func() (opens bool, err error)) (o
 	} else {
 		cancel()
 	}
-	return <-result == nil, err
+	return pull(pulling) == nil, err
 }
 
 // pullFor is how long a person pulls once the display has said that the door is open, on the machine's clock.
@@ -105,10 +120,7 @@ type ShipperSet struct {
 
 func newShipper(s Shipper, i Item, c clock.Clock, seed uint64) *ShipperSet {
 	h := chip.New(c.Now)
-	cfg := world.Precooled(s.ID)
-	if s.Category != "precooled" {
-		cfg = world.Plain(s.ID, ambientBoxMilliC)
-	}
+	cfg := conditioned(s)
 	seed = seedOf(seed, s.ID)
 	box := world.NewShipper(cfg, c.Now, world.Indoors(seed).MilliC)
 	rom := h.OneWire(oneWireBus).Add(seed&0xffff_ffff_ffff, box.ProbeMilliC).Address()
@@ -116,6 +128,20 @@ func newShipper(s Shipper, i Item, c clock.Clock, seed uint64) *ShipperSet {
 		Probes: []app.Probe{{Name: "air", Chip: "ds18b20", Bus: oneWireBus, Address: uint64(rom)}}}}
 	return &ShipperSet{Device: newDevice(i.ID, i.Role, i.Place, kit, h), Box: box,
 		Lid: world.NewLid(h.Pin("lid"), seed, box.SetOpen)}
+}
+
+// conditioned is a box as it is made ready for its goods: with as many ice packs as they need.
+func conditioned(s Shipper) world.ShipperConfig {
+	switch {
+	case s.MaxMilliC < 10_000:
+		return world.Precooled(s.ID)
+	case s.MaxMilliC < ambientBoxMilliC:
+		cfg := world.Precooled(s.ID)
+		cfg.Packs = 2
+		cfg.StartMilliC = s.MaxMilliC / 2
+		return cfg
+	}
+	return world.Plain(s.ID, ambientBoxMilliC)
 }
 
 // ambientBoxMilliC is how warm a shipper without packs starts.

@@ -9,6 +9,7 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,7 +66,7 @@ type Day struct {
 
 // New makes a day.
 func New(c Config) *Day {
-	return &Day{Config: c, limits: map[string]int{}, shelf: map[string]string{}, phase: "waiting"}
+	return &Day{Config: c, limits: map[string]int{}, shelf: map[string]string{}, phase: phases[0]}
 }
 
 // Phase says what is going on, for a progress line.
@@ -75,11 +76,23 @@ func (d *Day) Phase() string {
 	return d.phase
 }
 
+// RefusedBy is how many orders the app saw refused for a limit.
+func (d *Day) RefusedBy(limit string) int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return int64(d.limits[limit])
+}
+
+// phases in their order. A late run still delivers during pickup: the later phase is shown.
+var phases = []string{"waiting", "orders", "packing", "collecting", "delivering", "pickup", "closed"}
+
 func (d *Day) enter(phase string) {
 	d.mu.Lock()
-	d.phase = phase
-	d.mu.Unlock()
-	d.Logger.Info("phase", "phase", phase)
+	defer d.mu.Unlock()
+	if slices.Index(phases, phase) > slices.Index(phases, d.phase) {
+		d.phase = phase
+		d.Logger.Info("phase", "phase", phase)
+	}
 }
 
 // Schedule asks the hub for the date's times. Run needs it, and the clock may be set by it before.

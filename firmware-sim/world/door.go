@@ -145,29 +145,37 @@ func (d *Door) move(open bool) {
 
 // Pull is a person who pulls the handle until the door is open, which gives nil, or ctx ends, which gives ErrBolted. Pull first
 // and then enter the code: the strike is energised for a short time only.
-func (d *Door) Pull(ctx context.Context) error {
+func (d *Door) Pull(ctx context.Context) error { return d.Grip()(ctx) }
+
+// Grip begins to pull the handle and returns at once. The returned function, to be called once, waits as Pull does and lets go.
+func (d *Door) Grip() (wait func(context.Context) error) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.pulling++
+	moved := d.moved
+	if !d.bolted {
+		d.move(true)
+	}
+	return func(ctx context.Context) error { return d.await(ctx, moved) }
+}
+
+func (d *Door) await(ctx context.Context, moved <-chan struct{}) error {
+	d.mu.Lock()
+	open := d.leaf.open
+	d.mu.Unlock()
 	defer func() {
 		d.mu.Lock()
 		d.pulling--
 		d.mu.Unlock()
 	}()
-	if !d.bolted {
-		d.move(true)
+	if open {
+		return nil
 	}
-	for {
-		open, moved := d.leaf.open, d.moved
-		d.mu.Unlock()
-		if open {
-			return nil
-		}
-		select {
-		case <-moved:
-			return nil // it can only have been opened, whatever became of it since
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", ErrBolted, ctx.Err())
-		}
+	select {
+	case <-moved:
+		return nil // it can only have been opened, whatever became of it since
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrBolted, ctx.Err())
 	}
 }
 

@@ -3,6 +3,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -51,6 +52,10 @@ const stopWithin = 5 * time.Second
 
 // Run runs a hub until ctx ends, and returns nil then.
 func Run(ctx context.Context, c Config) (err error) {
+	secure, err := certificate(c)
+	if err != nil {
+		return err
+	}
 	s, err := store.Open(ctx, c.Database)
 	if err != nil {
 		return err
@@ -63,6 +68,8 @@ func Run(ctx context.Context, c Config) (err error) {
 	}
 	defer func() { _ = listener.Close() }() // the server has closed it, if it came to that
 
+	ctx, cancel := context.WithCancel(ctx) // of those who listen to the feed, when the start fails
+	defer cancel()
 	feed := live.New()
 	plans := plan.NewMaker(s, feed, c.Clock, c.Logger)
 	receiver := link.NewReceiver(link.Config{Store: s, Effects: &effect.Effects{Touch: plans.Touch}, Clock: c.Clock,
@@ -78,11 +85,12 @@ func Run(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
+	server.TLSConfig = secure
 	d := &day{store: s, plans: plans, feed: feed, clock: c.Clock, logger: c.Logger}
 	g.Go(func() error { return plans.Run(ctx) })
 	g.Go(func() error { return mqtt.Run(ctx) })
 	g.Go(func() error { return d.run(ctx) })
-	g.Go(func() error { return serve(ctx, server, listener, c) })
+	g.Go(func() error { return serve(ctx, server, listener, c.Logger) })
 	c.Logger.Info("hub runs", "http", listener.Addr().String(), "broker", brokerAddr, "version", version.Text())
 	if c.Ready != nil {
 		c.Ready(listener.Addr(), brokerAddr)
@@ -120,22 +128,38 @@ func newServer(ctx context.Context, c Config, s *store.Store, f *live.Feed) (*ht
 	return api.Server(ctx, router, c.Logger), nil
 }
 
-func serve(ctx context.Context, server *http.Server, l net.Listener, c Config) error {
-	stopped := make(chan error, 1)
+// certificate reads the certificate before anything is opened; nil for plain HTTP.
+func certificate(c Config) (*tls.Config, error) {
+	if c.TLSCert == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("TLS: certificate %s with key %s: %w", c.TLSCert, c.TLSKey, err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+}
+
+func serve(ctx context.Context, server *http.Server, l net.Listener, logger *slog.Logger) error {
+	stopped := make(chan struct{})
 	go func() {
+		defer close(stopped)
 		<-ctx.Done()
 		bounded, cancel := context.WithTimeout(context.Background(), stopWithin)
 		defer cancel()
-		stopped <- server.Shutdown(bounded)
+		if err := server.Shutdown(bounded); err != nil {
+			logger.Warn("requests under way were cut off", "error", errors.Join(err, server.Close()))
+		}
 	}()
 	var err error
-	if c.TLSCert != "" {
-		err = server.ServeTLS(l, c.TLSCert, c.TLSKey)
+	if server.TLSConfig != nil {
+		err = server.ServeTLS(l, "", "")
 	} else {
 		err = server.Serve(l)
 	}
 	if !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("HTTP: %w", err)
 	}
-	return <-stopped
+	<-stopped
+	return nil
 }

@@ -3,9 +3,11 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/big"
+	"slices"
 	"time"
 
 	"meguri/hub/dispatch"
@@ -31,6 +33,9 @@ const (
 	dayEvery = 10 * time.Second // on the hub's clock
 	// A station that is silent so long after closing is an alarm: nobody can tell what was taken.
 	darkAfter = time.Hour
+	// A date that was over so long ago when the hub first came to freeze it is history, as of an imported year: it gets no codes,
+	// plans, alarms or work, and what became of its orders is not for us to say. A hub that was down for a day is not that long.
+	historyAfter = 7 * 24 * time.Hour
 )
 
 func (d *day) run(ctx context.Context) error {
@@ -48,44 +53,43 @@ func (d *day) run(ctx context.Context) error {
 	}
 }
 
+// turn does what is due. What fails does not keep the rest from being done.
 func (d *day) turn(ctx context.Context, now time.Time) error {
+	var failed []error
+	for _, step := range []func(context.Context, time.Time) error{d.freezeDue, d.raiseLate, d.closeDue, d.clearOrphans} {
+		if err := step(ctx, now); err != nil {
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func (d *day) freezeDue(ctx context.Context, now time.Time) error {
 	var dates []string
-	var deliveries []store.Delivery
-	var late []dispatch.Stop
 	err := d.store.Read(ctx, func(tx *store.Tx) (err error) {
-		if dates, err = tx.DatesToFreeze(ctx, now); err != nil {
-			return err
-		}
-		if deliveries, err = tx.DeliveriesToClose(ctx, now); err != nil {
-			return err
-		}
-		late, err = tx.LateStops(ctx, now.Add(-dispatch.LateAfter))
+		dates, err = tx.DatesToFreeze(ctx, now, now.Add(-historyAfter))
 		return err
 	})
-	if err != nil {
-		return err
-	}
 	for _, date := range dates {
-		if err := d.freeze(ctx, date, now); err != nil {
-			return fmt.Errorf("freeze %s: %w", date, err)
+		if failed := d.freeze(ctx, date, now); failed != nil {
+			err = errors.Join(err, fmt.Errorf("freeze %s: %w", date, failed))
 		}
 	}
-	if err := d.raiseLate(ctx, late, now); err != nil {
-		return fmt.Errorf("late stops: %w", err)
-	}
-	for _, delivery := range deliveries {
-		if err := d.close(ctx, delivery, now); err != nil {
-			return fmt.Errorf("close %s on %s: %w", delivery.LocationID, delivery.DeliveryDate, err)
-		}
-	}
-	return nil
+	return err
 }
 
 // freeze ends numbering and draws the codes of customers and drivers.
 func (d *day) freeze(ctx context.Context, date string, now time.Time) error {
 	places := map[string]bool{}
+	frozen := false
 	err := d.store.Change(ctx, func(tx *store.Tx) error {
+		frozen = false
 		clear(places)
+		due, err := tx.DatesToFreeze(ctx, now, now.Add(-historyAfter))
+		if err != nil || !slices.Contains(due, date) {
+			return err // another hub was faster
+		}
+		frozen = true
 		if err := tx.Freeze(ctx, date, now); err != nil {
 			return err
 		}
@@ -95,7 +99,7 @@ func (d *day) freeze(ctx context.Context, date string, now time.Time) error {
 		}
 		for _, delivery := range deliveries {
 			if delivery.PickupCloses.Before(now) {
-				continue // a day of the past: nobody needs its codes
+				continue // the hub was down: nobody needs its codes any more
 			}
 			if err := drawCodes(ctx, tx, delivery, places); err != nil {
 				return err
@@ -103,7 +107,7 @@ func (d *day) freeze(ctx context.Context, date string, now time.Time) error {
 		}
 		return nil
 	})
-	if err != nil {
+	if err != nil || !frozen {
 		return err
 	}
 	for place := range places {
@@ -172,56 +176,108 @@ func drawPIN(digits int, taken map[string]bool) string {
 	}
 }
 
-func (d *day) raiseLate(ctx context.Context, late []dispatch.Stop, now time.Time) error {
-	if len(late) == 0 {
-		return nil
-	}
-	err := d.store.Change(ctx, func(tx *store.Tx) error {
-		for _, s := range late {
-			if err := effect.RaiseLate(ctx, tx, s, now); err != nil {
-				return err
-			}
-		}
-		return nil
+// raiseLate raises the alarms of stops that were not reached in time.
+func (d *day) raiseLate(ctx context.Context, now time.Time) error {
+	var late []dispatch.Stop
+	err := d.store.Read(ctx, func(tx *store.Tx) (err error) {
+		late, err = tx.LateStops(ctx, now.Add(-dispatch.LateAfter))
+		return err
 	})
-	d.feed.Changed()
+	if err == nil && len(late) > 0 {
+		err = d.store.Change(ctx, func(tx *store.Tx) error {
+			late, err := tx.LateStops(ctx, now.Add(-dispatch.LateAfter)) // one may have been reached meanwhile
+			for _, s := range late {
+				if err == nil {
+					err = effect.RaiseLate(ctx, tx, s, now)
+				}
+			}
+			return err
+		})
+		d.feed.Changed()
+	}
+	if err != nil {
+		return fmt.Errorf("late stops: %w", err)
+	}
+	return nil
+}
+
+func (d *day) closeDue(ctx context.Context, now time.Time) error {
+	var deliveries []store.Delivery
+	err := d.store.Read(ctx, func(tx *store.Tx) (err error) {
+		deliveries, err = tx.DeliveriesToClose(ctx, now)
+		return err
+	})
+	for _, delivery := range deliveries {
+		if failed := d.close(ctx, delivery, now); failed != nil {
+			err = errors.Join(err, fmt.Errorf("close %s on %s: %w", delivery.LocationID, delivery.DeliveryDate, failed))
+		}
+	}
 	return err
 }
 
-// close decides what became of a delivery's orders, once the hub has heard of everything that the station did until closing.
+// close decides what became of a delivery's orders, once the hub has heard of everything that the station did until closing. A
+// location without devices or orders is closed at once: there is nothing to wait for.
 func (d *day) close(ctx context.Context, delivery store.Delivery, now time.Time) error {
+	dark, changed := fmt.Sprintf("%s/%s/%s", effect.AlarmDark, delivery.LocationID, delivery.DeliveryDate), false
 	err := d.store.Change(ctx, func(tx *store.Tx) error {
-		heard, known, err := tx.HeardFrom(ctx, delivery.LocationID)
-		if err != nil {
-			return err
-		}
-		if known && heard.Before(delivery.PickupCloses) {
-			if now.Sub(delivery.PickupCloses) < darkAfter {
-				return nil
-			}
-			return tx.RaiseAlarm(ctx, effect.AlarmDark+"/"+delivery.LocationID+"/"+delivery.DeliveryDate, effect.AlarmDark,
-				delivery.LocationID, "pickup has closed and the station is silent: leftovers of "+delivery.DeliveryDate+" cannot be decided", now)
-		}
-		if err := tx.ClearAlarm(ctx, effect.AlarmDark, delivery.LocationID, now); err != nil {
-			return err
-		}
-		if err := tx.CloseDelivery(ctx, delivery.DeliveryDate, delivery.LocationID, now); err != nil {
-			return err
-		}
+		changed = false
 		orders, err := tx.AcceptedOrders(ctx, delivery.DeliveryDate, delivery.LocationID)
 		if err != nil {
 			return err
 		}
-		for _, order := range orders {
-			if err := effect.Refresh(ctx, tx, order, true, now); err != nil {
-				return err
-			}
+		silent, err := silentDevice(ctx, tx, delivery)
+		if err != nil {
+			return err
 		}
-		return nil
+		if silent != "" && len(orders) > 0 {
+			if now.Sub(delivery.PickupCloses) < darkAfter {
+				return nil
+			}
+			return tx.RaiseAlarm(ctx, dark, effect.AlarmDark, delivery.LocationID,
+				fmt.Sprintf("pickup has closed and device %s is silent: leftovers of %s cannot be decided. Revoke it if it is gone for good.",
+					silent, delivery.DeliveryDate), now)
+		}
+		if changed, err = tx.CloseDelivery(ctx, delivery.DeliveryDate, delivery.LocationID, now); err != nil || !changed {
+			return err
+		}
+		if err := tx.ClearAlarmOf(ctx, dark, now); err != nil {
+			return err
+		}
+		if err := tx.ClearLate(ctx, delivery.DeliveryDate, now); err != nil {
+			return err
+		}
+		return effect.Refresh(ctx, tx, now, orders...)
 	})
-	if err == nil {
-		d.plans.Touch(delivery.LocationID)
+	if err == nil && (changed || now.Sub(delivery.PickupCloses) >= darkAfter) {
 		d.feed.Changed()
 	}
 	return err
+}
+
+// silentDevice names a station's device that the hub has not heard from up to the end of pickup; empty when there is none.
+func silentDevice(ctx context.Context, tx *store.Tx, delivery store.Delivery) (string, error) {
+	heard, err := tx.HeardFrom(ctx, delivery.LocationID)
+	for _, h := range heard {
+		if h.At.Before(delivery.PickupCloses) {
+			return h.Device, err
+		}
+	}
+	return "", err
+}
+
+// clearOrphans looks first, for there is hardly ever one.
+func (d *day) clearOrphans(ctx context.Context, now time.Time) error {
+	var orphans []string
+	err := d.store.Read(ctx, func(tx *store.Tx) (err error) {
+		orphans, err = effect.Orphans(ctx, tx)
+		return err
+	})
+	if err == nil && len(orphans) > 0 {
+		err = d.store.Change(ctx, func(tx *store.Tx) error { return effect.ClearOrphans(ctx, tx, now) })
+		d.feed.Changed()
+	}
+	if err != nil {
+		return fmt.Errorf("alarms of devices that are gone: %w", err)
+	}
+	return nil
 }

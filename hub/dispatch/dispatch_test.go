@@ -30,10 +30,10 @@ func TestEachMoveIsLegalFromItsStatesOnly(t *testing.T) {
 		to   State
 		from []State
 	}{
-		"fill":   {func(c *Container) error { return c.Fill("box1", noon) }, Filled, []State{Planned}},
-		"shelve": {func(c *Container) error { return c.Shelve("a1", noon) }, OnAddress, []State{Filled, Loaded, Placed}},
-		"load":   {func(c *Container) error { return c.Load("r1@2026-12-01", "s1", noon) }, Loaded, []State{Filled, OnAddress, Placed}},
-		"place":  {func(c *Container) error { return c.Place("slot1", noon) }, Placed, []State{Filled, OnAddress, Loaded}},
+		"fill":   {func(c *Container) error { return c.Fill("box1", noon) }, Filled, []State{Planned, Filled, OnAddress, Loaded, Placed}},
+		"shelve": {func(c *Container) error { return c.Shelve("a1", noon) }, OnAddress, []State{Filled, OnAddress, Loaded, Placed}},
+		"load":   {func(c *Container) error { return c.Load("r1@2026-12-01", "s1", noon) }, Loaded, []State{Filled, OnAddress, Loaded, Placed}},
+		"place":  {func(c *Container) error { return c.Place("slot1", noon) }, Placed, []State{Filled, OnAddress, Loaded, Placed}},
 	}
 	for name, m := range moves {
 		for _, from := range []State{Planned, Filled, OnAddress, Loaded, Placed} {
@@ -48,7 +48,9 @@ func TestEachMoveIsLegalFromItsStatesOnly(t *testing.T) {
 						want = from // late word of an earlier step
 					}
 					require.Equal(t, want, c.State)
-					require.Error(t, m.do(&c), "once")
+					once := c
+					require.NoError(t, m.do(&c))
+					require.Equal(t, once, c, "told twice")
 					return
 				}
 				var illegal *IllegalMove
@@ -85,6 +87,65 @@ func TestAMoveToAnotherPlaceThanTheAssignedOneIsRefused(t *testing.T) {
 	}
 	c := container(Filled)
 	require.ErrorContains(t, c.Fill("box2", noon), "has box box1 already")
+	for _, none := range []string{"", "0123456789012345678901234567890"} {
+		planned := container(Planned)
+		require.ErrorContains(t, planned.Fill(none, noon), "is no GRAI")
+	}
+}
+
+func TestOfTheSameFactToldTwiceTheEarliestTimeStands(t *testing.T) {
+	c := container(Filled)
+	for _, minute := range []time.Duration{3, 1, 2} {
+		require.NoError(t, c.Shelve("a1", noon.Add(minute*time.Minute)))
+		require.NoError(t, c.Load("r1@2026-12-01", "s1", noon.Add(minute*time.Minute)))
+		require.NoError(t, c.Place("slot1", noon.Add(minute*time.Minute)))
+	}
+	for _, at := range []time.Time{c.ShelvedAt, c.LoadedAt, c.PlacedAt} {
+		require.Equal(t, noon.Add(time.Minute), at)
+	}
+}
+
+func TestAnEventOfABoxIsOfTheUseThatItWasFilledForThen(t *testing.T) {
+	day := func(d, hour int) time.Time { return noon.AddDate(0, 0, d).Add(time.Duration(hour) * time.Hour) }
+	use := func(id string, from, filled time.Time) BoxUse {
+		return BoxUse{Container: Container{ID: id, FilledAt: filled}, From: from, Until: from.Add(18 * time.Hour)}
+	}
+	monday, tuesday := use("monday", day(0, -10), day(0, -5)), use("tuesday", day(1, -10), day(1, -5))
+	for name, c := range map[string]struct {
+		uses []BoxUse
+		at   time.Time
+		want string
+	}{
+		"the last one":                                    {[]BoxUse{tuesday, monday}, day(1, 0), "tuesday"},
+		"late word of yesterday":                          {[]BoxUse{tuesday, monday}, day(0, 0), "monday"},
+		"yesterday's filling was never heard of":          {[]BoxUse{tuesday}, day(0, 0), ""},
+		"today's filling is not known yet":                {[]BoxUse{monday}, day(1, 0), ""},
+		"clocks may differ a little":                      {[]BoxUse{tuesday, monday}, day(1, -5).Add(-ClockSlack), "tuesday"},
+		"a filling that is dated when it was received":    {[]BoxUse{use("tuesday", day(1, -10), day(1, 5)), use("wednesday", day(2, -10), day(2, -5))}, day(1, 0), "tuesday"},
+		"the earlier of two fillings dated when received": {[]BoxUse{use("b", day(0, -8), day(3, 2)), use("a", day(0, -10), day(3, 1))}, day(0, 0), "a"},
+		"never": {nil, day(0, 0), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, ok := UseAt(c.uses, c.at)
+			require.Equal(t, c.want, got.ID)
+			require.Equal(t, c.want != "", ok)
+		})
+	}
+}
+
+func TestARunIsOverWhenItsLastStopWasReachedOrShouldHaveBeenLongAgo(t *testing.T) {
+	r := Run{Stops: []Stop{{PlannedAt: noon, ReachedAt: noon}, {PlannedAt: noon.Add(time.Hour)}}}
+	require.False(t, r.Over(noon.Add(2*time.Hour)), "late, and still on its way")
+	require.True(t, r.Over(noon.Add(time.Hour+RunPatience+1)))
+	r.Stops[1].ReachedAt = noon.Add(2 * time.Hour)
+	require.True(t, r.Over(noon.Add(2*time.Hour)))
+	require.True(t, Run{}.Over(noon))
+}
+
+func TestADriversCodeOpensUntilLeftoversAreCollected(t *testing.T) {
+	from, until := CourierWindow(noon, noon.Add(8*time.Hour))
+	require.Equal(t, noon.Add(-2*time.Hour), from)
+	require.Equal(t, noon.Add(11*time.Hour), until)
 }
 
 func TestAStopIsLateAfterAQuarterOfAnHour(t *testing.T) {

@@ -1,6 +1,9 @@
 package dispatch
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // OrderState is how far an order has come after numbering.
 type OrderState string
@@ -19,6 +22,7 @@ type Need struct {
 	ContainerID string
 	FridgeID    string
 	State       State
+	PlacedAt    time.Time // zero before
 	Items       int
 	Short       int // of Items, how many the shop could not deliver
 }
@@ -28,26 +32,44 @@ func Wanted(needs []Need) []Need {
 	return slices.DeleteFunc(slices.Clone(needs), func(n Need) bool { return n.Short >= n.Items })
 }
 
-// StateOf folds what is known of an order: its needs and the fridges that were opened for it. It asks for no order of
-// events, so that one that comes late gives the same state.
-func StateOf(needs []Need, opened []string, closed bool) OrderState {
+// Fate is what has become of an order, and when.
+type Fate struct {
+	State   OrderState
+	ReadyAt time.Time // the last of its goods stood in its slot; zero when some do not
+	EndedAt time.Time // picked up, or its delivery was closed; zero before
+}
+
+// FateOf folds what is known of an order: its needs, when each fridge was opened for it, and when its delivery was closed, zero
+// while it is open. It asks for no order of events, so that one that comes late gives the same.
+func FateOf(needs []Need, opened map[string]time.Time, closedAt time.Time) Fate {
 	wanted := Wanted(needs)
 	ready, picked := len(wanted) > 0, len(wanted) > 0
+	var readyAt, pickedAt time.Time
 	for _, n := range wanted {
-		ready = ready && n.State == Placed
-		picked = picked && slices.Contains(opened, n.FridgeID)
+		at, ok := opened[n.FridgeID]
+		ready, picked = ready && n.State == Placed, picked && ok
+		readyAt, pickedAt = latest(readyAt, n.PlacedAt), latest(pickedAt, at)
+	}
+	f := Fate{State: OrderAccepted}
+	if ready {
+		f.State, f.ReadyAt = OrderReady, readyAt
 	}
 	switch {
 	case picked:
-		return OrderPickedUp
-	case closed && ready:
-		return OrderLeftOver
-	case closed:
-		return OrderUndelivered
-	case ready:
-		return OrderReady
+		f.State, f.EndedAt = OrderPickedUp, pickedAt
+	case !closedAt.IsZero() && ready:
+		f.State, f.EndedAt = OrderLeftOver, closedAt
+	case !closedAt.IsZero():
+		f.State, f.EndedAt = OrderUndelivered, closedAt
 	}
-	return OrderAccepted
+	return f
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // ShortItem is a unit that a shortage may fall on.

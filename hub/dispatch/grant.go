@@ -34,8 +34,10 @@ const (
 	CourierDigits  = 8
 )
 
-// CourierWindow is when a driver's code is valid: from two hours before the first planned stop until the goods that nobody
-// took have been collected, three hours after pickup closes.
+// Collected is how long after pickup closes a driver's code still opens: to collect the goods that nobody took.
+const Collected = 3 * time.Hour
+
+// CourierWindow is when a driver's code is valid: from two hours before the first planned stop until Collected.
 func CourierWindow(firstStop, pickupCloses time.Time) (from, until time.Time) {
-	return firstStop.Add(-2 * time.Hour), pickupCloses.Add(3 * time.Hour)
+	return firstStop.Add(-2 * time.Hour), pickupCloses.Add(Collected)
 }

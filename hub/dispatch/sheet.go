@@ -101,6 +101,18 @@ type Run struct {
 	Stops        []Stop
 }
 
+// RunPatience is how long after its last planned stop a run counts as over, although nobody has said so.
+const RunPatience = 6 * time.Hour
+
+// Over says whether a run needs its driver no more: its last stop was reached, or should have been long ago.
+func (r Run) Over(now time.Time) bool {
+	if len(r.Stops) == 0 {
+		return true
+	}
+	last := r.Stops[len(r.Stops)-1]
+	return !last.ReachedAt.IsZero() || now.Sub(last.PlannedAt) > RunPatience
+}
+
 // SheetStop is one stop with what is handled there: at a collect stop from the addresses, at a deliver stop into the slots.
 type SheetStop struct {
 	Stop

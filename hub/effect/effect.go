@@ -17,8 +17,7 @@ import (
 
 // Effects applies events.
 type Effects struct {
-	// Touch is told of each place whose devices may need a new plan. It may be told without need, since a transaction may
-	// be undone.
+	// Touch is told of each place whose devices may need a new plan, after the commit.
 	Touch func(place string)
 }
 
@@ -39,11 +38,11 @@ func (e *Effects) apply(ctx context.Context, tx *store.Tx, ev link.Event) error 
 	case protocol.ContainerFilled:
 		return e.filled(ctx, tx, ev, b)
 	case protocol.ContainerShelved:
-		return e.move(ctx, tx, ev, b.GRAI, func(c *dispatch.Container) error { return c.Shelve(b.Address, ev.At) })
+		return e.move(ctx, tx, ev, b.GRAI, "", func(c *dispatch.Container) error { return c.Shelve(b.Address, ev.At) })
 	case protocol.ContainerLoaded:
-		return e.move(ctx, tx, ev, b.GRAI, func(c *dispatch.Container) error { return c.Load(b.Run, b.Shipper, ev.At) })
+		return e.move(ctx, tx, ev, b.GRAI, b.Run, func(c *dispatch.Container) error { return c.Load(b.Run, b.Shipper, ev.At) })
 	case protocol.ContainerPlaced:
-		return e.move(ctx, tx, ev, b.GRAI, func(c *dispatch.Container) error { return c.Place(b.Slot, ev.At) })
+		return e.move(ctx, tx, ev, b.GRAI, "", func(c *dispatch.Container) error { return c.Place(b.Slot, ev.At) })
 	case protocol.ItemShort:
 		return e.short(ctx, tx, ev, b)
 	case protocol.StopReached:
@@ -55,25 +54,37 @@ func (e *Effects) apply(ctx context.Context, tx *store.Tx, ev link.Event) error 
 	case protocol.Alarm:
 		return e.temperature(ctx, tx, ev, b)
 	}
-	return nil // a fact for the record: a use or refusal of a grant, a command taken, a scan that was refused
+	return nil // a fact for the record: a use or refusal of a grant, a scan that was refused
 }
 
-// serves says whether a device may speak of a container: it is of its shop, its run's route or its location.
-func serves(ev link.Event, c dispatch.Container, route string) error {
-	place := map[string]string{plan.RoleScanner: c.ShopID, plan.RoleDriver: route, plan.RoleStation: c.LocationID}[ev.Role]
-	if place == ev.Place {
+// touched says that devices at a place may need a new plan, once tx is committed: before, a plan would be made of what was.
+func (e *Effects) touched(tx *store.Tx, places ...string) {
+	if e.Touch == nil {
+		return
+	}
+	tx.OnCommit(func() {
+		for _, p := range places {
+			e.Touch(p)
+		}
+	})
+}
+
+// speakers are the roles whose devices may say what becomes of a container: a station does not fill, a scanner does not place.
+var speakers = map[protocol.Kind]string{
+	protocol.KindContainerFilled: plan.RoleScanner, protocol.KindItemShort: plan.RoleScanner,
+	protocol.KindContainerShelved: plan.RoleScanner, protocol.KindContainerLoaded: plan.RoleDriver,
+	protocol.KindContainerPlaced: plan.RoleStation,
+}
+
+// check refuses a device that may not say this of a container, or that serves another shop, route or location.
+func check(ev link.Event, c dispatch.Container) error {
+	role := speakers[ev.Body.Kind()]
+	place := map[string]string{plan.RoleScanner: c.ShopID, plan.RoleDriver: routeOf(c.RunID), plan.RoleStation: c.LocationID}[role]
+	if ev.Role == role && ev.Place == place {
 		return nil
 	}
-	return &dispatch.IllegalMove{Container: c.ID, Reason: fmt.Sprintf("device %s serves %s %s, not %s",
-		ev.Device, ev.Role, ev.Place, place)}
-}
-
-func (e *Effects) check(ctx context.Context, tx *store.Tx, ev link.Event, c dispatch.Container) error {
-	run, err := tx.Run(ctx, c.RunID)
-	if err != nil {
-		return err
-	}
-	return serves(ev, c, run.RouteID)
+	return &dispatch.IllegalMove{Container: c.ID, Reason: fmt.Sprintf("device %s serves %s %s, only %s %s may say this of it",
+		ev.Device, ev.Role, ev.Place, role, place)}
 }
 
 // filled binds a box, then applies what other devices have said of that box already: a driver's device may find the network
@@ -83,7 +94,7 @@ func (e *Effects) filled(ctx context.Context, tx *store.Tx, ev link.Event, b pro
 	if err != nil {
 		return err
 	}
-	if err := e.check(ctx, tx, ev, c); err != nil {
+	if err := check(ev, c); err != nil {
 		return err
 	}
 	if err := c.Fill(b.GRAI, ev.At); err != nil {
@@ -95,21 +106,17 @@ func (e *Effects) filled(ctx context.Context, tx *store.Tx, ev link.Event, b pro
 	case err != nil:
 		return err
 	}
-	e.touched(c)
-	return e.catchUp(ctx, tx, b.GRAI, ev)
+	e.touched(tx, c.ShopID, c.LocationID, routeOf(c.RunID))
+	return e.catchUp(ctx, tx, c, ev)
 }
 
-func (e *Effects) touched(c dispatch.Container) {
-	for _, place := range []string{c.ShopID, c.LocationID, routeOf(c.RunID)} {
-		e.Touch(place)
+// catchUp applies what had waited for a container's box to be known.
+func (e *Effects) catchUp(ctx context.Context, tx *store.Tx, c dispatch.Container, ev link.Event) error {
+	delivery, err := tx.Delivery(ctx, c.DeliveryDate, c.LocationID)
+	if err != nil {
+		return err
 	}
-}
-
-// waitedFor is how old an event of a box may be to be applied after the box was bound.
-const waitedFor = 24 * time.Hour
-
-func (e *Effects) catchUp(ctx context.Context, tx *store.Tx, grai string, ev link.Event) error {
-	waiting, err := tx.NotAppliedEvents(ctx, grai, ev.At.Add(-waitedFor))
+	waiting, err := tx.NotAppliedEvents(ctx, c.GRAI, delivery.OrderCutoff.Add(-dispatch.ClockSlack), c.ShopID, routeOf(c.RunID), c.LocationID)
 	if err != nil {
 		return err
 	}
@@ -139,12 +146,30 @@ func (e *Effects) catchUp(ctx context.Context, tx *store.Tx, grai string, ev lin
 	return nil
 }
 
-func (e *Effects) move(ctx context.Context, tx *store.Tx, ev link.Event, grai string, do func(*dispatch.Container) error) error {
-	c, err := tx.ContainerOfBox(ctx, grai)
+// containerOf finds what a box was used for when an event happened. A run names the date.
+func containerOf(ctx context.Context, tx *store.Tx, grai, run string, at time.Time) (dispatch.Container, error) {
+	uses, err := tx.UsesOfBox(ctx, grai)
+	if err != nil {
+		return dispatch.Container{}, err
+	}
+	for _, u := range uses {
+		if run != "" && u.RunID == run {
+			return u.Container, nil
+		}
+	}
+	c, ok := dispatch.UseAt(uses, at)
+	if !ok {
+		return c, fmt.Errorf("container of box %.40s: %w", grai, store.ErrNotFound)
+	}
+	return c, nil
+}
+
+func (e *Effects) move(ctx context.Context, tx *store.Tx, ev link.Event, grai, run string, do func(*dispatch.Container) error) error {
+	c, err := containerOf(ctx, tx, grai, run, ev.At)
 	if err != nil {
 		return err
 	}
-	if err := e.check(ctx, tx, ev, c); err != nil {
+	if err := check(ev, c); err != nil {
 		return err
 	}
 	if err := do(&c); err != nil {
@@ -157,7 +182,7 @@ func (e *Effects) move(ctx context.Context, tx *store.Tx, ev link.Event, grai st
 	if err != nil {
 		return err
 	}
-	return refresh(ctx, tx, ev.At, orders...)
+	return Refresh(ctx, tx, ev.Received, orders...)
 }
 
 // short marks the units that are missing, opens a work item for each order that goes without, and makes locks no longer wait
@@ -167,7 +192,7 @@ func (e *Effects) short(ctx context.Context, tx *store.Tx, ev link.Event, b prot
 	if err != nil {
 		return err
 	}
-	if err := e.check(ctx, tx, ev, c); err != nil {
+	if err := check(ev, c); err != nil {
 		return err
 	}
 	items, err := tx.ShortItems(ctx, c.ID, b.GTIN)
@@ -186,11 +211,11 @@ func (e *Effects) short(ctx context.Context, tx *store.Tx, ev link.Event, b prot
 		if err := tx.OpenWork(ctx, id, "shortage", i.OrderID, detail, ev.At); err != nil {
 			return err
 		}
-		if err := refresh(ctx, tx, ev.At, i.OrderID); err != nil {
+		if err := Refresh(ctx, tx, ev.Received, i.OrderID); err != nil {
 			return err
 		}
 	}
-	e.touched(c)
+	e.touched(tx, c.ShopID, c.LocationID, routeOf(c.RunID))
 	return nil
 }
 
@@ -204,7 +229,7 @@ func (e *Effects) pickedUp(ctx context.Context, tx *store.Tx, ev link.Event, b p
 		return err
 	}
 	if ev.Role != plan.RoleStation || ev.Place != location {
-		return &link.NotApplied{Reason: fmt.Sprintf("order %s is for %s, device serves %s", b.Order, location, ev.Place)}
+		return &link.NotApplied{Reason: fmt.Sprintf("order %s is for %s, device serves %s %s", b.Order, location, ev.Role, ev.Place)}
 	}
 	for _, n := range needs {
 		if n.FridgeID != b.Position {
@@ -213,27 +238,32 @@ func (e *Effects) pickedUp(ctx context.Context, tx *store.Tx, ev link.Event, b p
 		if err := tx.AddPickup(ctx, b.Order, b.Position, ev.At, b.Basis); err != nil {
 			return err
 		}
-		return refresh(ctx, tx, ev.At, b.Order)
+		return Refresh(ctx, tx, ev.Received, b.Order)
 	}
 	return &link.NotApplied{Reason: fmt.Sprintf("order %s has nothing in fridge %s", b.Order, b.Position)}
 }
 
-// refresh folds the state of orders anew from all that is known.
-func refresh(ctx context.Context, tx *store.Tx, at time.Time, orders ...string) error {
+// Work on an order that did not go as it should.
+const (
+	workLeftOver    = "left_over"
+	workUndelivered = "undelivered"
+)
+
+// Refresh folds the fates of orders anew from all that is known, and opens and settles the work that follows.
+func Refresh(ctx context.Context, tx *store.Tx, now time.Time, orders ...string) error {
 	for _, order := range orders {
-		closed, err := tx.DeliveryClosed(ctx, order)
-		if err != nil {
-			return err
-		}
-		if err := Refresh(ctx, tx, order, closed, at); err != nil {
-			return err
+		if err := refresh(ctx, tx, now, order); err != nil {
+			return fmt.Errorf("order %s: %w", order, err)
 		}
 	}
 	return nil
 }
 
-// Refresh stores the state of an order as it follows from its containers, pickups and whether its delivery is closed.
-func Refresh(ctx context.Context, tx *store.Tx, order string, closed bool, at time.Time) error {
+func refresh(ctx context.Context, tx *store.Tx, now time.Time, order string) error {
+	closedAt, err := tx.OrderClosedAt(ctx, order)
+	if err != nil {
+		return err
+	}
 	needs, err := tx.OrderNeeds(ctx, order)
 	if err != nil {
 		return err
@@ -242,19 +272,23 @@ func Refresh(ctx context.Context, tx *store.Tx, order string, closed bool, at ti
 	if err != nil {
 		return err
 	}
-	state := dispatch.StateOf(needs, opened, closed)
-	changed, err := tx.SetOrderState(ctx, order, state, at)
-	if err != nil || !changed {
+	fate := dispatch.FateOf(needs, opened, closedAt)
+	if err := tx.SetOrderFate(ctx, order, fate); err != nil {
 		return err
 	}
-	id := "order/" + order
-	switch state {
-	case dispatch.OrderLeftOver:
-		return tx.OpenWork(ctx, id, "left_over", order, "nobody came in the pickup window: collect the goods, tell the customer", at)
-	case dispatch.OrderUndelivered:
-		return tx.OpenWork(ctx, id, "undelivered", order, "not all goods were delivered: tell the customer, give the money back", at)
-	case dispatch.OrderPickedUp:
-		return tx.SettleWork(ctx, id, at)
+	due := ""
+	switch {
+	case fate.State == dispatch.OrderLeftOver:
+		due = workLeftOver
+		err = tx.OpenWork(ctx, due+"/"+order, due, order, "nobody came in the pickup window: collect the goods, tell the customer", now)
+	case fate.State == dispatch.OrderUndelivered && len(dispatch.Wanted(needs)) > 0: // else each short unit is work already
+		due = workUndelivered
+		err = tx.OpenWork(ctx, due+"/"+order, due, order, "not all goods were delivered: tell the customer, give the money back", now)
 	}
-	return nil
+	for _, kind := range []string{workLeftOver, workUndelivered} {
+		if err == nil && kind != due {
+			err = tx.SettleWork(ctx, kind+"/"+order, now)
+		}
+	}
+	return err
 }

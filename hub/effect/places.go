@@ -2,11 +2,13 @@ package effect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"meguri/hub/dispatch"
+	"meguri/hub/fleet"
 	"meguri/hub/link"
 	"meguri/hub/plan"
 	"meguri/hub/store"
@@ -34,17 +36,19 @@ func (e *Effects) reached(ctx context.Context, tx *store.Tx, ev link.Event, b pr
 		return err
 	}
 	if ev.Role != plan.RoleDriver || ev.Place != run.RouteID {
-		return &link.NotApplied{Reason: fmt.Sprintf("run %s is of route %s, device serves %s", run.ID, run.RouteID, ev.Place)}
+		return &link.NotApplied{Reason: fmt.Sprintf("run %s is of route %s, device serves %s %s", run.ID, run.RouteID, ev.Role, ev.Place)}
 	}
 	if err := tx.ReachStop(ctx, b.Run, int(b.Sequence), ev.At); err != nil {
 		return err
 	}
-	for _, s := range run.Stops {
-		if s.Sequence != int(b.Sequence) || !s.ReachedAt.IsZero() {
+	for i, s := range run.Stops {
+		if s.Sequence != int(b.Sequence) {
 			continue
 		}
-		s.ReachedAt = ev.At
-		if s.Late(ev.At) > 0 {
+		if i == len(run.Stops)-1 {
+			e.touched(tx, run.RouteID) // the run is over: the next one's sheet may be due
+		}
+		if first := s.ReachedAt.IsZero(); first && s.Late(ev.At) > 0 {
 			if err := RaiseLate(ctx, tx, s, ev.At); err != nil {
 				return err
 			}
@@ -126,7 +130,7 @@ func (e *Effects) mains(ctx context.Context, tx *store.Tx, ev link.Event, b prot
 
 // position changes the state of a door or supply. A device speaks only of positions at its own place.
 func (e *Effects) position(ctx context.Context, tx *store.Tx, ev link.Event, id string, change func(*store.Position)) error {
-	location, err := tx.LocationOfFridge(ctx, id)
+	location, err := tx.PlaceOfFridge(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -137,17 +141,101 @@ func (e *Effects) position(ctx context.Context, tx *store.Tx, ev link.Event, id 
 	if err != nil {
 		return err
 	}
+	if p.DeviceID != "" && p.DeviceID != ev.Device && ev.At.Before(p.ChangedAt) {
+		return nil // late word of a board that was replaced
+	}
 	change(&p)
 	p.DeviceID, p.ChangedAt = ev.Device, ev.At
 	return tx.SavePosition(ctx, p)
 }
 
 func (e *Effects) temperature(ctx context.Context, tx *store.Tx, ev link.Event, b protocol.Alarm) error {
+	if err := atPlace(ctx, tx, ev, positionOf(b.Sensor)); err != nil {
+		return err
+	}
 	if !b.Raised {
 		return tx.ClearAlarm(ctx, AlarmTemperature, b.Sensor, ev.At)
 	}
 	detail := fmt.Sprintf("%.1f °C, limit %.1f °C", float64(b.MilliC)/1000, float64(b.LimitMilliC)/1000)
 	return tx.RaiseAlarm(ctx, alarmID(ev, AlarmTemperature), AlarmTemperature, b.Sensor, detail, ev.At)
+}
+
+// atPlace refuses word of a fridge at another location, or of another shipper.
+func atPlace(ctx context.Context, tx *store.Tx, ev link.Event, position string) error {
+	place := position
+	if ev.Role != plan.RoleShipper {
+		location, err := tx.PlaceOfFridge(ctx, position)
+		if err != nil {
+			return err
+		}
+		place = location
+	}
+	if place == ev.Place && (ev.Role == plan.RoleStation || ev.Role == plan.RoleShipper) {
+		return nil
+	}
+	return &link.NotApplied{Reason: fmt.Sprintf("%s is at %s, device serves %s %s", position, place, ev.Role, ev.Place)}
+}
+
+// positionOf gives the fridge or shipper that a sensor, POSITION/NAME, is in.
+func positionOf(sensor string) string {
+	position, _, _ := strings.Cut(sensor, "/")
+	return position
+}
+
+// Orphans gives the open temperature alarms of boards, or of lives of their storage, that serve no more and cannot say that all
+// is well again, as far as a later reading shows that it is.
+func Orphans(ctx context.Context, tx *store.Tx) (ids []string, err error) {
+	alarms, err := tx.AlarmsNow(ctx, store.MaxPage)
+	for _, a := range alarms {
+		if err != nil || a.Kind != AlarmTemperature {
+			continue
+		}
+		well, failed := orphanIsWell(ctx, tx, a)
+		if err = failed; well {
+			ids = append(ids, a.ID)
+		}
+	}
+	return ids, err
+}
+
+// ClearOrphans clears what Orphans gives.
+func ClearOrphans(ctx context.Context, tx *store.Tx, now time.Time) error {
+	ids, err := Orphans(ctx, tx)
+	for _, id := range ids {
+		if err == nil {
+			err = tx.ClearAlarmOf(ctx, id, now)
+		}
+	}
+	return err
+}
+
+func orphanIsWell(ctx context.Context, tx *store.Tx, a store.AlarmView) (bool, error) {
+	parts := strings.Split(a.ID, "/") // as alarmID made it
+	if len(parts) != 4 {
+		return false, nil
+	}
+	switch d, err := tx.Device(ctx, parts[1]); {
+	case err != nil && !errors.Is(err, fleet.ErrUnknownDevice):
+		return false, err
+	case err == nil && !d.Revoked() && d.Incarnation == parts[2]:
+		return false, nil // it will say so itself
+	}
+	limit, err := tx.SensorLimit(ctx, positionOf(a.Subject))
+	if err != nil {
+		return false, ignoreNotFound(err)
+	}
+	r, err := tx.LastReading(ctx, a.Subject)
+	if err != nil {
+		return false, ignoreNotFound(err)
+	}
+	return r.EventAt.After(a.Raised) && r.Fault == 0 && limit.MinMilliC <= r.MilliC && r.MilliC <= limit.MaxMilliC, nil
+}
+
+func ignoreNotFound(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // alarmID is made of the record that raised it, so that the same record raises it once.

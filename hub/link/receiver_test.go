@@ -307,7 +307,7 @@ func testWhatCannotBeAppliedIsKeptAndTheLogGoesOn(t *testing.T, h *hub) {
 	require.EqualValues(t, 1, h.Stats().NotApplied.Load())
 
 	h.change(func(tx *store.Tx) error {
-		waiting, err := tx.NotAppliedEvents(t.Context(), "box-7", time.Time{})
+		waiting, err := tx.NotAppliedEvents(t.Context(), "box-7", time.Time{}, "", "", "loc-1")
 		require.NoError(t, err)
 		require.Len(t, waiting, 1)
 		return tx.EventApplied(t.Context(), waiting[0].Device, waiting[0].Incarnation, waiting[0].Number, noon)

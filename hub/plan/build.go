@@ -1,5 +1,5 @@
 // Package plan makes the plans of devices from what the hub holds: an adapter between the store and the wire. A plan is a
-// function of the database alone, so making it again changes nothing unless the facts have changed.
+// function of the database and of what is over by now, so making it again changes nothing unless the facts have changed.
 package plan
 
 import (
@@ -28,10 +28,22 @@ const (
 	RoleDriver  = "driver"
 )
 
-// Build gives the parts of the plan for a device of a role that serves a place: a location, shipper, shop or route.
-func Build(ctx context.Context, tx *store.Tx, role, place string) (map[string][]byte, error) {
-	b := builder{ctx: ctx, tx: tx, parts: map[string][]byte{}}
-	dates, err := tx.OpenDates(ctx)
+// TooLarge says that a part of a plan does not fit into a message. Trying again does not help: a person has to.
+type TooLarge struct {
+	Part  string
+	Bytes int
+}
+
+func (e *TooLarge) Error() string {
+	return fmt.Sprintf("plan part %s has %d bytes, at most %d go to a device", e.Part, e.Bytes, protocol.MaxPart)
+}
+
+// Build gives the parts of the plan for a device of a role that serves a place: a location, shipper, shop or route. It depends
+// on now only in what is over: that leaves the plan. A date whose leftovers cannot be decided, because its station is silent,
+// is over all the same, so that it does not stand in the way of the next. A part that is too large is *TooLarge.
+func Build(ctx context.Context, tx *store.Tx, role, place string, now time.Time) (map[string][]byte, error) {
+	b := builder{ctx: ctx, tx: tx, now: now, parts: map[string][]byte{}}
+	dates, err := tx.DatesUnderWay(ctx, now.Add(-dispatch.Collected))
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +66,7 @@ func Build(ctx context.Context, tx *store.Tx, role, place string) (map[string][]
 type builder struct {
 	ctx   context.Context
 	tx    *store.Tx
+	now   time.Time
 	parts map[string][]byte
 }
 
@@ -63,14 +76,14 @@ func (b *builder) add(name string, part any) error {
 		return err
 	}
 	if len(body) > protocol.MaxPart {
-		return fmt.Errorf("part %s: %d bytes, at most %d", name, len(body), protocol.MaxPart)
+		return &TooLarge{Part: name, Bytes: len(body)}
 	}
 	b.parts[name] = body
 	return nil
 }
 
 func (b *builder) station(location string, dates []string) error {
-	fridges, err := b.tx.StationFridges(b.ctx, location)
+	fridges, err := b.tx.FridgesAt(b.ctx, location)
 	if err != nil {
 		return err
 	}
@@ -89,11 +102,24 @@ func (b *builder) station(location string, dates []string) error {
 		}
 	}
 	for id, lock := range locks {
-		if err := b.add("lock/"+id, *lock); err != nil {
+		if err := b.lock("lock/"+id, *lock); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// lock adds the part of one door. When it is too large, those who have nothing behind this door are left out: they are not told
+// any more which door is theirs, but everybody is served.
+func (b *builder) lock(name string, lock protocol.LockPlan) error {
+	err := b.add(name, lock)
+	if !errors.As(err, new(*TooLarge)) {
+		return err
+	}
+	lock.Grants = slices.DeleteFunc(lock.Grants, func(g protocol.Grant) bool {
+		return g.Holder == protocol.HolderCustomer && len(g.Containers) == 0
+	})
+	return b.add(name, lock)
 }
 
 func allowed(minutes int64) int64 {
@@ -104,12 +130,18 @@ func allowed(minutes int64) int64 {
 }
 
 func (b *builder) locks(location, date string, locks map[string]*protocol.LockPlan) error {
+	if over, err := b.over(date, location, dispatch.Collected); over || err != nil {
+		return err
+	}
 	containers, err := b.tx.ContainersOfLocation(b.ctx, date, location)
 	if err != nil {
 		return err
 	}
 	for _, c := range containers {
-		lock := locks[c.FridgeID]
+		lock, ok := locks[c.FridgeID]
+		if !ok {
+			return fmt.Errorf("container %s: fridge %s is not at %s", c.ID, c.FridgeID, location)
+		}
 		lock.Containers = append(lock.Containers, protocol.SlotAssignment{DatedContainer: c.ID, Slot: c.SlotID, GRAI: c.GRAI,
 			Placed: c.State == dispatch.Placed})
 	}
@@ -127,6 +159,15 @@ func (b *builder) locks(location, date string, locks map[string]*protocol.LockPl
 		}
 	}
 	return nil
+}
+
+// over says whether pickup of a delivery closed at least so long ago. A location may have none on a date.
+func (b *builder) over(date, location string, ago time.Duration) (bool, error) {
+	d, err := b.tx.Delivery(b.ctx, date, location)
+	if errors.Is(err, store.ErrNotFound) {
+		return true, nil
+	}
+	return !d.PickupCloses.Add(ago).After(b.now), err
 }
 
 // GrantID is the id of a grant at one lock: a counted grant belongs to one lock.
@@ -162,22 +203,32 @@ func (b *builder) shipper(shipper string) error {
 		MaxMilliC: limit.MaxMilliC, SampleEveryMS: sampleEvery.Milliseconds(), AlarmAfterMS: allowed(limit.MinutesOutside)})
 }
 
+// scanner lists the containers of all dates that have not been picked up: the next date may be frozen while one is packed.
 func (b *builder) scanner(shop string, dates []string) error {
+	part := protocol.ScannerPlan{Position: shop}
 	for _, date := range dates {
 		list, err := b.tx.PackingList(b.ctx, date, shop)
 		if err != nil {
 			return err
 		}
-		if len(list.Lines) == 0 {
-			continue
-		}
-		part := protocol.ScannerPlan{Position: shop, Date: date}
 		for _, line := range list.Lines {
+			over, err := b.over(date, line.LocationID, 0)
+			if err != nil {
+				return err
+			}
+			if over { // its box may be needed again
+				continue
+			}
+			if part.Date == "" {
+				part.Date = date
+			}
 			part.Containers = append(part.Containers, packingPart(line))
 		}
-		return b.add("scanner/"+shop, part)
 	}
-	return nil
+	if len(part.Containers) == 0 {
+		return nil
+	}
+	return b.add("scanner/"+shop, part)
 }
 
 func packingPart(line dispatch.PackingLine) protocol.PackingListPart {
@@ -188,7 +239,9 @@ func packingPart(line dispatch.PackingLine) protocol.PackingListPart {
 	return part
 }
 
+// driver gives the sheet of the first run that carries something and is not over, else of the last one.
 func (b *builder) driver(route string, dates []string) error {
+	var part *protocol.DriverPlan
 	for _, date := range dates {
 		id, err := b.tx.RunOfRoute(b.ctx, route, date)
 		if errors.Is(err, store.ErrNotFound) {
@@ -205,9 +258,19 @@ func (b *builder) driver(route string, dates []string) error {
 		if err != nil {
 			return err
 		}
-		return b.add("driver/"+route, driverPart(route, run, containers))
+		if len(containers) == 0 {
+			continue
+		}
+		p := driverPart(route, run, containers)
+		part = &p
+		if !run.Over(b.now) {
+			break
+		}
 	}
-	return nil
+	if part == nil {
+		return nil
+	}
+	return b.add("driver/"+route, *part)
 }
 
 func driverPart(route string, run dispatch.Run, containers []dispatch.Container) protocol.DriverPlan {

@@ -2,12 +2,15 @@ package plan
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
 	"sync"
 	"time"
 
+	"meguri/hub/fleet"
 	"meguri/hub/live"
 	"meguri/hub/store"
 	"meguri/internal/clock"
@@ -31,46 +34,83 @@ func NewMaker(s *store.Store, f *live.Feed, c clock.Clock, l *slog.Logger) *Make
 	return &Maker{store: s, feed: f, clock: c, logger: l, wake: make(chan struct{}, 1), touched: map[string]bool{}}
 }
 
-// Touch says that devices at a place may need another plan. It never waits, and is harmless when nothing has changed. The
-// number of places is bounded by the network.
+// Touch says that devices at a place may need another plan. It never waits, and is harmless when nothing has changed. What has
+// changed must be committed. The number of places is bounded by the network.
 func (m *Maker) Touch(place string) {
-	m.mu.Lock()
-	m.touched[place] = true
-	m.mu.Unlock()
+	m.mark(place)
 	select {
 	case m.wake <- struct{}{}:
 	default:
 	}
 }
 
-// retryAfter is how long the maker rests after a failure, on the machine's clock.
-const retryAfter = time.Second
+func (m *Maker) mark(place string) {
+	m.mu.Lock()
+	m.touched[place] = true
+	m.mu.Unlock()
+}
+
+const (
+	// Rests after a failure, on the machine's clock: the first, and the longest.
+	retryAfter  = time.Second
+	retryAtMost = time.Minute
+	// remakeEvery is how often all plans are made anew, on the hub's clock: time has passed, and what is over leaves them.
+	remakeEvery = time.Hour
+)
 
 // Run makes plans until ctx ends. It begins with all places that have devices, for what was touched before a restart is
-// forgotten.
+// forgotten. A place whose plan cannot be made does not keep the others waiting.
 func (m *Maker) Run(ctx context.Context) error {
-	err := m.touchAll(ctx)
+	again := m.clock.Ticker(remakeEvery)
+	defer again.Stop()
+	all, rest := true, retryAfter
 	for {
-		if err == nil {
-			err = m.makeTouched(ctx)
+		if all {
+			err := m.touchAll(ctx)
+			if all = err != nil; all && ctx.Err() == nil {
+				m.logger.Error("cannot list the devices to plan for, trying again", "error", err)
+			}
 		}
+		failed := m.makeTouched(ctx) || all
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err != nil {
-			m.logger.Error("cannot make plans, trying again", "error", err)
-			if err := clock.Real().Sleep(ctx, retryAfter); err != nil {
-				return err
-			}
-			err = m.touchAll(ctx)
-			continue
+		var retry <-chan time.Time // nil never fires
+		if failed {
+			retry = time.After(rest)
+			rest = min(2*rest, retryAtMost)
+		} else {
+			rest = retryAfter
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-m.wake:
+		case <-retry:
+		case <-again.C:
+			all = true
 		}
 	}
+}
+
+// makeTouched makes what is due, and says whether something is left for another try.
+func (m *Maker) makeTouched(ctx context.Context) (failed bool) {
+	m.mu.Lock()
+	places := slices.Sorted(maps.Keys(m.touched))
+	clear(m.touched)
+	m.mu.Unlock()
+	for _, place := range places {
+		err := m.make(ctx, place)
+		if ctx.Err() != nil {
+			return true
+		}
+		if err != nil {
+			failed = true
+			m.mark(place)
+			m.logger.Error("cannot make the plans of a place, trying again", "place", place, "error", err)
+		}
+	}
+	return failed
 }
 
 func (m *Maker) touchAll(ctx context.Context) error {
@@ -80,30 +120,18 @@ func (m *Maker) touchAll(ctx context.Context) error {
 			return err
 		}
 		for _, d := range devices {
-			m.Touch(d.Place)
+			m.mark(d.Place)
 		}
 		return nil
 	})
 }
 
-func (m *Maker) makeTouched(ctx context.Context) error {
-	m.mu.Lock()
-	places := slices.Sorted(maps.Keys(m.touched))
-	clear(m.touched)
-	m.mu.Unlock()
-	for _, place := range places {
-		if err := m.make(ctx, place); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // make makes the plans of the devices at a place. One that has not said hello yet has no incarnation to make a plan for.
 func (m *Maker) make(ctx context.Context, place string) error {
 	changed := false
+	var large *TooLarge
 	err := m.store.Change(ctx, func(tx *store.Tx) error {
-		changed = false
+		changed, large = false, nil
 		devices, err := tx.DevicesAt(ctx, place)
 		if err != nil {
 			return err
@@ -112,20 +140,41 @@ func (m *Maker) make(ctx context.Context, place string) error {
 			if d.Incarnation == "" || d.Revoked() {
 				continue
 			}
-			parts, err := Build(ctx, tx, string(d.Role), place)
-			if err != nil {
-				return err
-			}
-			_, made, err := tx.SavePlan(ctx, d.ID, d.Incarnation, parts, m.clock.Now())
-			if err != nil {
+			made, err := m.makeFor(ctx, tx, d)
+			if err != nil && !errors.As(err, &large) {
 				return err
 			}
 			changed = changed || made
 		}
 		return nil
 	})
+	if err == nil && large != nil {
+		m.logger.Error("a plan is too large for its device, which goes on with the one that it has", "place", place, "error", large)
+	}
 	if err == nil && changed {
 		m.feed.Changed()
 	}
 	return err
+}
+
+// makeFor makes one device's plan. One that is too large is work for a person, and returned; it is settled by one that fits.
+func (m *Maker) makeFor(ctx context.Context, tx *store.Tx, d fleet.Device) (made bool, err error) {
+	now := m.clock.Now()
+	work := fmt.Sprintf("plan_too_large/%s/%d", d.ID, d.PlanSent)
+	parts, err := Build(ctx, tx, string(d.Role), d.Place, now)
+	var large *TooLarge
+	if errors.As(err, &large) {
+		detail := large.Error() + ": the device goes on with the plan that it has; serve these customers by hand"
+		if err := tx.OpenWork(ctx, work, "plan_refused", d.ID, detail, now); err != nil {
+			return false, err
+		}
+		return true, large
+	}
+	if err != nil {
+		return false, err
+	}
+	if _, made, err = tx.SavePlan(ctx, d.ID, d.Incarnation, parts, now); err != nil {
+		return false, err
+	}
+	return made, tx.SettleWork(ctx, work, now)
 }

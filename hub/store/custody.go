@@ -37,10 +37,25 @@ func (tx *Tx) Container(ctx context.Context, id string) (dispatch.Container, err
 	return oneContainer(tx.row(ctx, "SELECT"+containerColumns+" WHERE c.id = $1", id), "container "+id)
 }
 
-// ContainerOfBox gives the dated container that a box (GRAI) was bound to last, or ErrNotFound.
-func (tx *Tx) ContainerOfBox(ctx context.Context, grai string) (dispatch.Container, error) {
-	return oneContainer(tx.row(ctx, "SELECT"+containerColumns+
-		" WHERE c.grai = $1 ORDER BY c.delivery_date DESC LIMIT 1", grai), "box "+grai)
+// boxUses is how many of a box's last uses are looked through for the one that an event speaks of.
+const boxUses = 20
+
+// UsesOfBox gives the dated containers that a box (GRAI) was bound to, the last filled first.
+func (tx *Tx) UsesOfBox(ctx context.Context, grai string) ([]dispatch.BoxUse, error) {
+	containers, err := list(ctx, tx, scanContainer, "SELECT"+containerColumns+
+		" WHERE c.grai = $1 ORDER BY c.filled_at DESC, c.id LIMIT $2", grai, boxUses)
+	if err != nil {
+		return nil, err
+	}
+	uses := make([]dispatch.BoxUse, len(containers))
+	for i, c := range containers {
+		d, err := tx.Delivery(ctx, c.DeliveryDate, c.LocationID)
+		if err != nil {
+			return nil, err
+		}
+		uses[i] = dispatch.BoxUse{Container: c, From: d.OrderCutoff, Until: d.PickupCloses.Add(dispatch.Collected)}
+	}
+	return uses, nil
 }
 
 func oneContainer(row scanner, what string) (dispatch.Container, error) {
@@ -102,35 +117,44 @@ func scanText(row scanner) (text string, err error) {
 // OrderNeeds gives what the dated containers hold of an order.
 func (tx *Tx) OrderNeeds(ctx context.Context, order string) ([]dispatch.Need, error) {
 	scan := func(row scanner) (n dispatch.Need, err error) {
-		err = row.Scan(&n.ContainerID, &n.FridgeID, &n.State, &n.Items, &n.Short)
+		var placed sql.NullInt64
+		err = row.Scan(&n.ContainerID, &n.FridgeID, &n.State, &placed, &n.Items, &n.Short)
+		n.PlacedAt = fromOptionalMillis(placed)
 		return n, err
 	}
 	return list(ctx, tx, scan, `
-		SELECT c.id, c.fridge_id, c.state, COUNT(*), SUM(CASE WHEN i.short THEN 1 ELSE 0 END)
+		SELECT c.id, c.fridge_id, c.state, c.placed_at, COUNT(*), SUM(CASE WHEN i.short THEN 1 ELSE 0 END)
 		FROM order_items i JOIN dated_containers c ON c.id = i.dated_container_id
-		WHERE i.order_id = $1 GROUP BY c.id, c.fridge_id, c.state, c.sequence ORDER BY c.sequence`, order)
+		WHERE i.order_id = $1 GROUP BY c.id, c.fridge_id, c.state, c.placed_at, c.sequence ORDER BY c.sequence`, order)
 }
 
-// OrderPickups gives the fridges that were opened for an order.
-func (tx *Tx) OrderPickups(ctx context.Context, order string) ([]string, error) {
-	return list(ctx, tx, scanText, "SELECT fridge_id FROM order_pickups WHERE order_id = $1 ORDER BY fridge_id", order)
+// OrderPickups gives when each fridge was opened first for an order.
+func (tx *Tx) OrderPickups(ctx context.Context, order string) (map[string]time.Time, error) {
+	opened := map[string]time.Time{}
+	_, err := list(ctx, tx, func(row scanner) (none struct{}, err error) {
+		var fridge string
+		var at int64
+		err = row.Scan(&fridge, &at)
+		opened[fridge] = fromMillis(at)
+		return none, err
+	}, "SELECT fridge_id, at FROM order_pickups WHERE order_id = $1", order)
+	return opened, err
 }
 
-// AddPickup notes that a fridge was opened for an order, and why it is thought that goods were taken. A second opening adds
-// nothing.
+// AddPickup notes that a fridge was opened for an order, and why it is thought that goods were taken. Of several openings
+// the earliest is kept.
 func (tx *Tx) AddPickup(ctx context.Context, order, fridge string, at time.Time, basis string) error {
 	_, err := tx.exec(ctx, `INSERT INTO order_pickups (order_id, fridge_id, at, basis) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (order_id, fridge_id) DO NOTHING`, order, fridge, millis(at), basis)
+		ON CONFLICT (order_id, fridge_id) DO UPDATE SET at = excluded.at, basis = excluded.basis
+		WHERE excluded.at < order_pickups.at`, order, fridge, millis(at), basis)
 	return err
 }
 
-// SetOrderState stores the state of an order, and when it became ready or ended. It says whether anything changed.
-func (tx *Tx) SetOrderState(ctx context.Context, order string, s dispatch.OrderState, at time.Time) (changed bool, err error) {
-	n, err := tx.exec(ctx, `UPDATE orders SET state = $2,
-		ready_at = CASE WHEN $2 = 'ready' THEN COALESCE(ready_at, $3) ELSE ready_at END,
-		ended_at = CASE WHEN $2 IN ('picked_up', 'left_over', 'undelivered') THEN $3 ELSE NULL END
-		WHERE id = $1 AND state <> $2 AND state <> 'refused'`, order, string(s), millis(at))
-	return n > 0, err
+// SetOrderFate stores what has become of an accepted order.
+func (tx *Tx) SetOrderFate(ctx context.Context, order string, f dispatch.Fate) error {
+	_, err := tx.exec(ctx, "UPDATE orders SET state = $2, ready_at = $3, ended_at = $4 WHERE id = $1 AND state <> 'refused'",
+		order, string(f.State), optionalMillis(f.ReadyAt), optionalMillis(f.EndedAt))
+	return err
 }
 
 // ShortItems gives the units of a product in a container that are not short yet.

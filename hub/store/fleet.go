@@ -36,13 +36,15 @@ func (tx *Tx) AddDevice(ctx context.Context, d fleet.Device, credentialHash stri
 
 // HasPlace says whether the network has a place that devices of a role serve.
 func (tx *Tx) HasPlace(ctx context.Context, role fleet.Role, place string) (bool, error) {
-	table, ok := map[fleet.Role]string{fleet.Station: "locations", fleet.Shipper: "shippers", fleet.Scanner: "shops", fleet.Driver: "routes"}[role]
-	if !ok {
-		return false, nil
+	tables := map[fleet.Role][]string{fleet.Station: {"locations", "collection_spots"}, fleet.Shipper: {"shippers"},
+		fleet.Scanner: {"shops"}, fleet.Driver: {"routes"}}
+	for _, table := range tables[role] {
+		var n int
+		if err := tx.row(ctx, "SELECT COUNT(*) FROM "+table+" WHERE id = $1", place).Scan(&n); err != nil || n > 0 {
+			return n > 0, err
+		}
 	}
-	var n int
-	err := tx.row(ctx, "SELECT COUNT(*) FROM "+table+" WHERE id = $1", place).Scan(&n)
-	return n > 0, err
+	return false, nil
 }
 
 // Device gives a device, or fleet.ErrUnknownDevice.

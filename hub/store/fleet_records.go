@@ -62,8 +62,12 @@ type NotAppliedEvent struct {
 	EventAt, ReceivedAt              time.Time
 }
 
-// NotAppliedEvents gives the events about a subject since a time that could not be applied, in order of time.
-func (tx *Tx) NotAppliedEvents(ctx context.Context, subject string, since time.Time) ([]NotAppliedEvent, error) {
+// waiting is how many events that could not be applied are looked at again at once: far more than devices say of one box.
+const waiting = 100
+
+// NotAppliedEvents gives the events about a subject since a time that could not be applied, from devices that serve one of the
+// places, in order of time.
+func (tx *Tx) NotAppliedEvents(ctx context.Context, subject string, since time.Time, shop, route, location string) ([]NotAppliedEvent, error) {
 	scan := func(row scanner) (e NotAppliedEvent, err error) {
 		var at, received int64
 		err = row.Scan(&e.Device, &e.Place, &e.Role, &e.Incarnation, &e.Number, &e.Kind, &e.Body, &at, &received)
@@ -73,7 +77,8 @@ func (tx *Tx) NotAppliedEvents(ctx context.Context, subject string, since time.T
 	return list(ctx, tx, scan, `SELECT e.device_id, d.place, d.role, e.incarnation, e.number, e.kind, e.body, e.event_at, e.received_at
 		FROM events e JOIN devices d ON d.id = e.device_id
 		WHERE e.subject = $1 AND e.event_at >= $2 AND e.outcome = 'not_applied'
-		ORDER BY e.event_at, e.device_id, e.number`, subject, millis(since))
+		AND (d.role = 'scanner' AND d.place = $3 OR d.role = 'driver' AND d.place = $4 OR d.role = 'station' AND d.place = $5)
+		ORDER BY e.event_at, e.device_id, e.number LIMIT $6`, subject, millis(since), shop, route, location, waiting)
 }
 
 // EventApplied notes that an event has been applied after all, and that nobody has to look at it any more.

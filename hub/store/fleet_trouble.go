@@ -25,9 +25,16 @@ func (tx *Tx) RaiseAlarm(ctx context.Context, id, kind, subject, detail string, 
 	return err
 }
 
-// ClearAlarm says that what was wrong with a subject is right again.
+// ClearAlarm says that what was wrong with a subject is right again. Word of that may come late: an alarm that the clock had
+// raised meanwhile ends when it began.
 func (tx *Tx) ClearAlarm(ctx context.Context, kind, subject string, at time.Time) error {
-	_, err := tx.exec(ctx, "UPDATE alarms SET cleared_at = $3 WHERE kind = $1 AND subject = $2 AND cleared_at IS NULL",
-		kind, subject, millis(at))
+	_, err := tx.exec(ctx, `UPDATE alarms SET cleared_at = CASE WHEN raised_at > $3 THEN raised_at ELSE $3 END
+		WHERE kind = $1 AND subject = $2 AND cleared_at IS NULL`, kind, subject, millis(at))
+	return err
+}
+
+// ClearAlarmOf clears one alarm, if it is there and open.
+func (tx *Tx) ClearAlarmOf(ctx context.Context, id string, at time.Time) error {
+	_, err := tx.exec(ctx, "UPDATE alarms SET cleared_at = $2 WHERE id = $1 AND cleared_at IS NULL", id, millis(at))
 	return err
 }

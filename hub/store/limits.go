@@ -22,15 +22,16 @@ func scanLimit(row scanner) (TemperatureLimit, error) {
 	return l, err
 }
 
-// StationFridges gives the fridges of a location with their own range. The minutes are those of the strictest temperature
-// category that may stand in the fridge.
-func (tx *Tx) StationFridges(ctx context.Context, location string) ([]TemperatureLimit, error) {
+// FridgesAt gives the fridges of a location or collection spot with their own range. The minutes are those of the strictest
+// temperature category that may stand there.
+func (tx *Tx) FridgesAt(ctx context.Context, place string) ([]TemperatureLimit, error) {
 	return list(ctx, tx, scanLimit, `
 		SELECT f.id, f.min_milli_c, f.max_milli_c, COALESCE((
 			SELECT MIN(l.minutes_outside) FROM temperature_limits l
-			JOIN category_fridge_kinds k ON k.category = l.category
-			WHERE l.leg = 'station' AND k.fridge_kind = f.kind), 0)
-		FROM fridges f WHERE f.location_id = $1 ORDER BY f.sequence`, location)
+			WHERE f.location_id IS NULL AND l.leg = 'collection'
+			OR f.location_id IS NOT NULL AND l.leg = 'station' AND EXISTS (
+				SELECT 1 FROM category_fridge_kinds k WHERE k.category = l.category AND k.fridge_kind = f.kind)), 0)
+		FROM fridges f WHERE f.location_id = $1 OR f.collection_spot_id = $1 ORDER BY f.sequence`, place)
 }
 
 // ShipperLimit gives the limits of a shipper's temperature category on its way, or ErrNotFound when none is set.
@@ -40,6 +41,15 @@ func (tx *Tx) ShipperLimit(ctx context.Context, shipper string) (TemperatureLimi
 		FROM shippers s JOIN temperature_limits l ON l.category = s.category AND l.leg = 'shipper' WHERE s.id = $1`, shipper))
 	if errors.Is(err, sql.ErrNoRows) {
 		return l, fmt.Errorf("limit of shipper %s: %w", shipper, ErrNotFound)
+	}
+	return l, err
+}
+
+// SensorLimit gives the allowed air temperature at a position, a fridge's own or that of a shipper's category, or ErrNotFound.
+func (tx *Tx) SensorLimit(ctx context.Context, position string) (TemperatureLimit, error) {
+	l, err := scanLimit(tx.row(ctx, "SELECT id, min_milli_c, max_milli_c, 0 FROM fridges WHERE id = $1", position))
+	if errors.Is(err, sql.ErrNoRows) {
+		return tx.ShipperLimit(ctx, position)
 	}
 	return l, err
 }

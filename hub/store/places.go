@@ -45,6 +45,11 @@ func (tx *Tx) LocationOfFridge(ctx context.Context, fridge string) (string, erro
 	return tx.text(ctx, "fridge "+fridge, "SELECT location_id FROM fridges WHERE id = $1 AND location_id IS NOT NULL", fridge)
 }
 
+// PlaceOfFridge gives where a fridge stands, its location or collection spot, or ErrNotFound.
+func (tx *Tx) PlaceOfFridge(ctx context.Context, fridge string) (string, error) {
+	return tx.text(ctx, "fridge "+fridge, "SELECT COALESCE(location_id, collection_spot_id) FROM fridges WHERE id = $1", fridge)
+}
+
 // LocationOfOrder gives the location of an order, or ErrNotFound.
 func (tx *Tx) LocationOfOrder(ctx context.Context, order string) (string, error) {
 	return tx.text(ctx, "order "+order, "SELECT location_id FROM orders WHERE id = $1", order)
@@ -58,24 +63,39 @@ func (tx *Tx) text(ctx context.Context, what, query string, args ...any) (text s
 	return text, err
 }
 
-// HeardFrom gives the time of the newest reading of a location's station; known is false when the location has no station
-// that ever said hello.
-func (tx *Tx) HeardFrom(ctx context.Context, location string) (at time.Time, known bool, err error) {
-	var device, incarnation string
-	err = tx.row(ctx, `SELECT id, incarnation FROM devices
-		WHERE place = $1 AND role = 'station' AND incarnation <> '' AND revoked_at IS NULL ORDER BY seen_at DESC LIMIT 1`,
-		location).Scan(&device, &incarnation)
-	if errors.Is(err, sql.ErrNoRows) {
-		return time.Time{}, false, nil
-	}
+// Heard is how far the hub has heard from a device: the time of the newest record of its current storage.
+type Heard struct {
+	Device string
+	At     time.Time // zero when it has sent no record
+}
+
+// HeardFrom says how far the hub has heard from each station device of a location that has ever said hello and is not
+// revoked. A device's events come before its readings, so that what it did until then is known.
+func (tx *Tx) HeardFrom(ctx context.Context, location string) ([]Heard, error) {
+	type board struct{ device, incarnation string }
+	boards, err := list(ctx, tx, func(row scanner) (b board, err error) {
+		err = row.Scan(&b.device, &b.incarnation)
+		return b, err
+	}, `SELECT id, incarnation FROM devices
+		WHERE place = $1 AND role = 'station' AND incarnation <> '' AND revoked_at IS NULL ORDER BY id`, location)
 	if err != nil {
-		return time.Time{}, false, err
+		return nil, err
 	}
-	var ms int64
-	err = tx.row(ctx, "SELECT event_at FROM readings WHERE device_id = $1 AND incarnation = $2 ORDER BY number DESC LIMIT 1",
-		device, incarnation).Scan(&ms)
-	if errors.Is(err, sql.ErrNoRows) {
-		return time.Time{}, true, nil
+	var all []Heard
+	for _, b := range boards {
+		h := Heard{Device: b.device}
+		for _, table := range []string{"readings", "events"} {
+			var ms int64
+			err := tx.row(ctx, "SELECT event_at FROM "+table+" WHERE device_id = $1 AND incarnation = $2 ORDER BY number DESC LIMIT 1",
+				b.device, b.incarnation).Scan(&ms)
+			if err != nil && !errors.Is(err, sql.ErrNoRows) {
+				return nil, err
+			}
+			if at := fromMillis(ms); err == nil && at.After(h.At) {
+				h.At = at
+			}
+		}
+		all = append(all, h)
 	}
-	return fromMillis(ms), true, err
+	return all, nil
 }

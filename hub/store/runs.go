@@ -54,10 +54,10 @@ func (tx *Tx) RunOfRoute(ctx context.Context, route, date string) (id string, er
 	return id, err
 }
 
-// ReachStop stores when a stop was reached; the first time counts. It returns ErrNotFound for no such stop.
+// ReachStop stores when a stop was reached; the earliest time counts. It returns ErrNotFound for no such stop.
 func (tx *Tx) ReachStop(ctx context.Context, run string, sequence int, at time.Time) error {
-	n, err := tx.exec(ctx, "UPDATE run_stops SET reached_at = COALESCE(reached_at, $3) WHERE run_id = $1 AND sequence = $2",
-		run, sequence, millis(at))
+	n, err := tx.exec(ctx, `UPDATE run_stops SET reached_at = CASE WHEN reached_at < $3 THEN reached_at ELSE $3 END
+		WHERE run_id = $1 AND sequence = $2`, run, sequence, millis(at))
 	if err == nil && n == 0 {
 		return fmt.Errorf("stop %d of run %s: %w", sequence, run, ErrNotFound)
 	}
@@ -142,11 +142,14 @@ func scanDelivery(row scanner) (Delivery, error) {
 	return d, err
 }
 
-// DatesToFreeze gives the dates whose last cutoff is over and whose numbering is not frozen yet.
-func (tx *Tx) DatesToFreeze(ctx context.Context, now time.Time) ([]string, error) {
+// DatesToFreeze gives the dates that are not frozen and whose last cutoff is over or whose first pickup opens: then codes have to
+// be there. Dates whose last pickup was over before since are history, and left alone.
+func (tx *Tx) DatesToFreeze(ctx context.Context, now, since time.Time) ([]string, error) {
 	return list(ctx, tx, scanText, `SELECT d.delivery_date FROM delivery_dates d
 		JOIN deliveries l ON l.delivery_date = d.delivery_date
-		WHERE d.frozen_at IS NULL GROUP BY d.delivery_date HAVING MAX(l.order_cutoff) <= $1 ORDER BY d.delivery_date`, millis(now))
+		WHERE d.frozen_at IS NULL GROUP BY d.delivery_date
+		HAVING (MAX(l.order_cutoff) <= $1 OR MIN(l.pickup_opens) <= $1) AND MAX(l.pickup_closes) > $2
+		ORDER BY d.delivery_date`, millis(now), millis(since))
 }
 
 // Freeze ends the numbering of a date.
@@ -156,11 +159,20 @@ func (tx *Tx) Freeze(ctx context.Context, date string, at time.Time) error {
 	return err
 }
 
-// OpenDates gives the dates that are frozen and not closed everywhere: the days that the physical world is busy with.
-func (tx *Tx) OpenDates(ctx context.Context) ([]string, error) {
-	return list(ctx, tx, scanText, `SELECT DISTINCT d.delivery_date FROM delivery_dates d
-		JOIN deliveries l ON l.delivery_date = d.delivery_date
-		WHERE d.frozen_at IS NOT NULL AND l.closed_at IS NULL ORDER BY d.delivery_date`)
+// DatesUnderWay gives the frozen dates that have a delivery whose pickup closes after a time, in order.
+func (tx *Tx) DatesUnderWay(ctx context.Context, closesAfter time.Time) ([]string, error) {
+	return list(ctx, tx, scanText, `SELECT d.delivery_date FROM delivery_dates d WHERE d.frozen_at IS NOT NULL
+		AND EXISTS (SELECT 1 FROM deliveries l WHERE l.delivery_date = d.delivery_date AND l.pickup_closes > $1)
+		ORDER BY d.delivery_date`, millis(closesAfter))
+}
+
+// Delivery gives the schedule of a location on a date, or ErrNotFound.
+func (tx *Tx) Delivery(ctx context.Context, date, location string) (Delivery, error) {
+	d, err := scanDelivery(tx.row(ctx, "SELECT "+deliveryColumns+" WHERE location_id = $1 AND delivery_date = $2", location, date))
+	if errors.Is(err, sql.ErrNoRows) {
+		return d, fmt.Errorf("delivery to %s on %s: %w", location, date, ErrNotFound)
+	}
+	return d, err
 }
 
 // DeliveriesOfDate gives a date's schedule, by location.
@@ -168,26 +180,29 @@ func (tx *Tx) DeliveriesOfDate(ctx context.Context, date string) ([]Delivery, er
 	return list(ctx, tx, scanDelivery, "SELECT "+deliveryColumns+" WHERE delivery_date = $1 ORDER BY location_id", date)
 }
 
-// DeliveriesToClose gives the deliveries whose pickup is over and whose leftovers are not decided.
+// DeliveriesToClose gives the deliveries of frozen dates whose pickup is over and whose leftovers are not decided.
 func (tx *Tx) DeliveriesToClose(ctx context.Context, now time.Time) ([]Delivery, error) {
-	return list(ctx, tx, scanDelivery, "SELECT "+deliveryColumns+
-		" WHERE pickup_closes <= $1 AND closed_at IS NULL ORDER BY pickup_closes, location_id", millis(now))
+	return list(ctx, tx, scanDelivery, "SELECT "+deliveryColumns+` WHERE pickup_closes <= $1 AND closed_at IS NULL
+		AND EXISTS (SELECT 1 FROM delivery_dates d WHERE d.delivery_date = deliveries.delivery_date AND d.frozen_at IS NOT NULL)
+		ORDER BY pickup_closes, location_id`, millis(now))
 }
 
-// CloseDelivery notes that the leftovers of a delivery are decided.
-func (tx *Tx) CloseDelivery(ctx context.Context, date, location string, at time.Time) error {
-	_, err := tx.exec(ctx, "UPDATE deliveries SET closed_at = $3 WHERE delivery_date = $1 AND location_id = $2", date, location, millis(at))
-	return err
+// CloseDelivery notes that the leftovers of a delivery are decided. It says whether they were not before.
+func (tx *Tx) CloseDelivery(ctx context.Context, date, location string, at time.Time) (bool, error) {
+	n, err := tx.exec(ctx, "UPDATE deliveries SET closed_at = $3 WHERE delivery_date = $1 AND location_id = $2 AND closed_at IS NULL",
+		date, location, millis(at))
+	return n > 0, err
 }
 
-// DeliveryClosed says whether the leftovers of an order's delivery are decided.
-func (tx *Tx) DeliveryClosed(ctx context.Context, order string) (closed bool, err error) {
-	err = tx.row(ctx, `SELECT d.closed_at IS NOT NULL FROM orders o
+// OrderClosedAt gives when the leftovers of an order's delivery were decided; the zero time before.
+func (tx *Tx) OrderClosedAt(ctx context.Context, order string) (time.Time, error) {
+	var closed sql.NullInt64
+	err := tx.row(ctx, `SELECT d.closed_at FROM orders o
 		JOIN deliveries d ON d.location_id = o.location_id AND d.delivery_date = o.delivery_date WHERE o.id = $1`, order).Scan(&closed)
 	if errors.Is(err, sql.ErrNoRows) {
-		return false, fmt.Errorf("order %s: %w", order, ErrNotFound)
+		return time.Time{}, fmt.Errorf("order %s: %w", order, ErrNotFound)
 	}
-	return closed, err
+	return fromOptionalMillis(closed), err
 }
 
 // AcceptedOrders gives the accepted orders of a location and date, in order of decision.
@@ -203,6 +218,15 @@ func (tx *Tx) LateStops(ctx context.Context, before time.Time) ([]dispatch.Stop,
 		WHERE s.reached_at IS NULL AND s.planned_at < $1 AND d.frozen_at IS NOT NULL
 		AND EXISTS (SELECT 1 FROM dated_containers c WHERE c.run_id = r.id)
 		AND EXISTS (SELECT 1 FROM deliveries l WHERE l.delivery_date = r.delivery_date AND l.closed_at IS NULL)
-		AND NOT EXISTS (SELECT 1 FROM alarms a WHERE a.kind = 'late' AND a.subject = s.run_id || ' stop ' || s.sequence)
+		AND NOT EXISTS (SELECT 1 FROM alarms a WHERE a.id = 'late/' || s.run_id || ' stop ' || s.sequence)
 		ORDER BY s.planned_at, s.run_id, s.sequence`, millis(before))
+}
+
+// ClearLate clears the alarms of a date's stops when no delivery of the date is open any more: whoever has not said by then
+// that a stop was reached will not.
+func (tx *Tx) ClearLate(ctx context.Context, date string, at time.Time) error {
+	_, err := tx.exec(ctx, `UPDATE alarms SET cleared_at = $2 WHERE cleared_at IS NULL AND id IN (
+		SELECT 'late/' || s.run_id || ' stop ' || s.sequence FROM run_stops s JOIN runs r ON r.id = s.run_id WHERE r.delivery_date = $1)
+		AND NOT EXISTS (SELECT 1 FROM deliveries l WHERE l.delivery_date = $1 AND l.closed_at IS NULL)`, date, millis(at))
+	return err
 }

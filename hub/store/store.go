@@ -85,9 +85,14 @@ func (s *Store) Close() error {
 
 // Tx is one transaction, or one consistent view for reading.
 type Tx struct {
-	tx *sql.Tx
-	e  engine
+	tx    *sql.Tx
+	e     engine
+	after []func() // to be run once it is committed
 }
+
+// OnCommit has fn run after the transaction is committed, and not at all when it, or the savepoint that it is in, is undone.
+// fn must not wait. What is told to others inside the transaction would send them looking at what is not there yet.
+func (tx *Tx) OnCommit(fn func()) { tx.after = append(tx.after, fn) }
 
 const (
 	attempts   = 10
@@ -123,11 +128,15 @@ func (s *Store) once(ctx context.Context, db *sql.DB, opts *sql.TxOptions, fn fu
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // nothing to do after a commit; after a panic the connection must come back
-	if err := fn(&Tx{tx: tx, e: s.engine}); err != nil {
+	t := &Tx{tx: tx, e: s.engine}
+	if err := fn(t); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
+	}
+	for _, after := range t.after {
+		after()
 	}
 	return nil
 }
@@ -137,8 +146,10 @@ func (tx *Tx) Savepoint(ctx context.Context, fn func() error) error {
 	if _, err := tx.tx.ExecContext(ctx, "SAVEPOINT step"); err != nil {
 		return fmt.Errorf("savepoint: %w", err)
 	}
+	before := len(tx.after)
 	err := fn()
 	if err != nil {
+		tx.after = tx.after[:before]
 		if _, back := tx.tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT step"); back != nil {
 			return fmt.Errorf("undo a step: %w", errors.Join(back, err))
 		}

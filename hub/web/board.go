@@ -92,6 +92,12 @@ type fridgeRow struct {
 	Bar    rangeBar
 }
 
+// Silent says whether nothing was heard of door and lock.
+func (r fridgeRow) Silent() bool {
+	none := func(s string) bool { return s == "" || s == "unknown" }
+	return none(r.Door) && none(r.Lock)
+}
+
 // staleAfter is how old a fridge's newest reading may be to count as now.
 const staleAfter = 15 * time.Minute
 

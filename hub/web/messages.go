@@ -71,6 +71,7 @@ var messages = map[string]message{
 	"wrong.since":   {"since %s (%s)", "%s から（%s）"},
 
 	"trouble.temperature":      {"Temperature out of range", "温度が範囲外"},
+	"trouble.shipper":          {"Shipper %s", "保冷箱 %s"},
 	"trouble.door_ajar":        {"Door stands open", "扉が開いたまま"},
 	"trouble.door_jammed":      {"Door is jammed", "扉が開かない"},
 	"trouble.door_uncommanded": {"Door opened without permission", "許可なく扉が開いた"},
@@ -84,6 +85,7 @@ var messages = map[string]message{
 	"trouble.sensor":           {"Sensor gives no value", "センサーが値を返さない"},
 
 	"do.temperature":      {"Check that the door is shut and nothing blocks the air. Warm for longer than allowed: hold the goods and ask quality.", "扉が閉まっているか、吹き出し口がふさがれていないか確認。許容時間を超えたら商品を保留し、品質担当へ連絡。"},
+	"do.shipper":          {"Ask the driver to shut the lid and check the cold packs. Warm for longer than allowed: hold the goods and ask quality.", "配送担当にふたと保冷剤の確認を依頼。許容時間を超えたら商品を保留し、品質担当へ連絡。"},
 	"do.door_ajar":        {"Ask whoever is there to shut the door. Nobody there: send the nearest driver.", "近くの人に扉を閉めるよう依頼。誰もいなければ最寄りの配送担当を向かわせる。"},
 	"do.door_jammed":      {"Try the code once more. Still shut: unlock from the device page, or send somebody with a key.", "暗証番号をもう一度入力。開かなければ遠隔で解錠するか、鍵を持った担当者を向かわせる。"},
 	"do.door_uncommanded": {"Call the station. Look at what is missing before goods are handed out again.", "ステーションに確認。商品を渡す前に不足がないか調べる。"},
@@ -141,6 +143,7 @@ var messages = map[string]message{
 	"fridge.ok":        {"in range", "適温"},
 	"fridge.mains.off": {"No power", "電源断"},
 
+	"door.silent":      {"No word of door and lock yet", "扉と錠の情報なし"},
 	"door.closed":      {"Shut", "閉"},
 	"door.open":        {"Open", "開"},
 	"door.jammed":      {"Jammed", "開かない"},

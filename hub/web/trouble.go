@@ -79,7 +79,7 @@ func (w where) at(t *trouble, subject string) {
 	} else if name, ok := w.locations[thing]; ok {
 		t.Location, t.Where = thing, name
 	} else {
-		t.Where = subject
+		t.Where = thing
 	}
 	if t.Location != "" {
 		t.Link = "/locations/" + t.Location
@@ -120,6 +120,9 @@ func alarmTroubles(w where, alarms []store.AlarmView) []trouble {
 			t.Detail = "" // the title says the same, in the reader's language
 		}
 		w.at(&t, a.Subject)
+		if a.Kind == "temperature" && t.Location == "" { // fridges stand at a location, boxes ride
+			t.Where, t.Do = w.l.text("trouble.shipper", t.Where), w.l.text("do.shipper")
+		}
 		all = append(all, t)
 	}
 	return all

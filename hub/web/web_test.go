@@ -15,6 +15,7 @@ import (
 
 	"meguri/hub/api/apitest"
 	"meguri/hub/people"
+	"meguri/hub/store"
 	"meguri/hub/storetest"
 	"meguri/hub/web"
 )
@@ -190,10 +191,17 @@ func TestTheDashboardSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 		"too warm", "Offline since 15:20"} {
 		require.Contains(t, body, want)
 	}
-	require.NotContains(t, body, "member-", "no customers on a wall screen")
 	require.NotContains(t, body, "No power", "a cleared alarm is not wrong now")
 	i, j := strings.Index(body, "Door stands open"), strings.Index(body, "Device offline")
 	require.Less(t, i, j, "grave things come first")
+
+	require.NoError(t, h.Store.Change(t.Context(), func(tx *store.Tx) error {
+		return tx.RaiseAlarm(t.Context(), "box", "temperature", "vehicle-01-precooled-1/air", "9.0 °C, limit 8.0 °C", apitest.Now)
+	}))
+	body = get(h, "/?lang=ja", h.Token(t, people.Dispatcher)).Body.String()
+	require.Contains(t, body, "保冷箱 vehicle-01-precooled-1")
+	require.Contains(t, body, "9.0 °C、限度 8.0 °C")
+	require.NotContains(t, body, "member-", "no customers on a wall screen")
 }
 
 func TestAQuietHubSaysThatNothingIsWrong(t *testing.T) {

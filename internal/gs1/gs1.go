@@ -1,4 +1,5 @@
-// Package gs1 reads and writes what is in Meguri's barcodes: GS1 element strings (GS1 General Specifications, section 7.8).
+// Package gs1 reads and writes what is in Meguri's barcodes: GS1 element strings and bare GTINs (GS1 General Specifications,
+// sections 5 and 7.8).
 package gs1
 
 import (
@@ -10,10 +11,16 @@ import (
 // AI is an application identifier, the number that says what an element means.
 type AI string
 
-// Application identifiers that Meguri's labels carry. 91 to 99 are a company's own, and these are Meguri's uses of them.
+// Application identifiers that Meguri's labels and the products of shops carry. 91 to 99 are a company's own, and these are
+// Meguri's uses of them.
 const (
 	SSCC           AI = "00"
 	GTIN           AI = "01"
+	Lot            AI = "10"
+	Produced       AI = "11" // dates are YYMMDD; day 00 is the end of the month
+	Packed         AI = "13"
+	BestBefore     AI = "15"
+	Expires        AI = "17"
 	Serial         AI = "21"
 	GRAI           AI = "8003"
 	DatedContainer AI = "91" // on packing lists
@@ -26,13 +33,25 @@ const (
 // separator is FNC1 as readers transmit it; it ends an element of variable length.
 const separator = "\x1d"
 
-// maxScan is the length of the longest element string that a barcode may hold.
+// maxScan is the length of the longest scan that is looked at: more than any element string that a barcode may hold.
 const maxScan = 200
 
-// lengths gives the least and greatest number of characters of an element.
-var lengths = map[AI]struct{ least, most int }{
-	SSCC: {18, 18}, GTIN: {14, 14}, Serial: {1, 20}, GRAI: {14, 30},
-	DatedContainer: {1, 90}, Address: {1, 90}, Slot: {1, 90}, Place: {1, 90}, Menu: {1, 90},
+// form says what an element looks like.
+type form struct {
+	least, most int // characters
+	digits      int // that are a key with its check digit
+	date        bool
+	names       bool // it says what the barcode is on; the others say more about that
+}
+
+var forms = map[AI]form{
+	SSCC: {least: 18, most: 18, digits: 18, names: true}, GTIN: {least: 14, most: 14, digits: 14, names: true},
+	GRAI: {least: 14, most: 30, digits: 14, names: true},
+	Lot:  {least: 1, most: 20}, Serial: {least: 1, most: 20},
+	Produced: {least: 6, most: 6, date: true}, Packed: {least: 6, most: 6, date: true},
+	BestBefore: {least: 6, most: 6, date: true}, Expires: {least: 6, most: 6, date: true},
+	DatedContainer: {least: 1, most: 90, names: true}, Address: {least: 1, most: 90, names: true},
+	Slot: {least: 1, most: 90, names: true}, Place: {least: 1, most: 90, names: true}, Menu: {least: 1, most: 90, names: true},
 }
 
 // Element is one value with its meaning.
@@ -41,31 +60,75 @@ type Element struct {
 	Value string
 }
 
-// ErrNotGS1 is wrapped by the errors of Parse.
+// ErrNotGS1 is wrapped by the errors of Parse and One.
 var ErrNotGS1 = errors.New("not a GS1 barcode of ours")
 
-// Parse reads an element string as a reader sends it, with or without an AIM symbology identifier in front ("]C1", "]d2",
-// "]Q3", "]e0"). Check digits are checked.
+// Parse reads a scan as a reader sends it, with or without an AIM symbology identifier in front. With one, it decides: GS1-128,
+// GS1 DataMatrix, GS1 QR and GS1 DataBar ("]C1", "]d2", "]Q3", "]e0") hold element strings, EAN and UPC ("]E0", "]E3", "]E4") a
+// bare GTIN, and anything else is none of ours. Without one, element strings are tried first. Check digits are checked, and one
+// element at least has to say what the barcode is on.
 func Parse(scan string) ([]Element, error) {
 	if len(scan) > maxScan {
 		return nil, fmt.Errorf("%w: %d characters, at most %d", ErrNotGS1, len(scan), maxScan)
 	}
-	rest := scan
-	if strings.HasPrefix(rest, "]") && len(rest) >= 3 {
-		rest = rest[3:]
+	if !strings.HasPrefix(scan, "]") {
+		elements, err := elementString(scan)
+		if err != nil {
+			if bare, bareErr := bareGTIN(scan); bareErr == nil {
+				return bare, nil
+			}
+		}
+		return elements, err
 	}
-	rest = strings.TrimPrefix(rest, separator)
+	symbology, rest := scan[:min(3, len(scan))], scan[min(3, len(scan)):]
+	switch symbology {
+	case "]C1", "]d2", "]Q3", "]e0":
+		return elementString(rest)
+	case "]E0", "]E4":
+		return bareGTIN(rest)
+	case "]E3": // with a supplement of 2 or 5 digits
+		return bareGTIN(rest[:min(13, len(rest))])
+	}
+	return nil, fmt.Errorf("%w: symbology %q carries no GS1 data", ErrNotGS1, symbology)
+}
+
+// One gives the element that says what a barcode is on: a label of ours, a box, a product with or without its lot and dates.
+func One(scan string) (Element, error) {
+	elements, err := Parse(scan)
+	if err != nil {
+		return Element{}, err
+	}
+	var one Element
+	for _, e := range elements {
+		switch {
+		case !forms[e.AI].names:
+		case one.AI != "":
+			return Element{}, fmt.Errorf("%w: (%s) and (%s) in one barcode", ErrNotGS1, one.AI, e.AI)
+		default:
+			one = e
+		}
+	}
+	return one, nil
+}
+
+func elementString(text string) ([]Element, error) {
+	text = strings.TrimPrefix(text, separator)
 	var elements []Element
-	for rest != "" {
+	names := false
+	for text != "" {
 		var e Element
 		var err error
-		if e, rest, err = next(rest); err != nil {
+		if e, text, err = next(text); err != nil {
 			return nil, err
 		}
+		names = names || forms[e.AI].names
 		elements = append(elements, e)
 	}
-	if len(elements) == 0 {
+	switch {
+	case len(elements) == 0:
 		return nil, fmt.Errorf("%w: empty", ErrNotGS1)
+	case !names:
+		return nil, fmt.Errorf("%w: (%s) alone does not say of what", ErrNotGS1, elements[0].AI)
 	}
 	return elements, nil
 }
@@ -76,39 +139,64 @@ func next(text string) (e Element, rest string, err error) {
 			break
 		}
 		ai := AI(text[:n])
-		length, ok := lengths[ai]
+		f, ok := forms[ai]
 		if !ok {
 			continue
 		}
 		value := text[n:]
-		if length.least == length.most && len(value) > length.most {
-			value, rest = value[:length.most], value[length.most:]
+		if f.least == f.most && len(value) > f.most {
+			value, rest = value[:f.most], value[f.most:]
 		} else {
 			value, rest, _ = strings.Cut(value, separator)
 		}
 		rest = strings.TrimPrefix(rest, separator)
-		if len(value) < length.least || len(value) > length.most {
-			return e, "", fmt.Errorf("%w: (%s) has %d characters, want %d to %d", ErrNotGS1, ai, len(value), length.least, length.most)
+		if len(value) < f.least || len(value) > f.most {
+			return e, "", fmt.Errorf("%w: (%s) has %d characters, want %d to %d", ErrNotGS1, ai, len(value), f.least, f.most)
 		}
-		return Element{ai, value}, rest, check(ai, value)
+		return Element{ai, value}, rest, f.check(ai, value)
 	}
 	return e, "", fmt.Errorf("%w: %.10q starts with no application identifier in use", ErrNotGS1, text)
 }
 
-func check(ai AI, value string) error {
+func (f form) check(ai AI, value string) error {
 	for _, c := range []byte(value) {
 		if c < '!' || c > 'z' { // GS1's character set 82 lies in this range
 			return fmt.Errorf("%w: (%s) holds character %q", ErrNotGS1, ai, c)
 		}
 	}
-	digits := map[AI]int{SSCC: 18, GTIN: 14, GRAI: 14}[ai]
-	if digits == 0 {
+	if f.date && !isDate(value) {
+		return fmt.Errorf("%w: (%s) %q is no date, want YYMMDD", ErrNotGS1, ai, value)
+	}
+	if f.digits == 0 {
 		return nil
 	}
-	if err := CheckKey(value[:digits]); err != nil {
+	if err := CheckKey(value[:f.digits]); err != nil {
 		return fmt.Errorf("%w: (%s) %w", ErrNotGS1, ai, err)
 	}
 	return nil
+}
+
+// isDate says whether six characters are YYMMDD, with a month that exists and a day that some month has.
+func isDate(value string) bool {
+	for _, c := range []byte(value) {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return value[2:4] >= "01" && value[2:4] <= "12" && value[4:] <= "31"
+}
+
+// bareGTIN reads the digits of a GTIN without an application identifier, as EAN, UPC and ITF-14 carry it.
+func bareGTIN(text string) ([]Element, error) {
+	switch len(text) {
+	case 8, 12, 13, 14:
+	default:
+		return nil, fmt.Errorf("%w: a GTIN of %d digits, want 8, 12, 13 or 14", ErrNotGS1, len(text))
+	}
+	if err := CheckKey(text); err != nil {
+		return nil, fmt.Errorf("%w: GTIN %w", ErrNotGS1, err)
+	}
+	return []Element{{GTIN, GTIN14(text)}}, nil
 }
 
 // Format writes an element string with FNC1 where Parse needs it; the symbology's leading FNC1 is the printer's business.
@@ -116,20 +204,11 @@ func Format(elements ...Element) string {
 	var b strings.Builder
 	for i, e := range elements {
 		b.WriteString(string(e.AI) + e.Value)
-		if l := lengths[e.AI]; i < len(elements)-1 && l.least != l.most {
+		if f := forms[e.AI]; i < len(elements)-1 && f.least != f.most {
 			b.WriteString(separator)
 		}
 	}
 	return b.String()
-}
-
-// One gives the value of a barcode that holds a single element, such as a label of ours.
-func One(scan string) (Element, error) {
-	elements, err := Parse(scan)
-	if err != nil {
-		return Element{}, err
-	}
-	return elements[0], nil
 }
 
 // CheckKey says what is wrong with the digits of a GTIN, GLN, GRAI (without serial) or SSCC: the last one has to be the

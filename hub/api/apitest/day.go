@@ -213,7 +213,7 @@ func (d *day) pickups(station string, c dispatch.Container, orders []string) err
 				return err
 			}
 		}
-		if err := effect.Refresh(d.ctx, d.tx, o, false, at("16:30")); err != nil {
+		if err := effect.Refresh(d.ctx, d.tx, at("16:30"), o); err != nil {
 			return err
 		}
 	}

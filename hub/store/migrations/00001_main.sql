@@ -149,7 +149,9 @@ CREATE TABLE deliveries (
     CHECK (order_cutoff < pickup_opens AND pickup_opens < pickup_closes)
 );
 
-CREATE INDEX deliveries_by_date ON deliveries (delivery_date);
+CREATE INDEX deliveries_by_date ON deliveries (delivery_date, pickup_closes);
+CREATE INDEX deliveries_open ON deliveries (pickup_closes) WHERE closed_at IS NULL;
+
 CREATE INDEX deliveries_by_closing ON deliveries (pickup_closes);
 
 -- A run is a route on a date: ROUTE@DATE.
@@ -163,6 +165,8 @@ CREATE TABLE runs (
     UNIQUE (route_id, delivery_date),
     UNIQUE (id, delivery_date)
 );
+
+CREATE INDEX runs_by_date ON runs (delivery_date);
 
 CREATE TABLE run_stops (
     run_id     TEXT   NOT NULL REFERENCES runs (id),
@@ -252,6 +256,7 @@ CREATE TABLE dated_containers (
 CREATE INDEX dated_containers_by_shop ON dated_containers (delivery_date, shop_id);
 CREATE INDEX dated_containers_by_location ON dated_containers (location_id, delivery_date);
 CREATE INDEX dated_containers_by_run ON dated_containers (run_id);
+CREATE INDEX dated_containers_by_box ON dated_containers (grai, filled_at);
 
 CREATE TABLE orders (
     id            TEXT PRIMARY KEY,

@@ -39,7 +39,8 @@
       if (open && before !== null) found.push([before, t]);
       before = t; open = false;
     });
-    if (before !== null && (open || fridge.until - before > 1800)) found.push([before, fridge.until]);
+    if (before === null) return [[fridge.from, fridge.until]];
+    if (open || fridge.until - before > 1800) found.push([before, fridge.until]);
     return found;
   }
 

@@ -1,0 +1,126 @@
+package app
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"periph.io/x/conn/v3/onewire"
+)
+
+// Check says everything that is wrong with a kit.
+func (k Kit) Check() error {
+	c := checker{used: map[string]string{}}
+	if err := k.Language.Check(); err != nil {
+		c.errs = append(c.errs, err)
+	}
+	for i, f := range k.Fridges {
+		at := fmt.Sprintf("fridges[%d].", i)
+		c.once("fridge", at+"position", c.need(at+"position", f.Position))
+		c.probes(at, f.Position, f.Probes)
+		if f.Mains != "" {
+			c.once("pin", at+"mains", f.Mains)
+		}
+	}
+	for i, l := range k.Locks {
+		at := fmt.Sprintf("locks[%d].", i)
+		c.once("lock", at+"position", c.need(at+"position", l.Position))
+		c.once("pin", at+"relay", c.need(at+"relay", l.Relay))
+		c.once("pin", at+"bolt", c.need(at+"bolt", l.Bolt))
+		c.once("pin", at+"door", c.need(at+"door", l.Door))
+		c.once("reader", at+"keypad", c.need(at+"keypad", l.Keypad))
+	}
+	if k.Shipper != nil {
+		c.need("shipper.position", k.Shipper.Position)
+		c.probes("shipper.", k.Shipper.Position, k.Shipper.Probes)
+	}
+	c.terminal("hand_in", k.HandIn)
+	c.terminal("scanner", k.Scanner)
+	c.terminal("driver", k.Driver)
+	if k.HandIn != nil && len(k.Locks) == 0 {
+		c.say("hand_in: needs locks, whose slots are scanned at it")
+	}
+	if len(k.Roles()) == 0 {
+		c.say("no role: want fridges, locks, shipper, scanner or driver")
+	}
+	return errors.Join(c.errs...)
+}
+
+// checker collects what is wrong, and remembers what is used where.
+type checker struct {
+	errs []error
+	used map[string]string
+}
+
+func (c *checker) say(format string, args ...any) {
+	c.errs = append(c.errs, fmt.Errorf(format, args...))
+}
+
+func (c *checker) need(at, value string) string {
+	if value == "" {
+		c.say("%s is missing", at)
+	}
+	return value
+}
+
+// once refuses to give the same thing two uses. A missing one is said elsewhere.
+func (c *checker) once(kind, at, name string) {
+	if name == "" {
+		return
+	}
+	key := kind + " " + name
+	if other, ok := c.used[key]; ok {
+		c.say("%s: %s is %s already", at, key, other)
+		return
+	}
+	c.used[key] = at
+}
+
+func (c *checker) terminal(at string, t *Terminal) {
+	if t != nil {
+		c.need(at+".position", t.Position)
+		c.once("reader", at+".reader", c.need(at+".reader", t.Reader))
+	}
+}
+
+func (c *checker) probes(at, position string, probes []Probe) {
+	if len(probes) == 0 {
+		c.say("%sprobes: want at least one", at)
+	}
+	for i, p := range probes {
+		at := fmt.Sprintf("%sprobes[%d].", at, i)
+		c.once("sensor", at+"name", sensorName(position, c.need(at+"name", p.Name)))
+		c.need(at+"bus", p.Bus)
+		switch p.Chip {
+		case chipDS18B20:
+			c.oneWire(at, p)
+		case chipSHT4x:
+			if p.Address < 0x44 || p.Address > 0x46 {
+				c.say("%saddress %#x: want 0x44, 0x45 or 0x46 of an SHT4x", at, p.Address)
+			}
+		default:
+			c.say("%schip %q: want %s or %s", at, p.Chip, chipDS18B20, chipSHT4x)
+		}
+	}
+}
+
+func (c *checker) oneWire(at string, p Probe) {
+	if (p.ROM == "") == (p.Address == 0) {
+		c.say("%srom is missing: want it as Linux lists it in /sys/bus/w1/devices, 28-0000071b2c3d; or address, not both", at)
+		return
+	}
+	address, err := p.oneWireAddress()
+	if err != nil {
+		c.say("%srom: %w", at, err)
+		return
+	}
+	var rom [8]byte
+	binary.LittleEndian.PutUint64(rom[:], uint64(address))
+	if rom[0] != ds18b20Family || !onewire.CheckCRC(rom[:]) {
+		c.say("%saddress %#x: want family 0x28 in the lowest byte and the checksum in the highest; rom is easier", at, p.Address)
+	}
+}
+
+func sensorName(position, probe string) string { return position + "/" + probe }
+
+const ds18b20Family = 0x28

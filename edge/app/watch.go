@@ -1,0 +1,133 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"meguri/edge/device"
+	"meguri/edge/device/reader"
+	"meguri/internal/clock"
+	"meguri/protocol"
+)
+
+// Bounds of the pause before a device that has failed is tried again; it doubles. The machine's own time.
+const (
+	firstPause = 500 * time.Millisecond
+	longPause  = 30 * time.Second
+)
+
+// watch starts what turns the hardware into inputs of the agent.
+func (h *hardware) watch(c *crew, a *agent) {
+	// Reads of a serial line do not end with the context: closing the line ends them.
+	c.start("locks at rest", func(ctx context.Context) error {
+		<-ctx.Done()
+		return h.halt()
+	})
+	for position, l := range h.locks {
+		moved := func(closed bool) { a.do(func() { a.doorMoved(position, closed) }) }
+		h.keep(c, "door contact of "+position, func(ctx context.Context) error { return l.watchDoor(ctx, moved) })
+		h.keep(c, "bolt contact of "+position, func(ctx context.Context) error { return l.watchBolt(ctx, moved) })
+		h.keep(c, "keypad of "+position, func(ctx context.Context) error {
+			return l.keypad.Run(ctx, func(code string) { a.do(func() { a.codeEntered(position, code) }) })
+		})
+	}
+	for position, m := range h.mains {
+		h.keep(c, "mains sense of "+position, func(ctx context.Context) error {
+			return m.Watch(ctx, func(on bool) { a.do(func() { a.mainsChanged(position, on) }) })
+		})
+	}
+	for position, d := range h.displays {
+		h.keep(c, "display of "+position, d.run)
+	}
+	for _, r := range []struct {
+		name  string
+		dev   *reader.Dev
+		input func(reader.Scan)
+	}{{"hand-in", h.handIn, a.scannedAtStation}, {"scanner", h.scanner, a.scannedInShop}, {"driver", h.driver, a.scannedByDriver}} {
+		if r.dev != nil {
+			h.keep(c, "reader of "+r.name, func(ctx context.Context) error {
+				return r.dev.Run(ctx, func(s reader.Scan) { a.do(func() { r.input(s) }) })
+			})
+		}
+	}
+	if len(h.probes) > 0 {
+		c.start("probes", func(ctx context.Context) error { return h.sample(ctx, a) })
+	}
+}
+
+// keep runs the driver of one device until ctx ends, again after each failure: one that is unplugged stops nothing else, and
+// may come back.
+func (h *hardware) keep(c *crew, name string, run func(context.Context) error) {
+	c.start(name, func(ctx context.Context) error {
+		for pause := firstPause; ; {
+			ran := clock.Real().Stopwatch()
+			err := run(ctx)
+			if ctx.Err() != nil {
+				return nil
+			}
+			if ran() > longPause {
+				pause = firstPause
+			}
+			h.logger.Error("a device does not work, it is tried again", "what", name, "error", err, "again in", pause)
+			if clock.Real().Sleep(ctx, pause) != nil {
+				return nil
+			}
+			pause = min(2*pause, longPause)
+		}
+	})
+}
+
+// watchDoor tells when the door opens, and when it is shut and the bolt is out already.
+func (l *lock) watchDoor(ctx context.Context, moved func(closed bool)) error {
+	return l.door.Watch(ctx, func(shut bool) {
+		if !shut || l.bolt.Closed() {
+			moved(shut)
+		}
+	})
+}
+
+// watchBolt tells when the bolt is out and the door is shut.
+func (l *lock) watchBolt(ctx context.Context, moved func(closed bool)) error {
+	return l.bolt.Watch(ctx, func(out bool) {
+		if out && l.door.Closed() {
+			moved(true)
+		}
+	})
+}
+
+// sample reads all probes, one round every so often as the plan says.
+func (h *hardware) sample(ctx context.Context, a *agent) error {
+	for {
+		samples := make([]protocol.Sample, 0, len(h.probes))
+		for _, p := range h.probes {
+			milliC, err := p.read()
+			if ctx.Err() != nil {
+				return nil // cut short: it says nothing about the probe
+			}
+			s := protocol.Sample{Sensor: p.sensor, MilliC: milliC, Fault: faultOf(err)}
+			if err != nil {
+				s.MilliC = 0
+			}
+			samples = append(samples, s)
+		}
+		a.do(func() { a.sampled(samples) })
+		if h.clock.Sleep(ctx, time.Duration(a.sampleEvery.Load())*time.Millisecond) != nil {
+			return nil
+		}
+	}
+}
+
+func faultOf(err error) protocol.SensorFault {
+	switch {
+	case err == nil:
+		return protocol.SensorOK
+	case errors.Is(err, device.ErrCRC):
+		return protocol.SensorCRC
+	case errors.Is(err, device.ErrPowerOn):
+		return protocol.SensorPowerOn
+	case errors.Is(err, device.ErrOutOfRange):
+		return protocol.SensorOutOfRange
+	}
+	return protocol.SensorMissing
+}
