@@ -25,8 +25,8 @@ type demoCommand struct {
 	Date        string `help:"Delivery date; the first in orders.csv when missing."`
 	Data        string `help:"Directory for the demo's files; what an earlier demo left there is removed." default:"demo" type:"path"`
 	Database    string `help:"The hub's database, if not SQLite in the data directory."`
-	HTTP        string `help:"Where the hub's dashboard listens." default:"127.0.0.1:8080"`
-	Broker      string `help:"Where the hub's broker listens." default:"127.0.0.1:1883"`
+	HTTP        string `help:"Where the hub's dashboard listens; 127.0.0.1:8080, or a free port when that is taken."`
+	Broker      string `help:"Where the hub's broker listens; 127.0.0.1:1883, or a free port when that is taken."`
 	Speed       int64  `help:"How many times as fast as real time." default:"1000"`
 	Seed        uint64 `help:"Decides what chance decides." default:"1"`
 	Processes   bool   `help:"Run each agent in a process of its own."`
@@ -46,6 +46,12 @@ func (d *demoCommand) Run(g *globals) (err error) {
 	if err := d.prepare(); err != nil {
 		return err
 	}
+	if d.HTTP, err = listenAt(d.HTTP, "127.0.0.1:8080"); err != nil {
+		return err
+	}
+	if d.Broker, err = listenAt(d.Broker, "127.0.0.1:1883"); err != nil {
+		return err
+	}
 	network, err := fleet.ReadNetwork(d.Network)
 	if err != nil {
 		return err
@@ -61,11 +67,6 @@ func (d *demoCommand) Run(g *globals) (err error) {
 	c, err := d.chooseClock()
 	if err != nil {
 		return err
-	}
-	for _, address := range []string{d.HTTP, d.Broker} {
-		if err := free(address); err != nil {
-			return err
-		}
 	}
 	hub := &hubProcess{binary: d.HubBinary, http: d.HTTP, log: d.log,
 		args: d.hubArgs("serve", "--http", d.HTTP, "--broker", d.Broker, "--clock", c.String())}

@@ -86,11 +86,19 @@ func (h *hubProcess) tail() string {
 	return last
 }
 
-// free says whether an address can be listened on, in words that help.
-func free(address string) error {
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return fmt.Errorf("%w (another demo? choose with --http and --broker)", err)
+// listenAt chooses an address to listen at: the one that was asked for, else the usual one, else any on loopback.
+func listenAt(asked, usual string) (string, error) {
+	tries := []string{usual, "127.0.0.1:0"}
+	if asked != "" {
+		tries = []string{asked}
 	}
-	return l.Close()
+	var err error
+	for _, address := range tries {
+		var l net.Listener
+		if l, err = net.Listen("tcp", address); err == nil {
+			address = l.Addr().String()
+			return address, l.Close()
+		}
+	}
+	return "", err
 }

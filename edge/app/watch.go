@@ -66,7 +66,7 @@ func (h *hardware) keep(c *crew, name string, run func(context.Context) error) {
 			if ctx.Err() != nil {
 				return nil
 			}
-			if ran() > longPause {
+			if ran() > pause { // it worked for a while
 				pause = firstPause
 			}
 			h.logger.Error("a device does not work, it is tried again", "what", name, "error", err, "again in", pause)

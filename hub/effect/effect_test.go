@@ -139,11 +139,12 @@ func otherPlaces(w *world) {
 		{"driver-1", reached("route-9", day1, 1)},
 		{"driver-1", reached("route-1", day1, 99)},
 		{"station-1", protocol.PickupInferred{Position: "loc-1-f1", Order: "o-9"}},
-		{"station-1", protocol.DoorOpened{Position: "spot-1-f1"}},
+		{"station-1", protocol.DoorOpened{Position: "loc-9-f1"}},
 		{"station-1", protocol.Alarm{Sensor: "loc-9/air", Raised: true}},
 	} {
 		w.refused(c.device, c.body, "not found")
 	}
+	w.refused("station-1", protocol.DoorOpened{Position: "spot-1-f1"}, "is at spot-1")
 	w.refused("station-1", protocol.PickupInferred{Position: "loc-1-f2", Order: "o-2"}, "has nothing in fridge")
 	require.Equal(w.t, before, w.containers())
 	require.Empty(w.t, w.alarms())

@@ -1,0 +1,93 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestTheExampleKitsAreRight(t *testing.T) {
+	files, err := filepath.Glob("../../deploy/kits/*.yaml")
+	require.NoError(t, err)
+	roles := map[string][]string{"station.yaml": {"fridge", "lock"}, "shipper.yaml": {"shipper"}, "scanner.yaml": {"scanner"},
+		"driver.yaml": {"driver"}}
+	require.Len(t, files, len(roles))
+	for _, f := range files {
+		k, err := ReadKit(f)
+		require.NoError(t, err, f)
+		require.Equal(t, roles[filepath.Base(f)], k.Roles(), f)
+	}
+}
+
+func TestAKitFileThatIsWrongSaysWhereAndWhy(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                       "the file is empty",
+		"scanner:\n  position: a\n  raeder: x\n": "line 3: key raeder is unknown",
+		"locks: 3\n":                             "line 1: cannot unmarshal !!int `3` into a list",
+		"scanner: 3\n":                           "into a block of keys",
+		"scanner: [\n":                           "line 1",
+		"battery_clock: maybe\n":                 "line 1: cannot unmarshal !!str `maybe` into bool",
+		"language: fr\nscanner: {position: a, reader: b}\n": "fr",
+		"battery_clock: true\n":                             "no role",
+	} {
+		file := filepath.Join(t.TempDir(), "kit.yaml")
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		_, err := ReadKit(file)
+		require.ErrorContains(t, err, "kit "+file, "%q", text)
+		require.ErrorContains(t, err, want, "%q", text)
+		require.NotContains(t, err.Error(), "app.", "%q", text)
+	}
+	_, err := ReadKit(filepath.Join(t.TempDir(), "none.yaml"))
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// twoDoors is a kit without a mistake.
+func twoDoors() Kit {
+	return Kit{BatteryClock: true,
+		Fridges: []Fridge{{Position: "f1", Mains: "p1", Probes: []Probe{{Name: "air", Chip: chipDS18B20, Bus: "w1", ROM: "28-0000071b2c3d"}}},
+			{Position: "f2", Probes: []Probe{{Name: "air", Chip: chipSHT4x, Bus: "i2c", Address: 0x44}}}},
+		Locks: []Lock{{Position: "f1", Relay: "p2", Bolt: "p3", Door: "p4", Keypad: "s1", Display: "s1"},
+			{Position: "f2", Relay: "p5", Bolt: "p6", Door: "p7", Keypad: "s2", Display: "s3"}},
+		HandIn: &Terminal{Position: "l", Reader: "s4", Display: "s3"},
+	}
+}
+
+func TestCheckNamesEachMistakeOfAKit(t *testing.T) {
+	require.NoError(t, twoDoors().Check())
+	for want, spoil := range map[string]func(*Kit){
+		"locks[1].relay: pin p2 is locks[0].relay already":         func(k *Kit) { k.Locks[1].Relay = "p2" },
+		"locks[0].door: pin p1 is fridges[0].mains already":        func(k *Kit) { k.Locks[0].Door = "p1" },
+		"locks[1].position: lock f1 is locks[0].position already":  func(k *Kit) { k.Locks[1].Position = "f1" },
+		"hand_in.reader: reader s1 is locks[0].keypad already":     func(k *Kit) { k.HandIn.Reader = "s1" },
+		"fridges[1].probes[0].name: sensor f1/air is":              func(k *Kit) { k.Fridges[1].Position = "f1" },
+		"locks[0].bolt is missing":                                 func(k *Kit) { k.Locks[0].Bolt = "" },
+		"fridges[0].position is missing":                           func(k *Kit) { k.Fridges[0].Position = "" },
+		"fridges[0].probes: want at least one":                     func(k *Kit) { k.Fridges[0].Probes = nil },
+		"fridges[0].probes[0].bus is missing":                      func(k *Kit) { k.Fridges[0].Probes[0].Bus = "" },
+		`fridges[0].probes[0].chip "": want ds18b20 or sht4x`:      func(k *Kit) { k.Fridges[0].Probes[0].Chip = "" },
+		"fridges[0].probes[0].rom is missing":                      func(k *Kit) { k.Fridges[0].Probes[0].ROM = "" },
+		`fridges[0].probes[0].rom: 1-Wire address "28-1"`:          func(k *Kit) { k.Fridges[0].Probes[0].ROM = "28-1" },
+		"fridges[1].probes[0].address 0x0: want 0x44":              func(k *Kit) { k.Fridges[1].Probes[0].Address = 0 },
+		"fridges[0].probes[0].address 0x128: want family 0x28 in":  func(k *Kit) { k.Fridges[0].Probes[0] = Probe{Name: "a", Chip: chipDS18B20, Bus: "b", Address: 0x128} },
+		"hand_in: needs locks":                                     func(k *Kit) { k.Locks = nil },
+		"shipper.position is missing":                              func(k *Kit) { k.Shipper = &Shipper{} },
+		"scanner.reader is missing":                                func(k *Kit) { k.Scanner = &Terminal{Position: "s"} },
+		"no role: want fridges, locks, shipper, scanner or driver": func(k *Kit) { *k = Kit{} },
+	} {
+		k := twoDoors()
+		spoil(&k)
+		require.ErrorContains(t, k.Check(), want)
+	}
+}
+
+func TestAROMCodeMayBeWrittenEitherWay(t *testing.T) {
+	byName, err := Probe{ROM: "28-0000071b2c3d"}.oneWireAddress()
+	require.NoError(t, err)
+	k := twoDoors()
+	k.Fridges[0].Probes[0].ROM, k.Fridges[0].Probes[0].Address = "", uint64(byName)
+	require.NoError(t, k.Check())
+	k.Fridges[0].Probes[0].ROM = "28-0000071b2c3d"
+	require.ErrorContains(t, k.Check(), "not both")
+}
