@@ -72,7 +72,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	defer cancel()
 	feed := live.New()
 	plans := plan.NewMaker(s, feed, c.Clock, c.Logger)
-	receiver := link.NewReceiver(link.Config{Store: s, Effects: &effect.Effects{Touch: plans.Touch}, Clock: c.Clock,
+	receiver := link.NewReceiver(link.Config{Store: s, Effects: &effect.Effects{Touch: plans.Touch}, Owns: effect.Owns, Clock: c.Clock,
 		Logger: c.Logger, Changed: feed.Changed, Greeted: plans.Touch})
 
 	g, ctx := errgroup.WithContext(ctx)

@@ -10,6 +10,8 @@ import (
 	"pgregory.net/rapid"
 
 	"meguri/hub/dispatch"
+	"meguri/hub/effect"
+	"meguri/hub/fleet"
 	"meguri/hub/order"
 	"meguri/hub/store"
 	"meguri/hub/storetest"
@@ -145,6 +147,11 @@ func otherPlaces(w *world) {
 		w.refused(c.device, c.body, "not found")
 	}
 	w.refused("station-1", protocol.DoorOpened{Position: "spot-1-f1"}, "is at spot-1")
+	for sensor, want := range map[string]bool{"loc-1-f1/air": true, "spot-1-f1/air": false, "loc-9/air": false} {
+		owns, err := effect.Owns(w.ctx, w.tx, fleet.Device{ID: "station-1", Place: "loc-1", Role: fleet.Station}, sensor)
+		require.NoError(w.t, err)
+		require.Equal(w.t, want, owns, sensor)
+	}
 	w.refused("station-1", protocol.PickupInferred{Position: "loc-1-f2", Order: "o-2"}, "has nothing in fridge")
 	require.Equal(w.t, before, w.containers())
 	require.Empty(w.t, w.alarms())

@@ -176,6 +176,15 @@ func atPlace(ctx context.Context, tx *store.Tx, ev link.Event, position string) 
 	return &link.NotApplied{Reason: fmt.Sprintf("%s is at %s, device serves %s %s", position, place, ev.Role, ev.Place)}
 }
 
+// Owns says whether a sensor stands where a device serves, for link.Config.
+func Owns(ctx context.Context, tx *store.Tx, d fleet.Device, sensor string) (bool, error) {
+	err := atPlace(ctx, tx, link.Event{Device: d.ID, Place: d.Place, Role: string(d.Role)}, positionOf(sensor))
+	if errors.As(err, new(*link.NotApplied)) || errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // positionOf gives the fridge or shipper that a sensor, POSITION/NAME, is in.
 func positionOf(sensor string) string {
 	position, _, _ := strings.Cut(sensor, "/")

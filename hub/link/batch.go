@@ -66,6 +66,7 @@ type taking struct {
 	forked   error
 	settings map[uint64]*fleet.Setting // of the boots in the batch, as far as they were asked for
 	rows     []store.ReadingRow
+	owned    map[string]bool // sensors that were asked about
 
 	events, readings, repeated, quarantined, notApplied, gaps int64
 }
@@ -303,6 +304,13 @@ func (t *taking) reading(ctx context.Context, number uint64, raw []byte) error {
 		if unread = checkSamples(b); unread != nil {
 			break
 		}
+		var err error
+		if unread, err = t.foreign(ctx, b); err != nil {
+			return err
+		}
+		if unread != nil {
+			break
+		}
 		at, err := t.eventTime(ctx, rec)
 		if err != nil {
 			return err
@@ -323,6 +331,30 @@ func (t *taking) samples(number uint64, at time.Time, b protocol.Samples) {
 		t.rows = append(t.rows, store.ReadingRow{Number: number, Sensor: s.Sensor, EventAt: at, ReceivedAt: t.now, MilliC: s.MilliC,
 			Fault: uint8(s.Fault)})
 	}
+}
+
+// foreign says which sensor of a round is not the device's to speak of, nil for none.
+func (t *taking) foreign(ctx context.Context, b protocol.Samples) (reason, err error) {
+	owns := t.receiver.config.Owns
+	if owns == nil {
+		return nil, nil
+	}
+	if t.owned == nil {
+		t.owned = map[string]bool{}
+	}
+	for _, s := range b.Samples {
+		mine, asked := t.owned[s.Sensor]
+		if !asked {
+			if mine, err = owns(ctx, t.tx, t.device, s.Sensor); err != nil {
+				return nil, err
+			}
+			t.owned[s.Sensor] = mine
+		}
+		if !mine {
+			return fmt.Errorf("sensor %q is not at %s, which the device serves", s.Sensor, t.device.Place), nil
+		}
+	}
+	return nil, nil
 }
 
 func checkSamples(b protocol.Samples) error {

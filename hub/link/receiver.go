@@ -16,7 +16,7 @@ import (
 	"meguri/protocol"
 )
 
-// Config is what a Receiver needs. Changed, Greeted and Safe may be nil.
+// Config is what a Receiver needs. Changed, Greeted, Safe and Owns may be nil.
 type Config struct {
 	Store   *store.Store
 	Effects Effects
@@ -30,6 +30,8 @@ type Config struct {
 	// Safe says up to which number a device may delete, when everything up to applied is committed. Without it that is
 	// applied; where backups count, it is what is in one.
 	Safe func(device string, incarnation protocol.Incarnation, log protocol.LogID, applied uint64) uint64
+	// Owns says whether a sensor stands where the device serves, so that none forges another's readings. Without it all do.
+	Owns func(ctx context.Context, tx *store.Tx, d fleet.Device, sensor string) (bool, error)
 }
 
 // Receiver takes what devices say, on whatever wire it comes. Its methods may be called at once from many goroutines; those of

@@ -66,6 +66,7 @@ type hub struct {
 	store   *store.Store
 	effects *effects
 	greeted []string
+	owns    func(context.Context, *store.Tx, fleet.Device, string) (bool, error)
 }
 
 func newHub(t testing.TB, url string) *hub {
@@ -86,7 +87,7 @@ func (h *hub) addDevice(id, place string) {
 // restart begins with the same data and a new epoch.
 func (h *hub) restart() {
 	h.Receiver = link.NewReceiver(link.Config{Store: h.store, Effects: h.effects, Clock: clock.New(time.Now(), noon, 1),
-		Logger: slog.New(slog.DiscardHandler), Greeted: func(place string) { h.greeted = append(h.greeted, place) }})
+		Logger: slog.New(slog.DiscardHandler), Owns: h.owns, Greeted: func(place string) { h.greeted = append(h.greeted, place) }})
 	require.NoError(h.t, h.Listen(h.t.Context()))
 }
 
@@ -237,6 +238,7 @@ func TestReceiver(t *testing.T) {
 			"What the database refuses is not tried for ever":            testWhatTheDatabaseRefusesIsNotTriedForEver,
 			"Unreadable and unknown records are kept raw":                testUnreadableAndUnknownRecordsAreKeptRaw,
 			"Readings are stored and unreadable ones set aside":          testReadingsAreStoredAndUnreadableOnesSetAside,
+			"no device forges another's readings":                        testNoDeviceForgesAnothersReadings,
 			"Malformed payloads are quarantined bounded and counted":     testMalformedPayloadsAreQuarantinedBoundedAndCounted,
 			"Unknown and revoked devices are not taken":                  testUnknownAndRevokedDevicesAreNotTaken,
 			"Authenticator takes the own credential only":                testAuthenticatorTakesTheOwnCredentialOnly,
@@ -391,6 +393,32 @@ func testReadingsAreStoredAndUnreadableOnesSetAside(t *testing.T, h *hub) {
 		require.EqualValues(t, 7, last.Number)
 		_, err = tx.LastReading(t.Context(), "f3/air")
 		require.ErrorIs(t, err, store.ErrNotFound)
+		return nil
+	})
+}
+
+func testNoDeviceForgesAnothersReadings(t *testing.T, h *hub) {
+	asked := 0
+	h.owns = func(_ context.Context, _ *store.Tx, d fleet.Device, sensor string) (bool, error) {
+		asked++
+		return d.Place == "loc-1" && sensor == "f1/air", nil
+	}
+	h.restart()
+	l := newLog(protocol.Readings)
+	mine, other := protocol.Sample{Sensor: "f1/air", MilliC: 4200}, protocol.Sample{Sensor: "f9/air", MilliC: 99_000}
+	l.add(protocol.Samples{Samples: []protocol.Sample{mine}})
+	l.add(protocol.Samples{Samples: []protocol.Sample{mine, other}})
+	l.add(protocol.Samples{Samples: []protocol.Sample{mine}})
+	h.hello(l)
+	require.EqualValues(t, 3, h.batch(l.batch(1, 4)).Applied, "the log goes on")
+	require.EqualValues(t, 2, h.Stats().Readings.Load())
+	require.EqualValues(t, 1, h.Stats().Quarantined.Load())
+	require.Equal(t, 2, asked, "once a sensor")
+	h.change(func(tx *store.Tx) error {
+		kept, err := tx.Quarantine(t.Context(), station, 10)
+		require.NoError(t, err)
+		require.Len(t, kept, 1)
+		require.Contains(t, kept[0].Reason, `sensor "f9/air" is not at loc-1`)
 		return nil
 	})
 }
