@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -74,10 +73,19 @@ func benchOrder(n int64) order.Arrival {
 		Lines: []order.Line{{ProductID: "a-cold", Quantity: 1}, {ProductID: "b-cold", Quantity: 1}}}}
 }
 
-func perSecond(b *testing.B) { b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "orders/s") }
+// perSecond reports a rate, and what part it is of a bare writer's on the same engine; 0 when that was not asked for.
+func perSecond(b *testing.B, orders int, bare float64) float64 {
+	rate := float64(orders) / b.Elapsed().Seconds()
+	b.ReportMetric(rate, "orders/s")
+	if bare > 0 {
+		b.ReportMetric(rate/bare, "of-bare")
+	}
+	return rate
+}
 
-// BenchmarkOrders compares decisions in memory with orders that are decided and durable in the database, at the databases'
-// own settings: alone, by 32 clients at once, and in groups. Run it with
+// BenchmarkOrders compares orders that are decided and durable in the database, at the databases' own settings, alone, by 32
+// clients at once and in groups, with a bare writer that only inserts decided orders in the same groups; and shows how fast
+// decisions alone are. Run it with
 //
 //	go test ./hub/order -run - -bench Orders -benchtime 3s
 func BenchmarkOrders(b *testing.B) {
@@ -89,8 +97,8 @@ func BenchmarkOrders(b *testing.B) {
 	})
 }
 
-func benchMemory(b *testing.B) {
-	s := storetest.Open(b, storetest.SQLite(b))
+// benchBook is the owner's memory of an empty date.
+func benchBook(b *testing.B, s *store.Store) *capacity.Book {
 	storetest.Import(b, s, benchNetwork(b))
 	var d order.Date
 	require.NoError(b, s.Read(b.Context(), func(tx *store.Tx) (err error) {
@@ -99,13 +107,39 @@ func benchMemory(b *testing.B) {
 	}))
 	book, err := capacity.NewBook(d.Network, d.State)
 	require.NoError(b, err)
-	lines := []capacity.Line{{Product: "a-cold", Quantity: 1}, {Product: "b-cold", Quantity: 1}}
+	return book
+}
+
+var benchLines = []capacity.Line{{Product: "a-cold", Quantity: 1}, {Product: "b-cold", Quantity: 1}}
+
+func benchMemory(b *testing.B) {
+	book := benchBook(b, storetest.Open(b, storetest.SQLite(b)))
 	for n := int64(0); b.Loop(); n++ {
-		if _, err := book.Place(fmt.Sprintf("loc-%d", n%24+1), lines); err != nil {
+		if _, err := book.Place(fmt.Sprintf("loc-%d", n%24+1), benchLines); err != nil {
 			b.Fatal(err)
 		}
 	}
-	perSecond(b)
+	perSecond(b, b.N, 0)
+}
+
+// benchBare inserts the rows of decided orders in groups, with no check, no revision and no answer.
+func benchBare(b *testing.B, url string) float64 {
+	s := storetest.Open(b, url)
+	book := benchBook(b, s)
+	orders := 0
+	for n := int64(0); b.Loop(); n += order.MaxGroup {
+		var group []order.Decision
+		for i := range int64(order.MaxGroup) {
+			a := benchOrder(n + i)
+			numbering, err := book.Place(a.Request.LocationID, benchLines)
+			require.NoError(b, err)
+			group = append(group, order.Decision{Sequence: n + i + 1, Numbering: numbering,
+				Order: order.Order{Request: a.Request, State: order.Accepted, PlacedBy: a.By, PlacedAt: a.At}})
+		}
+		require.NoError(b, s.Change(b.Context(), func(tx *store.Tx) error { return tx.AddDecisions(b.Context(), group) }))
+		orders += len(group)
+	}
+	return perSecond(b, orders, 0)
 }
 
 func benchEngine(b *testing.B, url func() string) {
@@ -119,6 +153,8 @@ func benchEngine(b *testing.B, url func() string) {
 			b.Error(o, err)
 		}
 	}
+	var bare float64
+	b.Run("bare writer, groups of 256", func(b *testing.B) { bare = benchBare(b, url()) })
 	b.Run("one by one", func(b *testing.B) {
 		s := service(b)
 		for n := int64(0); b.Loop(); n++ {
@@ -126,7 +162,7 @@ func benchEngine(b *testing.B, url func() string) {
 			o, err := s.Place(b.Context(), a.Request, a.At, a.By)
 			check(b, o, err)
 		}
-		perSecond(b)
+		perSecond(b, b.N, bare)
 	})
 	b.Run("32 clients", func(b *testing.B) {
 		s := service(b)
@@ -140,11 +176,10 @@ func benchEngine(b *testing.B, url func() string) {
 				check(b, o, err)
 			}
 		})
-		perSecond(b)
+		perSecond(b, b.N, bare)
 	})
 	b.Run("groups of 256", func(b *testing.B) {
 		s := service(b)
-		begun := time.Now()
 		orders := 0
 		for n := int64(0); b.Loop(); n += order.MaxGroup {
 			var group []order.Arrival
@@ -160,6 +195,6 @@ func benchEngine(b *testing.B, url func() string) {
 			}
 			orders += len(results)
 		}
-		b.ReportMetric(float64(orders)/time.Since(begun).Seconds(), "orders/s")
+		perSecond(b, orders, bare)
 	})
 }
