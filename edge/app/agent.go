@@ -133,7 +133,7 @@ func (a *agent) stamp() edgelog.Stamp {
 func (a *agent) tick() {
 	_ = a.settle() // said there; what happens meanwhile is owed, too
 	if len(a.cfg.Kit.Locks) > 0 {
-		a.took(station.Tick(a.station, a.plan.locks, a.now()))
+		a.took(station.Tick(a.station, a.locks(), a.now()))
 	}
 	a.expireCommand()
 }
@@ -172,7 +172,7 @@ func (a *agent) perform(actions []station.Action) {
 			if err != nil {
 				a.logger.Error("the lock did not fire", "position", act.Position, "error", err)
 			}
-			a.took(station.Fired(a.station, a.plan.locks, act, err, a.now()))
+			a.took(station.Fired(a.station, a.locks(), act, err, a.now()))
 			a.unlocked(act, err)
 		}
 	}
@@ -193,11 +193,11 @@ func (a *agent) codeEntered(position, code string) {
 			Actions: []station.Action{station.Show{Position: position, Line: phrase.New(phrase.ClockNotSet), Refused: true}}})
 		return
 	}
-	a.act(station.Code(a.station, a.plan.locks, position, code, a.now()))
+	a.act(station.Code(a.station, a.locks(), position, code, a.now()))
 }
 
 func (a *agent) doorMoved(position string, closed bool) {
-	a.took(station.Contact(a.station, a.plan.locks, position, closed, a.now()))
+	a.took(station.Contact(a.station, a.locks(), position, closed, a.now()))
 }
 
 func (a *agent) mainsChanged(position string, on bool) {
@@ -213,7 +213,7 @@ func scanText(s reader.Scan) string {
 }
 
 func (a *agent) scannedAtStation(s reader.Scan) {
-	a.act(station.Scan(a.station, a.plan.locks, scanText(s), a.now()))
+	a.act(station.Scan(a.station, a.locks(), scanText(s), a.now()))
 }
 
 func (a *agent) scannedInShop(s reader.Scan) {

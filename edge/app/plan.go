@@ -97,6 +97,15 @@ func (a *agent) usePlan(p plan, parts map[string][]byte) {
 	a.sampleEvery.Store(every.Milliseconds())
 }
 
+// locks is what the plan says of the doors. A log that was forked has drawn a new incarnation, and what was planned for the
+// old one opens no door: the hub cannot know what the other copy has done with it. A new plan is on its way.
+func (a *agent) locks() station.Plan {
+	if a.plan.manifest.Incarnation != a.log.Incarnation() {
+		return nil
+	}
+	return a.plan.locks
+}
+
 // Part gives a part of the active plan, so that the link need not ask for it again.
 func (a *agent) Part(h protocol.Hash) ([]byte, bool) {
 	body, ok := (*a.parts.Load())[h]

@@ -3,11 +3,13 @@ package app
 import (
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	edgelog "meguri/edge/log"
+	"meguri/edge/station"
 	"meguri/internal/clock"
 	"meguri/protocol"
 )
@@ -149,4 +151,21 @@ func TestACommandThatCannotBeRecordedIsNotCarriedOut(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, protocol.CommandAnswered{ID: "c-1", Counter: 1, Outcome: protocol.CommandRefused,
 		Reason: "storage is full: nothing was done"}, b)
+}
+
+func TestAForkedLogHonoursNoGrantOfThePlanBefore(t *testing.T) {
+	a := withLog(t)
+	grant := protocol.Grant{ID: "g@f1", Holder: protocol.HolderCourier, PIN: protocol.HashPIN("g@f1", "12345678"), Until: 1 << 60, Uses: 3}
+	body, err := protocol.EncodeBody(protocol.LockPlan{Position: "f1", Grants: []protocol.Grant{grant}})
+	require.NoError(t, err)
+	m := protocol.Manifest{Incarnation: a.log.Incarnation(), Plan: 7, Parts: []protocol.PartRef{{Name: "lock/f1", Hash: protocol.HashPart(body)}}}
+	require.NoError(t, a.activate(m, map[string][]byte{"lock/f1": body}))
+	opens := func() bool {
+		d := station.Code(a.station, a.locks(), "f1", "12345678", a.now())
+		return slices.ContainsFunc(d.Actions, func(x station.Action) bool { _, fires := x.(station.Fire); return fires })
+	}
+	require.True(t, opens())
+	require.NoError(t, a.log.Renew())
+	require.False(t, opens(), "another copy of this storage may have used it")
+	require.EqualValues(t, 7, a.planVersion.Load(), "versions go on rising")
 }

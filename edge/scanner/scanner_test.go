@@ -177,6 +177,19 @@ func TestAShortageIsNotedUnitByUnitAtMostAsOftenAsTheLineHasThem(t *testing.T) {
 	r.requireRefused("01"+"0"+gtin, "a product without a step", phrase.New(phrase.ProductOnlyWhenShort))
 }
 
+func TestAProductIsKnownByAnyCodeThatIsOnIt(t *testing.T) {
+	const labelLike = "9112345678903" // an EAN that would be a line of the list, did the reader not say what it is
+	r := newRig(t)
+	p := list()
+	p.Containers[0].Products = append(p.Containers[0].Products, protocol.PackingLine{GTIN: labelLike, Units: 1})
+	r.plan(p)
+	r.requireTaken("]d291c1", phrase.New(phrase.ScanTheBox))
+	for scan, product := range map[string]string{"]d2010" + gtin + "17261231" + "10L-7": gtin, "]E0" + gtin: gtin, "]E0" + labelLike: labelLike} {
+		r.requireTaken("]d295short", phrase.New(phrase.ScanShortProduct))
+		r.requireTaken(scan, phrase.New(phrase.NotedShort), protocol.ItemShort{DatedContainer: "c1", GTIN: product, Units: 1})
+	}
+}
+
 func TestANewListForgetsWhatItNoLongerHolds(t *testing.T) {
 	t.Run("the line that was selected", func(t *testing.T) {
 		r := newRig(t)
