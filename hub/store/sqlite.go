@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/pressly/goose/v3"
@@ -23,6 +24,14 @@ func (sqliteEngine) open(ctx context.Context, address string) (writer, reader *s
 	file := strings.TrimPrefix(address, "sqlite:")
 	if file == "" || strings.ContainsAny(file, "?#") {
 		return nil, nil, fmt.Errorf("sqlite:%s: want the path of a file", file)
+	}
+	// SQLite would make it readable for everybody; its other files get the permissions of this one.
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := f.Close(); err != nil {
+		return nil, nil, err
 	}
 	query := url.Values{"_pragma": {"journal_mode(wal)", "synchronous(full)", "busy_timeout(10000)", "foreign_keys(1)"}}
 	dsn := func(q url.Values) string { return "file:" + (&url.URL{Path: file}).EscapedPath() + "?" + q.Encode() }
