@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"meguri/firmware-sim/fleet"
@@ -34,11 +34,31 @@ type demoCommand struct {
 	Kills       int    `help:"Kill the hub and agents (in processes of their own) so many times during the day."`
 	Exit        bool   `help:"End after the summary instead of serving the dashboard on."`
 
-	log *os.File
+	log    *os.File // of the fleet
+	hubLog *os.File
+	lock   *os.File // on the data directory, while this demo runs
 }
 
-// marker is in a directory that a demo made, and may remove.
+// Validate is asked by the command line.
+func (d *demoCommand) Validate() error {
+	if d.Speed < 1 || d.Speed > maxSpeed {
+		return fmt.Errorf("--speed %d: want 1 to %d", d.Speed, maxSpeed)
+	}
+	if d.Kills < 0 || d.Kills > maxKills {
+		return fmt.Errorf("--kills %d: want 0 to %d", d.Kills, maxKills)
+	}
+	return nil
+}
+
+const (
+	maxSpeed = 5000 // beyond it a round trip between two processes takes a minute of the day
+	maxKills = 1000
+)
+
+// marker is in a directory that a demo made, and may empty. Whoever runs a demo there holds a lock on it.
 const marker = ".meguri-demo"
+
+var errStopped = errors.New("stopped before the day was over")
 
 // Run sets up, plays and sums up.
 func (d *demoCommand) Run(g *globals) (err error) {
@@ -46,80 +66,135 @@ func (d *demoCommand) Run(g *globals) (err error) {
 	if err := d.prepare(); err != nil {
 		return err
 	}
-	if d.HTTP, err = listenAt(d.HTTP, "127.0.0.1:8080"); err != nil {
-		return err
+	defer func() { err = errors.Join(err, d.log.Close(), d.hubLog.Close(), d.lock.Close()) }()
+	hub, run, link, err := d.set(g.ctx)
+	if err == nil {
+		err = d.play(g, hub, run, link)
+	} else if g.ctx.Err() != nil {
+		err = errStopped
 	}
-	if d.Broker, err = listenAt(d.Broker, "127.0.0.1:1883"); err != nil {
-		return err
-	}
-	network, err := fleet.ReadNetwork(d.Network)
-	if err != nil {
-		return err
-	}
-	if d.Date, _, err = readOrders(filepath.Join(d.Network, "orders.csv"), d.Date); err != nil {
-		return err
-	}
-	fmt.Printf("Setting up a hub in %s for %s …\n", d.Data, d.Date)
-	link, err := d.setUp(g.ctx, network)
-	if err != nil {
-		return err
-	}
-	c, err := d.chooseClock()
-	if err != nil {
-		return err
-	}
-	hub := &hubProcess{binary: d.HubBinary, http: d.HTTP, log: d.log,
-		args: d.hubArgs("serve", "--http", d.HTTP, "--broker", d.Broker, "--clock", c.String())}
-	if err := hub.start(g.ctx); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, hub.stop()) }()
-	fmt.Printf("Dashboard: http://%s\nLog in:    %s\n", d.HTTP, link)
-
-	run := runCommand{Network: d.Network, Date: d.Date, Hub: "http://" + d.HTTP, Broker: "tcp://" + d.Broker,
-		Credentials: filepath.Join(d.Data, "credentials"), Codes: filepath.Join(d.Data, "codes.json"),
-		Data: filepath.Join(d.Data, "edges"), Clock: c.String(), Seed: d.Seed, Processes: d.Processes, NoIncidents: d.NoIncidents, log: d.log}
-	if d.Kills > 0 {
-		run.killer = newKiller(d.Kills, hub, d.Seed)
-	}
-	g.logger = slog.New(slog.NewTextHandler(d.log, nil))
-	err = run.play(g, os.Stdout, func(res *result) error {
-		sums := res.print(os.Stdout)
-		if !d.Exit {
-			fmt.Printf("\nThe fleet goes on, and the dashboard stays at http://%s until Ctrl-C.\n", d.HTTP)
-			<-g.ctx.Done()
-		}
-		return sums
-	})
-	if errors.Is(err, context.Canceled) {
-		return errors.New("stopped before the day was over")
-	}
-	if err != nil && !errors.Is(err, errDoesNotAddUp) {
-		err = fmt.Errorf("%w (more in %s)", err, d.log.Name())
+	if err != nil && !errors.Is(err, errDoesNotAddUp) && !errors.Is(err, errStopped) {
+		err = fmt.Errorf("%w (more in %s and %s)", err, d.log.Name(), d.hubLog.Name())
 	}
 	return err
 }
 
-// prepare empties the demo's directory, if it is one.
+// set makes all that a day needs, up to a hub that can be started.
+func (d *demoCommand) set(ctx context.Context) (hub *hubProcess, run *runCommand, link string, err error) {
+	if d.HTTP, err = listenAt(d.HTTP, "127.0.0.1:8080"); err != nil {
+		return nil, nil, "", err
+	}
+	if d.Broker, err = listenAt(d.Broker, "127.0.0.1:1883"); err != nil {
+		return nil, nil, "", err
+	}
+	network, err := fleet.ReadNetwork(d.Network)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	if d.Date, _, err = readOrders(filepath.Join(d.Network, "orders.csv"), d.Date); err != nil {
+		return nil, nil, "", err
+	}
+	cutoff, err := fleet.FirstCutoff(d.Network, d.Date)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	fmt.Printf("Setting up a hub in %s for %s …\n", d.Data, d.Date)
+	if link, err = d.setUp(ctx, network); err != nil {
+		return nil, nil, "", err
+	}
+	c := clock.New(time.Now(), cutoff.Add(-intake), d.Speed).String()
+	hub = newHub(d.HubBinary, d.HTTP, d.hubLog, d.hubArgs("serve", "--http", d.HTTP, "--broker", d.Broker, "--clock", c))
+	run = &runCommand{Network: d.Network, Date: d.Date, Hub: "http://" + d.HTTP, Broker: "tcp://" + d.Broker,
+		Credentials: filepath.Join(d.Data, "credentials"), Codes: filepath.Join(d.Data, "codes.json"),
+		Data: filepath.Join(d.Data, "edges"), Clock: c, Seed: d.Seed, Processes: d.Processes, NoIncidents: d.NoIncidents, log: d.log}
+	if d.Kills > 0 {
+		run.killer = newKiller(d.Kills, hub, d.Seed)
+	}
+	return hub, run, link, nil
+}
+
+// intake is how long before the date's first cutoff the day begins.
+const intake = 3 * time.Hour
+
+// play starts the hub and plays the day. Whatever happens, the hub is stopped in the end; when it ends by itself, so does the
+// day, with that as the reason.
+func (d *demoCommand) play(g *globals, hub *hubProcess, run *runCommand, link string) (err error) {
+	defer func() { err = errors.Join(err, hub.stop()) }()
+	if err := hub.start(g.ctx); err != nil {
+		if g.ctx.Err() != nil {
+			return errStopped
+		}
+		return err
+	}
+	fmt.Printf("Dashboard: http://%s\nLog in:    %s\n", d.HTTP, link)
+	ctx, cancel := context.WithCancelCause(g.ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case err := <-hub.died:
+			cancel(err)
+		case <-ctx.Done():
+		}
+	}()
+	quiet := &globals{ctx: g.ctx, newLogger: g.newLogger, logger: g.newLogger(d.log)} // the terminal is for the progress line
+	return run.play(ctx, quiet, os.Stdout, func(res *result) error {
+		err := res.print(os.Stdout)
+		if d.Exit {
+			return err
+		}
+		fmt.Printf("\nThe fleet goes on, and the dashboard stays at http://%s until Ctrl-C.\n", d.HTTP)
+		<-ctx.Done()
+		if g.ctx.Err() == nil {
+			err = errors.Join(err, context.Cause(ctx))
+		}
+		return err
+	})
+}
+
+// prepare locks the demo's directory and empties it. One that is not empty and that no demo made is left alone, and so is one in
+// which a demo runs.
 func (d *demoCommand) prepare() error {
 	entries, err := os.ReadDir(d.Data)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(d.Data, marker)); len(entries) > 0 && err != nil {
+	if _, err := os.Lstat(filepath.Join(d.Data, marker)); len(entries) > 0 && err != nil {
 		return fmt.Errorf("--data %s: it is not empty and no demo made it; name another directory", d.Data)
 	}
-	if err := os.RemoveAll(d.Data); err != nil {
+	if err := os.MkdirAll(d.Data, 0o700); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(d.Data, "credentials"), 0o700); err != nil {
+	if d.lock, err = os.OpenFile(filepath.Join(d.Data, marker), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(d.Data, marker), nil, 0o600); err != nil {
+	if err := d.empty(entries); err != nil {
+		return errors.Join(err, d.lock.Close())
+	}
+	return nil
+}
+
+func (d *demoCommand) empty(entries []os.DirEntry) (err error) {
+	if err := syscall.Flock(int(d.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return fmt.Errorf("--data %s: another demo runs there (%w); name another directory", d.Data, err)
+	}
+	for _, e := range entries {
+		if e.Name() == marker {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(d.Data, e.Name())); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(filepath.Join(d.Data, "credentials"), 0o700); err != nil {
 		return err
 	}
-	d.log, err = os.Create(filepath.Join(d.Data, "demo.log"))
-	return err
+	if d.log, err = os.Create(filepath.Join(d.Data, "demo.log")); err != nil {
+		return err
+	}
+	if d.hubLog, err = os.Create(filepath.Join(d.Data, "hub.log")); err != nil {
+		return errors.Join(err, d.log.Close())
+	}
+	return nil
 }
 
 // setUp types what an operator would: import, devices, persons, and the administrator's link, which it returns.
@@ -135,27 +210,18 @@ func (d *demoCommand) setUp(ctx context.Context, n fleet.Network) (link string, 
 		}
 	}
 	all := codes{}
-	person := func(who, role, place string) error {
-		args := []string{"person", "add", "--name", "Demo " + who, "--role", role}
-		if place != "" {
-			args = append(args, "--place", place)
+	for _, p := range persons(n) {
+		args := []string{"person", "add", "--name", "Demo " + p.who, "--role", p.role}
+		if p.place != "" {
+			args = append(args, "--place", p.place)
 		}
 		out, err := d.hubCommand(ctx, args...)
 		if err != nil {
-			return err
+			return "", err
 		}
-		all[who], err = codeOf(out)
-		return err
-	}
-	errs := []error{person("app", "system", ""), person("dispatcher", "dispatcher", "")}
-	for _, s := range n.Shops {
-		errs = append(errs, person("shop/"+s.ID, "shop", s.ID))
-	}
-	for _, r := range n.Routes {
-		errs = append(errs, person("driver/"+r.ID, "driver", r.ID))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return "", err
+		if all[p.who], err = codeOf(out); err != nil {
+			return "", err
+		}
 	}
 	b, err := json.Marshal(all)
 	if err != nil {
@@ -168,7 +234,21 @@ func (d *demoCommand) setUp(ctx context.Context, n fleet.Network) (link string, 
 	return strings.TrimSpace(out), err
 }
 
-// codeOf takes the code out of a one-time link, the last line that a command printed.
+// person is somebody who acts in a day: the name under which runCommand looks for the login code, and role and place on the hub.
+type person struct{ who, role, place string }
+
+func persons(n fleet.Network) []person {
+	all := []person{{"app", "system", ""}, {"dispatcher", "dispatcher", ""}}
+	for _, s := range n.Shops {
+		all = append(all, person{"shop/" + s.ID, "shop", s.ID})
+	}
+	for _, r := range n.Routes {
+		all = append(all, person{"driver/" + r.ID, "driver", r.ID})
+	}
+	return all
+}
+
+// codeOf takes the code out of a one-time link, the last line that `hub person add` printed.
 func codeOf(out string) (string, error) {
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	u, err := url.Parse(lines[len(lines)-1])
@@ -178,6 +258,7 @@ func codeOf(out string) (string, error) {
 	return u.Query().Get("code"), nil
 }
 
+// hubArgs adds where the hub's data is to a command.
 func (d *demoCommand) hubArgs(args ...string) []string {
 	args = append(args, "--data", d.Data)
 	if d.Database != "" {
@@ -186,25 +267,14 @@ func (d *demoCommand) hubArgs(args ...string) []string {
 	return args
 }
 
+// hubCommand runs a command of the hub to its end and gives what it printed.
 func (d *demoCommand) hubCommand(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, d.HubBinary, d.hubArgs(args...)...)
 	var errText strings.Builder
-	cmd.Stderr = io.MultiWriter(&errText, d.log)
+	cmd.Stderr = io.MultiWriter(&errText, d.hubLog)
 	out, err := cmd.Output()
 	if err != nil {
 		return "", fmt.Errorf("hub %s: %w: %s", strings.Join(args, " "), err, errText.String())
 	}
 	return string(out), nil
-}
-
-// chooseClock lets the day begin an hour before the date's first cutoff.
-func (d *demoCommand) chooseClock() (clock.Clock, error) {
-	if d.Speed < 1 || d.Speed > 5000 {
-		return clock.Clock{}, fmt.Errorf("--speed %d: want 1 to 5000", d.Speed)
-	}
-	cutoff, err := fleet.FirstCutoff(d.Network, d.Date)
-	if err != nil {
-		return clock.Clock{}, err
-	}
-	return clock.New(time.Now(), cutoff.Add(-time.Hour), d.Speed), nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -39,63 +38,84 @@ type runCommand struct {
 
 // Run plays the date and prints what became of it.
 func (r *runCommand) Run(g *globals) error {
-	return r.play(g, os.Stdout, func(res *result) error { return res.print(os.Stdout) })
+	return r.play(g.ctx, g, os.Stdout, func(res *result) error { return res.print(os.Stdout) })
 }
 
 // codes are login codes by what a person does: "app", "dispatcher", "shop/ID", "driver/ROUTE".
 type codes map[string]string
 
-// play runs the fleet and the day. The agents go on while then looks at the result.
-func (r *runCommand) play(g *globals, progress *os.File, then func(*result) error) error {
-	c, err := clock.Parse(r.Clock)
+// play runs the fleet and the day until ctx ends. The agents go on while then looks at the result.
+func (r *runCommand) play(ctx context.Context, g *globals, progress *os.File, then func(*result) error) error {
+	cfg, err := r.config(ctx, g)
+	if err != nil {
+		return reason(ctx, g, err)
+	}
+	env, err := r.env(g, cfg.Clock)
 	if err != nil {
 		return err
 	}
-	network, err := fleet.ReadNetwork(r.Network)
-	if err != nil {
-		return err
-	}
-	date, orders, err := readOrders(filepath.Join(r.Network, "orders.csv"), r.Date)
-	if err != nil {
-		return err
-	}
-	cfg := scenario.Config{Date: date, Network: network, Orders: orders, Clock: c, Logger: g.logger, Seed: r.Seed, Incidents: !r.NoIncidents}
-	if err := r.logIn(g.ctx, &cfg); err != nil {
-		return err
-	}
-	env, err := r.env(g, c)
-	if err != nil {
-		return err
-	}
-	cfg.Fleet = fleet.New(network, c, r.Seed)
-
-	ctx, stop := context.WithCancel(g.ctx)
+	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	agents, agentCtx := errgroup.WithContext(ctx)
+	agents, ctx := errgroup.WithContext(ctx)
 	for _, d := range cfg.Fleet.Devices() {
-		agents.Go(func() error { return d.Run(agentCtx, env) })
+		agents.Go(func() error { return d.Run(ctx, env) })
 	}
 	if r.killer != nil {
-		agents.Go(func() error { return r.killer.run(agentCtx, cfg.Fleet) })
+		agents.Go(func() error { return r.killer.run(ctx, cfg.Fleet) })
 	}
+	began := cfg.Clock.Now().Add(-slack)
 	day := scenario.New(cfg)
-	line := startProgress(agentCtx, progress, day, cfg.Fleet, c)
-	err = day.Run(agentCtx)
+	endLine := startProgress(ctx, progress, day, cfg.Fleet, cfg.Clock)
+	err = day.Run(ctx)
 	var res *result
 	if err == nil {
-		res, err = settle(agentCtx, cfg, day, r.killer)
+		res, err = settle(ctx, cfg, day, began, r.killer)
 	}
-	line()
-	if err == nil {
+	endLine()
+	if err = reason(ctx, g, err); err == nil {
 		err = then(res)
 	}
 	stop()
-	if ended := agents.Wait(); ended != nil && !errors.Is(ended, context.Canceled) {
-		err = errors.Join(ended, err)
+	_ = agents.Wait() // they end because they were told to, or reason has told why
+	return err
+}
+
+// slack is taken off the day's beginning when the hub is asked for readings since then.
+const slack = time.Hour
+
+// reason is why a day ended: not what failed because everything was told to end, but why it was told so.
+func reason(ctx context.Context, g *globals, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case g.ctx.Err() != nil:
+		return errStopped
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
 	}
 	return err
 }
 
+// config is all that a day needs, with the people logged in.
+func (r *runCommand) config(ctx context.Context, g *globals) (scenario.Config, error) {
+	c, err := clock.Parse(r.Clock)
+	if err != nil {
+		return scenario.Config{}, err
+	}
+	network, err := fleet.ReadNetwork(r.Network)
+	if err != nil {
+		return scenario.Config{}, err
+	}
+	date, orders, err := readOrders(filepath.Join(r.Network, "orders.csv"), r.Date)
+	if err != nil {
+		return scenario.Config{}, err
+	}
+	cfg := scenario.Config{Date: date, Network: network, Orders: orders, Clock: c, Logger: g.logger, Seed: r.Seed, Incidents: !r.NoIncidents,
+		Fleet: fleet.New(network, c, r.Seed)}
+	return cfg, r.logIn(ctx, &cfg)
+}
+
+// env is what the agents share.
 func (r *runCommand) env(g *globals, c clock.Clock) (fleet.Env, error) {
 	if err := os.MkdirAll(r.Data, 0o700); err != nil {
 		return fleet.Env{}, err
@@ -112,6 +132,7 @@ func (r *runCommand) env(g *globals, c clock.Clock) (fleet.Env, error) {
 	}, nil
 }
 
+// logIn opens a session for each person that the network's day needs.
 func (r *runCommand) logIn(ctx context.Context, cfg *scenario.Config) error {
 	b, err := os.ReadFile(r.Codes)
 	if err != nil {
@@ -122,25 +143,25 @@ func (r *runCommand) logIn(ctx context.Context, cfg *scenario.Config) error {
 		return fmt.Errorf("%s: %w", r.Codes, err)
 	}
 	cfg.Shops, cfg.Drivers = map[string]*hubclient.Client{}, map[string]*hubclient.Client{}
-	for who, code := range all {
+	for _, p := range persons(cfg.Network) {
+		code, ok := all[p.who]
+		if !ok {
+			return fmt.Errorf("%s: want a code for %q", r.Codes, p.who)
+		}
 		client, err := hubclient.Login(ctx, r.Hub, code)
 		if err != nil {
-			return fmt.Errorf("%s: %w", who, err)
+			return fmt.Errorf("%s: %w", p.who, err)
 		}
-		kind, place, _ := strings.Cut(who, "/")
-		switch kind {
-		case "app":
+		switch p.role {
+		case "system":
 			cfg.App = client
 		case "dispatcher":
 			cfg.Dispatcher = client
 		case "shop":
-			cfg.Shops[place] = client
+			cfg.Shops[p.place] = client
 		case "driver":
-			cfg.Drivers[place] = client
+			cfg.Drivers[p.place] = client
 		}
-	}
-	if cfg.App == nil || cfg.Dispatcher == nil {
-		return fmt.Errorf("%s: want codes for app and dispatcher", r.Codes)
 	}
 	return nil
 }
@@ -171,6 +192,7 @@ func startProgress(ctx context.Context, w *os.File, day *scenario.Day, f *fleet.
 	return func() { cancel(); <-done }
 }
 
+// tokyo is where the network is: times are shown as its people read them.
 var tokyo = time.FixedZone("JST", 9*60*60)
 
 func progressLine(day *scenario.Day, f *fleet.Fleet, now time.Time) string {

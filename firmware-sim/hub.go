@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -9,36 +8,86 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
-
-	"meguri/internal/clock"
 )
 
-// hubStartsWithin is how long a hub may take to answer, and to stop, on the machine's clock.
-const hubStartsWithin = 20 * time.Second
+// On the machine's clock.
+const (
+	hubStartsWithin = 20 * time.Second
+	hubStopsWithin  = 20 * time.Second
+	hubLook         = 50 * time.Millisecond
+)
 
-// hubProcess is `hub serve` as a child of this process.
+// hubProcess is `hub serve` as a child of this process, which may be killed and started again.
 type hubProcess struct {
 	binary string
 	args   []string
 	http   string // where it answers
 	log    *os.File
+	died   chan error // told once when the hub ends and nobody asked it to
 
-	mu  sync.Mutex
-	cmd *exec.Cmd
+	mu  sync.Mutex // for one start, stop or kill at a time
+	now *life
 }
 
-// start starts the hub and waits until it answers.
+// life is one process from its start to its end.
+type life struct {
+	cmd   *exec.Cmd
+	asked atomic.Bool // to end
+	ended chan struct{}
+	err   error // once it has ended
+}
+
+func newHub(binary, http string, log *os.File, args []string) *hubProcess {
+	return &hubProcess{binary: binary, http: http, log: log, args: args, died: make(chan error, 1)}
+}
+
+// start starts the hub and waits until it answers. When it does not, it is stopped.
 func (h *hubProcess) start(ctx context.Context) error {
-	h.cmd = exec.Command(h.binary, h.args...)
-	h.cmd.Stdout, h.cmd.Stderr = h.log, h.log
-	// A Ctrl-C at the terminal is for the demo, which then ends the hub in order.
-	h.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := h.cmd.Start(); err != nil {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.begin(ctx)
+}
+
+func (h *hubProcess) begin(ctx context.Context) error {
+	cmd := exec.Command(h.binary, h.args...)
+	cmd.Stdout, cmd.Stderr = h.log, h.log
+	// A Ctrl-C at the terminal is for the demo, which then ends the hub in order. Should the demo be killed, the kernel ends it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
 		return err
 	}
+	l := &life{cmd: cmd, ended: make(chan struct{})}
+	go func() {
+		l.err = cmd.Wait()
+		close(l.ended)
+	}()
+	h.now = l
+	if err := h.answers(ctx, l); err != nil {
+		return errors.Join(fmt.Errorf("the hub did not start: %w: %s", err, h.tail()), h.end(syscall.SIGTERM))
+	}
+	go h.watch(l)
+	return nil
+}
+
+// watch tells when a hub ends that was not asked to.
+func (h *hubProcess) watch(l *life) {
+	<-l.ended
+	if l.asked.Load() {
+		return
+	}
+	select {
+	case h.died <- fmt.Errorf("the hub ended by itself (%v): %s", l.cmd.ProcessState, h.tail()):
+	default: // told already
+	}
+}
+
+// answers waits until the hub does.
+func (h *hubProcess) answers(ctx context.Context, l *life) error {
 	ctx, cancel := context.WithTimeout(ctx, hubStartsWithin)
 	defer cancel()
 	for {
@@ -52,38 +101,69 @@ func (h *hubProcess) start(ctx context.Context) error {
 				return nil
 			}
 		}
-		if err := clock.Real().Sleep(ctx, 50*time.Millisecond); err != nil {
-			return errors.Join(fmt.Errorf("the hub did not start: %s", h.tail()), h.stop())
+		select {
+		case <-l.ended:
+			return fmt.Errorf("it ended (%v)", l.cmd.ProcessState)
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(hubLook):
 		}
 	}
 }
 
-// stop asks the hub to end, and sees to it.
+// stop asks the hub to end, and sees to it. It is nil for one that has never run, or has ended before, which died told.
 func (h *hubProcess) stop() error {
-	_ = h.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-	ended := make(chan error, 1)
-	go func() { ended <- h.cmd.Wait() }()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.end(syscall.SIGTERM)
+}
+
+// kill ends the hub without a warning and starts it again.
+func (h *hubProcess) kill(ctx context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_ = h.end(syscall.SIGKILL) // "signal: killed"
+	return h.begin(ctx)
+}
+
+// end sends a signal and waits for the end, which it brings about itself in time.
+func (h *hubProcess) end(s syscall.Signal) error {
+	l := h.now
+	if l == nil {
+		return nil
+	}
 	select {
-	case err := <-ended:
-		return err
-	case <-time.After(hubStartsWithin):
-		_ = h.cmd.Process.Kill() // it may have ended
-		return errors.Join(errors.New("the hub did not stop when told to"), <-ended)
+	case <-l.ended:
+		return nil
+	default:
+	}
+	l.asked.Store(true)
+	_ = l.cmd.Process.Signal(s) // it may have ended in this moment
+	select {
+	case <-l.ended:
+		return l.err
+	case <-time.After(hubStopsWithin):
+		_ = l.cmd.Process.Kill() // likewise
+		<-l.ended
+		return fmt.Errorf("the hub did not stop within %v", hubStopsWithin)
 	}
 }
 
-// tail is the last line of the log.
+// tailMost is how many bytes from the end of the log are looked at.
+const tailMost = 4096
+
+// tail is the last line of the log, which as a rule says what was wrong.
 func (h *hubProcess) tail() string {
-	f, err := os.Open(h.log.Name())
+	info, err := h.log.Stat()
 	if err != nil {
 		return err.Error()
 	}
-	defer func() { _ = f.Close() }() // only read
-	var last string
-	for s := bufio.NewScanner(f); s.Scan(); {
-		last = s.Text()
+	end := make([]byte, min(info.Size(), tailMost))
+	if _, err := h.log.ReadAt(end, info.Size()-int64(len(end))); err != nil {
+		return err.Error()
 	}
-	return last
+	lines := strings.Split(strings.TrimSpace(string(end)), "\n")
+	return lines[len(lines)-1]
 }
 
 // listenAt chooses an address to listen at: the one that was asked for, else the usual one, else any on loopback.

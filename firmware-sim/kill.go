@@ -6,29 +6,31 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"meguri/firmware-sim/fleet"
 	"meguri/internal/clock"
 )
 
+// killEvery is the mean time from one kill to the next, on the machine's clock: enough for an agent to be back and at work.
+const killEvery = 500 * time.Millisecond
+
 // killer ends processes as kill -9 does, again and again: the hub one time in four, else an agent. What ends is started again
 // by whoever looks after it.
 type killer struct {
-	every time.Duration // on the machine's clock
-	most  int
-	hub   *hubProcess
-	rand  *rand.Rand
+	most int
+	hub  *hubProcess
+	rand *rand.Rand
 
 	mu           sync.Mutex
 	hubs, agents int
 }
 
 func newKiller(most int, hub *hubProcess, seed uint64) *killer {
-	return &killer{every: 500 * time.Millisecond, most: most, hub: hub, rand: rand.New(rand.NewPCG(seed, 9))}
+	return &killer{most: most, hub: hub, rand: rand.New(rand.NewPCG(seed, 9))}
 }
 
+// run kills until it has done so often enough, or ctx ends. It fails when a hub that was killed does not start again.
 func (k *killer) run(ctx context.Context, f *fleet.Fleet) error {
 	byRole := map[fleet.Role][]*fleet.Device{}
 	for _, d := range f.Devices() {
@@ -36,12 +38,15 @@ func (k *killer) run(ctx context.Context, f *fleet.Fleet) error {
 	}
 	roles := slices.Sorted(maps.Keys(byRole)) // the few stations are to get their share
 	for range k.most {
-		pause := k.every/2 + time.Duration(k.rand.Int64N(int64(k.every)))
+		pause := killEvery/2 + time.Duration(k.rand.Int64N(int64(killEvery)))
 		if err := clock.Real().Sleep(ctx, pause); err != nil {
 			return nil // the day is over
 		}
 		if k.rand.IntN(4) == 0 {
 			if err := k.hub.kill(ctx); err != nil {
+				if ctx.Err() != nil {
+					return nil
+				}
 				return err
 			}
 			k.count(1, 0)
@@ -66,13 +71,4 @@ func (k *killer) killed() (hubs, agents int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.hubs, k.agents
-}
-
-// kill ends the hub without a warning and starts it again.
-func (h *hubProcess) kill(ctx context.Context) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	_ = h.cmd.Process.Signal(syscall.SIGKILL) // it runs, or has just failed by itself, which the start will show
-	_ = h.cmd.Wait()                          // "signal: killed"
-	return h.start(ctx)
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -23,17 +24,20 @@ type commandLine struct {
 	Edge edgeCommand `cmd:"" hidden:"" help:"One agent in a process of its own, on chips in another process."`
 }
 
+// globals is what every command gets.
 type globals struct {
-	ctx    context.Context
-	logger *slog.Logger
+	ctx       context.Context // ends with the first Ctrl-C or SIGTERM
+	newLogger func(io.Writer) *slog.Logger
+	logger    *slog.Logger // to standard error
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends at once, and the kernel ends the children then
 	var cli commandLine
 	os.Exit(config.Main("firmware-sim", "Simulated hardware, world and people for Meguri.", version.Text(), &cli,
 		func(*kong.Context) ([]any, error) {
-			return []any{&globals{ctx: ctx, logger: cli.Logger(os.Stderr)}}, nil
+			return []any{&globals{ctx: ctx, newLogger: cli.Logger, logger: cli.Logger(os.Stderr)}}, nil
 		}))
 }

@@ -6,12 +6,17 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 
 	"meguri/firmware-sim/hubclient"
 )
 
-// readOrders reads the orders of one date from an orders.csv; of the first date in it when none is given.
+// orderColumns are what readOrders needs of an orders.csv.
+var orderColumns = []string{"order_id", "delivery_date", "location_id", "customer_id", "product_id", "quantity"}
+
+// readOrders reads the orders of one date from an orders.csv; of the first date in it when none is given. Lines of an order
+// follow one another. It is an error when there is none: a day without orders shows nothing.
 func readOrders(file, date string) (string, []hubclient.OrderRequest, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -23,20 +28,24 @@ func readOrders(file, date string) (string, []hubclient.OrderRequest, error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("%s: %w", file, err)
 	}
-	column := map[string]int{}
-	for i, name := range head {
-		column[name] = i
+	for _, name := range orderColumns {
+		if !slices.Contains(head, name) {
+			return "", nil, fmt.Errorf("%s: column %q is missing", file, name)
+		}
 	}
 	var orders []hubclient.OrderRequest
 	for {
 		row, err := r.Read()
+		if errors.Is(err, io.EOF) && len(orders) == 0 {
+			return "", nil, fmt.Errorf("%s: no order for %q", file, date)
+		}
 		if errors.Is(err, io.EOF) {
 			return date, orders, nil
 		}
 		if err != nil {
 			return "", nil, fmt.Errorf("%s: %w", file, err)
 		}
-		at := func(name string) string { return row[column[name]] }
+		at := func(name string) string { return row[slices.Index(head, name)] }
 		if date == "" {
 			date = at("delivery_date")
 		}
@@ -44,8 +53,9 @@ func readOrders(file, date string) (string, []hubclient.OrderRequest, error) {
 			continue
 		}
 		quantity, err := strconv.Atoi(at("quantity"))
-		if err != nil {
-			return "", nil, fmt.Errorf("%s: quantity %q: want a number", file, at("quantity"))
+		if err != nil || quantity < 1 {
+			line, _ := r.FieldPos(slices.Index(head, "quantity"))
+			return "", nil, fmt.Errorf("%s line %d: quantity %q: want a number from 1", file, line, at("quantity"))
 		}
 		line := hubclient.OrderLine{ProductID: at("product_id"), Quantity: quantity}
 		if n := len(orders); n > 0 && orders[n-1].OrderID == at("order_id") {

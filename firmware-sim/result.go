@@ -20,38 +20,45 @@ import (
 
 // result is a day that was played: the hub's account of it, the world's own, and whether the two agree.
 type result struct {
-	hub      hubclient.Summary
-	day      *scenario.Day
-	fleet    *fleet.Fleet
-	taken    fleet.Tally // recorded by the agents up to the last look
-	received fleet.Tally // of these, what the hub has applied
-	gaps     int         // named gaps in any device's log
-	killer   *killer     // nil when nobody was killed
-	checks   []check
+	hub                         hubAccount
+	day                         *scenario.Day
+	fleet                       *fleet.Fleet
+	devices                     map[string]fleet.Account // up to the end of the day
+	taken                       fleet.Tally              // the sum of these
+	received                    fleet.Tally              // of these, what the hub has applied
+	gaps                        int64                    // named gaps in any device's log
+	samplesTaken, samplesStored int64                    // set by compare
+	killer                      *killer                  // nil when nobody was killed
+	checks                      []check
 }
 
-// check is one sum that has to be right.
-type check struct {
-	name      string
-	hub, real int64
-	atMost    bool // the hub may know less: who is killed between an act and its record cannot tell
+// hubAccount is what the hub says of the day.
+type hubAccount struct {
+	hubclient.Summary
+	devices    []hubclient.Device
+	events     map[string][]hubclient.Event   // by device
+	samples    map[string][]hubclient.Reading // by sensor
+	orders     map[string]string              // states of the accepted ones
+	containers map[string]hubclient.Container
+	work       []hubclient.Work
 }
-
-func (c check) ok() bool { return c.hub == c.real || c.atMost && c.hub < c.real }
 
 const (
-	settleFor  = 60 * time.Second // on the machine's clock
+	settleFor  = 60 * time.Second // on the machine's clock: a hub that was killed is back, and all agents have reached it
 	settleLook = 200 * time.Millisecond
 )
 
-// settle waits until the hub has heard of all that the agents have recorded and has decided about leftovers, then compares.
-// When that does not come about in time, what is missing shows in the sums.
-func settle(ctx context.Context, cfg scenario.Config, day *scenario.Day, k *killer) (*result, error) {
-	res := &result{day: day, fleet: cfg.Fleet, killer: k}
-	positions := cfg.Fleet.Positions()
+// settle waits until the hub has heard of all that the agents have recorded, every device is there with its newest plan, and
+// leftovers are decided; then it compares. When that does not come about in time, what is missing shows in the sums.
+func settle(ctx context.Context, cfg scenario.Config, day *scenario.Day, began time.Time, k *killer) (*result, error) {
+	res := &result{day: day, fleet: cfg.Fleet, killer: k, devices: cfg.Fleet.CloseAccounts()}
+	for _, a := range res.devices {
+		res.taken.Events += a.Events
+		res.taken.Readings += a.Readings
+	}
 	deadline := time.Now().Add(settleFor)
 	for {
-		done, err := res.look(ctx, cfg, positions)
+		done, err := res.look(ctx, cfg)
 		if err != nil {
 			return nil, err
 		}
@@ -62,28 +69,25 @@ func settle(ctx context.Context, cfg scenario.Config, day *scenario.Day, k *kill
 			return nil, err
 		}
 	}
-	var err error
-	if res.hub, err = cfg.Dispatcher.Summary(ctx, cfg.Date); err != nil {
-		return nil, err
+	if err := res.ask(ctx, cfg, began); err != nil {
+		return nil, fmt.Errorf("the hub's account: %w", err)
 	}
 	res.compare()
 	return res, nil
 }
 
-// look compares the numbers that the hub has applied with those that the agents had recorded when the day ended.
-func (r *result) look(ctx context.Context, cfg scenario.Config, positions map[string]fleet.Tally) (done bool, err error) {
-	r.taken, r.received, r.gaps = fleet.Tally{}, fleet.Tally{}, 0
-	done = true
-	for device, p := range positions {
-		r.taken.Events += p.Events
-		r.taken.Readings += p.Readings
+// look says whether there is anything left to wait for.
+func (r *result) look(ctx context.Context, cfg scenario.Config) (done bool, err error) {
+	r.received, r.gaps = fleet.Tally{}, 0
+	for device, a := range r.devices {
 		got, err := cfg.Dispatcher.Logs(ctx, device)
 		if err != nil {
 			return false, err
 		}
-		r.gaps += got.Gaps
-		r.received.Events += min(got.Applied[protocol.Events.String()], p.Events)
-		r.received.Readings += min(got.Applied[protocol.Readings.String()], p.Readings)
+		r.gaps += int64(got.Gaps)
+		// What the agents record from now on is not part of the day.
+		r.received.Events += min(got.Applied[protocol.Events.String()], a.Events)
+		r.received.Readings += min(got.Applied[protocol.Readings.String()], a.Readings)
 	}
 	done = r.taken == r.received
 	deliveries, err := cfg.Dispatcher.Deliveries(ctx, cfg.Date)
@@ -93,69 +97,116 @@ func (r *result) look(ctx context.Context, cfg scenario.Config, positions map[st
 	for _, d := range deliveries {
 		done = done && d.ClosedAt != nil
 	}
-	return done, nil
+	devices, err := cfg.Dispatcher.Devices(ctx)
+	for _, d := range devices {
+		done = done && d.Online && d.PlanActive == d.PlanSent
+	}
+	return done, err
 }
 
-func (r *result) compare() {
-	n, h := &r.day.Counts, &r.hub
-	states := int64(0)
-	for state, count := range h.Orders.ByState {
-		if state != "refused" {
-			states += int64(count)
+// ask gets the hub's account of the day that has begun at a time.
+func (r *result) ask(ctx context.Context, cfg scenario.Config, began time.Time) (err error) {
+	h := &r.hub
+	h.events, h.samples = map[string][]hubclient.Event{}, map[string][]hubclient.Reading{}
+	h.orders, h.containers = map[string]string{}, map[string]hubclient.Container{}
+	if h.Summary, err = cfg.Dispatcher.Summary(ctx, cfg.Date); err != nil {
+		return err
+	}
+	if h.devices, err = cfg.Dispatcher.Devices(ctx); err != nil {
+		return err
+	}
+	if h.work, err = cfg.Dispatcher.Work(ctx); err != nil {
+		return err
+	}
+	for device, a := range r.devices {
+		if h.events[device], err = cfg.Dispatcher.Events(ctx, device, a.Events); err != nil {
+			return err
+		}
+		for _, sensor := range sensorsOf(a) {
+			if h.samples[sensor], err = cfg.Dispatcher.Readings(ctx, sensor, began, cfg.Clock.Now().Add(time.Hour)); err != nil {
+				return err
+			}
 		}
 	}
-	doors := r.fleet.DoorCounts()
-	add := func(name string, hub, real int64) {
-		r.checks = append(r.checks, check{name: name, hub: hub, real: real})
+	for _, id := range r.day.AcceptedOrders() {
+		o, err := cfg.App.Order(ctx, id)
+		if err != nil {
+			return err
+		}
+		h.orders[id] = o.State
 	}
-	add("orders placed", int64(h.Orders.Placed), n.Placed.Load())
-	add("orders accepted", int64(h.Orders.Accepted), n.Accepted.Load())
-	add("orders refused", int64(h.Orders.Refused), n.Refused.Load())
-	add("accepted + refused = placed", int64(h.Orders.Accepted+h.Orders.Refused), int64(h.Orders.Placed))
-	for _, limit := range []string{"sales_limit", "container", "shipper", "address"} {
-		add("orders refused for "+limit, int64(h.Orders.RefusedByLimit[limit]), r.day.RefusedBy(limit))
+	for _, route := range cfg.Network.Routes {
+		sheet, err := cfg.Dispatcher.Sheet(ctx, cfg.Date, route.ID)
+		if err != nil {
+			return err
+		}
+		for _, stop := range sheet.Stops {
+			for _, c := range stop.Containers {
+				h.containers[c.ContainerID] = c
+			}
+		}
 	}
-	add("accepted orders by state add up", states, int64(h.Orders.Accepted))
-	add("containers filled = containers used", n.Filled.Load(), int64(h.Used.Containers))
-	add("containers in their slots", int64(h.Used.ContainersByState["placed"]), n.HandedIn.Load())
-	add("scans taken", int64(h.World.Scans), n.Filled.Load()+n.Shelved.Load()+n.Short.Load()+n.Stops.Load()+n.Loaded.Load()+n.HandedIn.Load())
-	add("units short", int64(h.Items.Short), n.Short.Load())
-	add("relays fired", int64(h.World.Unlocks), doors.Fired)
-	r.checks[len(r.checks)-1].atMost = r.killer != nil
-	add("doors opened", int64(h.World.DoorsOpened), doors.Opened)
-	r.checks[len(r.checks)-1].atMost = r.killer != nil
-	add("orders picked up", int64(h.Orders.ByState["picked_up"]), n.Served.Load())
-	add("orders left over or undelivered", int64(len(h.LeftOver)+len(h.Undelivered)), n.Accepted.Load()-n.Served.Load())
-	add("events received = recorded", r.received.Events, r.taken.Events)
-	add("reading records received = taken", r.received.Readings, r.taken.Readings)
-	add("named gaps", int64(r.gaps), 0)
-	add("events that could not be applied", h.Log.NotApplied+h.Log.Unknown+h.Log.Quarantined, 0)
+	return nil
 }
 
-// ok says whether everything adds up.
-func (r *result) ok() bool {
-	return !slices.ContainsFunc(r.checks, func(c check) bool { return !c.ok() })
+func sensorsOf(a fleet.Account) []string {
+	seen := map[string]bool{}
+	for _, samples := range a.Samples {
+		for _, s := range samples {
+			seen[s.Sensor] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
 }
 
 var errDoesNotAddUp = errors.New("the day does not add up")
 
 // print writes the summary; it returns an error when a sum is wrong.
 func (r *result) print(w io.Writer) error {
-	h := &r.hub
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name, format string, args ...any) { fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
+	r.describeNumbers(line)
+	r.describeIncidents(line)
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	wrong := 0
+	for _, c := range r.checks {
+		if !c.ok() {
+			wrong++
+			fmt.Fprintln(w, "WRONG  "+c.String())
+		}
+	}
+	if wrong > 0 {
+		return errDoesNotAddUp
+	}
+	_, err := fmt.Fprintf(w, "All %d sums of hub and world agree.\n", len(r.checks))
+	return err
+}
+
+func (r *result) describeNumbers(line func(name, format string, args ...any)) {
+	h := &r.hub
 	line("orders", "%d placed: %d accepted, %d refused (%s)", h.Orders.Placed, h.Orders.Accepted, h.Orders.Refused, list(h.Orders.RefusedByLimit))
 	line("became", "%s", list(h.Orders.ByState))
 	line("used", "%d containers, %d shippers, %d addresses, %d slots", h.Used.Containers, h.Used.Shippers, h.Used.Addresses, h.Used.Slots)
 	line("people", "%d scans, %d refused scans, %d codes used, %d codes refused, %d unlocks, %d doors opened, %d pickups (inferred)",
 		h.World.Scans, h.World.ScansRefused, h.World.GrantsUsed, h.World.GrantsRefused, h.World.Unlocks, h.World.DoorsOpened, h.World.Pickups)
-	line("readings", "%d records taken, %d received, %d missing; %d samples of the date, %d of them sensor faults",
-		r.taken.Readings, r.received.Readings, r.taken.Readings-r.received.Readings, h.Readings.Received, h.Readings.Faulty)
+	line("readings", "%d records taken, %d received, %d missing; %d samples taken, %d stored, %d sensor faults",
+		r.taken.Readings, r.received.Readings, r.taken.Readings-r.received.Readings, r.samplesTaken, r.samplesStored, h.Readings.Faulty)
 	line("events", "%d recorded, %d received, %d missing; %d agents started again", r.taken.Events, r.received.Events,
 		r.taken.Events-r.received.Events, r.fleet.Restarts())
 	if r.killer != nil {
 		hubs, agents := r.killer.killed()
 		line("killed", "the hub %d times, agents %d times (kill -9)", hubs, agents)
+	}
+}
+
+func (r *result) describeIncidents(line func(name, format string, args ...any)) {
+	h := &r.hub
+	for _, o := range r.day.Outages() {
+		_, served := r.during(o)
+		line("offline", "%s from %s to %s: %d fridges opened by customers meanwhile", o.Location, o.From.In(tokyo).Format("15:04"),
+			o.Until.In(tokyo).Format("15:04"), served)
 	}
 	for _, s := range h.Shortages {
 		line("short", "%d × %s of %s: order %s goes without; refund is a work item", s.Units, s.Name, s.ShopID, strings.Join(s.Orders, ", "))
@@ -173,19 +224,6 @@ func (r *result) print(w io.Writer) error {
 	for _, o := range h.Undelivered {
 		line("undelivered", "order %s: its goods never came; refund is a work item", o)
 	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	for _, c := range r.checks {
-		if !c.ok() {
-			fmt.Fprintf(w, "WRONG  %s: the hub says %d, the world %d\n", c.name, c.hub, c.real)
-		}
-	}
-	if !r.ok() {
-		return errDoesNotAddUp
-	}
-	fmt.Fprintf(w, "All %d sums of hub and world agree.\n", len(r.checks))
-	return nil
 }
 
 func list(counts map[string]int) string {

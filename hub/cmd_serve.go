@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -27,6 +28,12 @@ type ServeCmd struct {
 func (c *ServeCmd) Validate() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return errors.New("--tls-cert and --tls-key go together")
+	}
+	for flag, address := range map[string]string{"--http": c.HTTP, "--broker": c.Broker} {
+		// Without this an empty one, from an empty variable for example, would listen at every address of the machine.
+		if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+			return fmt.Errorf("%s %q: want HOST:PORT", flag, address)
+		}
 	}
 	if c.BrokerURL != "" && c.BrokerPassword == "" {
 		return errors.New("--broker-url needs --broker-password-file")

@@ -92,9 +92,11 @@ func TestServeRefusesWhatCannotWork(t *testing.T) {
 	for want, args := range map[string][]string{
 		"--tls-cert and --tls-key go together":      {"serve", "--tls-cert", file},
 		"--broker-url needs --broker-password-file": {"serve", "--broker-url", "tcp://127.0.0.1:1"},
-		"--time-zone":            {"serve", "--time-zone", "Nowhere/Else"},
-		"TLS: certificate":       {"serve", "--tls-cert", file, "--tls-key", file},
-		"address already in use": {"serve", "--http", taken.Addr().String(), "--broker", "127.0.0.1:0"},
+		`--http "": want HOST:PORT`:                 {"serve", "--http", ""},
+		`--broker "1883": want HOST:PORT`:           {"serve", "--broker", "1883"},
+		"--time-zone":                               {"serve", "--time-zone", "Nowhere/Else"},
+		"TLS: certificate":                          {"serve", "--tls-cert", file, "--tls-key", file},
+		"address already in use":                    {"serve", "--http", taken.Addr().String(), "--broker", "127.0.0.1:0"},
 	} {
 		_, err := runDay(t, g, args...)
 		require.ErrorContains(t, err, want)

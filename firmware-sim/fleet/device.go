@@ -38,7 +38,7 @@ type Device struct {
 	Kit      app.Kit
 	Hardware *chip.Hardware
 
-	Restarts atomic.Int64 // of its agent, after the first start
+	restarts atomic.Int64 // of its agent, after the first start
 
 	mu      sync.Mutex
 	offline bool
@@ -46,13 +46,15 @@ type Device struct {
 	powered chan struct{} // closed while there is power
 	cut     context.CancelFunc
 	proc    *os.Process
-	made    Tally // highest numbers that its agent has made durable
+	account Account
+	closed  bool // the account is, but for its tally
 }
 
 func newDevice(id string, role Role, place string, kit app.Kit, h *chip.Hardware) *Device {
 	powered := make(chan struct{})
 	close(powered)
-	return &Device{ID: id, Role: role, Place: place, Kit: kit, Hardware: h, conns: map[net.Conn]struct{}{}, powered: powered}
+	return &Device{ID: id, Role: role, Place: place, Kit: kit, Hardware: h, conns: map[net.Conn]struct{}{}, powered: powered,
+		account: Account{Said: map[int64]string{}, Samples: map[int64][]protocol.Sample{}}}
 }
 
 // Env is what all devices of a fleet share.
@@ -86,7 +88,7 @@ func (d *Device) Run(ctx context.Context, env Env) error {
 	cfg := app.Config{Device: d.ID, MaxPause: maxPause, Broker: env.Broker, Password: password, File: filepath.Join(env.Dir, d.ID+".db"), Kit: d.Kit}
 	for first := true; ; first = false {
 		if !first {
-			d.Restarts.Add(1)
+			d.restarts.Add(1)
 		}
 		select {
 		case <-ctx.Done():
@@ -97,11 +99,13 @@ func (d *Device) Run(ctx context.Context, env Env) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err != nil && !errors.Is(err, chip.ErrClosed) && !errors.Is(err, chip.ErrNoPower) {
+		select {
+		case <-d.power(): // it failed, or was killed: whatever the reason, not again at once
 			env.Logger.Warn("agent ended", "device", d.ID, "error", err)
 			if err := clock.Real().Sleep(ctx, restartAfter); err != nil {
 				return err
 			}
+		default:
 		}
 	}
 }
@@ -124,21 +128,8 @@ func (d *Device) session(ctx context.Context, cfg app.Config, env Env) error {
 	return app.Run(ctx, cfg, app.Deps{Board: board, Clock: env.Clock, Logger: env.Logger, Dial: d.dialer(env.Broker), Recorded: d.recorded})
 }
 
-// recorded is told of each record as soon as it is durable. Numbers count from 1 without gaps.
-func (d *Device) recorded(log protocol.LogID, number uint64, _ protocol.Body) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if log == protocol.Readings {
-		d.made.Readings = max(d.made.Readings, int64(number))
-		return
-	}
-	d.made.Events = max(d.made.Events, int64(number))
-}
-
-func (d *Device) tally() Tally {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.made
+func (d *Device) recorded(log protocol.LogID, number uint64, body protocol.Body) {
+	d.note(recordOf(log, number, body))
 }
 
 var errNoNetwork = errors.New("no network (simulated)")

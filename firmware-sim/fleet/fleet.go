@@ -138,33 +138,11 @@ func (f *Fleet) Devices() []*Device {
 	return devices
 }
 
-// Tally is a number of records in each log.
-type Tally struct{ Events, Readings int64 }
-
-// Positions gives how many records each device has made durable so far, by device.
-func (f *Fleet) Positions() map[string]Tally {
-	p := map[string]Tally{}
-	for _, d := range f.Devices() {
-		p[d.ID] = d.tally()
-	}
-	return p
-}
-
-// Recorded sums up what all devices have made durable so far.
-func (f *Fleet) Recorded() Tally {
-	var sum Tally
-	for _, t := range f.Positions() {
-		sum.Events += t.Events
-		sum.Readings += t.Readings
-	}
-	return sum
-}
-
 // Restarts is how often agents were started again after their first start.
 func (f *Fleet) Restarts() int64 {
 	n := int64(0)
 	for _, d := range f.Devices() {
-		n += d.Restarts.Load()
+		n += d.restarts.Load()
 	}
 	return n
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -109,7 +110,7 @@ func milliC(celsius string) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("temperature %q: want degrees Celsius", celsius)
 	}
-	return int64(f * 1000), nil
+	return int64(math.Round(f * 1000)), nil
 }
 
 // FirstCutoff gives the earliest order cutoff of a date.

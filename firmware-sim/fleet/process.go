@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -32,13 +34,7 @@ type Child struct {
 	Clock  string
 }
 
-// made is a line on a child's standard output: a record that has just become durable.
-type made struct {
-	Log    protocol.LogID
-	Number uint64
-}
-
-// RunChild is the process of an agent: it reads a Child from in, and tells of each durable record on out.
+// RunChild is the process of an agent: it reads a Child from in, and tells of each durable record with a line on out.
 func RunChild(ctx context.Context, in io.Reader, out io.Writer, logger *slog.Logger) (err error) {
 	var c Child
 	if err := json.NewDecoder(in).Decode(&c); err != nil {
@@ -55,8 +51,8 @@ func RunChild(ctx context.Context, in io.Reader, out io.Writer, logger *slog.Log
 	defer func() { err = errors.Join(err, board.Close()) }()
 	tell := json.NewEncoder(out)
 	return app.Run(ctx, c.Config, app.Deps{Board: board, Clock: clk, Logger: logger,
-		Recorded: func(log protocol.LogID, number uint64, _ protocol.Body) {
-			_ = tell.Encode(made{log, number}) // whoever does not listen any more does not want to know
+		Recorded: func(log protocol.LogID, number uint64, body protocol.Body) {
+			_ = tell.Encode(recordOf(log, number, body)) // whoever does not listen any more does not want to know
 		}})
 }
 
@@ -84,8 +80,11 @@ func (d *Device) process(ctx context.Context, cfg app.Config, env Env) error {
 	g.Go(func() error { return remote.Serve(ctx, chips, d.Hardware) })
 	g.Go(func() error { return d.forward(ctx, network, broker) })
 	g.Go(func() error {
-		defer cancel()
-		return d.child(ctx, Child{Config: cfg, Socket: chips.Addr().String(), Clock: env.Clock.String()}, env)
+		err := d.child(ctx, Child{Config: cfg, Socket: chips.Addr().String(), Clock: env.Clock.String()}, env)
+		if err == nil {
+			cancel() // an error ends the others, too, and is the one that Wait gives
+		}
+		return err
 	})
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
@@ -93,6 +92,7 @@ func (d *Device) process(ctx context.Context, cfg app.Config, env Env) error {
 	return nil
 }
 
+// child starts the process and keeps the device's account from what it tells until it ends.
 func (d *Device) child(ctx context.Context, c Child, env Env) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -104,6 +104,7 @@ func (d *Device) child(ctx context.Context, c Child, env Env) error {
 	}
 	cmd := exec.CommandContext(ctx, self, append(env.ChildArgs, "edge")...)
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(config), env.ChildLog
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // no agent is left behind when this process is killed
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -114,9 +115,9 @@ func (d *Device) child(ctx context.Context, c Child, env Env) error {
 	d.setProcess(cmd.Process)
 	defer d.setProcess(nil)
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		var m made
-		if json.Unmarshal(lines.Bytes(), &m) == nil { // the last line of a killed process may be torn
-			d.recorded(m.Log, m.Number, nil)
+		var r record
+		if json.Unmarshal(lines.Bytes(), &r) == nil { // the last line of a killed process may be torn
+			d.note(r)
 		}
 	}
 	return cmd.Wait()
@@ -135,29 +136,36 @@ func (d *Device) Kill() bool {
 	return d.proc != nil && d.proc.Kill() == nil
 }
 
-// forward carries a child's connections to the broker over the device's network.
+// forward carries a child's connections to the broker over the device's network, until ctx ends.
 func (d *Device) forward(ctx context.Context, l net.Listener, broker string) error {
-	stop := context.AfterFunc(ctx, func() { _ = l.Close() }) // ends Accept
-	defer stop()
+	var under sync.WaitGroup
+	defer under.Wait()
+	defer context.AfterFunc(ctx, func() { _ = l.Close() })() // ends Accept
 	dial := d.dialer(broker)
 	for {
 		near, err := l.Accept()
 		if err != nil {
-			return ctx.Err()
+			return errors.Join(ctx.Err(), err)
 		}
-		go func() {
-			defer func() { _ = near.Close() }() // the agent notices
-			far, err := dial(ctx)
-			if err != nil {
-				return
-			}
-			defer context.AfterFunc(ctx, func() { _ = far.Close() })()
-			go func() {
-				_, _ = io.Copy(far, near) // until either side is cut
-				_ = far.Close()
-			}()
-			_, _ = io.Copy(near, far) // likewise
-			_ = far.Close()
-		}()
+		under.Go(func() { carry(ctx, near, dial) })
 	}
+}
+
+// carry joins a connection with a new one to the broker until either side is cut or ctx ends.
+func carry(ctx context.Context, near net.Conn, dial func(context.Context) (net.Conn, error)) {
+	defer func() { _ = near.Close() }() // the agent notices
+	far, err := dial(ctx)
+	if err != nil {
+		return
+	}
+	var up sync.WaitGroup
+	defer up.Wait()
+	cut := func() { _, _ = far.Close(), near.Close() } // either may be closed already
+	defer cut()
+	defer context.AfterFunc(ctx, cut)()
+	up.Go(func() {
+		_, _ = io.Copy(far, near) // until it is cut
+		cut()
+	})
+	_, _ = io.Copy(near, far) // likewise
 }

@@ -108,7 +108,8 @@ func (d *Door) Enter(ctx context.Context, ask func() (opens bool, err error)) (o
 	return pull(pulling) == nil, err
 }
 
-// pullFor is how long a person pulls once the display has said that the door is open, on the machine's clock.
+// pullFor is how long a person pulls once the display has said that the door is open, on the machine's clock: the strike fires
+// within milliseconds of it, and a busy machine may be late.
 const pullFor = 500 * time.Millisecond
 
 // ShipperSet is a shipper: its device and the box.
@@ -137,7 +138,7 @@ func conditioned(s Shipper) world.ShipperConfig {
 		return world.Precooled(s.ID)
 	case s.MaxMilliC < ambientBoxMilliC:
 		cfg := world.Precooled(s.ID)
-		cfg.Packs = 2
+		cfg.Packs = 3
 		cfg.StartMilliC = s.MaxMilliC / 2
 		return cfg
 	}

@@ -15,24 +15,27 @@ import (
 	"meguri/internal/clock"
 )
 
-// Client is one person's session. Requests that fail for a passing reason, such as a hub that is being restarted, are tried
-// again for a bounded time.
+// Client is one person's session. Requests that fail for a passing reason, such as a hub that is being restarted, are made again
+// for a bounded time. That may repeat one whose answer was lost, so nothing is asked through a Client that must not be repeated:
+// reads, orders whose id is the caller's, and a login, of which the second would be refused and seen.
 type Client struct {
-	base  string
-	token string
-	http  *http.Client
+	base     string
+	token    string
+	http     *http.Client
+	patience time.Duration
 }
 
+// On the machine's clock, which is the one that a hub starts and answers by.
 const (
-	timeout   = 10 * time.Second
-	tries     = 40
-	pause     = 250 * time.Millisecond
-	maxAnswer = 16 << 20
+	timeout   = 10 * time.Second       // of one request
+	patience  = 40 * time.Second       // of all tries together; a hub that was killed is back in less
+	pause     = 250 * time.Millisecond // between tries
+	maxAnswer = 16 << 20               // bytes
 )
 
 // Login exchanges the code of a one-time link for a session.
 func Login(ctx context.Context, base, code string) (*Client, error) {
-	c := &Client{base: base, http: &http.Client{Timeout: timeout}}
+	c := &Client{base: base, http: &http.Client{Timeout: timeout}, patience: patience}
 	var session struct{ Token string }
 	if err := c.call(ctx, http.MethodPost, "/v1/login", map[string]string{"code": code}, &session); err != nil {
 		return nil, fmt.Errorf("log in: %w", err)
@@ -49,38 +52,51 @@ type StatusError struct {
 
 func (e *StatusError) Error() string { return fmt.Sprintf("hub answered %d: %s", e.Status, e.Body) }
 
-// call makes a request until it is answered by anything but a failure of the hub itself.
+// passing says whether the answer may be another one in a moment.
+func (e *StatusError) passing() bool {
+	return e.Status >= http.StatusInternalServerError || e.Status == http.StatusTooManyRequests
+}
+
+// call makes a request until it is answered by anything but a failure of the hub itself, and decodes the answer into out.
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
-	var err error
-	for range tries {
-		if err = c.once(ctx, method, path, in, out); err == nil {
+	var body []byte
+	if in != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
+			return err
+		}
+	}
+	for end := time.Now().Add(c.patience); ; {
+		answer, err := c.once(ctx, method, path, body)
+		if err == nil {
+			if err := json.Unmarshal(answer, out); err != nil {
+				return fmt.Errorf("%s %s: the hub's answer: %w", method, path, err)
+			}
 			return nil
 		}
 		var status *StatusError
-		if errors.As(err, &status) && status.Status < 500 && status.Status != http.StatusTooManyRequests {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, errTooLong), errors.As(err, &status) && !status.passing():
+			return fmt.Errorf("%s %s: %w", method, path, err)
+		case time.Now().After(end):
+			return fmt.Errorf("%s %s: gave up after %v: %w", method, path, c.patience, err)
+		}
+		if err := clock.Real().Sleep(ctx, pause); err != nil {
 			return err
 		}
-		if sleep := clock.Real().Sleep(ctx, pause); sleep != nil {
-			return sleep
-		}
 	}
-	return fmt.Errorf("%s %s: gave up after %d tries: %w", method, path, tries, err)
 }
 
-func (c *Client) once(ctx context.Context, method, path string, in, out any) error {
-	var body io.Reader
-	if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
-			return err
-		}
-		body = bytes.NewReader(b)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+var errTooLong = fmt.Errorf("the answer is longer than %d bytes", maxAnswer)
+
+func (c *Client) once(ctx context.Context, method, path string, body []byte) (answer []byte, err error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if in != nil {
+	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if c.token != "" {
@@ -88,17 +104,19 @@ func (c *Client) once(ctx context.Context, method, path string, in, out any) err
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = res.Body.Close() }() // read whole
-	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if err != nil {
-		return err
+	answer, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(answer) > maxAnswer:
+		return nil, errTooLong
+	case res.StatusCode >= http.StatusMultipleChoices:
+		return nil, &StatusError{Status: res.StatusCode, Body: string(answer)}
 	}
-	if res.StatusCode >= 300 {
-		return &StatusError{Status: res.StatusCode, Body: string(answer)}
-	}
-	return json.Unmarshal(answer, out)
+	return answer, nil
 }
 
 // OrderLine asks for units of a product.
@@ -217,96 +235,4 @@ func (c *Client) Deliveries(ctx context.Context, date string) ([]Delivery, error
 	var answer struct{ Deliveries []Delivery }
 	err := c.call(ctx, http.MethodGet, "/v1/deliveries?"+url.Values{"date": {date}}.Encode(), nil, &answer)
 	return answer.Deliveries, err
-}
-
-// Logs is what the hub has of a device's logs.
-type Logs struct {
-	Applied map[string]int64 // by log, the highest number applied, over all incarnations
-	Gaps    int              // named gaps
-}
-
-// Logs gives what the hub has of a device's logs.
-func (c *Client) Logs(ctx context.Context, device string) (Logs, error) {
-	var answer struct {
-		Logs []struct {
-			Log        string `json:"log"`
-			NextNumber int64  `json:"next_number"`
-		} `json:"logs"`
-		Gaps []struct{} `json:"gaps"`
-	}
-	l := Logs{Applied: map[string]int64{}}
-	if err := c.call(ctx, http.MethodGet, "/v1/devices/"+url.PathEscape(device), nil, &answer); err != nil {
-		return l, err
-	}
-	for _, log := range answer.Logs {
-		l.Applied[log.Log] = max(l.Applied[log.Log], log.NextNumber-1)
-	}
-	l.Gaps = len(answer.Gaps)
-	return l, nil
-}
-
-// Summary is the hub's own account of a delivery date.
-type Summary struct {
-	Orders struct {
-		Placed         int            `json:"placed"`
-		Accepted       int            `json:"accepted"`
-		Refused        int            `json:"refused"`
-		ByState        map[string]int `json:"by_state"`
-		RefusedByLimit map[string]int `json:"refused_by_limit"`
-	} `json:"orders"`
-	Items struct {
-		Units int `json:"units"`
-		Short int `json:"short"`
-	} `json:"items"`
-	Used struct {
-		Containers        int            `json:"containers"`
-		Shippers          int            `json:"shippers"`
-		Addresses         int            `json:"addresses"`
-		Slots             int            `json:"slots"`
-		ContainersByState map[string]int `json:"containers_by_state"`
-	} `json:"used"`
-	World struct {
-		Scans         int `json:"scans"`
-		ScansRefused  int `json:"scans_refused"`
-		GrantsUsed    int `json:"grants_used"`
-		GrantsRefused int `json:"grants_refused"`
-		Unlocks       int `json:"unlocks"`
-		DoorsOpened   int `json:"doors_opened"`
-		Pickups       int `json:"pickups"`
-		Alarms        int `json:"alarms"`
-	} `json:"world"`
-	Readings struct {
-		Received       int64 `json:"received"`
-		Faulty         int64 `json:"faulty"`
-		Records        int64 `json:"records"`
-		MissingRecords int64 `json:"missing_records"`
-	} `json:"readings"`
-	Log struct {
-		Events        int64 `json:"events"`
-		NotApplied    int64 `json:"not_applied"`
-		Unknown       int64 `json:"unknown"`
-		Quarantined   int64 `json:"quarantined"`
-		MissingEvents int64 `json:"missing_events"`
-	} `json:"log"`
-	LateStops []struct {
-		RunID     string     `json:"run_id"`
-		Sequence  int        `json:"sequence"`
-		PlaceName string     `json:"place_name"`
-		PlannedAt time.Time  `json:"planned_at"`
-		ReachedAt *time.Time `json:"reached_at"`
-	} `json:"late_stops"`
-	Shortages []struct {
-		ShopID string   `json:"shop_id"`
-		Name   string   `json:"name"`
-		Units  int      `json:"units"`
-		Orders []string `json:"orders"`
-	} `json:"shortages"`
-	LeftOver    []string `json:"left_over"`
-	Undelivered []string `json:"undelivered"`
-}
-
-// Summary gives the hub's account of a date.
-func (c *Client) Summary(ctx context.Context, date string) (s Summary, err error) {
-	err = c.call(ctx, http.MethodGet, "/v1/summary?"+url.Values{"date": {date}}.Encode(), nil, &s)
-	return s, err
 }

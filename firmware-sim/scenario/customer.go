@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"meguri/firmware-sim/fleet"
 	"meguri/firmware-sim/hubclient"
 )
 
@@ -31,37 +31,54 @@ func (d *Day) customers(ctx context.Context) error {
 	return g.Wait()
 }
 
+// come plays the customer of an order. One who gives up is noted and does not end the day.
 func (d *Day) come(ctx context.Context, request hubclient.OrderRequest) error {
 	r := d.chance("customer " + request.OrderID)
 	delivery := d.deliveries[request.LocationID]
 	if err := d.until(ctx, between(r, delivery.PickupOpens, delivery.PickupCloses.Add(-lastComeBefore))); err != nil {
 		return err
 	}
-	d.Counts.Came.Add(1)
 	o, err := d.App.Order(ctx, request.OrderID)
 	if err != nil {
 		return err
 	}
+	err = d.fetchAll(ctx, r, o)
+	if errors.Is(err, errGaveUp) {
+		d.Logger.Warn("a customer gave up", "order", o.OrderID, "error", err)
+		d.account.with(func() { d.account.gaveUp = append(d.account.gaveUp, fmt.Sprintf("order %s: %v", o.OrderID, err)) })
+		return nil
+	}
+	return err
+}
+
+// fetchAll takes an order's goods out of each fridge that has some.
+func (d *Day) fetchAll(ctx context.Context, r *rand.Rand, o hubclient.Order) error {
 	if o.Pickup == nil {
-		return errors.New("the app shows no code")
+		return fmt.Errorf("%w: the app shows no code", errGaveUp)
 	}
-	station := d.Fleet.Stations[request.LocationID]
+	fate := Undelivered
 	for _, fridge := range fridgesOf(o) {
-		stay := 20*time.Second + time.Duration(r.Int64N(int64(40*time.Second)))
-		err := d.throughDoor(ctx, station.Doors[fridge], o.Pickup.Code, func() error { return d.Clock.Sleep(ctx, stay) })
-		if errors.Is(err, errGaveUp) {
-			d.Counts.GaveUp.Add(1)
-			d.Logger.Warn("a customer gave up", "order", o.OrderID, "fridge", fridge, "error", err)
-			return nil
+		if err := d.fetch(ctx, o, fridge, stay+time.Duration(r.Int64N(int64(2*stay)))); err != nil {
+			return fmt.Errorf("fridge %s: %w", fridge, err)
 		}
-		if err != nil {
-			return err
-		}
+		fate = PickedUp
 	}
-	d.Counts.Served.Add(1)
+	if fate == PickedUp {
+		d.Counts.Served.Add(1)
+	}
+	d.account.with(func() { d.account.fates[o.OrderID] = fate })
 	return nil
 }
 
+// fetch takes an order's goods out of one fridge, for which the door stands open for a while.
+func (d *Day) fetch(ctx context.Context, o hubclient.Order, fridge string, open time.Duration) error {
+	return d.throughDoor(ctx, o.LocationID, fridge, o.Pickup.Code, func() error { return d.Clock.Sleep(ctx, open) }, func() {
+		v := Visit{Location: o.LocationID, Fridge: fridge, Order: o.OrderID, At: d.Clock.Now()}
+		d.account.with(func() { d.account.visits = append(d.account.visits, v) })
+	})
+}
+
+// fridgesOf are the fridges with goods of an order; none when all of it is short.
 func fridgesOf(o hubclient.Order) []string {
 	var fridges []string
 	seen := map[string]bool{}
@@ -74,22 +91,31 @@ func fridgesOf(o hubclient.Order) []string {
 	return fridges
 }
 
-// stepAside is how long it takes until the next person stands before the keypad.
-const stepAside = 45 * time.Second
+const (
+	stay      = 20 * time.Second // at an open door at least, and up to three times as long
+	stepAside = 45 * time.Second // until the next person stands before the keypad
+	comeBack  = 5 * time.Minute  // between tries of who was refused
+)
 
 var errGaveUp = errors.New("gave up")
 
-// throughDoor enters a code, opens the door, does something and shuts it. When the lock says no, the person comes back after
-// a while, for as long as anybody would.
-func (d *Day) throughDoor(ctx context.Context, door *fleet.Door, code string, inside func() error) error {
+// throughDoor enters a code, opens the door, does something inside, shuts it and calls done. When the lock says no, the person
+// comes back after a while, for as long as anybody would.
+func (d *Day) throughDoor(ctx context.Context, location, fridge, code string, inside func() error, done func()) error {
+	door := d.Fleet.Stations[location].Doors[fridge]
+	if door == nil {
+		return fmt.Errorf("the hub speaks of fridge %s, and there is none at %s", fridge, location)
+	}
 	t := d.terminalOf(door.Terminal)
 	t.Person.Lock()
-	defer func() { t.Person.Unlock() }()
+	defer t.Person.Unlock()
 	last := ""
 	for range patience {
 		opened, err := door.Enter(ctx, func() (bool, error) {
 			line, refused, err := t.ask(ctx, code+"#")
-			last = line
+			if last = line; refused {
+				d.Counts.CodesRefused.Add(1)
+			}
 			return !refused, err
 		})
 		switch {
@@ -98,12 +124,13 @@ func (d *Day) throughDoor(ctx context.Context, door *fleet.Door, code string, in
 		case opened:
 			err := inside()
 			door.Shut()
+			done()
 			return errors.Join(err, d.Clock.Sleep(ctx, stepAside))
 		case err != nil:
 			last = err.Error()
 		}
 		t.Person.Unlock()
-		err = d.Clock.Sleep(ctx, 5*time.Minute)
+		err = d.Clock.Sleep(ctx, comeBack)
 		t.Person.Lock()
 		if err != nil {
 			return err

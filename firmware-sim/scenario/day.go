@@ -11,7 +11,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -38,35 +37,30 @@ type Config struct {
 	Incidents  bool                         // one product short, one run late, one station offline, one power cut, one order left over
 }
 
-// Counts is what the people did, in the world's own count.
-type Counts struct {
-	Placed, Accepted, Refused atomic.Int64
-	Filled, Shelved, Short    atomic.Int64
-	Stops, Loaded, HandedIn   atomic.Int64
-	Came, Served, GaveUp      atomic.Int64
-}
-
 // Day is one delivery date under way.
 type Day struct {
 	Config
 	Counts Counts
 
 	deliveries map[string]hubclient.Delivery // by location
+	firstCut   time.Time                     // the first order cutoff
 	cutoff     time.Time                     // the last one
 	opens      time.Time                     // the first pickup
 	closes     time.Time                     // the last one
 
-	mu       sync.Mutex
-	accepted []hubclient.OrderRequest
-	limits   map[string]int
-	shelf    map[string]string // collection address → box
-	leftOver string            // the order that nobody comes for
-	phase    string
+	accepted []hubclient.OrderRequest // once intake is over
+	leftOver string                   // the order that nobody comes for
+	account  *account
+
+	mu      sync.Mutex
+	shelf   map[string]string // collection address → box
+	carried map[string]string // dated container → box, between collecting and handing in
+	phase   string
 }
 
 // New makes a day.
 func New(c Config) *Day {
-	return &Day{Config: c, limits: map[string]int{}, shelf: map[string]string{}, phase: phases[0]}
+	return &Day{Config: c, account: newAccount(), shelf: map[string]string{}, carried: map[string]string{}, phase: phases[0]}
 }
 
 // Phase says what is going on, for a progress line.
@@ -74,13 +68,6 @@ func (d *Day) Phase() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.phase
-}
-
-// RefusedBy is how many orders the app saw refused for a limit.
-func (d *Day) RefusedBy(limit string) int64 {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return int64(d.limits[limit])
 }
 
 // phases in their order. A late run still delivers during pickup: the later phase is shown.
@@ -95,8 +82,8 @@ func (d *Day) enter(phase string) {
 	}
 }
 
-// Schedule asks the hub for the date's times. Run needs it, and the clock may be set by it before.
-func (d *Day) Schedule(ctx context.Context) error {
+// schedule asks the hub for the date's times.
+func (d *Day) schedule(ctx context.Context) error {
 	all, err := d.Dispatcher.Deliveries(ctx, d.Date)
 	if err != nil {
 		return err
@@ -105,14 +92,13 @@ func (d *Day) Schedule(ctx context.Context) error {
 		return fmt.Errorf("nothing is delivered on %s", d.Date)
 	}
 	d.deliveries = map[string]hubclient.Delivery{}
-	d.opens = all[0].PickupOpens
+	d.opens, d.firstCut = all[0].PickupOpens, all[0].OrderCutoff
 	for _, delivery := range all {
 		d.deliveries[delivery.LocationID] = delivery
 		d.cutoff = later(d.cutoff, delivery.OrderCutoff)
 		d.closes = later(d.closes, delivery.PickupCloses)
-		if delivery.PickupOpens.Before(d.opens) {
-			d.opens = delivery.PickupOpens
-		}
+		d.opens = earlier(d.opens, delivery.PickupOpens)
+		d.firstCut = earlier(d.firstCut, delivery.OrderCutoff)
 	}
 	return nil
 }
@@ -124,16 +110,29 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+const (
+	margin = 10 * time.Minute // until people act on a cutoff or closing: a moment of the machine is minutes of the day
+	// The last order is placed so long before the first cutoff: a hub that was killed needs seconds of the machine to be back.
+	lastOrderBefore = time.Hour
+)
+
 // Run plays the day from order intake until the last pickup has closed.
 func (d *Day) Run(ctx context.Context) error {
-	if err := d.Schedule(ctx); err != nil {
+	if err := d.schedule(ctx); err != nil {
 		return err
 	}
 	d.enter("orders")
 	if err := d.intake(ctx); err != nil {
 		return fmt.Errorf("order intake: %w", err)
 	}
-	if err := d.until(ctx, d.cutoff.Add(10*time.Minute)); err != nil {
+	if err := d.until(ctx, d.cutoff.Add(margin)); err != nil {
 		return err
 	}
 	d.chooseLeftOver()
@@ -141,7 +140,7 @@ func (d *Day) Run(ctx context.Context) error {
 	if err := d.people(ctx); err != nil {
 		return err
 	}
-	if err := d.until(ctx, d.closes.Add(5*time.Minute)); err != nil {
+	if err := d.until(ctx, d.closes.Add(margin)); err != nil {
 		return err
 	}
 	d.enter("closed")
@@ -187,11 +186,11 @@ func between(r *rand.Rand, from, to time.Time) time.Time {
 	return from.Add(time.Duration(r.Int64N(max(1, int64(to.Sub(from))))))
 }
 
-// intake places the orders one after another, spread over the time until shortly before cutoff.
+// intake places the orders one after another, spread over the time that there is.
 func (d *Day) intake(ctx context.Context) error {
-	start, end := d.Clock.Now(), d.cutoff.Add(-10*time.Minute)
+	start, end := d.Clock.Now(), d.firstCut.Add(-lastOrderBefore)
 	for i, request := range d.Orders {
-		at := start.Add(end.Sub(start) / time.Duration(len(d.Orders)) * time.Duration(i))
+		at := start.Add(max(0, end.Sub(start)) / time.Duration(len(d.Orders)) * time.Duration(i))
 		if err := d.until(ctx, at); err != nil {
 			return err
 		}
@@ -200,27 +199,31 @@ func (d *Day) intake(ctx context.Context) error {
 			return fmt.Errorf("order %s: %w", request.OrderID, err)
 		}
 		d.Counts.Placed.Add(1)
-		d.mu.Lock()
 		if o.Refusal != nil {
 			d.Counts.Refused.Add(1)
-			d.limits[o.Refusal.Limit]++
-		} else {
-			d.Counts.Accepted.Add(1)
-			d.accepted = append(d.accepted, request)
+			d.account.with(func() { d.account.limits[o.Refusal.Limit]++ })
+			continue
 		}
-		d.mu.Unlock()
+		d.Counts.Accepted.Add(1)
+		d.accepted = append(d.accepted, request)
 	}
 	return nil
 }
 
-// chooseLeftOver picks the order that nobody comes for: the last one of the first location that keeps its network and supply.
+// chooseLeftOver picks the order that nobody comes for: the last one at the first location that has any.
 func (d *Day) chooseLeftOver() {
 	if !d.Incidents {
 		return
 	}
-	for _, o := range d.accepted {
-		if o.LocationID == d.Network.Locations[0].ID {
-			d.leftOver = o.OrderID
+	for _, l := range d.Network.Locations {
+		for _, o := range d.accepted {
+			if o.LocationID == l.ID {
+				d.leftOver = o.OrderID
+			}
+		}
+		if d.leftOver != "" {
+			d.account.with(func() { d.account.fates[d.leftOver] = LeftOver })
+			return
 		}
 	}
 }

@@ -42,6 +42,9 @@ func (d *Day) drive(ctx context.Context, route string) error {
 			return fmt.Errorf("stop %d: %w", stop.Sequence, err)
 		}
 		d.Counts.Stops.Add(1)
+		if delay > 0 {
+			d.account.with(func() { d.account.late++ })
+		}
 		switch stop.Kind {
 		case "collect":
 			d.enter("collecting")
@@ -77,7 +80,7 @@ func (d *Day) collect(ctx context.Context, device terminal, stop hubclient.Stop)
 			return err
 		}
 		d.mu.Lock()
-		d.shelf[c.ContainerID] = box // it is known by its container until it is handed in
+		d.carried[c.ContainerID] = box
 		d.mu.Unlock()
 	}
 	return nil
@@ -112,26 +115,35 @@ func (d *Day) deliver(ctx context.Context, stop hubclient.Stop) error {
 		byFridge[c.FridgeID] = append(byFridge[c.FridgeID], c)
 	}
 	for _, fridge := range order {
-		err := d.throughDoor(ctx, station.Doors[fridge], stop.Code, func() error {
-			for _, c := range byFridge[fridge] {
-				d.mu.Lock()
-				box := d.shelf[c.ContainerID]
-				d.mu.Unlock()
-				if err := handIn.scan(ctx, label(gs1.GRAI, box), label(gs1.Slot, c.SlotID)); err != nil {
-					return err
-				}
-				d.Counts.HandedIn.Add(1)
-				if err := d.carry(c, box, station.Doors[fridge].Fridge); err != nil {
-					return err
-				}
-				if err := d.Clock.Sleep(ctx, 20*time.Second); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		err := d.throughDoor(ctx, stop.PlaceID, fridge, stop.Code, func() error {
+			return d.fill(ctx, handIn, station.Doors[fridge].Fridge, byFridge[fridge])
+		}, func() {})
 		if err != nil {
 			return fmt.Errorf("fridge %s: %w", fridge, err)
+		}
+	}
+	return nil
+}
+
+// perBox is how long it takes to carry a box from its shipper into its slot.
+const perBox = 20 * time.Second
+
+// fill puts boxes into the slots of an open fridge.
+func (d *Day) fill(ctx context.Context, handIn terminal, fridge *world.Fridge, containers []hubclient.Container) error {
+	for _, c := range containers {
+		d.mu.Lock()
+		box := d.carried[c.ContainerID]
+		d.mu.Unlock()
+		if err := handIn.scan(ctx, label(gs1.GRAI, box), label(gs1.Slot, c.SlotID)); err != nil {
+			return err
+		}
+		d.Counts.HandedIn.Add(1)
+		d.account.with(func() { d.account.placed = append(d.account.placed, Placement{c.ContainerID, box, c.SlotID}) })
+		if err := d.carry(c, box, fridge); err != nil {
+			return err
+		}
+		if err := d.Clock.Sleep(ctx, perBox); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -7,41 +7,54 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// incidents are what goes wrong with the devices: the second location loses its network before customers come and gets it
-// back when they have gone; the first loses its supply for a few minutes at noon.
+const (
+	cutBefore     = 15 * time.Minute // opening, the network
+	restoreBefore = 20 * time.Minute // closing, when the last customers have gone
+	darkFor       = 12 * time.Minute // without supply
+)
+
+// incidents are what goes wrong with the devices: the second location loses its network before customers come and gets it back
+// when they have gone; the first loses its supply for a few minutes while they come.
 func (d *Day) incidents(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	if len(d.Network.Locations) > 1 {
-		g.Go(func() error {
-			l := d.Network.Locations[1].ID
-			device, delivery := d.Fleet.Stations[l].Device, d.deliveries[l]
-			if err := d.until(ctx, delivery.PickupOpens.Add(-15*time.Minute)); err != nil {
-				return err
-			}
-			d.Logger.Info("network cut", "device", device.ID)
-			device.CutNetwork()
-			if err := d.until(ctx, delivery.PickupCloses.Add(-20*time.Minute)); err != nil {
-				return err
-			}
-			d.Logger.Info("network restored", "device", device.ID)
-			device.RestoreNetwork()
-			return nil
-		})
+	locations := d.Network.Locations
+	g.Go(func() error { return d.cutPower(ctx, locations[0].ID) })
+	if len(locations) > 1 {
+		g.Go(func() error { return d.cutNetwork(ctx, locations[1].ID) })
 	}
-	g.Go(func() error {
-		l := d.Network.Locations[0].ID
-		device, delivery := d.Fleet.Stations[l].Device, d.deliveries[l]
-		if err := d.until(ctx, delivery.PickupOpens.Add(delivery.PickupCloses.Sub(delivery.PickupOpens)/3)); err != nil {
-			return err
-		}
-		d.Logger.Info("power cut", "device", device.ID)
-		device.CutPower()
-		if err := d.Clock.Sleep(ctx, 12*time.Minute); err != nil {
-			return err
-		}
-		d.Logger.Info("power restored", "device", device.ID)
-		device.RestorePower()
-		return nil
-	})
 	return g.Wait()
+}
+
+func (d *Day) cutNetwork(ctx context.Context, location string) error {
+	device, delivery := d.Fleet.Stations[location].Device, d.deliveries[location]
+	if err := d.until(ctx, delivery.PickupOpens.Add(-cutBefore)); err != nil {
+		return err
+	}
+	d.Logger.Info("network cut", "device", device.ID)
+	device.CutNetwork()
+	o := Outage{Location: location, Device: device.ID, From: d.Clock.Now()} // what was under way before has gone through
+	if err := d.until(ctx, delivery.PickupCloses.Add(-restoreBefore)); err != nil {
+		return err
+	}
+	o.Until = d.Clock.Now()
+	d.account.with(func() { d.account.outages = append(d.account.outages, o) })
+	d.Logger.Info("network restored", "device", device.ID)
+	device.RestoreNetwork()
+	return nil
+}
+
+func (d *Day) cutPower(ctx context.Context, location string) error {
+	device, delivery := d.Fleet.Stations[location].Device, d.deliveries[location]
+	third := delivery.PickupCloses.Sub(delivery.PickupOpens) / 3
+	if err := d.until(ctx, delivery.PickupOpens.Add(third)); err != nil {
+		return err
+	}
+	d.Logger.Info("power cut", "device", device.ID)
+	device.CutPower()
+	if err := d.Clock.Sleep(ctx, darkFor); err != nil {
+		return err
+	}
+	d.Logger.Info("power restored", "device", device.ID)
+	device.RestorePower()
+	return nil
 }

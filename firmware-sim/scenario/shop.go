@@ -12,7 +12,8 @@ import (
 // boxType is the GRAI without serial of the simulated containers: company prefix 952 is set aside by GS1 for examples.
 const boxType = "0952000199999"
 
-func (d *Day) newBox(shop string, n int) string {
+// newBox is the GRAI of a shop's n-th box of the day. A serial has up to 16 characters; the end of it tells boxes apart.
+func newBox(shop string, n int) string {
 	serial := fmt.Sprintf("%s-%03d", shop, n)
 	if len(serial) > 16 {
 		serial = serial[len(serial)-16:]
@@ -46,7 +47,7 @@ func (d *Day) pack(ctx context.Context, shop string) error {
 			}
 			d.Counts.Short.Add(1)
 		}
-		if err := d.fill(ctx, t, code, line.Container, d.newBox(shop, i+1)); err != nil {
+		if err := d.fillBox(ctx, t, code, line.Container, newBox(shop, i+1)); err != nil {
 			return err
 		}
 		if err := d.Clock.Sleep(ctx, 30*time.Second+time.Duration(r.Int64N(int64(time.Minute)))); err != nil {
@@ -56,7 +57,8 @@ func (d *Day) pack(ctx context.Context, shop string) error {
 	return nil
 }
 
-func (d *Day) fill(ctx context.Context, t terminal, line string, c hubclient.Container, box string) error {
+// fillBox binds a box to a line of the list and puts it on its address.
+func (d *Day) fillBox(ctx context.Context, t terminal, line string, c hubclient.Container, box string) error {
 	if err := t.scan(ctx, line, label(gs1.GRAI, box)); err != nil {
 		return err
 	}

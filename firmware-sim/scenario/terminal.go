@@ -35,8 +35,8 @@ func (t terminal) ask(ctx context.Context, text string) (line string, refused bo
 }
 
 const (
-	patience = 60
-	pauseFor = 2 * time.Minute // between tries, on the day's clock
+	patience = 60              // tries until a person gives up
+	pauseFor = 2 * time.Minute // between them, on the day's clock
 )
 
 // scan scans codes one after another until the device has taken the last one. When it refuses one or is dead, the person waits

@@ -145,10 +145,22 @@ func collect(err error, field string, wrong *invalid) {
 		}
 		collect(e.Err, name, wrong)
 	case *openapi3.SchemaError:
-		wrong.fields = append(wrong.fields, ProblemField{fieldName(field, e.JSONPointer()), e.Reason})
+		wrong.fields = append(wrong.fields, ProblemField{fieldName(field, e.JSONPointer()), expected(e.Reason)})
 	default:
 		wrong.fields = append(wrong.fields, ProblemField{field, err.Error()})
 	}
+}
+
+// expected leaves out what the validator puts before a reason: the address of a schema that is nobody's, and a pointer that
+// the field's name says already.
+func expected(reason string) string {
+	if _, at, ok := strings.Cut(reason, "\n- at '"); ok && strings.HasPrefix(reason, "jsonschema") {
+		if _, want, ok := strings.Cut(at, "': "); ok {
+			want, _, _ = strings.Cut(want, "\n")
+			return want
+		}
+	}
+	return reason
 }
 
 // isPlain says whether err has no parts that name fields.

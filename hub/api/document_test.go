@@ -102,6 +102,8 @@ func answersFit(t *testing.T, h *apitest.Hub) {
 		{people.Admin, "GET", "/v1/devices/{id}", "/v1/devices/station-loc-001", "", 200},
 		{people.Admin, "GET", "/v1/readings", "/v1/readings?sensor=loc-001-fridge-1/air&from=2026-12-01T08:00:00Z&to=2026-12-01T09:00:00Z", "", 200},
 		{people.Admin, "GET", "/v1/events", "/v1/events?subject=loc-001-fridge-1", "", 200},
+		{people.Admin, "GET", "/v1/events", "/v1/events?device=station-loc-001&after=2", "", 200},
+		{people.Admin, "GET", "/v1/events", "/v1/events?device=none", "", 404},
 		{people.Admin, "GET", "/v1/alarms", "/v1/alarms?all=true", "", 200},
 		{people.Admin, "GET", "/v1/work", "", "", 200},
 		{people.Admin, "POST", "/v1/work/{id}/close", "/v1/work/not_applied%2Fdriver-2%2F7/close", "", 204},

@@ -137,6 +137,10 @@ func (a *API) authorised(next echo.HandlerFunc) echo.HandlerFunc {
 		if c.Path() == "" {
 			return echo.ErrNotFound
 		}
+		if allow, ok := c.Get(echo.ContextKeyHeaderAllow).(string); ok {
+			c.Response().Header().Set(echo.HeaderAllow, allow)
+			return echo.ErrMethodNotAllowed
+		}
 		return fmt.Errorf("%w: not with the role %s", errForbidden, who.Role)
 	}
 }

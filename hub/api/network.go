@@ -42,6 +42,7 @@ type fridgeJSON struct {
 type readingJSON struct {
 	Sensor     string     `json:"sensor"`
 	DeviceID   string     `json:"device_id,omitempty"`
+	Number     int64      `json:"number,omitempty"`
 	At         time.Time  `json:"at"`
 	ReceivedAt *time.Time `json:"received_at,omitempty"`
 	MilliC     *int64     `json:"milli_c,omitempty"`
@@ -49,7 +50,7 @@ type readingJSON struct {
 }
 
 func toReading(r store.ReadingView) readingJSON {
-	out := readingJSON{Sensor: r.Sensor, DeviceID: r.Device, At: r.At, ReceivedAt: optional(r.Received)}
+	out := readingJSON{Sensor: r.Sensor, DeviceID: r.Device, Number: r.Number, At: r.At, ReceivedAt: optional(r.Received)}
 	if r.Fault == 0 {
 		out.MilliC = &r.MilliC
 	} else {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -75,12 +76,30 @@ type eventJSON struct {
 	Reason      string    `json:"reason,omitempty"`
 }
 
+// listEvents looks by subject, the newest first, or goes through what one device said, in its order.
 func (a *API) listEvents(c echo.Context) error {
+	subject, device := c.QueryParam("subject"), c.QueryParam("device")
+	if (subject == "") == (device == "") {
+		return &invalid{[]ProblemField{{"subject", "this or device"}}}
+	}
+	after := int64(0)
+	if text := c.QueryParam("after"); text != "" {
+		var err error
+		if after, err = strconv.ParseInt(text, 10, 64); err != nil || device == "" {
+			return &invalid{[]ProblemField{{"after", "with device, the number of an event"}}}
+		}
+	}
 	var out struct {
 		Events []eventJSON `json:"events"`
 	}
 	err := a.read(c, func(ctx context.Context, tx *store.Tx) error {
-		found, err := tx.EventsOf(ctx, c.QueryParam("subject"), maxList)
+		var found []store.EventView
+		var err error
+		if device != "" {
+			found, err = tx.EventsOfDevice(ctx, device, after, maxList)
+		} else {
+			found, err = tx.EventsOf(ctx, subject, maxList)
+		}
 		out.Events = each(found, func(e store.EventView) eventJSON {
 			return eventJSON{e.Device, e.Incarnation, e.Number, e.Name, e.Subject, e.At, e.Received, e.Outcome, e.Reason}
 		})

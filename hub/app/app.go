@@ -91,14 +91,23 @@ func Run(ctx context.Context, c Config) (err error) {
 	g.Go(func() error { return mqtt.Run(ctx) })
 	g.Go(func() error { return d.run(ctx) })
 	g.Go(func() error { return serve(ctx, server, listener, c.Logger) })
-	c.Logger.Info("hub runs", "http", listener.Addr().String(), "broker", brokerAddr, "version", version.Text())
+	c.Logger.Info("hub runs", "http", listener.Addr().String(), "broker", brokerName(c, brokerAddr), "version", version.Text())
 	if c.Ready != nil {
 		c.Ready(listener.Addr(), brokerAddr)
 	}
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
+	c.Logger.Info("hub was told to stop, and does")
 	return nil
+}
+
+// brokerName says where devices have to go.
+func brokerName(c Config, embedded net.Addr) string {
+	if c.BrokerURL != "" {
+		return c.BrokerURL
+	}
+	return embedded.String()
 }
 
 // joinBroker starts the embedded broker, or names the external one, and makes the hub's side of it.

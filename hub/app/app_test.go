@@ -127,7 +127,7 @@ func TestAHubThatCannotStartSaysWhy(t *testing.T) {
 	require.NoError(t, os.WriteFile(broken, []byte("no certificate"), 0o600))
 	for want, set := range map[string]func(*Config){
 		"want sqlite:FILE or postgres": func(c *Config) { c.Database = "mysql://" },
-		"no such file or directory": func(c *Config) { c.Database = "sqlite:" + filepath.Join(dir, "none", "hub.db") },
+		"no such file or directory":    func(c *Config) { c.Database = "sqlite:" + filepath.Join(dir, "none", "hub.db") },
 		"TLS: certificate " + broken:   func(c *Config) { c.TLSCert, c.TLSKey = broken, broken },
 	} {
 		c := config(storetest.SQLite(t))

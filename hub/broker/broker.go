@@ -15,6 +15,7 @@ import (
 	"time"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
 
 	"meguri/protocol"
 )
@@ -67,6 +68,7 @@ type Broker struct {
 type Stats struct {
 	Refused  atomic.Int64 // connections that did not log in
 	Denied   atomic.Int64 // publishes and subscriptions outside a device's own topics
+	Broken   atomic.Int64 // sessions ended for what the peer sent: a message too large, or what no device of ours sends
 	Panics   atomic.Int64 // connections ended by a panic in the broker's library
 	Sessions atomic.Int64 // logged in now
 }
@@ -224,6 +226,12 @@ func (b *Broker) serve(c *conn) {
 	b.stats.Sessions.Add(1)
 	defer b.stats.Sessions.Add(-1)
 	err := b.mochi.EstablishConnection("", c)
+	var broken packets.Code // of mochi's: of the network's own errors none is one
+	if errors.As(err, &broken) {
+		b.stats.Broken.Add(1)
+		b.log("MQTT broker: connection ended for what it sent", "client", c.id, "remote", c.remote, "error", err)
+		return
+	}
 	b.config.Logger.Debug("MQTT broker: connection ended", "client", c.id, "remote", c.remote, "error", err)
 }
 

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -211,4 +212,21 @@ func (s *server) attach(t testing.TB) *peer {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
 	return &peer{t, c}
+}
+
+func TestWhatEndsASessionIsCounted(t *testing.T) {
+	s := embedded(t)
+	large := publish(protocol.UpTopic(own), strings.Repeat("x", protocol.MaxPayload+1024))
+	twice, kept := publish(protocol.UpTopic(own), "x"), publish(protocol.UpTopic(own), "x")
+	twice.Qos, kept.Retain = 2, true
+	for i, m := range []*packets.PublishPacket{large, twice, kept, publish(protocol.UpTopic(other), "x")} {
+		dev := s.login(t, own)
+		dev.send(m)
+		require.True(t, dev.closed())
+		require.Eventually(t, func() bool { return s.broker.Stats().Sessions.Load() == 0 }, 5*time.Second, time.Millisecond)
+		require.EqualValues(t, i+1, s.broker.Stats().Broken.Load(), "message %d", i)
+	}
+	s.login(t, own).send(packets.NewControlPacket(packets.Disconnect))
+	require.Eventually(t, func() bool { return s.broker.Stats().Sessions.Load() == 0 }, 5*time.Second, time.Millisecond)
+	require.EqualValues(t, 4, s.broker.Stats().Broken.Load(), "who leaves in order is not counted")
 }

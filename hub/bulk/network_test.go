@@ -83,6 +83,7 @@ var wrongNetworks = []problem{
 	{"bad serial of a GRAI", bulk.ShippersFile, "09520001000027", "09520001000027*", `shippers.csv, row 3, column grai`},
 	{"too few fields", bulk.ShopsFile, "shop-b,馬場青果店,spot-2", "shop-b,馬場青果店", `shops.csv, row 3: want 3 fields as in the header, has 2`},
 	{"open quote", bulk.ShopsFile, "馬場青果店", `"馬場`, `shops.csv, row 3: want comma-separated values`},
+	{"open quote in an earlier row", bulk.ShopsFile, "青木精肉店", `"青木`, `shops.csv, row 2: want comma-separated values (the row goes on to line `},
 	{"empty name", bulk.ShopsFile, "馬場青果店", "", `shops.csv, row 3, column name: want a text of 1 to 200 bytes`},
 	{"control character", bulk.ShopsFile, "馬場青果店", "馬場\x00", `shops.csv, row 3, column name: "馬場\x00": want a text without control characters`},
 	{"id with a blank", bulk.ShopsFile, "shop-b,", "shop b,", `shops.csv, row 3, column id: "shop b": want an id of 1 to 64 letters`},

@@ -91,7 +91,11 @@ func (t *table) problem(row int, column, got, want string) {
 func (t *table) unreadable(err error) {
 	var parse *csv.ParseError
 	if errors.As(err, &parse) {
-		t.problem(parse.Line, "", "", fmt.Sprintf("comma-separated values (at byte %d: %v)", parse.Column, parse.Err))
+		where := fmt.Sprintf("at byte %d", parse.Column)
+		if parse.Line != parse.StartLine { // a quote that does not end is wrong where it begins, not at the end of the file
+			where = fmt.Sprintf("the row goes on to line %d, byte %d", parse.Line, parse.Column)
+		}
+		t.problem(parse.StartLine, "", "", fmt.Sprintf("comma-separated values (%s: %v)", where, parse.Err))
 		return
 	}
 	t.problem(0, "", "", "a readable file: "+err.Error())
@@ -187,7 +191,11 @@ func (r *row) newID(column string) string {
 // unique refuses a key that a row before had.
 func (r *row) unique(column, key string) {
 	if before, again := r.table.ids[key]; again {
-		r.problem(column, fmt.Sprintf("an id that no other row has (row %d has it)", before))
+		what := "an id"
+		if !strings.HasSuffix(column, "id") {
+			what = "a " + column
+		}
+		r.problem(column, fmt.Sprintf("%s that no other row has (row %d has it)", what, before))
 		return
 	}
 	r.table.ids[key] = r.line

@@ -40,6 +40,9 @@ type engine interface {
 	refused(err error) bool
 }
 
+// ErrNewerSchema is a database that a newer hub has migrated. Nothing in it is touched.
+var ErrNewerSchema = errors.New("the database belongs to a newer hub")
+
 // Open opens the database at url, "sqlite:FILE" or "postgres://…", and brings its schema up to date.
 func Open(ctx context.Context, url string) (*Store, error) {
 	var e engine
@@ -70,6 +73,13 @@ func (s *Store) migrate(ctx context.Context) error {
 	p, err := goose.NewProvider(s.engine.dialect(), s.writer, files, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err
+	}
+	has, knows, err := p.GetVersions(ctx)
+	if err != nil {
+		return err
+	}
+	if has > knows {
+		return fmt.Errorf("%w: it has version %d, this one knows versions up to %d", ErrNewerSchema, has, knows)
 	}
 	_, err = p.Up(ctx)
 	return err

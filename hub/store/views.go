@@ -35,6 +35,7 @@ type FridgeView struct {
 // ReadingView is one sample. With a fault MilliC means nothing.
 type ReadingView struct {
 	Device, Sensor string
+	Number         int64 // of its record in the device's readings log
 	At, Received   time.Time
 	MilliC         int64
 	Fault          int // protocol.SensorFault
@@ -114,11 +115,11 @@ func (tx *Tx) ReadingsOf(ctx context.Context, sensor string, from, until time.Ti
 	scan := func(row scanner) (ReadingView, error) {
 		r := ReadingView{Sensor: sensor}
 		var at, received int64
-		err := row.Scan(&r.Device, &at, &received, &r.MilliC, &r.Fault)
+		err := row.Scan(&r.Device, &r.Number, &at, &received, &r.MilliC, &r.Fault)
 		r.At, r.Received = fromMillis(at), fromMillis(received)
 		return r, err
 	}
-	return list(ctx, tx, scan, `SELECT device_id, event_at, received_at, milli_c, fault FROM readings
+	return list(ctx, tx, scan, `SELECT device_id, number, event_at, received_at, milli_c, fault FROM readings
 		WHERE sensor = $1 AND event_at >= $2 AND event_at < $3 ORDER BY event_at, number LIMIT $4`,
 		sensor, millis(from), millis(until), most)
 }
@@ -316,6 +317,16 @@ func scanEvent(row scanner) (EventView, error) {
 func (tx *Tx) EventsOf(ctx context.Context, subject string, most int) ([]EventView, error) {
 	return list(ctx, tx, scanEvent, "SELECT "+eventColumns+` WHERE subject = $1
 		ORDER BY event_at DESC, number DESC LIMIT $2`, subject, most)
+}
+
+// EventsOfDevice gives the events of a device's current incarnation with higher numbers than after, in order of number.
+func (tx *Tx) EventsOfDevice(ctx context.Context, device string, after int64, most int) ([]EventView, error) {
+	d, err := tx.DeviceView(ctx, device)
+	if err != nil {
+		return nil, err
+	}
+	return list(ctx, tx, scanEvent, "SELECT "+eventColumns+` WHERE device_id = $1 AND incarnation = $2 AND number > $3
+		ORDER BY number LIMIT $4`, d.ID, d.Incarnation, after, most)
 }
 
 // EventsAt gives the newest events of the devices that serve a place, of each its current incarnation's.

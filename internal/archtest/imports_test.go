@@ -5,8 +5,12 @@ package archtest
 import (
 	"encoding/json"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -33,15 +37,18 @@ var rules = map[string][]string{
 // forbidden are standard packages that rules do without.
 var forbidden = []string{"database/sql", "net", "net/http", "os"}
 
+// clocks are the functions of package time that look at or wait for the machine's clock.
+var clocks = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
+
+// pkg is what `go list` says of a package.
 type pkg struct {
-	ImportPath string
-	Imports    []string
-	Standard   bool
+	ImportPath, Dir  string
+	GoFiles, Imports []string
 }
 
 func packages(t *testing.T) []pkg {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...").Output()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,Imports", module+"...").Output()
 	require.NoError(t, err)
 	var all []pkg
 	d := json.NewDecoder(strings.NewReader(string(out)))
@@ -80,6 +87,30 @@ func TestRulesImportNoOutsideWorld(t *testing.T) {
 		}
 	}
 	require.Equal(t, len(rules), seen, "a package of rules is gone: take it out of this list")
+}
+
+func TestRulesTakeTheTimeAsAnArgument(t *testing.T) {
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		if _, ok := rules[name]; !ok {
+			continue
+		}
+		for _, file := range p.GoFiles {
+			set := token.NewFileSet()
+			tree, err := parser.ParseFile(set, filepath.Join(p.Dir, file), nil, parser.SkipObjectResolution)
+			require.NoError(t, err)
+			ast.Inspect(tree, func(n ast.Node) bool {
+				s, ok := n.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				if of, ok := s.X.(*ast.Ident); ok && of.Name == "time" && slices.Contains(clocks, s.Sel.Name) {
+					t.Errorf("%s: time.%s: rules take now as an argument, so that any moment can be tested", set.Position(n.Pos()), s.Sel.Name)
+				}
+				return true
+			})
+		}
+	}
 }
 
 func TestHubEdgeAndSimulatorMeetOnlyWhereTheyMay(t *testing.T) {

@@ -1,6 +1,7 @@
 package clock
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,5 +44,32 @@ func TestAnHourPassesInASecondAtRate3600(t *testing.T) {
 		require.NoError(t, c.Sleep(t.Context(), time.Hour))
 		require.Equal(t, time.Second, time.Since(before))
 		require.Equal(t, start.Add(time.Hour), c.Now())
+	})
+}
+
+func TestAStopwatchRunsAtTheClocksRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for rate, want := range map[int64]time.Duration{0: time.Second, 1: time.Second, 960: 16 * time.Minute} {
+			passed := New(time.Now(), time.Now(), rate).Stopwatch()
+			require.Zero(t, passed())
+			require.NoError(t, Real().Sleep(t.Context(), time.Second))
+			require.Equal(t, want, passed())
+		}
+	})
+}
+
+func TestWaitsEndAtTheirTimeOfTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, began := New(time.Now(), time.Now(), 60), time.Now()
+		<-c.After(time.Minute)
+		require.Equal(t, time.Second, time.Since(began))
+		ticker := c.Ticker(time.Minute)
+		defer ticker.Stop()
+		<-ticker.C
+		require.Equal(t, 2*time.Second, time.Since(began))
+		ctx, cancel := c.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		require.ErrorIs(t, c.Sleep(ctx, time.Hour), context.DeadlineExceeded)
+		require.Equal(t, 3*time.Second, time.Since(began))
 	})
 }

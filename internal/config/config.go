@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -39,8 +40,8 @@ const (
 	ExitUsage  = 2 // the command line or the configuration is wrong
 )
 
-// Main parses the command line into cli, runs the command that was named and gives the exit status. Run methods of commands
-// get the bindings. Help and version print and exit by themselves.
+// Main parses the command line into cli, runs the command that was named and gives the exit status. bind is called once cli is
+// filled; Run methods of commands get what it gives. Help and version print and exit by themselves.
 func Main(name, about, version string, cli any, bind func(*kong.Context) ([]any, error)) int {
 	parser, err := kong.New(cli,
 		kong.Name(name), kong.Description(about), kong.UsageOnError(),
@@ -73,23 +74,56 @@ func fail(name string, err error, status int) int {
 }
 
 // loadYAML makes a resolver of a configuration file. Unlike kong's own it lets the environment win, and it refuses a key
-// that no flag of the command has.
+// that no flag of the program has. Values are taken as they are written, so that a date or a number needs no quotes.
 func loadYAML(r io.Reader) (kong.Resolver, error) {
-	values := map[string]any{}
-	if err := yaml.NewDecoder(r).Decode(&values); err != nil && !errors.Is(err, io.EOF) {
+	nodes := map[string]yaml.Node{}
+	if err := yaml.NewDecoder(r).Decode(&nodes); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("configuration file: %w", err)
 	}
-	return fileResolver(values), nil
+	values := fileResolver{}
+	for key, node := range nodes {
+		value, err := flagValue(&node)
+		if err != nil {
+			return nil, fmt.Errorf("configuration file line %d: %q: %w", node.Line, key, err)
+		}
+		values[key] = value
+	}
+	return values, nil
 }
 
-type fileResolver map[string]any
+// flagValue is a value as a flag's text: a list has commas between its items.
+func flagValue(n *yaml.Node) (string, error) {
+	switch n.Kind {
+	case yaml.AliasNode:
+		return flagValue(n.Alias)
+	case yaml.ScalarNode:
+		if n.Tag == "!!null" {
+			return "", errors.New("want a value")
+		}
+		return n.Value, nil
+	case yaml.SequenceNode:
+		var words []string
+		for _, item := range n.Content {
+			if item.Kind != yaml.ScalarNode {
+				return "", errors.New("want a list of plain values")
+			}
+			words = append(words, item.Value)
+		}
+		return strings.Join(words, ","), nil
+	}
+	return "", errors.New("want a value or a list of values")
+}
 
+// fileResolver has the values of a configuration file by flag.
+type fileResolver map[string]string
+
+// Validate refuses keys that are no flags of any command.
 func (f fileResolver) Validate(app *kong.Application) error {
 	var known []string
 	for _, flags := range allFlags(app.Node) {
 		known = append(known, flags.Name)
 	}
-	for key := range f {
+	for _, key := range slices.Sorted(maps.Keys(f)) {
 		if !slices.Contains(known, key) {
 			return fmt.Errorf("configuration file: %q is no flag of this program", key)
 		}
@@ -105,17 +139,11 @@ func allFlags(n *kong.Node) []*kong.Flag {
 	return flags
 }
 
+// Resolve gives a flag's value, unless the environment, which is the stronger, has one.
 func (f fileResolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	value, ok := f[flag.Name]
 	if !ok || slices.ContainsFunc(flag.Envs, func(e string) bool { _, set := os.LookupEnv(e); return set }) {
 		return nil, nil
 	}
-	if list, ok := value.([]any); ok {
-		var words []string
-		for _, v := range list {
-			words = append(words, fmt.Sprint(v))
-		}
-		return strings.Join(words, ","), nil
-	}
-	return fmt.Sprint(value), nil
+	return value, nil
 }

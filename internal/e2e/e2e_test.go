@@ -2,12 +2,15 @@
 package e2e
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -51,8 +54,8 @@ func address(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// play runs the demo until its summary and gives what it printed.
-func play(t *testing.T, args ...string) string {
+// demo prepares a demo on the sample network that would end after its summary.
+func demo(t *testing.T, ctx context.Context, args ...string) (cmd *exec.Cmd, data, http string) {
 	t.Helper()
 	if raced {
 		t.Skip("played by the run without the race detector")
@@ -61,17 +64,25 @@ func play(t *testing.T, args ...string) string {
 	require.NoError(t, err)
 	root, err := filepath.Abs("../..")
 	require.NoError(t, err)
-	data := filepath.Join(t.TempDir(), "demo")
+	data, http = filepath.Join(t.TempDir(), "demo"), address(t)
+	cmd = exec.CommandContext(ctx, filepath.Join(dir, "firmware-sim"), append([]string{"demo", "--hub-binary", filepath.Join(dir, "hub"),
+		"--network", filepath.Join(root, "deploy", "sample"), "--data", data, "--http", http, "--broker", address(t), "--exit"}, args...)...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	return cmd, data, http
+}
+
+// play runs the demo until its summary and gives what it printed.
+func play(t *testing.T, args ...string) string {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(dir, "firmware-sim"), append([]string{"demo", "--hub-binary", filepath.Join(dir, "hub"),
-		"--network", filepath.Join(root, "deploy", "sample"), "--data", data, "--http", address(t), "--broker", address(t), "--exit"}, args...)...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd, data, _ := demo(t, ctx, args...)
 	out, err := cmd.CombinedOutput()
 	text := string(out)
 	if err != nil {
-		log, _ := os.ReadFile(filepath.Join(data, "demo.log")) // for the message
-		t.Fatalf("%v\n%s\n… %s", err, text, tail(string(log), 4000))
+		fleet, _ := os.ReadFile(filepath.Join(data, "demo.log")) // for the message
+		hub, _ := os.ReadFile(filepath.Join(data, "hub.log"))
+		t.Fatalf("%v\n%s\n… %s\n… %s", err, text, tail(string(fleet), 4000), tail(string(hub), 4000))
 	}
 	t.Log("\n" + text)
 	return text
@@ -92,4 +103,32 @@ func TestADayOnPostgreSQLAddsUp(t *testing.T) {
 	cluster := pgtest.Start(t)
 	out := play(t, "--database", cluster.Database(t), "--speed", "1500", "--seed", "5")
 	require.Contains(t, out, "sums of hub and world agree")
+}
+
+// However far the demo has come, a Ctrl-C ends it and its hub, and its status says that the day was not played.
+func TestACtrlCEndsTheDemoWithItsHub(t *testing.T) {
+	for name, sign := range map[string]string{"while it sets up": "Setting up", "while agents start": "Log in:"} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			cmd, _, http := demo(t, ctx, "--processes")
+			out, err := cmd.StdoutPipe()
+			require.NoError(t, err)
+			var said bytes.Buffer
+			cmd.Stderr = &said
+			require.NoError(t, cmd.Start())
+			for lines := bufio.NewScanner(out); lines.Scan(); {
+				if strings.HasPrefix(lines.Text(), sign) {
+					require.NoError(t, cmd.Process.Signal(os.Interrupt))
+				}
+			}
+			var ended *exec.ExitError
+			require.ErrorAs(t, cmd.Wait(), &ended)
+			require.Equal(t, 1, ended.ExitCode(), said.String())
+			require.Contains(t, said.String(), "stopped before the day was over")
+			l, err := net.Listen("tcp", http)
+			require.NoError(t, err, "somebody still listens there")
+			require.NoError(t, l.Close())
+		})
+	}
 }

@@ -1,4 +1,4 @@
-// Package mosquittotest runs Debian's Mosquitto with the rules of deploy/mosquitto, private to one test.
+// Package mosquittotest runs Debian's Mosquitto with the configuration of deploy/mosquitto, private to one test.
 package mosquittotest
 
 import (
@@ -23,9 +23,13 @@ func Start(t testing.TB, passwords map[string]string) string {
 	dir := t.TempDir()
 	// A TempDir is for its owner only; mosquitto changes to its own user when it is started by root, unless told not to.
 	deploy := filepath.Join(moduleRoot(t), "deploy", "mosquitto")
-	rules := read(t, filepath.Join(deploy, "rules.conf"))
+	rules := read(t, filepath.Join(deploy, "mosquitto.conf"))
 	rules = replace(t, rules, "/etc/mosquitto/meguri-passwords", filepath.Join(dir, "passwords"))
 	rules = replace(t, rules, "/etc/mosquitto/meguri-acl", filepath.Join(dir, "acl"))
+	for _, tls := range []string{"cafile /etc/mosquitto/certs/ca.crt", "certfile /etc/mosquitto/certs/broker.crt",
+		"keyfile /etc/mosquitto/certs/broker.key", "tls_version tlsv1.3"} {
+		rules = replace(t, rules, tls+"\n", "")
+	}
 	write(t, filepath.Join(dir, "acl"), read(t, filepath.Join(deploy, "acl")))
 	writePasswords(t, filepath.Join(dir, "passwords"), passwords)
 
@@ -34,7 +38,7 @@ func Start(t testing.TB, passwords map[string]string) string {
 		address := freeAddress(t)
 		_, port, _ := net.SplitHostPort(address)
 		config := filepath.Join(dir, "mosquitto.conf")
-		write(t, config, "user root\nlistener "+port+" 127.0.0.1\n"+rules)
+		write(t, config, "user root\n"+replace(t, rules, "listener 8883\n", "listener "+port+" 127.0.0.1\n"))
 		var up bool
 		if up, log = run(t, exec.Command(program, "-c", config), address); up {
 			return address
@@ -75,6 +79,9 @@ func run(t testing.TB, c *exec.Cmd, address string) (up bool, log string) {
 		case <-time.After(5 * time.Second):
 			_ = c.Process.Kill()
 			<-ended
+		}
+		if n := strings.Count(out.String(), "listen socket on port"); n > 1 {
+			t.Errorf("Mosquitto opened %d sockets, want the one listener that it was told", n)
 		}
 		if t.Failed() {
 			t.Logf("Mosquitto:\n%s", out.String())
@@ -137,7 +144,7 @@ func moduleRoot(t testing.TB) string {
 func replace(t testing.TB, text, old, with string) string {
 	t.Helper()
 	if strings.Count(text, old) != 1 {
-		t.Fatalf("rules.conf: want %s once", old)
+		t.Fatalf("mosquitto.conf: want %s once", old)
 	}
 	return strings.Replace(text, old, with, 1)
 }
