@@ -121,7 +121,7 @@ type Work struct {
 // Work lists what is to be done, at most the hub's bound of 500.
 func (c *Client) Work(ctx context.Context) ([]Work, error) {
 	var answer struct{ Work []Work }
-	err := c.call(ctx, http.MethodGet, "/v1/work", nil, &answer)
+	err := c.call(ctx, http.MethodGet, "/v1/work-items", nil, &answer)
 	return answer.Work, err
 }
 

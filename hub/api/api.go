@@ -91,8 +91,8 @@ func (a *API) routes(e *echo.Echo) {
 	get("/readings", a.listReadings)
 	get("/events", a.listEvents)
 	get("/alarms", a.listAlarms)
-	get("/work", a.listWork)
-	post("/work/:id/close", a.closeWork)
+	get("/work-items", a.listWork)
+	post("/work-items/:id/close", a.closeWork)
 	get("/summary", a.getSummary)
 }
 

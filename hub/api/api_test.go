@@ -184,13 +184,13 @@ func TestWorkIsClosedOnceAndByWhom(t *testing.T) {
 			ID string `json:"work_id"`
 		}
 	}
-	before := decode[list](t, h.Do("GET", "/v1/work", token, ""))
+	before := decode[list](t, h.Do("GET", "/v1/work-items", token, ""))
 	require.NotEmpty(t, before.Work)
-	target := "/v1/work/" + url.PathEscape(before.Work[0].ID) + "/close"
+	target := "/v1/work-items/" + url.PathEscape(before.Work[0].ID) + "/close"
 	require.Equal(t, http.StatusNoContent, h.Do("POST", target, token, "").Code, before.Work[0].ID)
 	require.Equal(t, http.StatusNotFound, problem(t, h.Do("POST", target, token, "")).Status)
-	require.Len(t, decode[list](t, h.Do("GET", "/v1/work", token, "")).Work, len(before.Work)-1)
-	require.Len(t, decode[list](t, h.Do("GET", "/v1/work?all=true", token, "")).Work, len(before.Work))
+	require.Len(t, decode[list](t, h.Do("GET", "/v1/work-items", token, "")).Work, len(before.Work)-1)
+	require.Len(t, decode[list](t, h.Do("GET", "/v1/work-items?all=true", token, "")).Work, len(before.Work))
 }
 
 func TestAPostFromAnotherSiteIsRefused(t *testing.T) {

@@ -61,8 +61,8 @@ func apiRights() []Right {
 		{Route: "GET /v1/readings", Roles: with(staff, System)},
 		{Route: "GET /v1/events", Roles: with(staff, System)},
 		{Route: "GET /v1/alarms", Roles: with(staff, System)},
-		{Route: "GET /v1/work", Roles: with(staff, System)},
-		{Route: "POST /v1/work/:id/close", Roles: staff, Act: true},
+		{Route: "GET /v1/work-items", Roles: with(staff, System)},
+		{Route: "POST /v1/work-items/:id/close", Roles: staff, Act: true},
 		{Route: "GET /v1/summary", Roles: with(staff, System)},
 	}
 }
@@ -77,8 +77,8 @@ func pageRights() []Right {
 		{Route: "GET /packing", Roles: []Role{Admin, Dispatcher, Shop}, Own: map[Role]string{Shop: "shop"}},
 		{Route: "GET /sheet", Roles: []Role{Admin, Dispatcher, Driver}, Own: map[Role]string{Driver: "route"}},
 		{Route: "GET /orders/:id", Roles: office},
-		{Route: "GET /work", Roles: staff},
-		{Route: "POST /work/:id/close", Roles: staff, Act: true},
+		{Route: "GET /work-items", Roles: staff},
+		{Route: "POST /work-items/:id/close", Roles: staff, Act: true},
 		{Route: "GET /people", Roles: []Role{Admin}},
 		{Route: "POST /people", Roles: []Role{Admin}, Act: true},
 		{Route: "POST /people/:id/link", Roles: []Role{Admin}, Act: true},

@@ -54,7 +54,7 @@ func TestWhoMayChangeWhat(t *testing.T) {
 		}
 	}
 	order, command := "POST /v1/orders", "POST /v1/devices/:id/commands"
-	work := []string{"POST /v1/work/:id/close", "POST /work/:id/close"}
+	work := []string{"POST /v1/work-items/:id/close", "POST /work-items/:id/close"}
 	require.Equal(t, map[Role][]string{
 		Admin:      {order, command, work[0], work[1], "POST /people", "POST /people/:id/link", "POST /people/:id/remove"},
 		Dispatcher: {order, command, work[0], work[1]},

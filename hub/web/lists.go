@@ -235,5 +235,5 @@ func (w *Web) closeWork(c echo.Context) error {
 	if err := w.CloseWork(c.Request().Context(), api.Who(c), api.Param(c, "id")); err != nil {
 		return err
 	}
-	return c.Redirect(http.StatusSeeOther, "/work")
+	return c.Redirect(http.StatusSeeOther, "/work-items")
 }

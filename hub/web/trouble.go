@@ -212,7 +212,7 @@ func shortTroubles(w where, d data) []trouble {
 			continue
 		}
 		all = append(all, trouble{ID: "short-" + s.ProductID, Title: w.l.text("trouble.short", s.Name, s.Units), Where: s.Shop,
-			Detail: some(s.Open), Link: "/work", Do: w.l.text("do.short")})
+			Detail: some(s.Open), Link: "/work-items", Do: w.l.text("do.short")})
 	}
 	return all
 }
@@ -235,7 +235,7 @@ func workTroubles(w where, work []store.WorkCount) []trouble {
 			continue
 		}
 		all = append(all, trouble{ID: "work-" + c.Kind, Title: w.l.text("trouble.work", w.l.known("work.", c.Kind), c.Items),
-			Since: c.Oldest, Link: "/work", Do: w.l.text("do.work")})
+			Since: c.Oldest, Link: "/work-items", Do: w.l.text("do.work")})
 	}
 	return all
 }

@@ -77,8 +77,8 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.GET("/packing", w.packing)
 	e.GET("/sheet", w.sheet)
 	e.GET("/orders/:id", w.order)
-	e.GET("/work", w.work)
-	e.POST("/work/:id/close", w.closeWork)
+	e.GET("/work-items", w.work)
+	e.POST("/work-items/:id/close", w.closeWork)
 	e.GET("/people", w.people)
 	e.POST("/people", w.addPerson)
 	e.POST("/people/:id/link", w.linkPerson)
@@ -146,7 +146,7 @@ type navItem struct {
 }
 
 var navigation = []struct{ key, href, icon string }{
-	{"nav.today", "/", "home"}, {"nav.work", "/work", "work"}, {"nav.packing", "/packing", "box"}, {"nav.sheet", "/sheet", "truck"},
+	{"nav.today", "/", "home"}, {"nav.work", "/work-items", "work"}, {"nav.packing", "/packing", "box"}, {"nav.sheet", "/sheet", "truck"},
 	{"nav.people", "/people", "people"}, {"nav.me", "/me", "me"},
 }
 

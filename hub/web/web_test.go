@@ -215,7 +215,7 @@ func TestNoPageNamesACustomerOrTheirCode(t *testing.T) {
 	h := open(t)
 	h.Day(t)
 	admin := h.Token(t, people.Admin)
-	for _, path := range []string{"/", "/locations/loc-001", "/packing?shop=shop-1", "/sheet?route=route-01", "/orders/order-0001", "/work"} {
+	for _, path := range []string{"/", "/locations/loc-001", "/packing?shop=shop-1", "/sheet?route=route-01", "/orders/order-0001", "/work-items"} {
 		body := get(h, path, admin).Body.String()
 		require.NotContains(t, body, "member-", path)
 		require.NotRegexp(t, regexp.MustCompile(`\b(123456|131375|139294)\b`), body, path)
@@ -226,11 +226,11 @@ func TestWorkIsClosedOnThePage(t *testing.T) {
 	h := open(t)
 	h.Day(t)
 	token := h.Token(t, people.Support)
-	body := get(h, "/work", token).Body.String()
-	target := regexp.MustCompile(`action="(/work/[^"]+/close)"`).FindStringSubmatch(body)
+	body := get(h, "/work-items", token).Body.String()
+	target := regexp.MustCompile(`action="(/work-items/[^"]+/close)"`).FindStringSubmatch(body)
 	require.NotNil(t, target)
 	require.Equal(t, http.StatusSeeOther, post(h, target[1], token, nil).Code)
-	require.NotContains(t, get(h, "/work", token).Body.String(), target[1])
+	require.NotContains(t, get(h, "/work-items", token).Body.String(), target[1])
 	require.Equal(t, http.StatusNotFound, post(h, target[1], token, nil).Code)
 }
 
@@ -287,7 +287,7 @@ func everyPage(t *testing.T, h *apitest.Hub) {
 	h.Day(t)
 	admin := h.Token(t, people.Admin)
 	for _, path := range []string{"/", "/locations/loc-002", "/packing", "/packing?shop=shop-2", "/sheet", "/sheet?route=route-02",
-		"/orders/order-0001", "/orders/" + apitest.Refused, "/work", "/people", "/me", "/orders/none"} {
+		"/orders/order-0001", "/orders/" + apitest.Refused, "/work-items", "/people", "/me", "/orders/none"} {
 		sep := "?"
 		if strings.Contains(path, "?") {
 			sep = "&"
