@@ -23,7 +23,8 @@ func cddlTypes() map[string]any {
 	types := map[string]any{"record-of": Record{}, "position": Position{}, "parent": Parent{}, "expect": Expect{},
 		"part-ref": PartRef{}, "sample": Sample{}, "lock-plan": LockPlan{}, "grant": Grant{}, "slot-assignment": SlotAssignment{},
 		"temperature-plan": TemperaturePlan{}, "scanner-plan": ScannerPlan{}, "packing-list-part": PackingListPart{},
-		"packing-line": PackingLine{}, "driver-plan": DriverPlan{}, "run-stop": RunStop{}, "run-container": RunContainer{}}
+		"packing-line": PackingLine{}, "driver-plan": DriverPlan{}, "run-stop": RunStop{}, "lost-span": LostSpan{}, "thinned-sensor": ThinnedSensor{}, "round-fault": RoundFault{},
+		"run-container": RunContainer{}}
 	for _, m := range goldenMessages() {
 		types[ruleName(m)] = m
 	}

@@ -97,7 +97,7 @@ func Decode(payload []byte) (Message, error) {
 	case typeHello:
 		return decodeBody[Hello](e.Body)
 	case typeBatch:
-		return decodeBody[Batch](e.Body)
+		return decodeBatch(e.Body)
 	case typeWant:
 		return decodeBody[Want](e.Body)
 	case typeGone:

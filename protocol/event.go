@@ -13,6 +13,9 @@ const (
 	KindCommandAnswered  Kind = 4
 	KindDamaged          Kind = 5
 	KindCommandTaken     Kind = 6
+	KindSalvaged         Kind = 7
+	KindSamplingSet      Kind = 8
+	KindStopped          Kind = 9
 	KindContainerFilled  Kind = 10
 	KindItemShort        Kind = 11
 	KindContainerShelved Kind = 12
@@ -35,6 +38,7 @@ const (
 const (
 	KindSamples Kind = 100
 	KindThinned Kind = 101
+	KindRounds  Kind = 102
 )
 
 // Booted is the first record of every boot.
@@ -43,11 +47,42 @@ type Booted struct {
 }
 
 // ClockSet pairs the monotonic and the wall time at the moment the wall clock was set, so that the hub can date the records
-// of this boot that came before.
+// of this boot that came before. It is recorded again whenever the two have drifted apart or the wall clock was stepped: each
+// pair holds from its own monotonic time on, the first also for what came before.
 type ClockSet struct {
-	Mono int64 `cbor:"1,keyasint"` // milliseconds since boot
-	Wall int64 `cbor:"2,keyasint"` // Unix milliseconds
+	Mono   int64 `cbor:"1,keyasint"`           // milliseconds since boot
+	Wall   int64 `cbor:"2,keyasint"`           // Unix milliseconds
+	Within int64 `cbor:"3,keyasint,omitempty"` // milliseconds that the pair may be off either way, as far as the device can tell
 }
+
+// Stopped is the last record of a boot that ended in order: everything that was sampled is in the log before it.
+type Stopped struct{}
+
+// SamplingSet says how the device samples from now on: what the hub may expect of each boot. It comes after Booted, and
+// whenever it changes.
+type SamplingSet struct {
+	EveryMS int64    `cbor:"1,keyasint"` // between two rounds
+	FlushMS int64    `cbor:"2,keyasint"` // at most so long rounds are held in memory before they are in the log; 0: each is at once
+	Sensors []string `cbor:"3,keyasint"`
+}
+
+// Salvaged is among the first records of an incarnation that goes on from one whose file was broken. What could be read of
+// it comes next, numbered anew.
+type Salvaged struct {
+	Reason string      `cbor:"1,keyasint"` // what was found
+	Lost   []LostSpan  `cbor:"2,keyasint"` // numbers of the parent incarnation that could not be read, at most MaxLostSpans
+	Parent Incarnation `cbor:"3,keyasint"` // zero when not even that could be read
+}
+
+// LostSpan is numbers From to To of one log.
+type LostSpan struct {
+	Log  LogID  `cbor:"1,keyasint"`
+	From uint64 `cbor:"2,keyasint"`
+	To   uint64 `cbor:"3,keyasint"`
+}
+
+// MaxLostSpans is how many spans a Salvaged record names. When there are more, the last one reaches to the end of them all.
+const MaxLostSpans = 64
 
 // PlanApplied says that a plan is active, whole; or with a Reason, why it was refused.
 type PlanApplied struct {
@@ -73,11 +108,13 @@ type CommandAnswered struct {
 // CommandOutcome is how a command ended.
 type CommandOutcome uint8
 
-// Outcomes of a command.
+// Outcomes of a command. Unknown is not an end: the power went while it was carried out, and the device finds out by sensing
+// what became of it; another answer follows.
 const (
 	CommandDone    CommandOutcome = 1
 	CommandRefused CommandOutcome = 2
 	CommandExpired CommandOutcome = 3
+	CommandUnknown CommandOutcome = 4
 )
 
 // Damaged stands in the place of an event whose stored bytes no longer matched their checksum when it was to be sent. The
@@ -229,6 +266,10 @@ func (Booted) Kind() Kind           { return KindBooted }
 func (ClockSet) Kind() Kind         { return KindClockSet }
 func (PlanApplied) Kind() Kind      { return KindPlanApplied }
 func (CommandTaken) Kind() Kind     { return KindCommandTaken }
+func (Salvaged) Kind() Kind         { return KindSalvaged }
+func (SamplingSet) Kind() Kind      { return KindSamplingSet }
+func (Stopped) Kind() Kind          { return KindStopped }
+func (Rounds) Kind() Kind           { return KindRounds }
 func (CommandAnswered) Kind() Kind  { return KindCommandAnswered }
 func (Damaged) Kind() Kind          { return KindDamaged }
 func (ContainerFilled) Kind() Kind  { return KindContainerFilled }

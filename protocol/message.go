@@ -7,6 +7,11 @@ import (
 	"fmt"
 )
 
+// Revision of the protocol that this version speaks. Within v1 a later revision only adds: keys, kinds of record, types of
+// message. Each side tells its own, and sends nothing that came after the other's. Revision 2 added packed batches, Rounds and
+// the outcome CommandUnknown.
+const Revision = 2
+
 // LogID names one of a device's two logs.
 type LogID uint8
 
@@ -64,7 +69,8 @@ type Hello struct {
 	Plan           uint64      `cbor:"6,keyasint"` // version of the active plan, 0 for none
 	CommandCounter uint64      `cbor:"7,keyasint"` // highest counter of a command taken
 	Parent         *Parent     `cbor:"8,keyasint,omitempty"`
-	Session        uint64      `cbor:"9,keyasint"` // counts connections within the boot; the will of the connection carries the same
+	Session        uint64      `cbor:"9,keyasint"`            // counts connections within the boot; the will of the connection carries the same
+	Revision       uint64      `cbor:"10,keyasint,omitempty"` // of the protocol that the device speaks; 0: revision 1
 }
 
 // Position says which numbers of a log a device still holds: First up to Next-1. Before is the running hash before First.
@@ -90,6 +96,8 @@ type Batch struct {
 	First       uint64      `cbor:"3,keyasint"` // number of Records[0]; the first number of a log is 1
 	Before      Hash        `cbor:"4,keyasint"` // running hash before First; zero before number 1
 	Records     [][]byte    `cbor:"5,keyasint"`
+	// Packed is the records in place of Records, deflated: see Pack. Decode unpacks it, so that nobody else meets it.
+	Packed []byte `cbor:"6,keyasint,omitempty"`
 }
 
 // Want asks for parts of a plan that the device does not hold.
@@ -116,6 +124,7 @@ type Welcome struct {
 	Plan        uint64      `cbor:"6,keyasint"` // newest plan for the device, 0 for none
 	Window      uint32      `cbor:"7,keyasint"` // batches a log that may be in flight
 	Verdict     Verdict     `cbor:"8,keyasint"`
+	Revision    uint64      `cbor:"9,keyasint,omitempty"` // of the protocol that the hub speaks; 0: revision 1
 }
 
 // Expect is the next number that the hub expects of a log.

@@ -101,6 +101,9 @@ var bodies = map[Kind]func([]byte) (Body, error){
 	KindCommandAnswered:  decodeAs[CommandAnswered],
 	KindDamaged:          decodeAs[Damaged],
 	KindCommandTaken:     decodeAs[CommandTaken],
+	KindSalvaged:         decodeAs[Salvaged],
+	KindSamplingSet:      decodeAs[SamplingSet],
+	KindStopped:          decodeAs[Stopped],
 	KindContainerFilled:  decodeAs[ContainerFilled],
 	KindItemShort:        decodeAs[ItemShort],
 	KindContainerShelved: decodeAs[ContainerShelved],
@@ -119,6 +122,18 @@ var bodies = map[Kind]func([]byte) (Body, error){
 	KindAlarm:            decodeAs[Alarm],
 	KindSamples:          decodeAs[Samples],
 	KindThinned:          decodeAs[Thinned],
+	KindRounds:           decodeRounds,
+}
+
+func decodeRounds(body []byte) (Body, error) {
+	var r Rounds
+	if err := DecodeBody(body, &r); err != nil {
+		return nil, err
+	}
+	if err := r.Check(); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 func decodeAs[T Body](body []byte) (Body, error) {
