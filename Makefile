@@ -30,6 +30,26 @@ test: needs ## run every test
 race: needs
 	$(GO) test -race $(RACE)
 
+# What runs on the boards, as far as it needs no board and no broker.
+ARM := ./protocol ./edge/log ./edge/station ./edge/scanner ./edge/driver ./edge/monitor ./edge/phrase ./edge/device/... ./internal/gs1 ./internal/clock
+
+.PHONY: arm
+arm: needs ## run the edge's unit and crash tests as 32-bit ARM programs, under qemu
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=7 $(GO) test -short -exec qemu-arm $(ARM)
+
+.PHONY: chaos
+KILLS ?= 200
+HOLD ?= 20s
+chaos: needs ## real processes killed, held, cut off and starved while people scan; KILLS=n HOLD=d
+	$(GO) test ./internal/e2e/chaos -count 1 -v -timeout 30m -kills $(KILLS) -hold $(HOLD)
+
+.PHONY: load
+load: needs ## what a hub takes from 1,000 and from 10,000 devices over MQTT with TLS, with SQLite and with PostgreSQL
+	$(GO) test ./internal/e2e/load -count 1 -v -devices 1000 -records 10 -events 20
+	$(GO) test ./internal/e2e/load -count 1 -v -devices 1000 -records 10 -events 20 -postgres
+	$(GO) test ./internal/e2e/load -count 1 -v -devices 10000 -records 2 -events 4
+	$(GO) test ./internal/e2e/load -count 1 -v -devices 10000 -records 2 -events 4 -postgres
+
 .PHONY: lint
 lint: ## format, vet, staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi
@@ -50,6 +70,14 @@ check: lint test race cross ## all that CI checks
 .PHONY: bench
 bench: needs ## run the benchmarks; each prints a ratio to something measured in the same run
 	$(GO) test -run '^$$' -bench . -benchtime 2s $$($(GO) list ./... | grep -v /e2e)
+
+.PHONY: sim
+sim: ## run SEEDS seeds of the whole system with faults, on fake time
+	$(GO) run ./internal/e2e/sim/simrun seeds -n $(or $(SEEDS),200) -from $(or $(FROM),1)
+
+.PHONY: sim-bites
+sim-bites: ## break the system on purpose, in each way that is known, and see that the simulator finds it
+	$(GO) run ./internal/e2e/sim/simrun bites -n $(or $(SEEDS),40) $(BITES)
 
 .PHONY: fuzz
 fuzz: ## fuzz each decoder and parser for FUZZTIME

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -27,6 +29,11 @@ type commandLine struct {
 
 	Run   runCommand   `cmd:"" help:"Run the agent until it is told to stop."`
 	Check checkCommand `cmd:"" help:"Check a kit file and say which roles it gives."`
+	Log   logCommand   `cmd:"" help:"Look into an agent's file."`
+
+	Export exportCommand `cmd:"" help:"Write what a file holds to standard output, for hub device drain."`
+
+	Salvage salvageCommand `cmd:"" hidden:"" help:"Read what can be read of a broken file into a new one."`
 }
 
 type globals struct {
@@ -35,15 +42,20 @@ type globals struct {
 }
 
 type runCommand struct {
-	Device         string `help:"Id of this device, as added on the hub." required:"" env:"MEGURI_DEVICE"`
-	Broker         string `help:"MQTT broker." default:"tcp://127.0.0.1:1883" env:"MEGURI_BROKER"`
-	CredentialFile string `help:"File that holds the device's credential." required:"" type:"existingfile" env:"MEGURI_CREDENTIAL_FILE"`
-	Kit            string `help:"YAML file that says what is wired to the board; see deploy/kits." required:"" type:"existingfile" env:"MEGURI_KIT"`
-	Data           string `help:"Directory of the agent's file." default:"/var/lib/meguri" type:"path" env:"MEGURI_DATA"`
-	MaxBytes       int64  `help:"How large that file may get, in bytes; at least 1048576." default:"67108864" env:"MEGURI_MAX_BYTES"`
+	Device      string `help:"Id of this device, as added on the hub." required:"" env:"MEGURI_DEVICE"`
+	Broker      string `help:"MQTT broker, tls://HOST:PORT." default:"tls://127.0.0.1:8883" env:"MEGURI_BROKER"`
+	Certificate string `help:"The device's certificate, as hub device add wrote it." required:"" type:"existingfile" env:"MEGURI_CERTIFICATE"`
+	Key         string `help:"The key of the certificate." required:"" type:"existingfile" env:"MEGURI_KEY"`
+	CA          string `help:"Certificate of the hub's CA, by which the broker is known." required:"" type:"existingfile" env:"MEGURI_CA" name:"ca"`
+	Kit         string `help:"YAML file that says what is wired to the board; see deploy/kits." required:"" type:"existingfile" env:"MEGURI_KIT"`
+	Data        string `help:"Directory of the agent's file." default:"/var/lib/meguri" type:"path" env:"MEGURI_DATA"`
 
-	kit        app.Kit
-	credential string
+	Linger time.Duration `help:"How long readings wait for others before they are sent; events and alarms do not wait, and take along what waits." default:"30m" env:"MEGURI_LINGER"`
+
+	storageFlags `embed:""`
+
+	kit app.Kit
+	tls *tls.Config
 }
 
 // prepare reads what the flags name. What is wrong with it is a mistake in the configuration, and nothing has been opened yet.
@@ -51,17 +63,14 @@ func (r *runCommand) prepare() (err error) {
 	if err := protocol.CheckDeviceID(r.Device); err != nil {
 		return fmt.Errorf("--device: %w", err)
 	}
+	if err := r.check(); err != nil {
+		return err
+	}
 	if r.kit, err = app.ReadKit(r.Kit); err != nil {
 		return err
 	}
-	credential, err := os.ReadFile(r.CredentialFile)
-	if err != nil {
-		return fmt.Errorf("credential: %w", err)
-	}
-	if r.credential = strings.TrimSpace(string(credential)); r.credential == "" {
-		return fmt.Errorf("credential %s: the file is empty", r.CredentialFile)
-	}
-	return nil
+	r.tls, err = app.Identity{Certificate: r.Certificate, Key: r.Key, CA: r.CA}.TLS(r.Device)
+	return err
 }
 
 func (r *runCommand) Run(g *globals) (err error) {
@@ -74,8 +83,8 @@ func (r *runCommand) Run(g *globals) (err error) {
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
 	return app.Run(g.ctx, app.Config{
-		Device: r.Device, Broker: r.Broker, Password: r.credential,
-		File: filepath.Join(r.Data, r.Device+".db"), MaxBytes: r.MaxBytes, Kit: r.kit,
+		Device: r.Device, Broker: r.Broker, TLS: r.tls,
+		File: filepath.Join(r.Data, r.Device+".db"), Log: r.options(), Kit: r.kit, Linger: r.Linger,
 	}, app.Deps{Board: b, Clock: clock.Real(), Logger: g.logger})
 }
 

@@ -26,7 +26,7 @@ type demoCommand struct {
 	Data        string `help:"Directory for the demo's files; what an earlier demo left there is removed." default:"demo" type:"path"`
 	Database    string `help:"The hub's database, if not SQLite in the data directory."`
 	HTTP        string `help:"Where the hub's dashboard listens; 127.0.0.1:8080, or a free port when that is taken."`
-	Broker      string `help:"Where the hub's broker listens; 127.0.0.1:1883, or a free port when that is taken."`
+	Broker      string `help:"Where the hub's broker listens; 127.0.0.1:8883, or a free port when that is taken."`
 	Speed       int64  `help:"How many times as fast as real time." default:"1000"`
 	Seed        uint64 `help:"Decides what chance decides." default:"1"`
 	Processes   bool   `help:"Run each agent in a process of its own."`
@@ -84,7 +84,7 @@ func (d *demoCommand) set(ctx context.Context) (hub *hubProcess, run *runCommand
 	if d.HTTP, err = listenAt(d.HTTP, "127.0.0.1:8080"); err != nil {
 		return nil, nil, "", err
 	}
-	if d.Broker, err = listenAt(d.Broker, "127.0.0.1:1883"); err != nil {
+	if d.Broker, err = listenAt(d.Broker, "127.0.0.1:8883"); err != nil {
 		return nil, nil, "", err
 	}
 	network, err := fleet.ReadNetwork(d.Network)
@@ -104,8 +104,8 @@ func (d *demoCommand) set(ctx context.Context) (hub *hubProcess, run *runCommand
 	}
 	c := clock.New(time.Now(), cutoff.Add(-intake), d.Speed).String()
 	hub = newHub(d.HubBinary, d.HTTP, d.hubLog, d.hubArgs("serve", "--http", d.HTTP, "--broker", d.Broker, "--clock", c))
-	run = &runCommand{Network: d.Network, Date: d.Date, Hub: "http://" + d.HTTP, Broker: "tcp://" + d.Broker,
-		Credentials: filepath.Join(d.Data, "credentials"), Codes: filepath.Join(d.Data, "codes.json"),
+	run = &runCommand{Network: d.Network, Date: d.Date, Hub: "http://" + d.HTTP, Broker: "tls://" + d.Broker,
+		Certificates: filepath.Join(d.Data, "certificates"), Codes: filepath.Join(d.Data, "codes.json"),
 		Data: filepath.Join(d.Data, "edges"), Clock: c, Seed: d.Seed, Processes: d.Processes, NoIncidents: d.NoIncidents, log: d.log}
 	if d.Kills > 0 {
 		run.killer = newKiller(d.Kills, hub, d.Seed)
@@ -185,9 +185,6 @@ func (d *demoCommand) empty(entries []os.DirEntry) (err error) {
 			return err
 		}
 	}
-	if err := os.Mkdir(filepath.Join(d.Data, "credentials"), 0o700); err != nil {
-		return err
-	}
 	if d.log, err = os.Create(filepath.Join(d.Data, "demo.log")); err != nil {
 		return err
 	}
@@ -204,7 +201,7 @@ func (d *demoCommand) setUp(ctx context.Context, n fleet.Network) (link string, 
 	}
 	for _, device := range fleet.Inventory(n) {
 		_, err := d.hubCommand(ctx, "device", "add", device.ID, "--role", string(device.Role), "--place", device.Place,
-			"--credential-file", filepath.Join(d.Data, "credentials", device.ID))
+			"--out", filepath.Join(d.Data, "certificates"))
 		if err != nil {
 			return "", err
 		}

@@ -7,11 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"meguri/edge/app"
 	"meguri/firmware-sim/fleet"
 	"meguri/firmware-sim/hubclient"
 	"meguri/firmware-sim/scenario"
@@ -20,17 +20,17 @@ import (
 
 // runCommand is `firmware-sim run`: the fleet and the people of one date, against a hub that knows the devices and persons.
 type runCommand struct {
-	Network     string `help:"Directory with the network's CSV files." required:"" type:"existingdir"`
-	Date        string `help:"Delivery date, YYYY-MM-DD; the first in orders.csv when missing."`
-	Hub         string `help:"Where the hub's API answers." default:"http://127.0.0.1:8080" env:"MEGURI_URL"`
-	Broker      string `help:"The hub's broker." default:"tcp://127.0.0.1:1883" env:"MEGURI_BROKER"`
-	Credentials string `help:"Directory with a file for each device that holds its credential." required:"" type:"existingdir"`
-	Codes       string `help:"JSON file with the login codes of the persons that the people of the day use." required:"" type:"existingfile"`
-	Data        string `help:"Directory of the agents' files." required:"" type:"path"`
-	Clock       string `help:"The clock that the hub runs on, START@ANCHOR*RATE." env:"MEGURI_CLOCK"`
-	Seed        uint64 `help:"Decides what chance decides." default:"1"`
-	Processes   bool   `help:"Run each agent in a process of its own, which may be killed at any moment."`
-	NoIncidents bool   `help:"Let nothing go wrong."`
+	Network      string `help:"Directory with the network's CSV files." required:"" type:"existingdir"`
+	Date         string `help:"Delivery date, YYYY-MM-DD; the first in orders.csv when missing."`
+	Hub          string `help:"Where the hub's API answers." default:"http://127.0.0.1:8080" env:"MEGURI_URL"`
+	Broker       string `help:"The hub's broker." default:"tls://127.0.0.1:8883" env:"MEGURI_BROKER"`
+	Certificates string `help:"Directory with ca.pem, and DEVICE.pem and DEVICE.key of each device." required:"" type:"existingdir"`
+	Codes        string `help:"JSON file with the login codes of the persons that the people of the day use." required:"" type:"existingfile"`
+	Data         string `help:"Directory of the agents' files." required:"" type:"path"`
+	Clock        string `help:"The clock that the hub runs on, START@ANCHOR*RATE." env:"MEGURI_CLOCK"`
+	Seed         uint64 `help:"Decides what chance decides." default:"1"`
+	Processes    bool   `help:"Run each agent in a process of its own, which may be killed at any moment."`
+	NoIncidents  bool   `help:"Let nothing go wrong."`
 
 	log    io.Writer // of agents in processes of their own; standard error when nil
 	killer *killer   // nil lets all live
@@ -125,9 +125,9 @@ func (r *runCommand) env(g *globals, c clock.Clock) (fleet.Env, error) {
 	}
 	return fleet.Env{
 		Broker: r.Broker, Dir: r.Data, Clock: c, Logger: g.logger, Processes: r.Processes, ChildLog: r.log,
-		Secret: func(device string) (string, error) {
-			b, err := os.ReadFile(filepath.Join(r.Credentials, device))
-			return strings.TrimSpace(string(b)), err
+		Identity: func(device string) app.Identity {
+			file := filepath.Join(r.Certificates, device)
+			return app.Identity{Certificate: file + ".pem", Key: file + ".key", CA: filepath.Join(r.Certificates, "ca.pem")}
 		},
 	}, nil
 }

@@ -151,9 +151,11 @@ func (r *result) ask(ctx context.Context, cfg scenario.Config, began time.Time) 
 
 func sensorsOf(a fleet.Account) []string {
 	seen := map[string]bool{}
-	for _, samples := range a.Samples {
-		for _, s := range samples {
-			seen[s.Sensor] = true
+	for _, rounds := range a.Rounds {
+		for _, round := range rounds {
+			for _, s := range round.Samples {
+				seen[s.Sensor] = true
+			}
 		}
 	}
 	return slices.Sorted(maps.Keys(seen))

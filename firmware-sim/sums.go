@@ -226,39 +226,71 @@ func (r *result) compareRecords() {
 	r.sum("named gaps", r.gaps, 0)
 }
 
-// sampleKey is one sensor's sample in a record.
+// sampleKey is one sensor's samples in a record.
 type sampleKey struct {
 	device, sensor string
 	number         int64
 }
 
+// taken is one sample of a record, so many milliseconds before the record's last.
+type taken struct {
+	protocol.Sample
+	ago int64
+}
+
 // compareSamples looks for each sample that a device said it had taken among those that the hub has stored.
 func (r *result) compareSamples() {
-	at := map[sampleKey]hubclient.Reading{}
+	stored := map[sampleKey][]hubclient.Reading{}
 	for sensor, readings := range r.hub.samples {
 		for _, reading := range readings {
-			at[sampleKey{reading.DeviceID, sensor, reading.Number}] = reading
+			key := sampleKey{reading.DeviceID, sensor, reading.Number}
+			stored[key] = append(stored[key], reading)
 		}
 	}
 	bySensor := map[string]int{}
 	for device, a := range r.devices {
-		for number, samples := range a.Samples {
-			for _, s := range samples {
-				r.samplesTaken++
-				got, ok := at[sampleKey{device, s.Sensor, number}]
-				if ok && sameSample(got, s) {
-					r.samplesStored++
-				} else {
-					bySensor[s.Sensor]++
-				}
+		for number, rounds := range a.Rounds {
+			for sensor, samples := range bySensors(rounds) {
+				same := sameSamples(stored[sampleKey{device, sensor, number}], samples)
+				r.samplesTaken += int64(len(samples))
+				r.samplesStored += int64(same)
+				bySensor[sensor] += len(samples) - same
 			}
 		}
 	}
 	var different odd
-	if len(bySensor) > 0 {
-		different.add("missing or different: %s", list(bySensor))
+	if missing := list(bySensor); missing != "" {
+		different.add("missing or different: %s", missing)
 	}
 	r.sum("samples stored as sensors gave them", r.samplesStored, r.samplesTaken, different)
+}
+
+func bySensors(rounds []protocol.Round) map[string][]taken {
+	all := map[string][]taken{}
+	for _, round := range rounds {
+		for _, s := range round.Samples {
+			all[s.Sensor] = append(all[s.Sensor], taken{s, round.Ago})
+		}
+	}
+	return all
+}
+
+// sameSamples is how many of a record's samples the hub has, each as long before the last one as it was taken. When it has one twice
+// all of them are wrong.
+func sameSamples(got []hubclient.Reading, want []taken) (same int) {
+	stored := map[int64]hubclient.Reading{}
+	for _, g := range got {
+		stored[got[len(got)-1].At.Sub(g.At).Milliseconds()] = g
+	}
+	if len(stored) < len(got) {
+		return 0
+	}
+	for _, w := range want {
+		if g, ok := stored[w.ago]; ok && sameSample(g, w.Sample) {
+			same++
+		}
+	}
+	return same
 }
 
 func sameSample(got hubclient.Reading, s protocol.Sample) bool {

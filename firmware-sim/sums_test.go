@@ -14,23 +14,26 @@ import (
 	"meguri/protocol"
 )
 
-// quiet is a day on which one device booted and took two samples, and nobody came.
+// quiet is a day on which one device booted and took two rounds of two sensors, and nobody came.
 func quiet() *result {
 	at := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
-	milliC := int64(4000)
+	first, second := int64(4000), int64(4100)
 	tally := fleet.Tally{Events: 2, Readings: 1}
 	return &result{
 		day:   scenario.New(scenario.Config{}),
 		fleet: fleet.New(fleet.Network{}, clock.Real(), 1),
 		devices: map[string]fleet.Account{"d": {Tally: tally, Said: map[int64]string{1: "booted", 2: "door opened"},
-			Samples: map[int64][]protocol.Sample{1: {{Sensor: "f/air", MilliC: milliC}, {Sensor: "g/air", Fault: protocol.SensorMissing}}}}},
+			Rounds: map[int64][]protocol.Round{1: {
+				{Ago: 60_000, Samples: []protocol.Sample{{Sensor: "f/air", MilliC: first}, {Sensor: "g/air", Fault: protocol.SensorMissing}}},
+				{Samples: []protocol.Sample{{Sensor: "f/air", MilliC: second}, {Sensor: "g/air", MilliC: first}}}}}}},
 		taken: tally, received: tally,
 		hub: hubAccount{
 			devices: []hubclient.Device{{DeviceID: "d", Online: true, PlanSent: 3, PlanActive: 3}},
 			events: map[string][]hubclient.Event{"d": {{Number: 1, Name: "booted", At: at, ReceivedAt: at, Outcome: "applied"},
 				{Number: 2, Name: "door opened", At: at.Add(1), ReceivedAt: at.Add(2), Outcome: "applied"}}},
-			samples: map[string][]hubclient.Reading{"f/air": {{DeviceID: "d", Number: 1, MilliC: &milliC}},
-				"g/air": {{DeviceID: "d", Number: 1, Fault: "missing"}}},
+			samples: map[string][]hubclient.Reading{
+				"f/air": {{DeviceID: "d", Number: 1, At: at, MilliC: &first}, {DeviceID: "d", Number: 1, At: at.Add(time.Minute), MilliC: &second}},
+				"g/air": {{DeviceID: "d", Number: 1, At: at, Fault: "missing"}, {DeviceID: "d", Number: 1, At: at.Add(time.Minute), MilliC: &first}}},
 		},
 	}
 }
@@ -58,8 +61,11 @@ func TestEveryLossHasASumThatNamesIt(t *testing.T) {
 		"an event not applied":    {func(r *result) { r.hub.events["d"][0].Outcome, r.hub.events["d"][0].Reason = "not_applied", "why" }, "booted: why"},
 		"records not received":    {func(r *result) { r.received.Readings = 0 }, "reading records applied: 0, and should be 1"},
 		"a gap":                   {func(r *result) { r.gaps = 1 }, "named gaps: 1"},
-		"a sample is lost":        {func(r *result) { delete(r.hub.samples, "f/air") }, "f/air 1"},
-		"a sample is another":     {func(r *result) { *r.hub.samples["f/air"][0].MilliC++ }, "f/air 1"},
+		"a record is lost":        {func(r *result) { delete(r.hub.samples, "f/air") }, "f/air 2"},
+		"a sample is lost":        {func(r *result) { r.hub.samples["f/air"] = r.hub.samples["f/air"][1:] }, "f/air 1"},
+		"a sample is another":     {func(r *result) { *r.hub.samples["f/air"][1].MilliC++ }, "f/air 1"},
+		"a sample is dated wrong": {func(r *result) { r.hub.samples["f/air"][0].At = time.Unix(0, 0) }, "f/air 1"},
+		"a sample twice":          {func(r *result) { r.hub.samples["f/air"] = append(r.hub.samples["f/air"], r.hub.samples["f/air"][1]) }, "f/air 2"},
 		"a fault is a value":      {func(r *result) { r.hub.samples["g/air"][0].Fault = "" }, "g/air 1"},
 		"a device is offline":     {func(r *result) { r.hub.devices[0].Online = false }, "devices offline at the end: 1, and should be 0 (d)"},
 		"a plan is not active":    {func(r *result) { r.hub.devices[0].PlanSent++ }, "d has plan 3 of 4"},

@@ -4,22 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"path/filepath"
 	"text/tabwriter"
 	"time"
 
+	"meguri/hub/admission"
 	"meguri/hub/fleet"
 	"meguri/hub/people"
+	"meguri/hub/pki"
 	"meguri/hub/store"
-	"meguri/protocol"
 )
 
-// DeviceCmd looks after devices: `hub device add|list|revoke`. It needs no running hub; one that runs takes notice within a
-// second or two.
+// DeviceCmd looks after devices: `hub device add|list|renew|revoke`. It needs no running hub; one that runs takes notice within
+// a second or two.
 type DeviceCmd struct {
-	Add    DeviceAddCmd    `cmd:"" help:"Add a device and print its credential, once."`
+	Add    DeviceAddCmd    `cmd:"" help:"Add a device and write its certificate and key."`
 	List   DeviceListCmd   `cmd:"" help:"List devices."`
+	Renew  DeviceRenewCmd  `cmd:"" help:"Write a new certificate for a device; its first use ends the old one."`
 	Revoke DeviceRevokeCmd `cmd:"" help:"Shut a device out, for good."`
+
+	Replace DeviceReplaceCmd `cmd:"" help:"Put another board in the place of a device that is broken or lost."`
+	Drain   DeviceDrainCmd   `cmd:"" help:"Take what edge export has read out of a device's storage."`
 }
 
 func withStore(g *Globals, fn func(*store.Store) error) error {
@@ -30,67 +35,76 @@ func withStore(g *Globals, fn func(*store.Store) error) error {
 	return errors.Join(fn(s), s.Close())
 }
 
-// DeviceAddCmd is `hub device add`.
-type DeviceAddCmd struct {
-	ID             string `arg:"" help:"The device's id: 1 to 40 of a-z, 0-9 and '-'."`
-	Role           string `help:"What it does: station, shipper, scanner or driver." required:"" enum:"station,shipper,scanner,driver"`
-	Place          string `help:"What it serves: a location's, shipper's, shop's or route's id." required:"" placeholder:"ID"`
-	CredentialFile string `help:"Write the credential to this new file, for its owner only, instead of printing it." type:"path" placeholder:"FILE"`
+// Issue says where a device's new certificate goes and how long it is good for.
+type Issue struct {
+	Out  string `help:"Directory for ID.pem, ID.key and ca.pem, which the device needs; a certificate that is there is left alone." type:"path" required:"" placeholder:"DIR"`
+	Days int    `help:"How long the certificate is good for." default:"1825"`
 }
 
-// Run adds the device. The credential is kept nowhere: the database has only its hash.
-func (c *DeviceAddCmd) Run(g *Globals) error {
-	if err := protocol.CheckDeviceID(c.ID); err != nil {
+// Validate is asked by the command line.
+func (i Issue) Validate() error {
+	if most := int(pki.MaxLife.Hours() / 24); i.Days < 1 || i.Days > most {
+		return fmt.Errorf("--days %d: want 1 to %d", i.Days, most)
+	}
+	return nil
+}
+
+// to writes a new certificate for a device, and then has store keep it. The files come first: a device whose key is lost is of
+// no use. When it cannot be stored they are removed.
+func (i Issue) to(g *Globals, device string, store func(fleet.Certificate) error) error {
+	authority, err := pki.Open(g.pkiDir())
+	if err != nil {
 		return err
 	}
+	from, to := authority.Validity(time.Duration(i.Days) * 24 * time.Hour)
+	issued, err := authority.Device(device, from, to)
+	if err != nil {
+		return err
+	}
+	if err := authority.Save(i.Out, device, issued); err != nil {
+		return fmt.Errorf("certificate: %w", err)
+	}
+	err = store(fleet.Certificate{Device: device, Fingerprint: issued.Fingerprint, Serial: issued.Serial, IssuedAt: time.Now(), EndsAt: issued.To})
+	if err != nil {
+		return errors.Join(err, pki.Remove(i.Out, device))
+	}
+	return nil
+}
+
+// pkiDir is where the hub's certificate authority is.
+func (g *Globals) pkiDir() string { return filepath.Join(g.DataDir, "pki") }
+
+// DeviceAddCmd is `hub device add`.
+type DeviceAddCmd struct {
+	ID    string `arg:"" help:"The device's id: 1 to 40 of a-z, 0-9 and '-'."`
+	Role  string `help:"What it does: station, shipper, scanner or driver." required:"" enum:"station,shipper,scanner,driver"`
+	Place string `help:"What it serves: a location's, shipper's, shop's or route's id." required:"" placeholder:"ID"`
+	Issue
+}
+
+// Run adds the device. Its key is kept nowhere but in the file: the database has only the certificate's fingerprint.
+func (c *DeviceAddCmd) Run(g *Globals) error {
 	role, err := fleet.ParseRole(c.Role)
 	if err != nil {
 		return err
 	}
 	d := fleet.Device{ID: c.ID, Role: role, Place: c.Place, AddedAt: time.Now(), AddedBy: people.Console}
-	credential := fleet.NewCredential()
-	if c.CredentialFile == "" {
-		if err := c.add(g, d, credential); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintln(g.Stdout, credential)
-		return err
-	}
-	// The file comes first: a device whose credential is lost is of no use.
-	if err := writeNew(c.CredentialFile, credential+"\n"); err != nil {
-		return fmt.Errorf("credential: %w", err)
-	}
-	if err := c.add(g, d, credential); err != nil {
-		return errors.Join(err, os.Remove(c.CredentialFile))
-	}
-	return nil
-}
-
-func (c *DeviceAddCmd) add(g *Globals, d fleet.Device, credential string) error {
-	return withStore(g, func(s *store.Store) error {
-		return s.Change(g.Ctx, func(tx *store.Tx) error {
-			if err := checkPlace(g.Ctx, tx, d.Role, d.Place); err != nil {
-				return err
-			}
-			if err := tx.AddDevice(g.Ctx, d, fleet.HashCredential(credential)); err != nil {
-				return err
-			}
-			return tx.RecordAct(g.Ctx, people.NewAct(d.AddedAt, people.Console, "device.add", d.ID, string(d.Role)+" "+d.Place))
+	return c.to(g, c.ID, func(certificate fleet.Certificate) error {
+		return withStore(g, func(s *store.Store) error {
+			return s.Change(g.Ctx, func(tx *store.Tx) error {
+				if err := checkPlace(g.Ctx, tx, d.Role, d.Place); err != nil {
+					return err
+				}
+				if err := tx.AddDevice(g.Ctx, d); err != nil {
+					return err
+				}
+				if err := tx.AddCertificate(g.Ctx, certificate); err != nil {
+					return err
+				}
+				return tx.RecordAct(g.Ctx, people.NewAct(d.AddedAt, people.Console, "device.add", d.ID, string(d.Role)+" "+d.Place))
+			})
 		})
 	})
-}
-
-// writeNew writes a file that only its owner reads, and refuses to change one that is there.
-func writeNew(name, text string) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(err, os.Remove(name))
-	}
-	return nil
 }
 
 func checkPlace(ctx context.Context, tx *store.Tx, role fleet.Role, place string) error {
@@ -109,22 +123,26 @@ type DeviceListCmd struct{}
 func (c *DeviceListCmd) Run(g *Globals) error {
 	return withStore(g, func(s *store.Store) error {
 		var devices []fleet.Device
+		var ends map[string]time.Time
 		err := s.Read(g.Ctx, func(tx *store.Tx) (err error) {
-			devices, err = tx.Devices(g.Ctx)
+			if devices, err = tx.Devices(g.Ctx); err != nil {
+				return err
+			}
+			ends, err = tx.CertificateEnds(g.Ctx)
 			return err
 		})
 		if err != nil {
 			return err
 		}
 		w := tabwriter.NewWriter(g.Stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "ID\tROLE\tPLACE\tADDED\tPRESENCE\tSEEN\tSOFTWARE\tPLAN")
+		fmt.Fprintln(w, "ID\tROLE\tPLACE\tADDED\tPRESENCE\tSEEN\tSOFTWARE\tPLAN\tCERTIFICATE ENDS")
 		for _, d := range devices {
 			presence := string(d.Presence())
 			if d.Revoked() {
 				presence = "revoked"
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", d.ID, d.Role, d.Place, shortTime(d.AddedAt), presence, shortTime(d.SeenAt),
-				d.Software, d.PlanActive)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", d.ID, d.Role, d.Place, shortTime(d.AddedAt), presence, shortTime(d.SeenAt),
+				d.Software, d.PlanActive, shortTime(ends[d.ID]))
 		}
 		return w.Flush()
 	})
@@ -137,20 +155,57 @@ func shortTime(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// DeviceRevokeCmd is `hub device revoke`.
-type DeviceRevokeCmd struct {
+// DeviceRenewCmd is `hub device renew`.
+type DeviceRenewCmd struct {
 	ID string `arg:"" help:"The device's id."`
+	Issue
 }
 
-// Run shuts the device out.
-func (c *DeviceRevokeCmd) Run(g *Globals) error {
-	now := time.Now()
-	return withStore(g, func(s *store.Store) error {
-		return s.Change(g.Ctx, func(tx *store.Tx) error {
-			if err := tx.RevokeDevice(g.Ctx, c.ID, now); err != nil {
+// Run issues a certificate besides the current one, which is good until the new one is used for the first time.
+func (c *DeviceRenewCmd) Run(g *Globals) error {
+	return c.to(g, c.ID, func(certificate fleet.Certificate) error {
+		return changeRevoked(g, func(tx *store.Tx) error {
+			if err := tx.AddCertificate(g.Ctx, certificate); err != nil {
 				return err
 			}
-			return tx.RecordAct(g.Ctx, people.NewAct(now, people.Console, "device.revoke", c.ID, ""))
+			return tx.RecordAct(g.Ctx, people.NewAct(certificate.IssuedAt, people.Console, "device.renew", c.ID, certificate.Fingerprint))
 		})
+	})
+}
+
+// DeviceRevokeCmd is `hub device revoke`.
+type DeviceRevokeCmd struct {
+	ID  string `arg:"" help:"The device's id."`
+	Old bool   `help:"Revoke only the certificate that was renewed, before the new one is used. For brokers other than the embedded one, which do not tell of its use."`
+}
+
+// Run shuts the device, or its old certificate, out.
+func (c *DeviceRevokeCmd) Run(g *Globals) error {
+	now := time.Now()
+	return changeRevoked(g, func(tx *store.Tx) error {
+		if c.Old {
+			if err := tx.TakeNextCertificate(g.Ctx, c.ID, now); err != nil {
+				return err
+			}
+			return tx.RecordAct(g.Ctx, people.NewAct(now, people.Console, "device.revoke-old", c.ID, ""))
+		}
+		if err := tx.RevokeDevice(g.Ctx, c.ID, now); err != nil {
+			return err
+		}
+		return tx.RecordAct(g.Ctx, people.NewAct(now, people.Console, "device.revoke", c.ID, ""))
+	})
+}
+
+// changeRevoked makes a change that may revoke certificates, and writes the list of them anew.
+func changeRevoked(g *Globals, fn func(*store.Tx) error) error {
+	authority, err := pki.Open(g.pkiDir())
+	if err != nil {
+		return err
+	}
+	return withStore(g, func(s *store.Store) error {
+		if err := s.Change(g.Ctx, fn); err != nil {
+			return err
+		}
+		return admission.WriteCRL(g.Ctx, s, authority)
 	})
 }

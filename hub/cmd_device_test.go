@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,8 +12,9 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
+	"meguri/hub/admission"
 	"meguri/hub/fleet"
-	"meguri/hub/link"
+	"meguri/hub/pki"
 	"meguri/hub/storetest"
 )
 
@@ -37,49 +40,95 @@ func TestDevicesAreLookedAfterFromTheCommandLine(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
 	storetest.Import(t, s, storetest.Network(t))
-	auth := link.Authenticator(s)
+	gate := admission.New(admission.Config{Store: s, Logger: slog.New(slog.DiscardHandler)})
+	// fingerprint is of the certificate that was written for a device.
+	fingerprint := func(out, id string) string {
+		key, cert := pki.Files(out, id)
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		require.NoError(t, err)
+		info, err := os.Stat(key)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+		require.FileExists(t, filepath.Join(out, pki.CAFile))
+		return pki.Fingerprint(pair.Leaf)
+	}
 
-	out, err := runDevice(t, g, "add", "dev-1", "--role", "station", "--place", "loc-1")
+	keys := filepath.Join(dir, "keys")
+	out, err := runDevice(t, g, "add", "dev-1", "--role", "station", "--place", "loc-1", "--out", keys)
 	require.NoError(t, err)
-	printed := strings.TrimSpace(out)
-	require.Len(t, printed, 43, "256 bits")
-	require.True(t, auth("dev-1", printed))
+	require.Empty(t, out, "nothing that is secret")
+	first := fingerprint(keys, "dev-1")
+	require.True(t, gate.Auth("dev-1", first))
+	require.False(t, gate.Auth("dev-2", first))
+	_, err = runDevice(t, g, "add", "dev-2", "--role", "scanner", "--place", "shop-a", "--out", keys, "--days", "30")
+	require.NoError(t, err)
 
-	file := filepath.Join(dir, "credential")
-	out, err = runDevice(t, g, "add", "dev-2", "--role", "scanner", "--place", "shop-a", "--credential-file", file)
-	require.NoError(t, err)
-	require.Empty(t, out)
-	written, err := os.ReadFile(file)
-	require.NoError(t, err)
-	require.True(t, auth("dev-2", strings.TrimSpace(string(written))))
-	info, err := os.Stat(file)
-	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	for want, args := range map[string][]string{
+		"already":                 {"dev-1", "--role", "station", "--place", "loc-1", "--out", filepath.Join(dir, "again")},
+		"a-z, 0-9 and '-'":        {"Dev 4", "--role", "station", "--place", "loc-1", "--out", keys},
+		"a driver serves a route": {"dev-4", "--role", "driver", "--place", "loc-1", "--out", keys},
+		"file exists":             {"dev-2", "--role", "scanner", "--place", "shop-a", "--out", keys},
+	} {
+		_, err = runDevice(t, g, append([]string{"add"}, args...)...)
+		require.ErrorContains(t, err, want)
+	}
+	for _, days := range []int{0, 7301} {
+		require.ErrorContains(t, Issue{Days: days}.Validate(), "want 1 to 7300")
+	}
+	require.NoFileExists(t, filepath.Join(dir, "again", "dev-1.key"), "no certificate of a device that was not added")
+	require.NoFileExists(t, filepath.Join(keys, "dev-4.key"))
+	require.True(t, gate.Auth("dev-2", fingerprint(keys, "dev-2")), "what is there is not changed")
 
-	_, err = runDevice(t, g, "add", "dev-3", "--role", "scanner", "--place", "shop-a", "--credential-file", file)
-	require.ErrorIs(t, err, os.ErrExist, "a file that is there is not changed")
-	_, err = runDevice(t, g, "add", "dev-1", "--role", "station", "--place", "loc-1")
-	require.ErrorIs(t, err, fleet.ErrDeviceExists)
-	_, err = runDevice(t, g, "add", "Dev 4", "--role", "station", "--place", "loc-1")
-	require.ErrorContains(t, err, "a-z, 0-9 and '-'")
-	other := filepath.Join(dir, "other")
-	_, err = runDevice(t, g, "add", "dev-4", "--role", "driver", "--place", "loc-1", "--credential-file", other)
-	require.ErrorContains(t, err, "a driver serves a route")
-	require.NoFileExists(t, other, "no credential of a device that was not added")
+	renewed := filepath.Join(dir, "renewed")
+	_, err = runDevice(t, g, "renew", "dev-1", "--out", renewed)
+	require.NoError(t, err)
+	require.True(t, gate.Auth("dev-1", first), "until the new one is used")
+	require.True(t, gate.Auth("dev-1", fingerprint(renewed, "dev-1")))
+	require.False(t, gate.Auth("dev-1", first))
+	_, err = runDevice(t, g, "revoke", "dev-1", "--old")
+	require.ErrorIs(t, err, fleet.ErrNoRenewal)
+	_, err = runDevice(t, g, "renew", "dev-2", "--out", renewed)
+	require.NoError(t, err)
+	_, err = runDevice(t, g, "revoke", "dev-2", "--old")
+	require.NoError(t, err)
+	require.False(t, gate.Auth("dev-2", fingerprint(keys, "dev-2")))
 
 	_, err = runDevice(t, g, "revoke", "dev-1")
 	require.NoError(t, err)
-	require.False(t, auth("dev-1", printed))
+	require.False(t, gate.Auth("dev-1", fingerprint(renewed, "dev-1")))
+	require.FileExists(t, filepath.Join(dir, "pki", pki.CRLFile))
 	_, err = runDevice(t, g, "revoke", "dev-1")
 	require.ErrorIs(t, err, fleet.ErrRevoked)
 	_, err = runDevice(t, g, "revoke", "dev-9")
 	require.ErrorIs(t, err, fleet.ErrUnknownDevice)
+	_, err = runDevice(t, g, "renew", "dev-1", "--out", filepath.Join(dir, "late"))
+	require.ErrorIs(t, err, fleet.ErrRevoked)
 
 	out, err = runDevice(t, g, "list")
 	require.NoError(t, err)
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	require.Len(t, lines, 3)
 	require.Regexp(t, `^dev-1 +station +loc-1 .*revoked`, lines[1])
-	require.Regexp(t, `^dev-2 +scanner +shop-a .*unknown`, lines[2])
-	require.NotContains(t, out, printed)
+	require.Regexp(t, `^dev-2 +scanner +shop-a .*unknown .* 20\d\d-`, lines[2])
+}
+
+func TestABrokerOfYourOwnGetsItsFilesFromTheHub(t *testing.T) {
+	dir := t.TempDir()
+	g := &Globals{Ctx: t.Context(), DataDir: dir, Database: "sqlite:" + filepath.Join(dir, "hub.db")}
+	var cli struct {
+		CA CACmd `cmd:"" name:"ca"`
+	}
+	var out bytes.Buffer
+	g.Stdout = &out
+	p, err := kong.New(&cli)
+	require.NoError(t, err)
+	for _, args := range [][]string{{"ca", "broker", "--name", "mqtt.example", "--out", dir}, {"ca", "crl"}} {
+		ctx, err := p.Parse(args)
+		require.NoError(t, err)
+		require.NoError(t, ctx.Run(g))
+	}
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "broker.pem"), filepath.Join(dir, "broker.key"))
+	require.NoError(t, err)
+	require.NoError(t, pair.Leaf.VerifyHostname("mqtt.example"))
+	require.FileExists(t, strings.TrimSpace(out.String()))
 }

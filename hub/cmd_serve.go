@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
-	"strings"
 	"time"
 	_ "time/tzdata" // a bare machine has no time zones
 
@@ -14,14 +14,14 @@ import (
 
 // ServeCmd runs the hub.
 type ServeCmd struct {
-	HTTP           string `help:"Where the API and the pages listen." default:"127.0.0.1:8080" env:"MEGURI_HTTP" name:"http"`
-	TLSCert        string `help:"Certificate file, to serve HTTPS." env:"MEGURI_TLS_CERT" type:"existingfile"`
-	TLSKey         string `help:"Key file of the certificate." env:"MEGURI_TLS_KEY" type:"existingfile"`
-	Broker         string `help:"Where the embedded MQTT broker listens." default:"127.0.0.1:1883" env:"MEGURI_BROKER"`
-	BrokerURL      string `help:"Use this MQTT broker instead of the embedded one: tcp://HOST:PORT or ssl://HOST:PORT." env:"MEGURI_BROKER_URL"`
-	BrokerUser     string `help:"The hub's user at that broker." default:"_hub" env:"MEGURI_BROKER_USER"`
-	TimeZone       string `help:"Time zone of the times that pages show." default:"Asia/Tokyo" env:"MEGURI_TIME_ZONE"`
-	BrokerPassword string `help:"File with the hub's password at that broker." env:"MEGURI_BROKER_PASSWORD_FILE" type:"existingfile" name:"broker-password-file"`
+	HTTP       string   `help:"Where the API and the pages listen." default:"127.0.0.1:8080" env:"MEGURI_HTTP" name:"http"`
+	TLSCert    string   `help:"Certificate file, to serve HTTPS." env:"MEGURI_TLS_CERT" type:"existingfile"`
+	TLSKey     string   `help:"Key file of the certificate." env:"MEGURI_TLS_KEY" type:"existingfile"`
+	Broker     string   `help:"Where the embedded MQTT broker listens, over TLS." default:"127.0.0.1:8883" env:"MEGURI_BROKER"`
+	BrokerName []string `help:"Host name or address by which devices reach the embedded broker; for its certificate." env:"MEGURI_BROKER_NAME" placeholder:"HOST"`
+	BrokerURL  string   `help:"Use this MQTT broker instead of the embedded one: tls://HOST:PORT. See deploy/mosquitto." env:"MEGURI_BROKER_URL"`
+	BackupFlags
+	TimeZone string `help:"Time zone of the times that pages show." default:"Asia/Tokyo" env:"MEGURI_TIME_ZONE"`
 }
 
 // Validate is asked by the command line.
@@ -35,10 +35,10 @@ func (c *ServeCmd) Validate() error {
 			return fmt.Errorf("%s %q: want HOST:PORT", flag, address)
 		}
 	}
-	if c.BrokerURL != "" && c.BrokerPassword == "" {
-		return errors.New("--broker-url needs --broker-password-file")
+	if u, err := url.Parse(c.BrokerURL); c.BrokerURL != "" && (err != nil || u.Scheme != "tls" || u.Hostname() == "" || u.Port() == "") {
+		return fmt.Errorf("--broker-url %q: want tls://HOST:PORT", c.BrokerURL)
 	}
-	return nil
+	return c.schedule().Check()
 }
 
 // Run serves until it is told to stop.
@@ -50,17 +50,10 @@ func (c *ServeCmd) Run(g *Globals) error {
 	if err != nil {
 		return fmt.Errorf("--time-zone: %w", err)
 	}
-	password := ""
-	if c.BrokerPassword != "" {
-		b, err := os.ReadFile(c.BrokerPassword)
-		if err != nil {
-			return err
-		}
-		password = strings.TrimSpace(string(b))
-	}
 	return app.Run(g.Ctx, app.Config{
 		Database: g.Database, HTTP: c.HTTP, TLSCert: c.TLSCert, TLSKey: c.TLSKey,
-		Broker: c.Broker, BrokerURL: c.BrokerURL, BrokerUser: c.BrokerUser, BrokerPassword: password,
+		PKI: g.pkiDir(), Broker: c.Broker, BrokerNames: c.BrokerName, BrokerURL: c.BrokerURL,
+		Backups: c.schedule(), SafeAfterBackup: c.SafeAfterBackup,
 		Clock: g.Clock, Zone: zone, Logger: g.Logger,
 	})
 }

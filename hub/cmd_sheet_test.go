@@ -90,13 +90,13 @@ func TestServeRefusesWhatCannotWork(t *testing.T) {
 	g := &Globals{Ctx: t.Context(), DataDir: filepath.Join(dir, "data"), Database: "sqlite:" + filepath.Join(dir, "data", "hub.db"),
 		Clock: clock.Real(), Logger: slog.New(slog.DiscardHandler)}
 	for want, args := range map[string][]string{
-		"--tls-cert and --tls-key go together":      {"serve", "--tls-cert", file},
-		"--broker-url needs --broker-password-file": {"serve", "--broker-url", "tcp://127.0.0.1:1"},
-		`--http "": want HOST:PORT`:                 {"serve", "--http", ""},
-		`--broker "1883": want HOST:PORT`:           {"serve", "--broker", "1883"},
-		"--time-zone":                               {"serve", "--time-zone", "Nowhere/Else"},
-		"TLS: certificate":                          {"serve", "--tls-cert", file, "--tls-key", file},
-		"address already in use":                    {"serve", "--http", taken.Addr().String(), "--broker", "127.0.0.1:0"},
+		"--tls-cert and --tls-key go together": {"serve", "--tls-cert", file},
+		"want tls://HOST:PORT":                 {"serve", "--broker-url", "tcp://127.0.0.1:1"},
+		`--http "": want HOST:PORT`:            {"serve", "--http", ""},
+		`--broker "1883": want HOST:PORT`:      {"serve", "--broker", "1883"},
+		"--time-zone":                          {"serve", "--time-zone", "Nowhere/Else"},
+		"TLS: certificate":                     {"serve", "--tls-cert", file, "--tls-key", file},
+		"address already in use":               {"serve", "--http", taken.Addr().String(), "--broker", "127.0.0.1:0"},
 	} {
 		_, err := runDay(t, g, args...)
 		require.ErrorContains(t, err, want)

@@ -30,7 +30,12 @@ type commandLine struct {
 	Order   OrderCmd   `cmd:"" help:"Place orders."`
 	Packing PackingCmd `cmd:"" help:"Print what a shop packs for a date."`
 	Sheet   SheetCmd   `cmd:"" help:"Print a driver's sheet."`
-	Device  DeviceCmd  `cmd:"" help:"Add, list and revoke devices."`
+	Device  DeviceCmd  `cmd:"" help:"Add, list, renew and revoke devices."`
+	Backup  BackupCmd  `cmd:"" help:"Copy all data to a new file, also while the hub runs, and check the copy."`
+	Backups BackupsCmd `cmd:"" help:"List the newest backups."`
+	Restore RestoreCmd `cmd:"" help:"Put a backup back."`
+	Ledger  LedgerCmd  `cmd:"" help:"Say what the hub has and lacks of a device's readings, and why."`
+	CA      CACmd      `cmd:"" name:"ca" help:"Certificates for a broker other than the embedded one."`
 	Person  PersonCmd  `cmd:"" help:"Add, list and remove persons."`
 	Admin   AdminCmd   `cmd:"" help:"The first administrator."`
 }

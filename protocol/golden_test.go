@@ -60,6 +60,7 @@ func goldenMessages() map[string]Message {
 		"welcome-revision": Welcome{Nonce: 1, Incarnation: someIncarnation, Epoch: 99, HubTime: someTime, Window: 8, Revision: 2},
 		"ack": Ack{Epoch: 99, Incarnation: someIncarnation, Log: Readings, Applied: 42, Safe: 40, HubTime: someTime, Window: 4, WaitMS: 250,
 			Verdict: Forked},
+		"ack-hash": Ack{Epoch: 99, Incarnation: someIncarnation, Log: Events, Applied: 42, Safe: 42, HubTime: someTime, Window: 4, Hash: someHash},
 		"manifest": Manifest{Incarnation: someIncarnation, Plan: 8, MadeAt: someTime,
 			Parts: []PartRef{{Name: "lock/L001-F1", Hash: someHash, Size: 1}, {Name: "fridge/L001-F1", Hash: otherHash, Size: 1}}},
 		"manifest-empty": Manifest{Incarnation: someIncarnation, Plan: 9, MadeAt: someTime},

@@ -131,6 +131,8 @@ type Welcome struct {
 type Expect struct {
 	Log  LogID  `cbor:"1,keyasint"`
 	Next uint64 `cbor:"2,keyasint"`
+	// WaitMS is how long to wait before the first batch of the log; revision 1 does not know it.
+	WaitMS uint32 `cbor:"3,keyasint,omitempty"`
 }
 
 // Verdict is what the hub makes of an incarnation.
@@ -155,6 +157,9 @@ type Ack struct {
 	Window      uint32      `cbor:"7,keyasint"` // batches that may be in flight
 	WaitMS      uint32      `cbor:"8,keyasint"` // wait so long before the next batch
 	Verdict     Verdict     `cbor:"9,keyasint"`
+	// Hash is the running hash behind number Applied, zero when the hub does not tell. A device whose own is another one is a
+	// branch of the log that the hub has not taken: it deletes nothing, and draws a new incarnation.
+	Hash Hash `cbor:"10,keyasint,omitzero"`
 }
 
 // Manifest names the parts of a plan, made for one incarnation of a device; another ignores it. A plan is activated only

@@ -1,8 +1,11 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -30,13 +33,14 @@ type agent struct {
 	inputs   chan func()
 	done     <-chan struct{}
 
-	sinceBoot   func() time.Duration
-	wallOffset  time.Duration // what the hub's clock is ahead of this board's
-	wallQuality protocol.WallQuality
+	sinceBoot func() time.Duration
+	wall      wall
+	life      protocol.Incarnation // in which SamplingSet and ClockSet of this boot were recorded
 
 	planVersion    atomic.Uint64
 	commandCounter atomic.Uint64
-	sampleEvery    atomic.Int64 // milliseconds
+	sampleEvery    atomic.Int64  // milliseconds
+	resample       chan struct{} // told when that has changed
 	parts          atomic.Pointer[map[protocol.Hash][]byte]
 
 	plan     plan
@@ -45,6 +49,7 @@ type agent struct {
 	driver   driver.State
 	monitors map[string]monitor.State // by sensor
 	command  commandState
+	rounds   rounds // sampled and not recorded yet
 
 	owed   []fact // what has happened and is not recorded yet
 	lost   int    // facts for which there was no room in owed either
@@ -67,28 +72,73 @@ const defaultSampleEvery = time.Minute
 
 func newAgent(cfg Config, deps Deps, log *edgelog.Log) *agent {
 	a := &agent{cfg: cfg, deps: deps, log: log, logger: deps.Logger.With("device", cfg.Device),
-		inputs: make(chan func(), maxInputs), sinceBoot: deps.Clock.Stopwatch(),
-		monitors: map[string]monitor.State{}}
-	if cfg.Kit.BatteryClock {
-		a.wallQuality = protocol.WallBattery
-	}
+		inputs: make(chan func(), maxInputs), resample: make(chan struct{}, 1), sinceBoot: deps.Clock.Stopwatch(),
+		life: log.Incarnation(), monitors: map[string]monitor.State{}}
+	mono, board, _ := a.bothClocks() // when they are far apart, the first look puts that right
+	a.wall = newWall(mono, board, cfg.Kit.BatteryClock)
 	a.sampleEvery.Store(defaultSampleEvery.Milliseconds())
 	a.parts.Store(&map[protocol.Hash][]byte{})
 	return a
 }
 
-// load brings back what was stored before the last power cut.
+// load brings back what was stored before the last power cut. State that cannot be read is dropped, so that the device works
+// again by itself. Where it said what was done already, the uses of grants and the newest command, the storage draws a new
+// incarnation: no grant and no command of the old one is honoured any more.
 func (a *agent) load() error {
-	return a.log.View(func(tx *edgelog.Tx) error {
-		for key, into := range map[string]any{keyStation: &a.station, keyScanner: &a.scanner, keyDriver: &a.driver,
-			keyMonitors: &a.monitors, keyCommand: &a.command} {
-			if err := get(tx, key, into); err != nil {
+	var unread []string
+	err := a.log.View(func(tx *edgelog.Tx) (err error) {
+		unread, err = a.read(tx)
+		return err
+	})
+	if err != nil || len(unread) == 0 {
+		return err
+	}
+	a.logger.Error("stored state cannot be read and is dropped", "keys", unread)
+	err = a.log.Update(a.stamp(), func(tx *edgelog.Tx) error {
+		for _, key := range unread {
+			if err := tx.Delete(key); err != nil {
 				return err
 			}
 		}
-		a.commandCounter.Store(a.command.Counter)
-		return a.loadPlan(tx)
+		return nil
 	})
+	if err == nil && (slices.Contains(unread, keyStation) || slices.Contains(unread, keyCommand)) {
+		err = a.log.Renew()
+		a.plan, a.command = plan{}, commandState{}
+	}
+	return err
+}
+
+// read reads the stored state, and names the keys of what cannot be read.
+func (a *agent) read(tx *edgelog.Tx) (unread []string, err error) {
+	for key, read := range map[string]func() error{
+		keyStation:  func() error { return into(tx, keyStation, &a.station) },
+		keyScanner:  func() error { return into(tx, keyScanner, &a.scanner) },
+		keyDriver:   func() error { return into(tx, keyDriver, &a.driver) },
+		keyMonitors: func() error { return into(tx, keyMonitors, &a.monitors) },
+		keyCommand:  func() error { return into(tx, keyCommand, &a.command) },
+		keyManifest: func() error { return a.loadPlan(tx) },
+	} {
+		err := read()
+		switch {
+		case errors.Is(err, edgelog.ErrDamaged), errors.Is(err, protocol.ErrMalformed):
+			unread = append(unread, key)
+		case err != nil:
+			return nil, err
+		}
+	}
+	a.commandCounter.Store(a.command.Counter)
+	return unread, nil
+}
+
+// into reads a value whole, or leaves what stands there.
+func into[T any](tx *edgelog.Tx, key string, to *T) error {
+	read := *to
+	if err := get(tx, key, &read); err != nil {
+		return err
+	}
+	*to = read
+	return nil
 }
 
 func get(tx *edgelog.Tx, key string, into any) error {
@@ -110,9 +160,26 @@ func put(tx *edgelog.Tx, key string, value any) error {
 	return tx.Put(key, b)
 }
 
-// boot records the start. A storage that is full does not stop it: the hub frees it only once the agent runs.
+// boot records the start, and how the device samples from now on. A storage that is full does not stop it: the hub frees it only
+// once the agent runs.
 func (a *agent) boot() {
-	a.happened([]protocol.Body{protocol.Booted{Software: version.Text()}}, nil)
+	if s := a.log.Salvaged(); s != nil {
+		a.logger.Error("the storage was broken and has been salvaged: no grant is honoured before a new plan has come",
+			"reason", s.Reason, "spans lost", len(s.Lost), "incarnation", a.log.Incarnation())
+	}
+	a.life = a.log.Incarnation()
+	a.happened([]protocol.Body{protocol.Booted{Software: version.Text()}, a.sampling(a.sampleEvery.Load())}, nil)
+	a.resumeCommand()
+}
+
+// stop puts everything in order at the end of a boot, unless there is no power to do so: what was sampled is recorded, then that
+// nothing follows.
+func (a *agent) stop(ctx context.Context) {
+	if a.broken != nil || errors.Is(context.Cause(ctx), ErrPowerCut) {
+		return
+	}
+	a.flush()
+	_ = a.commit([]protocol.Body{protocol.Stopped{}}, nil) // without room the boot ends as if the power had gone
 }
 
 // do hands an input to the loop; when the agent is stopping it is dropped.
@@ -123,19 +190,29 @@ func (a *agent) do(input func()) {
 	}
 }
 
-// now is the wall time as this device believes it.
-func (a *agent) now() time.Time { return a.deps.Clock.Now().Add(a.wallOffset) }
+// mono is how long this boot has lasted, in milliseconds.
+func (a *agent) mono() int64 { return a.sinceBoot().Milliseconds() }
 
-func (a *agent) stamp() edgelog.Stamp {
-	return edgelog.Stamp{Mono: a.sinceBoot().Milliseconds(), Wall: a.now().UnixMilli(), Quality: a.wallQuality}
+// now is the wall time as this device believes it.
+func (a *agent) now() time.Time { return time.UnixMilli(a.wall.at(a.mono())).UTC() }
+
+func (a *agent) stamp() edgelog.Stamp { return a.stampAt(a.mono()) }
+
+func (a *agent) stampAt(mono int64) edgelog.Stamp {
+	return edgelog.Stamp{Mono: mono, Wall: a.wall.at(mono), Quality: a.wall.quality}
 }
 
 func (a *agent) tick() {
 	_ = a.settle() // said there; what happens meanwhile is owed, too
+	a.lookAtClock()
+	a.newLife()
 	if len(a.cfg.Kit.Locks) > 0 {
 		a.took(station.Tick(a.station, a.locks(), a.now()))
 	}
-	a.expireCommand()
+	if a.rounds.age(a.mono()) > a.cfg.Kit.Flush-time.Second { // the next tick may be too late
+		a.flush()
+	}
+	a.settleCommand()
 }
 
 // act makes a station's decision durable, then carries it out. When it cannot be recorded nothing is done, and the person is
@@ -187,10 +264,16 @@ func (a *agent) outOfService(act station.Action) {
 // Inputs, each run by the loop.
 
 func (a *agent) codeEntered(position, code string) {
-	if a.wallQuality == protocol.WallUnset {
+	if a.wall.quality == protocol.WallUnset {
 		refused := protocol.GrantRefused{Position: position, Reason: "the clock is not set"}
 		a.act(station.Decision{State: a.station, Records: []protocol.Body{refused},
 			Actions: []station.Action{station.Show{Position: position, Line: phrase.New(phrase.ClockNotSet), Refused: true}}})
+		return
+	}
+	if a.unplanned() {
+		refused := protocol.GrantRefused{Position: position, Reason: "no plan has come for this storage yet"}
+		a.act(station.Decision{State: a.station, Records: []protocol.Body{refused},
+			Actions: []station.Action{station.Show{Position: position, Line: phrase.New(phrase.NoPlanYet), Refused: true}}})
 		return
 	}
 	a.act(station.Code(a.station, a.locks(), position, code, a.now()))
@@ -198,6 +281,7 @@ func (a *agent) codeEntered(position, code string) {
 
 func (a *agent) doorMoved(position string, closed bool) {
 	a.took(station.Contact(a.station, a.locks(), position, closed, a.now()))
+	a.sensed(position, closed)
 }
 
 func (a *agent) mainsChanged(position string, on bool) {
@@ -238,30 +322,4 @@ func (a *agent) answer(position, key string, state any, records []protocol.Body,
 	}
 	a.hardware.show(position, line, refused)
 	return true
-}
-
-// sampled takes one round of all probes. When an alarm that follows from it finds no room, the readings are recorded all the
-// same, and the next round decides about the alarm again.
-func (a *agent) sampled(samples []protocol.Sample) {
-	readings := []protocol.Body{protocol.Samples{Samples: samples}}
-	var alarms []protocol.Body
-	monitors := make(map[string]monitor.State, len(samples))
-	changed := false
-	for _, s := range samples {
-		before := a.monitors[s.Sensor]
-		limits, ok := a.plan.temperatures[positionOf(s.Sensor)]
-		if !ok {
-			monitors[s.Sensor] = before
-			continue
-		}
-		after, raised := monitor.Read(before, limits, s, a.now())
-		monitors[s.Sensor] = after
-		alarms = append(alarms, raised...)
-		changed = changed || after != before
-	}
-	if changed && a.commit(append(readings, alarms...), map[string]any{keyMonitors: monitors}) == nil {
-		a.monitors = monitors
-		return
-	}
-	_ = a.write(a.stamp(), readings, nil) // logged there
 }

@@ -4,8 +4,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"periph.io/x/conn/v3/onewire"
+
+	"meguri/protocol"
 )
 
 // Check says everything that is wrong with a kit.
@@ -13,6 +16,14 @@ func (k Kit) Check() error {
 	c := checker{used: map[string]string{}}
 	if err := k.Language.Check(); err != nil {
 		c.errs = append(c.errs, err)
+	}
+	if k.Flush < 0 || k.Flush > maxFlush {
+		c.say("flush: %v: want 0s to %v", k.Flush, maxFlush)
+	}
+	sensors := 0
+	k.eachProbe(func(string, Probe) { sensors++ })
+	if sensors > protocol.MaxSensors {
+		c.say("%d probes: want at most %d", sensors, protocol.MaxSensors)
 	}
 	for i, f := range k.Fridges {
 		at := fmt.Sprintf("fridges[%d].", i)
@@ -89,7 +100,11 @@ func (c *checker) probes(at, position string, probes []Probe) {
 	}
 	for i, p := range probes {
 		at := fmt.Sprintf("%sprobes[%d].", at, i)
-		c.once("sensor", at+"name", sensorName(position, c.need(at+"name", p.Name)))
+		name := sensorName(position, c.need(at+"name", p.Name))
+		c.once("sensor", at+"name", name)
+		if len(name) > maxSensorName {
+			c.say("%sname: sensor %s: %d bytes, want at most %d", at, name, len(name), maxSensorName)
+		}
 		c.need(at+"bus", p.Bus)
 		switch p.Chip {
 		case chipDS18B20:
@@ -122,5 +137,11 @@ func (c *checker) oneWire(at string, p Probe) {
 }
 
 func sensorName(position, probe string) string { return position + "/" + probe }
+
+// Bounds of a kit.
+const (
+	maxFlush      = 24 * time.Hour
+	maxSensorName = 100 // bytes: all names of all sensors have to fit into one record
+)
 
 const ds18b20Family = 0x28

@@ -2,40 +2,47 @@ package app
 
 import (
 	"slices"
-	"time"
 
 	"meguri/edge/station"
 	"meguri/protocol"
 )
 
-// commandState is the newest command that was taken. It is durable before the command is carried out; a command that was
-// under way when the power went is answered as refused, for what became of it stands in the door's own records.
+// commandState is the newest command that was taken. It is durable before the command is carried out, so that it is never carried
+// out twice. What became of one that was under way when the power went is settled by sensing.
 type commandState struct {
 	Counter  uint64 `cbor:"1,keyasint"`
 	ID       string `cbor:"2,keyasint"`
-	Deadline int64  `cbor:"3,keyasint"`
+	Deadline int64  `cbor:"3,keyasint"` // Unix milliseconds
 	Answered bool   `cbor:"4,keyasint"`
+	Target   string `cbor:"5,keyasint,omitempty"` // position whose lock was to be opened
+	Unknown  bool   `cbor:"6,keyasint,omitempty"` // the hub has been told that it was interrupted
 }
 
-const interrupted = "interrupted; see the records of the door"
+// pending says that the command was interrupted and what became of it is not known yet.
+func (c commandState) pending() bool { return c.ID != "" && !c.Answered }
+
+// What is said of a command that was interrupted.
+const (
+	beingSettled  = "the power went while it was carried out: being settled by sensing"
+	doorDidOpen   = "interrupted; the door opened"
+	nothingMoved  = "interrupted, nothing moved"
+	nothingBefore = "interrupted, nothing moved before the next command came"
+)
 
 // Command takes a command from the hub. The hub sends it again until it is answered.
 func (a *agent) Command(c protocol.Command) { a.do(func() { a.takeCommand(c) }) }
 
 func (a *agent) takeCommand(c protocol.Command) {
-	if c.Incarnation != a.log.Incarnation() || c.Counter < a.command.Counter {
-		return
-	}
-	if c.Counter == a.command.Counter {
-		if !a.command.Answered && c.ID == a.command.ID {
-			a.endCommand(protocol.CommandRefused, interrupted)
-		}
-		return
+	if c.Incarnation != a.log.Incarnation() || c.Counter <= a.command.Counter {
+		return // of another life of this storage, or taken already
 	}
 	if c.PlanAtLeast > a.planVersion.Load() && !a.late(c.Deadline) {
 		return // the plan is on its way, and the command comes again
 	}
-	next := commandState{Counter: c.Counter, ID: c.ID, Deadline: c.Deadline}
+	if a.command.pending() {
+		a.endCommand(protocol.CommandRefused, nothingBefore)
+	}
+	next := commandState{Counter: c.Counter, ID: c.ID, Deadline: c.Deadline, Target: c.Target}
 	switch {
 	case a.late(c.Deadline):
 		a.answerCommand(next, protocol.CommandExpired, "")
@@ -117,9 +124,29 @@ func (a *agent) endCommand(o protocol.CommandOutcome, reason string) {
 	a.happened([]protocol.Body{answered(a.command, o, reason)}, map[string]any{keyCommand: a.command})
 }
 
-// expireCommand answers a command that was interrupted by a power cut once its deadline is over.
-func (a *agent) expireCommand() {
-	if a.command.ID != "" && !a.command.Answered && a.now().After(time.UnixMilli(a.command.Deadline)) {
-		a.endCommand(protocol.CommandRefused, interrupted)
+// resumeCommand looks at a start for a command that was under way when the power went. The hub hears at once that it was
+// interrupted; it is not carried out again.
+func (a *agent) resumeCommand() {
+	if !a.command.pending() || a.command.Unknown {
+		return
+	}
+	a.command.Unknown = true
+	a.happened([]protocol.Body{answered(a.command, protocol.CommandUnknown, beingSettled)}, map[string]any{keyCommand: a.command})
+}
+
+// sensed settles an interrupted command by what its door does.
+func (a *agent) sensed(position string, closed bool) {
+	if a.command.pending() && !closed && position == a.command.Target {
+		a.endCommand(protocol.CommandDone, doorDidOpen)
+	}
+}
+
+// settleCommand ends the wait for a door to move: at the command's deadline, but not before every contact has been read and a lock
+// that had just fired has had its time; and at the latest when an opening would no longer be put down to it. That bounds the wait
+// of a board that does not know the time.
+func (a *agent) settleCommand() {
+	waited := a.sinceBoot()
+	if a.command.pending() && waited >= station.OpenWithin && (a.late(a.command.Deadline) || waited >= station.OpensLate) {
+		a.endCommand(protocol.CommandRefused, nothingMoved)
 	}
 }

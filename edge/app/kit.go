@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 	"periph.io/x/conn/v3/gpio"
@@ -28,6 +29,7 @@ type Board interface {
 type Kit struct {
 	BatteryClock bool            `yaml:"battery_clock"`      // the wall clock survives a power cut
 	Language     phrase.Language `yaml:"language,omitempty"` // of the displays: en, as when empty, or ja
+	Flush        time.Duration   `yaml:"flush,omitempty"`    // at most so long readings wait in memory for company; 0, they do not
 	Fridges      []Fridge        `yaml:"fridges,omitempty"`
 	Locks        []Lock          `yaml:"locks,omitempty"`
 	HandIn       *Terminal       `yaml:"hand_in,omitempty"` // the station's reader, for drivers
@@ -116,6 +118,20 @@ func plainly(err error) error {
 		lines = append(lines, notAMap.ReplaceAllString(notAList.ReplaceAllString(e, "into a list"), "into a block of keys"))
 	}
 	return errors.New(strings.Join(lines, "; "))
+}
+
+// eachProbe goes through all probes, in the order in which they are read.
+func (k Kit) eachProbe(see func(position string, p Probe)) {
+	for _, f := range k.Fridges {
+		for _, p := range f.Probes {
+			see(f.Position, p)
+		}
+	}
+	if k.Shipper != nil {
+		for _, p := range k.Shipper.Probes {
+			see(k.Shipper.Position, p)
+		}
+	}
 }
 
 // Roles names the roles that the agent plays.

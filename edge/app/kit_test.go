@@ -3,7 +3,9 @@ package app
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -18,6 +20,9 @@ func TestTheExampleKitsAreRight(t *testing.T) {
 		k, err := ReadKit(f)
 		require.NoError(t, err, f)
 		require.Equal(t, roles[filepath.Base(f)], k.Roles(), f)
+		if k.Shipper != nil {
+			require.Equal(t, 10*time.Minute, k.Flush)
+		}
 	}
 }
 
@@ -31,6 +36,7 @@ func TestAKitFileThatIsWrongSaysWhereAndWhy(t *testing.T) {
 		"battery_clock: maybe\n":                 "line 1: cannot unmarshal !!str `maybe` into bool",
 		"language: fr\nscanner: {position: a, reader: b}\n": "fr",
 		"battery_clock: true\n":                             "no role",
+		"flush: soon\n":                                     "line 1: cannot unmarshal !!str `soon` into time.Duration",
 	} {
 		file := filepath.Join(t.TempDir(), "kit.yaml")
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
@@ -57,11 +63,18 @@ func twoDoors() Kit {
 func TestCheckNamesEachMistakeOfAKit(t *testing.T) {
 	require.NoError(t, twoDoors().Check())
 	for want, spoil := range map[string]func(*Kit){
-		"locks[1].relay: pin p2 is locks[0].relay already":         func(k *Kit) { k.Locks[1].Relay = "p2" },
-		"locks[0].door: pin p1 is fridges[0].mains already":        func(k *Kit) { k.Locks[0].Door = "p1" },
-		"locks[1].position: lock f1 is locks[0].position already":  func(k *Kit) { k.Locks[1].Position = "f1" },
-		"hand_in.reader: reader s1 is locks[0].keypad already":     func(k *Kit) { k.HandIn.Reader = "s1" },
-		"fridges[1].probes[0].name: sensor f1/air is":              func(k *Kit) { k.Fridges[1].Position = "f1" },
+		"locks[1].relay: pin p2 is locks[0].relay already":        func(k *Kit) { k.Locks[1].Relay = "p2" },
+		"locks[0].door: pin p1 is fridges[0].mains already":       func(k *Kit) { k.Locks[0].Door = "p1" },
+		"locks[1].position: lock f1 is locks[0].position already": func(k *Kit) { k.Locks[1].Position = "f1" },
+		"hand_in.reader: reader s1 is locks[0].keypad already":    func(k *Kit) { k.HandIn.Reader = "s1" },
+		"fridges[1].probes[0].name: sensor f1/air is":             func(k *Kit) { k.Fridges[1].Position = "f1" },
+		"flush: -1s: want 0s to 24h0m0s":                          func(k *Kit) { k.Flush = -time.Second },
+		"65 probes: want at most 64": func(k *Kit) {
+			for range 63 {
+				k.Fridges[1].Probes = append(k.Fridges[1].Probes, k.Fridges[1].Probes[0])
+			}
+		},
+		"bytes, want at most 100":                                  func(k *Kit) { k.Fridges[1].Probes[0].Name = strings.Repeat("x", 100) },
 		"locks[0].bolt is missing":                                 func(k *Kit) { k.Locks[0].Bolt = "" },
 		"fridges[0].position is missing":                           func(k *Kit) { k.Fridges[0].Position = "" },
 		"fridges[0].probes: want at least one":                     func(k *Kit) { k.Fridges[0].Probes = nil },

@@ -3,7 +3,6 @@ package app
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"meguri/edge/driver"
 	edgelog "meguri/edge/log"
@@ -59,7 +58,8 @@ func (a *agent) loadPlan(tx *edgelog.Tx) error {
 		return err
 	}
 	if m.Incarnation != a.log.Incarnation() {
-		return nil // made for another life of this storage: no grant of it is honoured
+		a.planVersion.Store(m.Plan) // versions go on rising
+		return nil                  // made for another life of this storage: no grant of it is honoured
 	}
 	parts := map[string][]byte{}
 	for _, ref := range m.Parts {
@@ -68,7 +68,7 @@ func (a *agent) loadPlan(tx *edgelog.Tx) error {
 			return err
 		}
 		if protocol.HashPart(body) != ref.Hash {
-			return fmt.Errorf("stored plan part %s does not match its hash", ref.Name)
+			return fmt.Errorf("%w: stored plan part %s does not match its hash", edgelog.ErrDamaged, ref.Name)
 		}
 		parts[ref.Name] = body
 	}
@@ -88,13 +88,18 @@ func (a *agent) usePlan(p plan, parts map[string][]byte) {
 	}
 	a.parts.Store(&held)
 	a.planVersion.Store(p.manifest.Plan)
-	every := defaultSampleEvery
+	a.setSampling(p.sampleEvery())
+}
+
+// sampleEvery is how often the probes are read, in milliseconds: as often as one of them has to be, and all together.
+func (p plan) sampleEvery() int64 {
+	every := defaultSampleEvery.Milliseconds()
 	for _, t := range p.temperatures {
-		if d := time.Duration(t.SampleEveryMS) * time.Millisecond; d > 0 && d < every {
-			every = d
+		if t.SampleEveryMS > 0 {
+			every = min(every, t.SampleEveryMS)
 		}
 	}
-	a.sampleEvery.Store(every.Milliseconds())
+	return every
 }
 
 // locks is what the plan says of the doors. A log that was forked has drawn a new incarnation, and what was planned for the
@@ -105,6 +110,9 @@ func (a *agent) locks() station.Plan {
 	}
 	return a.plan.locks
 }
+
+// unplanned says that there is no plan that was made for this life of the storage: no code can be right.
+func (a *agent) unplanned() bool { return a.plan.manifest.Incarnation != a.log.Incarnation() }
 
 // Part gives a part of the active plan, so that the link need not ask for it again.
 func (a *agent) Part(h protocol.Hash) ([]byte, bool) {
@@ -136,25 +144,14 @@ func (a *agent) activate(m protocol.Manifest, parts map[string][]byte) error {
 	stations := station.PlanChanged(a.station, p.locks)
 	scans := scanner.PlanChanged(a.scanner, p.scanner)
 	run := driver.PlanChanged(a.driver, p.driver)
-	var number uint64
-	err = a.log.Update(a.stamp(), func(tx *edgelog.Tx) error {
-		if err := a.storePlan(tx, p, parts); err != nil {
-			return err
-		}
-		for key, state := range map[string]any{keyStation: stations, keyScanner: scans, keyDriver: run} {
-			if err := put(tx, key, state); err != nil {
-				return err
-			}
-		}
-		number, err = tx.Append(protocol.PlanApplied{Plan: m.Plan})
-		return err
-	})
-	a.wrote(err, true)
+	records := []protocol.Body{protocol.PlanApplied{Plan: m.Plan}}
+	if every := p.sampleEvery(); every != a.sampleEvery.Load() {
+		records = append(records, a.sampling(every))
+	}
+	err = a.write(a.stamp(), records, map[string]any{keyStation: stations, keyScanner: scans, keyDriver: run},
+		func(tx *edgelog.Tx) error { return storePlan(tx, p, parts) })
 	if err != nil {
 		return err
-	}
-	if a.deps.Recorded != nil {
-		a.deps.Recorded(protocol.Events, number, protocol.PlanApplied{Plan: m.Plan})
 	}
 	a.station, a.scanner, a.driver = stations, scans, run
 	a.usePlan(p, parts)
@@ -163,38 +160,39 @@ func (a *agent) activate(m protocol.Manifest, parts map[string][]byte) error {
 }
 
 // storePlan writes the manifest and the parts that are new, and drops those that no longer belong to it.
-func (a *agent) storePlan(tx *edgelog.Tx, p plan, parts map[string][]byte) error {
-	stale := map[protocol.Hash]bool{}
-	for _, ref := range a.plan.manifest.Parts {
-		stale[ref.Hash] = true
+func storePlan(tx *edgelog.Tx, p plan, parts map[string][]byte) error {
+	stored, err := tx.Keys(keyPart)
+	if err != nil {
+		return err
 	}
+	stale := map[string]bool{}
+	for _, key := range stored {
+		stale[key] = true
+	}
+	kept := map[string]bool{}
 	for _, ref := range p.manifest.Parts {
-		if stale[ref.Hash] {
-			delete(stale, ref.Hash)
+		key := keyPart + ref.Hash.String()
+		if kept[key] {
 			continue
 		}
-		if err := tx.Put(keyPart+ref.Hash.String(), parts[ref.Name]); err != nil {
+		kept[key] = true
+		if stale[key] {
+			if body, err := tx.Get(key); err == nil && protocol.HashPart(body) == ref.Hash {
+				delete(stale, key)
+				continue
+			}
+		}
+		delete(stale, key)
+		if err := tx.Put(key, parts[ref.Name]); err != nil {
 			return err
 		}
 	}
-	for h := range stale {
-		if err := tx.Delete(keyPart + h.String()); err != nil {
+	for key := range stale {
+		if err := tx.Delete(key); err != nil {
 			return err
 		}
 	}
 	return put(tx, keyManifest, p.manifest)
-}
-
-// HubTime sets the wall clock of a board without a battery clock, once a boot, and records the pair of times.
-func (a *agent) HubTime(t time.Time) {
-	a.do(func() {
-		if a.wallQuality != protocol.WallUnset {
-			return
-		}
-		a.wallOffset = t.Sub(a.deps.Clock.Now())
-		a.wallQuality = protocol.WallSet
-		a.happened([]protocol.Body{protocol.ClockSet{Mono: a.sinceBoot().Milliseconds(), Wall: a.now().UnixMilli()}}, nil)
-	})
 }
 
 func positionOf(sensor string) string {

@@ -69,9 +69,15 @@ func (a *agent) settle() error {
 
 // write is one transaction. A storage that is full is said once, when it becomes full and when it has room again. After any
 // other failure it is unknown what is stored, and only a start that reads it again is sure.
-func (a *agent) write(s edgelog.Stamp, records []protocol.Body, state map[string]any) error {
-	numbers := make([]uint64, 0, len(records))
+func (a *agent) write(s edgelog.Stamp, records []protocol.Body, state map[string]any, also ...func(*edgelog.Tx) error) error {
+	var numbers []uint64
 	err := a.log.Update(s, func(tx *edgelog.Tx) error {
+		numbers = make([]uint64, 0, len(records)) // it may be run again
+		for _, f := range also {
+			if err := f(tx); err != nil {
+				return err
+			}
+		}
 		for _, r := range records {
 			n, err := tx.Append(r)
 			if err != nil {

@@ -114,14 +114,14 @@ func TestReadingsAreRecordedWhileTheStorageIsFullForEvents(t *testing.T) {
 	a.plan.temperatures = map[string]protocol.TemperaturePlan{"f1": {MaxMilliC: 8000}}
 	hot := []protocol.Sample{{Sensor: "f1/air", MilliC: 9000}}
 	for range 3 {
-		a.sampled(hot)
+		a.sampled(a.mono(), hot)
 	}
 	p, err := a.log.Positions()
 	require.NoError(t, err)
 	require.Equal(t, uint64(4), p[1].Next, "three rounds")
 	require.Empty(t, a.monitors, "the alarm could not be recorded, so it is not raised")
 	drain(t, a)
-	a.sampled(hot)
+	a.sampled(a.mono(), hot)
 	require.True(t, a.monitors["f1/air"].Alarmed)
 	records := held(t, a)
 	require.Equal(t, protocol.KindAlarm, records[len(records)-1].Kind)

@@ -99,6 +99,7 @@ func (l *lock) watchBolt(ctx context.Context, moved func(closed bool)) error {
 // sample reads all probes, one round every so often as the plan says.
 func (h *hardware) sample(ctx context.Context, a *agent) error {
 	for {
+		passed := h.clock.Stopwatch()
 		samples := make([]protocol.Sample, 0, len(h.probes))
 		for _, p := range h.probes {
 			milliC, err := p.read()
@@ -111,9 +112,27 @@ func (h *hardware) sample(ctx context.Context, a *agent) error {
 			}
 			samples = append(samples, s)
 		}
-		a.do(func() { a.sampled(samples) })
-		if h.clock.Sleep(ctx, time.Duration(a.sampleEvery.Load())*time.Millisecond) != nil {
+		mono := a.mono()
+		a.do(func() { a.sampled(mono, samples) })
+		if !h.untilNextRound(ctx, a, passed) {
 			return nil
+		}
+	}
+}
+
+// untilNextRound waits until the plan's time since the beginning of a round has passed. Reading the probes takes a part of it. It
+// is false when the agent ends.
+func (h *hardware) untilNextRound(ctx context.Context, a *agent, passed func() time.Duration) bool {
+	for {
+		left := time.Duration(a.sampleEvery.Load())*time.Millisecond - passed()
+		if left <= 0 {
+			return ctx.Err() == nil
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-a.resample:
+		case <-h.clock.After(left):
 		}
 	}
 }

@@ -2,15 +2,13 @@ package board
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 	"os"
-	"syscall"
 	"testing"
-	"unsafe"
 
 	"meguri/edge/device/reader"
 	"meguri/edge/device/textline"
+	"meguri/internal/ptytest"
 
 	"github.com/stretchr/testify/require"
 )
@@ -18,19 +16,10 @@ import (
 // pty returns the far end of a serial line and the path of the near one.
 func pty(t *testing.T) (far *os.File, path string) {
 	t.Helper()
-	far, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	far, path, err := ptytest.Open()
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = far.Close() })
-	raw, err := far.SyscallConn()
-	require.NoError(t, err)
-	var unlock, number int32
-	var errs [2]syscall.Errno
-	require.NoError(t, raw.Control(func(fd uintptr) {
-		_, _, errs[0] = syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TIOCSPTLCK, uintptr(unsafe.Pointer(&unlock)))
-		_, _, errs[1] = syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TIOCGPTN, uintptr(unsafe.Pointer(&number)))
-	}))
-	require.Zero(t, errs)
-	return far, fmt.Sprintf("/dev/pts/%d", number)
+	return far, path
 }
 
 func TestASerialReaderAndDisplay(t *testing.T) {

@@ -15,9 +15,12 @@ import (
 const (
 	answerAfter = 2 * time.Second  // how long to wait for an answer before saying it again; doubles up to
 	answerMost  = 60 * time.Second // this
-	helloEvery  = 10 * time.Minute // how often to say hello on a quiet connection, so that a restored hub can ask for older records
+	helloEvery  = 30 * time.Minute // how often to say hello on a quiet connection: a restored hub may ask for older records, and the clock is told the time
 	maxWait     = 5 * time.Minute  // longest pause that the hub may ask for
 )
+
+// packing is the revision of the protocol from which on batches may be packed.
+const packing = 2
 
 // errRenewed ends a connection whose will and hello name an incarnation that is no longer ours.
 var errRenewed = errors.New("log was forked and has a new incarnation")
@@ -34,8 +37,10 @@ type core struct {
 	nonce     uint64
 	helloAt   time.Time
 	helloWait time.Duration
+	asked     func() time.Duration // how long ago the last hello was, by Config.Clock
 
 	welcomed bool // on this connection
+	packs    bool // the hub unpacks batches
 	epoch    uint64
 	verdict  protocol.Verdict
 	streams  []*stream // events first
@@ -123,10 +128,11 @@ func (c *core) hello(now time.Time) error {
 	for i, s := range c.streams {
 		s.told = positions[i].First
 	}
-	c.nonce, c.helloAt = newNonce(), now
+	c.nonce, c.helloAt, c.asked = newNonce(), now, c.config.Clock.Stopwatch()
 	return c.send(protocol.Hello{
 		Incarnation: log.Incarnation(), Boot: log.Boot(), Session: c.session, Nonce: c.nonce, Software: c.config.Software,
 		Logs: positions, Plan: c.config.PlanVersion(), CommandCounter: c.config.CommandCounter(), Parent: log.Parent(),
+		Revision: protocol.Revision,
 	})
 }
 
@@ -188,28 +194,33 @@ func (c *core) welcome(now time.Time, w protocol.Welcome) error {
 		return err
 	}
 	for i, s := range c.streams {
-		next := uint64(1)
+		next, wait := uint64(1), uint32(0)
 		for _, e := range w.Expect {
 			if e.Log == s.log {
-				next = max(1, e.Next)
+				next, wait = max(1, e.Next), e.WaitMS
 			}
 		}
 		if next > positions[i].Next {
 			// Records that this storage never wrote, or has forgotten: it was put back from an older image.
 			return c.renew("the hub has records of it that are not here")
 		}
-		s.start(next, w.Window)
+		s.start(now, next, w.Window, wait)
+		if !c.welcomed {
+			s.lingerAt = now // what has waited for the connection has waited enough
+		}
 	}
-	c.welcomed, c.epoch, c.verdict = true, w.Epoch, w.Verdict
+	c.welcomed, c.epoch, c.verdict, c.packs = true, w.Epoch, w.Verdict, w.Revision >= packing
 	c.logger.Info("welcomed", "incarnation", w.Incarnation, "verdict", w.Verdict,
 		"hub ahead by", time.UnixMilli(w.HubTime).Sub(c.config.Clock.Now()).Round(time.Second))
 	c.tellTime(w.HubTime)
 	return nil
 }
 
+// tellTime tells the hub's time as a welcome has it: it was written between the hello and now. Acknowledgements tell no time, for
+// to which of several sendings one is the answer is not known, and there is a welcome every helloEvery.
 func (c *core) tellTime(ms int64) {
 	if ms > 0 {
-		c.config.Agent.HubTime(time.UnixMilli(ms).UTC())
+		c.config.Agent.HubTime(time.UnixMilli(ms).UTC(), c.asked)
 	}
 }
 
@@ -218,6 +229,9 @@ func (c *core) renew(why string) error {
 	old := c.config.Log.Incarnation()
 	if err := c.config.Log.Renew(); err != nil {
 		return err
+	}
+	for _, s := range c.streams {
+		s.safe, s.deleteAt = 0, time.Time{} // those were numbers of the old one
 	}
 	c.logger.Error("log is forked", "incarnation", old, "now", c.config.Log.Incarnation(), "why", why)
 	return errRenewed
@@ -233,11 +247,6 @@ func (c *core) ack(now time.Time, a protocol.Ack) error {
 		c.sayHelloAgain()
 		return nil
 	}
-	if a.Verdict == protocol.Forked {
-		return c.renew("the hub knows another branch of it")
-	}
-	c.verdict = a.Verdict
-	c.tellTime(a.HubTime)
 	positions, err := c.config.Log.Positions()
 	if err != nil {
 		return err
@@ -246,16 +255,46 @@ func (c *core) ack(now time.Time, a protocol.Ack) error {
 		if s.log != a.Log {
 			continue
 		}
-		if a.Applied >= positions[i].Next {
+		same, known, err := c.compare(a, positions[i])
+		switch {
+		case err != nil:
+			return err
+		case a.Verdict == protocol.Forked && !same:
+			return c.renew("the hub knows another branch of it")
+		case a.Verdict == protocol.Forked:
+			return nil // it is another one's records that do not fit
+		case known && !same:
+			return c.renew("the hub has other records of it")
+		case a.Applied >= positions[i].Next:
 			c.logger.Warn("acknowledgement of records that do not exist", "log", a.Log, "applied", a.Applied)
 			return nil
 		}
+		c.verdict = a.Verdict
 		s.acked(now, a)
 		if s.safe >= positions[i].First+deleteAtOnce {
 			return c.deleteSafe(s)
 		}
 	}
 	return nil
+}
+
+// compare says whether an acknowledgement is of the very records that are here, when that can be known. That of another branch,
+// of a cloned card for example, may come by the same way, and must delete nothing: the hub has never seen what is here.
+func (c *core) compare(a protocol.Ack, p protocol.Position) (same, known bool, err error) {
+	switch {
+	case a.Hash == (protocol.Hash{}) || a.Applied+1 < p.First || a.Applied >= p.Next:
+		return false, false, nil // of an older hub, of what was deleted, or of what was never here
+	case a.Applied+1 == p.First:
+		return a.Hash == p.Before, true, nil
+	}
+	b, err := c.config.Log.Read(a.Log, a.Applied, 1, batchBytes)
+	if errors.As(err, new(*edgelog.DamagedError)) {
+		return false, false, nil
+	}
+	if err != nil || len(b.Records) == 0 || b.First != a.Applied {
+		return false, false, err // thinned away meanwhile
+	}
+	return a.Hash == b.Before.Next(b.Records[0]), true, nil
 }
 
 // deleteSafe deletes what the hub has called safe.

@@ -23,6 +23,19 @@ func (p *pair) settle() {
 	require.NoError(p.t, p.err)
 }
 
+// settleFor lets everything through for a while.
+func (p *pair) settleFor(d time.Duration) {
+	for end := p.now.Add(d); p.now.Before(end); {
+		p.flow()
+		require.NoError(p.t, p.err)
+		p.sleep(max(min(p.next.Sub(p.now), end.Sub(p.now)), time.Millisecond))
+	}
+	p.flow()
+}
+
+// linger makes readings wait so long for company.
+func (p *pair) linger(d time.Duration) { p.core.config.Linger = d }
+
 func (p *pair) addEvents(from, to int) {
 	for n := from; n < to; n++ {
 		add(p.t, p.log, event(n))
@@ -182,7 +195,7 @@ func TestFewReadingsWaitForCompany(t *testing.T) {
 		p.sleep(10 * time.Millisecond)
 	}
 	require.Empty(t, p.sent())
-	p.sleep(linger)
+	p.sleep(shortLinger)
 	require.Len(t, p.sent(), 1)
 	require.Len(t, p.sent()[0].Records, 10)
 }
@@ -295,7 +308,7 @@ func TestReadingsThinnedSinceTheHelloAreToldBeforeWhatFollows(t *testing.T) {
 	}
 	require.Greater(t, p.position(protocol.Readings).First, uint64(1))
 	p.advance()
-	p.sleep(linger)
+	p.sleep(shortLinger)
 	p.flow() // without waiting for an answer that would not come
 	require.NoError(t, p.err)
 	values := p.values(protocol.Readings)

@@ -15,15 +15,17 @@ import (
 
 // hub is a small model of the hub's side: it keeps what it applied and says what it expects.
 type hub struct {
-	epoch  uint64
-	window uint32
-	waitMS uint32
-	logs   map[logKey]*hubLog
-	backup map[logKey]hubLog    // safe to delete is what is in here; nil: what is applied
-	forked protocol.Incarnation // is told to draw a new one
-	plan   *protocol.Manifest
-	parts  map[protocol.Hash][]byte
-	wants  int
+	epoch      uint64
+	window     uint32
+	revision   uint64
+	waitMS     uint32
+	expectWait map[protocol.LogID]uint32 // of a welcome
+	logs       map[logKey]*hubLog
+	backup     map[logKey]hubLog    // safe to delete is what is in here; nil: what is applied
+	forked     protocol.Incarnation // is told to draw a new one
+	plan       *protocol.Manifest
+	parts      map[protocol.Hash][]byte
+	wants      int
 }
 
 type logKey struct {
@@ -37,7 +39,9 @@ type hubLog struct {
 	hashes  []protocol.Hash // after each record
 }
 
-func newHub() *hub { return &hub{epoch: 1, window: 4, logs: map[logKey]*hubLog{}} }
+func newHub() *hub {
+	return &hub{epoch: 1, window: 4, revision: protocol.Revision, logs: map[logKey]*hubLog{}}
+}
 
 func (h *hub) log(k logKey) *hubLog {
 	if h.logs[k] == nil {
@@ -103,7 +107,8 @@ func (h *hub) receive(t require.TestingT, payload []byte) []protocol.Message {
 }
 
 func (h *hub) hello(m protocol.Hello) []protocol.Message {
-	w := protocol.Welcome{Nonce: m.Nonce, Incarnation: m.Incarnation, Epoch: h.epoch, HubTime: 1_764_000_000_000, Window: h.window}
+	w := protocol.Welcome{Nonce: m.Nonce, Incarnation: m.Incarnation, Epoch: h.epoch, HubTime: 1_764_000_000_000, Window: h.window,
+		Revision: h.revision}
 	if m.Incarnation == h.forked {
 		w.Verdict = protocol.Forked
 	}
@@ -115,7 +120,7 @@ func (h *hub) hello(m protocol.Hello) []protocol.Message {
 		if p.Next < l.next() || l.before(p.First) != p.Before {
 			w.Verdict = protocol.Forked
 		}
-		w.Expect = append(w.Expect, protocol.Expect{Log: p.Log, Next: l.next()})
+		w.Expect = append(w.Expect, protocol.Expect{Log: p.Log, Next: l.next(), WaitMS: h.expectWait[p.Log]})
 	}
 	if h.plan != nil && m.Plan < h.plan.Plan {
 		return []protocol.Message{w, *h.plan}
@@ -146,7 +151,7 @@ func (h *hub) batch(m protocol.Batch) protocol.Ack {
 			break
 		}
 	}
-	a.Applied = l.next() - 1
+	a.Applied, a.Hash = l.next()-1, l.before(l.next())
 	a.Safe = min(h.safe(k), a.Applied)
 	return a
 }
@@ -172,11 +177,11 @@ func (a *agent) Activate(m protocol.Manifest, parts map[string][]byte) error {
 	a.version, a.contents = m.Plan, parts
 	return nil
 }
-func (a *agent) Command(c protocol.Command) { a.commands = append(a.commands, c) }
-func (a *agent) HubTime(t time.Time)        { a.times = append(a.times, t) }
+func (a *agent) Command(c protocol.Command)                  { a.commands = append(a.commands, c) }
+func (a *agent) HubTime(t time.Time, _ func() time.Duration) { a.times = append(a.times, t) }
 
 func configOf(log *edgelog.Log, a *agent) Config {
-	return Config{Device: "d-1", Software: "test", Log: log, Agent: a, Clock: clock.Real(),
+	return Config{Device: "d-1", Software: "test", Log: log, Agent: a, Clock: clock.Real(), Linger: shortLinger,
 		Logger:      slog.New(slog.NewTextHandler(io.Discard, nil)),
 		PlanVersion: func() uint64 { return a.version }, CommandCounter: func() uint64 { return 0 }}
 }

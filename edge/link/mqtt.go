@@ -31,33 +31,48 @@ const (
 
 type dialFunc func(context.Context) (net.Conn, error)
 
-// dialer gives the way to the broker that a configuration names.
+// dialer gives the way to the broker that a configuration names: over TLS, unless the caller has a way of its own and no
+// certificate.
 func dialer(c Config) (dialFunc, error) {
-	if c.Dial != nil {
-		return c.Dial, nil
-	}
 	u, err := url.Parse(c.Broker)
-	if err != nil {
+	switch {
+	case c.Dial != nil && c.TLS == nil:
+		return c.Dial, nil
+	case err != nil:
 		return nil, fmt.Errorf("broker: %w", err)
+	case u.Scheme != "tls" || u.Hostname() == "":
+		return nil, fmt.Errorf("broker %q: want tls://HOST[:PORT]", c.Broker)
+	case c.TLS == nil:
+		return nil, errors.New("broker: want a certificate to log in with")
 	}
-	port := "1883"
-	if u.Scheme == "tls" {
+	port := u.Port()
+	if port == "" {
 		port = "8883"
 	}
-	if u.Port() != "" {
-		port = u.Port()
-	}
 	address := net.JoinHostPort(u.Hostname(), port)
-	plain := &net.Dialer{Timeout: dialTimeout}
-	switch {
-	case u.Hostname() == "":
-	case u.Scheme == "tcp":
-		return func(ctx context.Context) (net.Conn, error) { return plain.DialContext(ctx, "tcp", address) }, nil
-	case u.Scheme == "tls":
-		d := &tls.Dialer{NetDialer: plain, Config: &tls.Config{MinVersion: tls.VersionTLS12}}
-		return func(ctx context.Context) (net.Conn, error) { return d.DialContext(ctx, "tcp", address) }, nil
+	bare := c.Dial
+	if bare == nil {
+		d := &net.Dialer{Timeout: dialTimeout}
+		bare = func(ctx context.Context) (net.Conn, error) { return d.DialContext(ctx, "tcp", address) }
 	}
-	return nil, fmt.Errorf("broker %q: want tcp://HOST[:PORT] or tls://HOST[:PORT]", c.Broker)
+	config := c.TLS.Clone()
+	if config.ServerName == "" {
+		config.ServerName = u.Hostname()
+	}
+	return func(ctx context.Context) (net.Conn, error) { return dialTLS(ctx, bare, config) }, nil
+}
+
+// dialTLS knows the broker by its certificate when it returns. Whether the broker takes the device's is seen later.
+func dialTLS(ctx context.Context, bare dialFunc, config *tls.Config) (net.Conn, error) {
+	conn, err := bare(ctx)
+	if err != nil {
+		return nil, err
+	}
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("TLS: %w", err), conn.Close())
+	}
+	return secure, nil
 }
 
 // mqttWire is a wire over paho, which is used for nothing but packets: no session, no reconnect, and no belief in its
@@ -105,7 +120,7 @@ func (w *mqttWire) options(c Config, conn net.Conn) *mqtt.ClientOptions {
 	o.AddBroker("tcp://device") // paho wants one; the connection is made already
 	o.SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) { return conn, nil })
 	o.SetProtocolVersion(4)
-	o.SetClientID(c.Device).SetUsername(c.Device).SetPassword(c.Password)
+	o.SetClientID(c.Device).SetUsername(c.Device)
 	o.SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false)
 	o.SetConnectTimeout(connectTimeout).SetWriteTimeout(writeTimeout)
 	o.SetKeepAlive(keepAlive).SetPingTimeout(pingTimeout)
@@ -142,7 +157,8 @@ func (w *mqttWire) take(_ mqtt.Client, m mqtt.Message) {
 	}
 }
 
-func (w *mqttWire) send(payload []byte) error {
+// Send is Wire's.
+func (w *mqttWire) Send(payload []byte) error {
 	token := w.client.Publish(w.topic, qos, false, payload)
 	select {
 	case <-token.Done():
@@ -152,13 +168,16 @@ func (w *mqttWire) send(payload []byte) error {
 	}
 }
 
-func (w *mqttWire) received() <-chan []byte { return w.in }
-func (w *mqttWire) lost() <-chan struct{}   { return w.ended }
+// Received is Wire's.
+func (w *mqttWire) Received() <-chan []byte { return w.in }
+
+// Lost is Wire's.
+func (w *mqttWire) Lost() <-chan struct{} { return w.ended }
 
 func (w *mqttWire) finish() { w.end.Do(func() { close(w.ended) }) }
 
-// close ends the connection. The broker does not publish the will of a client that takes its leave, so it is said here.
-func (w *mqttWire) close() {
+// Close ends the connection. The broker does not publish the will of a client that takes its leave, so it is said here.
+func (w *mqttWire) Close() {
 	if w.client.IsConnectionOpen() {
 		ctx, cancel := context.WithTimeout(context.Background(), farewell)
 		_ = wait(ctx, w.client.Publish(w.topic, qos, false, w.gone))

@@ -3,6 +3,7 @@ package link
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	edgelog "meguri/edge/log"
+	"meguri/internal/pkitest"
 	"meguri/protocol"
 )
 
@@ -37,8 +39,7 @@ type hall struct {
 // rules say what the broker allows.
 type rules struct {
 	broker.HookBase
-	password     string
-	noSubscriber bool
+	noLogin, noSubscriber bool
 }
 
 func (r *rules) ID() string { return "rules" }
@@ -46,7 +47,7 @@ func (r *rules) Provides(b byte) bool {
 	return bytes.Contains([]byte{broker.OnConnectAuthenticate, broker.OnACLCheck}, []byte{b})
 }
 func (r *rules) OnConnectAuthenticate(cl *broker.Client, p packets.Packet) bool {
-	return string(p.Connect.Password) == r.password && p.Connect.Clean && p.ProtocolVersion == 4
+	return !r.noLogin && string(p.Connect.Username) == p.Connect.ClientIdentifier && p.Connect.Clean && p.ProtocolVersion == 4
 }
 func (r *rules) OnACLCheck(_ *broker.Client, topic string, write bool) bool {
 	if write {
@@ -120,7 +121,6 @@ type device struct {
 func run(t *testing.T, change func(*Config)) *device {
 	d := &device{log: openLog(t), agent: &agent{}}
 	c := configOf(d.log, d.agent)
-	c.Password = "secret"
 	change(&c)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -141,7 +141,7 @@ func bubble(t *testing.T, r rules, test func(t *testing.T, h *hall)) {
 }
 
 func TestRecordsTravelOverARealBroker(t *testing.T) {
-	bubble(t, rules{password: "secret"}, func(t *testing.T, h *hall) {
+	bubble(t, rules{}, func(t *testing.T, h *hall) {
 		d := run(t, func(c *Config) { c.Dial = h.dial })
 		for n := range 20 {
 			add(t, d.log, event(n), reading(n))
@@ -170,7 +170,7 @@ func TestRecordsTravelOverARealBroker(t *testing.T) {
 }
 
 func TestACutConnectionIsMadeAgainAndTheWillNamesTheOldOne(t *testing.T) {
-	bubble(t, rules{password: "secret"}, func(t *testing.T, h *hall) {
+	bubble(t, rules{}, func(t *testing.T, h *hall) {
 		d := run(t, func(c *Config) { c.Dial = h.dial })
 		for n := range 30 {
 			add(t, d.log, event(n))
@@ -196,7 +196,7 @@ func TestACutConnectionIsMadeAgainAndTheWillNamesTheOldOne(t *testing.T) {
 
 // TestAHalfOpenConnectionIsNoticed: neither side hears the other, and nobody says so.
 func TestAHalfOpenConnectionIsNoticed(t *testing.T) {
-	bubble(t, rules{password: "secret"}, func(t *testing.T, h *hall) {
+	bubble(t, rules{}, func(t *testing.T, h *hall) {
 		var networks []*network
 		d := run(t, func(c *Config) {
 			c.Dial = func(ctx context.Context) (net.Conn, error) {
@@ -249,7 +249,7 @@ func (n *network) Close() error {
 }
 
 func TestADeafHubLosesNothing(t *testing.T) {
-	bubble(t, rules{password: "secret"}, func(t *testing.T, h *hall) {
+	bubble(t, rules{}, func(t *testing.T, h *hall) {
 		h.deaf = true // the broker acknowledges everything meanwhile
 		d := run(t, func(c *Config) { c.Dial = h.dial })
 		for n := range 10 {
@@ -268,7 +268,7 @@ func TestADeafHubLosesNothing(t *testing.T) {
 }
 
 func TestAForkedDeviceComesBackWithANewWill(t *testing.T) {
-	bubble(t, rules{password: "secret"}, func(t *testing.T, h *hall) {
+	bubble(t, rules{}, func(t *testing.T, h *hall) {
 		d := run(t, func(c *Config) { c.Dial = h.dial })
 		add(t, d.log, event(0))
 		time.Sleep(3 * time.Second)
@@ -305,8 +305,8 @@ func TestRetainedMessagesAreIgnored(t *testing.T) {
 
 func TestWhatTheBrokerRefusesIsTriedAgainWithPauses(t *testing.T) {
 	for name, r := range map[string]rules{
-		"login":        {password: "another"},
-		"subscription": {password: "secret", noSubscriber: true},
+		"login":        {noLogin: true},
+		"subscription": {noSubscriber: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, r, func(t *testing.T, h *hall) {
@@ -324,7 +324,7 @@ func TestWhatTheBrokerRefusesIsTriedAgainWithPauses(t *testing.T) {
 }
 
 func TestPausesAreAsShortAsAskedFor(t *testing.T) {
-	bubble(t, rules{password: "another"}, func(t *testing.T, h *hall) {
+	bubble(t, rules{noLogin: true}, func(t *testing.T, h *hall) {
 		d := run(t, func(c *Config) { c.Dial, c.MaxPause = h.dial, 2*time.Second })
 		time.Sleep(10 * time.Minute)
 		h.with(func() { require.Greater(t, len(h.conns), 300) })
@@ -356,11 +356,11 @@ func TestTheLinkStopsAtOnceWhateverItWaitsFor(t *testing.T) {
 }
 
 func TestAClosedLogEndsTheLink(t *testing.T) {
-	bubble(t, rules{password: "secret"}, func(t *testing.T, h *hall) {
+	bubble(t, rules{}, func(t *testing.T, h *hall) {
 		log := openLog(t)
 		require.NoError(t, log.Close())
 		c := configOf(log, &agent{})
-		c.Password, c.Dial = "secret", h.dial
+		c.Dial = h.dial
 		require.ErrorIs(t, New(c).Run(t.Context()), edgelog.ErrClosed)
 	})
 }
@@ -369,22 +369,27 @@ func TestConfigurationIsChecked(t *testing.T) {
 	log := openLog(t)
 	for want, change := range map[string]func(*Config){
 		"device id":               func(c *Config) { c.Device = "A B" },
-		"want tcp://HOST":         func(c *Config) { c.Broker = "http://hub" },
-		"want tcp://HOST[:PORT]":  func(c *Config) { c.Broker = "tcp://" },
+		"want tls://HOST":         func(c *Config) { c.Broker = "http://hub" },
+		`"tcp://hub": want tls`:   func(c *Config) { c.Broker = "tcp://hub" },
+		"want tls://HOST[:PORT]":  func(c *Config) { c.Broker = "tls://" },
 		"first path segment":      func(c *Config) { c.Broker = "1:2:3" },
-		"invalid port \":sixteen": func(c *Config) { c.Broker = "tcp://hub:sixteen" },
+		"invalid port \":sixteen": func(c *Config) { c.Broker = "tls://hub:sixteen" },
+		"want a certificate":      func(c *Config) { c.TLS = nil },
 	} {
 		c := configOf(log, &agent{})
+		c.Broker, c.TLS = "tls://hub", &tls.Config{}
 		change(&c)
 		require.ErrorContains(t, New(c).Run(t.Context()), want)
 	}
 }
 
-// TestARealConnection dials over the loopback interface.
-func TestARealConnection(t *testing.T) {
-	h := newHall(t, rules{password: "secret"})
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+// secureHall is a hall behind TLS on the loopback interface; it wants a certificate of a CA and has one of another.
+func secureHall(t *testing.T, devices, servers *pkitest.CA) (h *hall, address string) {
+	h = newHall(t, rules{})
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{servers.Pair(t, "broker")},
+		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: devices.Roots, MinVersion: tls.VersionTLS13})
 	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, listener.Close()) })
 	go func() {
 		for {
 			conn, err := listener.Accept()
@@ -394,7 +399,15 @@ func TestARealConnection(t *testing.T) {
 			go func() { _ = h.server.EstablishConnection("tcp", conn) }()
 		}
 	}()
-	d := run(t, func(c *Config) { c.Broker = "tcp://" + listener.Addr().String() })
+	return h, listener.Addr().String()
+}
+
+// TestARealConnection dials over the loopback interface.
+func TestARealConnection(t *testing.T) {
+	ca := pkitest.New(t)
+	h, address := secureHall(t, ca, ca)
+	config := &tls.Config{RootCAs: ca.Roots, Certificates: []tls.Certificate{ca.Pair(t, "d-1")}}
+	d := run(t, func(c *Config) { c.Broker, c.TLS = "tls://"+address, config })
 	for n := range 10 {
 		add(t, d.log, event(n))
 	}
@@ -404,5 +417,26 @@ func TestARealConnection(t *testing.T) {
 		return h.hub.log(logKey{d.log.Incarnation(), protocol.Events}).next() == 11
 	}, 10*time.Second, 5*time.Millisecond)
 	d.stop()
-	require.NoError(t, listener.Close())
+	require.Empty(t, config.ServerName, "the caller's configuration is not changed")
+}
+
+func TestTheBrokerMustShowTheRightCertificate(t *testing.T) {
+	ca, stranger := pkitest.New(t), pkitest.New(t)
+	_, address := secureHall(t, ca, stranger)
+	for want, change := range map[string]func(*Config){
+		"unknown authority": func(*Config) {},
+		"not elsewhere":     func(c *Config) { c.TLS.RootCAs, c.TLS.ServerName = stranger.Roots, "elsewhere" },
+		"not 127.0.0.9": func(c *Config) { // also where the caller has a way of its own
+			c.TLS.RootCAs, c.Broker = stranger.Roots, "tls://127.0.0.9"
+			c.Dial = func(ctx context.Context) (net.Conn, error) { return (&net.Dialer{}).DialContext(ctx, "tcp", address) }
+		},
+	} {
+		c := configOf(openLog(t), &agent{})
+		c.Broker, c.TLS = "tls://"+address, &tls.Config{RootCAs: ca.Roots, Certificates: []tls.Certificate{ca.Pair(t, "d-1")}}
+		change(&c)
+		dial, err := dialer(c)
+		require.NoError(t, err)
+		_, err = dial(t.Context())
+		require.ErrorContains(t, err, want)
+	}
 }

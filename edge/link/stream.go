@@ -15,8 +15,8 @@ const (
 	maxWindow    = 64 // batches in flight, whatever the hub allows
 	helloAfter   = 3  // how many times to repeat batches before asking the hub again what it expects
 
-	// Readings wait for company, so that a fleet's samples are few messages; events never do.
-	linger        = 500 * time.Millisecond
+	// Readings wait for company, so that a fleet's samples are few messages; events never do, and take readings along.
+	shortLinger   = 500 * time.Millisecond
 	lingerRecords = 50
 
 	// Deleting is a transaction of its own. It waits for more, to spare the flash memory.
@@ -45,11 +45,11 @@ type stream struct {
 
 func newStream(l protocol.LogID) *stream { return &stream{log: l, resendWait: answerAfter, window: 1} }
 
-// start sends from a number on.
-func (s *stream) start(next uint64, window uint32) {
+// start sends from a number on, when the hub allows.
+func (s *stream) start(now time.Time, next uint64, window, waitMS uint32) {
 	s.applied, s.next, s.inFlight = next-1, next, nil
 	s.window = bound(window)
-	s.notBefore, s.resendAt, s.lingerAt = time.Time{}, time.Time{}, time.Time{}
+	s.notBefore, s.resendAt = notBefore(now, waitMS), time.Time{}
 	s.resendWait, s.repeated = answerAfter, 0
 }
 
@@ -59,9 +59,7 @@ func bound(window uint32) int { return int(min(max(window, 1), maxWindow)) }
 // acked takes an acknowledgement of what was sent.
 func (s *stream) acked(now time.Time, a protocol.Ack) {
 	s.window = bound(a.Window)
-	if a.WaitMS > 0 {
-		s.notBefore = now.Add(min(time.Duration(a.WaitMS)*time.Millisecond, maxWait))
-	}
+	s.notBefore = notBefore(now, a.WaitMS)
 	if a.Applied > s.applied {
 		s.applied, s.next = a.Applied, max(s.next, a.Applied+1)
 		for len(s.inFlight) > 0 && s.inFlight[0] <= a.Applied {
@@ -76,6 +74,11 @@ func (s *stream) acked(now time.Time, a protocol.Ack) {
 			s.deleteAt = now.Add(deleteAfter)
 		}
 	}
+}
+
+// notBefore is the end of a pause that the hub asks for.
+func notBefore(now time.Time, waitMS uint32) time.Time {
+	return now.Add(min(time.Duration(waitMS)*time.Millisecond, maxWait))
 }
 
 func (s *stream) resendTime(now time.Time) time.Time {
@@ -117,17 +120,27 @@ func (c *core) repeat(s *stream) {
 	}
 }
 
+// pack packs a batch for a hub that knows how to unpack it. A failure to is none to send: the batch goes as it is.
+func (c *core) pack(b protocol.Batch) protocol.Batch {
+	if c.packs {
+		if packed, err := b.Pack(); err == nil {
+			return packed
+		}
+	}
+	return b
+}
+
 // fill sends batches while the window has room.
 func (c *core) fill(s *stream, now time.Time, p protocol.Position) error {
 	for s.next < p.Next && len(s.inFlight) < s.window && !now.Before(s.notBefore) {
-		if s.lingers(now, p) {
+		if c.lingers(s, now, p) {
 			return nil
 		}
 		b, err := c.read(s)
 		if err != nil || len(b.Records) == 0 {
 			return err
 		}
-		if err := c.send(b); err != nil {
+		if err := c.send(c.pack(b)); err != nil {
 			return err
 		}
 		if len(s.inFlight) == 0 {
@@ -135,18 +148,23 @@ func (c *core) fill(s *stream, now time.Time, p protocol.Position) error {
 		}
 		s.next = b.First + uint64(len(b.Records))
 		s.inFlight = append(s.inFlight, s.next-1)
+		if s.log == protocol.Events {
+			c.streams[1].lingerAt = now // what was measured then is looked at now
+		}
 	}
-	s.lingerAt = time.Time{}
+	if s.next >= p.Next {
+		s.lingerAt = time.Time{}
+	}
 	return nil
 }
 
 // lingers says whether readings wait for more of them.
-func (s *stream) lingers(now time.Time, p protocol.Position) bool {
+func (c *core) lingers(s *stream, now time.Time, p protocol.Position) bool {
 	if s.log != protocol.Readings || p.Next-s.next >= lingerRecords {
 		return false
 	}
 	if s.lingerAt.IsZero() {
-		s.lingerAt = now.Add(linger)
+		s.lingerAt = now.Add(c.config.Linger)
 	}
 	return now.Before(s.lingerAt)
 }

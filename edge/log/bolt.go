@@ -3,7 +3,6 @@ package log
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -26,35 +25,53 @@ type database struct {
 	file *os.File
 }
 
-// openDatabase opens or makes a bbolt file of at most maxBytes. Its errors wrap ErrInUse or ErrDamaged where that is why.
-func openDatabase(path string, maxBytes int64) (*database, error) {
-	var file *os.File
+// lockFile opens the file at path, or makes one, for this program alone. The error is ErrInUse when another has it.
+func lockFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for end := time.Now().Add(lockTimeout); ; time.Sleep(lockTimeout / 20) {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return f, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) || !time.Now().Before(end) {
+			break
+		}
+	}
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		err = ErrInUse
+	}
+	return nil, errors.Join(err, f.Close())
+}
+
+// openDatabase opens a locked file with bbolt, at most maxBytes of it. The file is closed when it fails, with an error that
+// wraps ErrDamaged where that is why.
+func openDatabase(file *os.File, maxBytes int64) (*database, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
 	o := &bolt.Options{
 		Timeout: lockTimeout,
 		// With the whole file mapped from the start a growing file never waits for readers.
 		InitialMmapSize: int(maxBytes),
-		MaxSize:         int(maxBytes),
-		FreelistType:    bolt.FreelistMapType,
+		MaxSize:         int(max(maxBytes, info.Size())), // after the bound was lowered: no growth, but what is there is used
+		FreelistType:    bolt.FreelistArrayType,          // the first that fits: the file stays short, and the same acts make the same file
 		NoStatistics:    true,
-		OpenFile: func(name string, flag int, perm os.FileMode) (*os.File, error) {
-			f, err := os.OpenFile(name, flag, perm)
-			file = f
-			return f, err
-		},
-	}
-	if info, err := os.Stat(path); err == nil && info.Size() > maxBytes {
-		o.MaxSize = int(info.Size()) // the bound was lowered: no growth, but what is there is used
+		OpenFile:        func(string, int, os.FileMode) (*os.File, error) { return file, nil },
 	}
 	var db *bolt.DB
-	err := guard(func() (err error) {
-		db, err = bolt.Open(path, 0o600, o)
+	err = guard(func() (err error) {
+		db, err = bolt.Open(file.Name(), 0o600, o)
 		return err
 	})
 	if err == nil {
 		db.AllocSize = int(maxBytes / 64) // how far the file grows at once
 		return &database{DB: db, file: file}, nil
 	}
-	if p := (*panicError)(nil); errors.As(err, &p) && file != nil {
+	if p := (*panicError)(nil); errors.As(err, &p) {
 		_ = unlock(file)
 	}
 	var fromSystem syscall.Errno
@@ -114,50 +131,12 @@ func getMeta(tx *bolt.Tx, key string, into any) error {
 	return nil
 }
 
-func putMeta(tx *bolt.Tx, key string, value any) error {
-	content, err := protocol.EncodeBody(value)
+func putLife(tx *bolt.Tx, l life) error {
+	content, err := protocol.EncodeBody(l)
 	if err != nil {
 		return err
 	}
-	return bucket(tx, bucketMeta).Put([]byte(key), seal(bucketMeta, []byte(key), content))
-}
-
-// makeFile makes an empty log at path in one step: a power cut leaves either no file or a whole one.
-func makeFile(path string, maxBytes int64) error {
-	half := path + ".new"
-	db, err := openDatabase(half, maxBytes)
-	if errors.Is(err, ErrDamaged) {
-		// The power went while it was made.
-		if err = os.Remove(half); err == nil || errors.Is(err, fs.ErrNotExist) {
-			db, err = openDatabase(half, maxBytes)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	err = db.Update(func(tx *bolt.Tx) error {
-		return initialise(tx, life{Version: formatVersion, Incarnation: protocol.NewIncarnation()})
-	})
-	if err = errors.Join(err, db.Close()); err != nil {
-		return err
-	}
-	return moveFile(half, path)
-}
-
-func initialise(tx *bolt.Tx, l life) error {
-	for _, name := range []string{bucketMeta, bucketEvents, bucketReadings, bucketState, bucketPieces,
-		bucketAside} {
-		if err := tx.DeleteBucket([]byte(name)); err != nil && !errors.Is(err, bolterrors.ErrBucketNotFound) {
-			return err
-		}
-		if _, err := tx.CreateBucket([]byte(name)); err != nil {
-			return err
-		}
-	}
-	if err := putMeta(tx, keyLife, l); err != nil {
-		return err
-	}
-	return putMeta(tx, keyPosition, emptyPosition())
+	return bucket(tx, bucketMeta).Put([]byte(keyLife), seal(bucketMeta, []byte(keyLife), content))
 }
 
 // moveFile renames durably.
@@ -165,7 +144,12 @@ func moveFile(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(to))
+	return syncDir(to)
+}
+
+// syncDir makes what was renamed in the directory of path durable.
+func syncDir(path string) error {
+	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
@@ -180,8 +164,8 @@ func asFull(err error) error {
 	if errors.Is(err, bolterrors.ErrMaxSizeReached) {
 		return fmt.Errorf("%w: %w", ErrFull, err)
 	}
+	// bbolt keeps only the text of some.
 	for _, full := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
-		// bbolt keeps only the text of some.
 		if errors.Is(err, full) || strings.Contains(err.Error(), full.Error()) {
 			return fmt.Errorf("%w: %w", ErrFull, err)
 		}

@@ -21,6 +21,9 @@ var (
 	// ErrClosed is returned by everything that is called after Close.
 	ErrClosed = errors.New("log is closed")
 
+	// errNewer is an error about a file that a newer program made. Nothing of it is touched.
+	errNewer = errors.New("made by a newer program")
+
 	errReadOnly = errors.New("transaction may only read")
 )
 

@@ -8,8 +8,10 @@ import (
 	"meguri/protocol"
 )
 
-// formatVersion is raised when older programs could not read the file.
-const formatVersion = 1
+// formatVersion is raised when older programs could not read the file, or would write what newer ones take for damage. Version
+// 2 added what position says from Tx on, its copies behind the records, and the sum over large values of state. In whatever
+// version, bucketMeta holds keyLife, sealed as here, so that each program can tell a newer file from a broken one.
+const formatVersion = 2
 
 // Buckets of the file. Each value ends with a CRC32C over bucket, key and content, so that neither a flipped bit nor a
 // value in a wrong place passes: bbolt's own check finds neither (58 of 60 flipped bits stayed unseen).
@@ -21,6 +23,11 @@ const (
 	bucketPieces   = "pieces" // of large values of state
 	bucketAside    = "aside"  // raw bytes of damaged records, for a person or a later version
 )
+
+// buckets are all that every log has; from version 2 on there are also bucketSums and bucketBallast.
+func buckets() []string {
+	return []string{bucketMeta, bucketEvents, bucketReadings, bucketState, bucketPieces, bucketAside}
+}
 
 // Keys of the meta bucket.
 const (
@@ -45,12 +52,31 @@ type span struct {
 	Bytes  int64         `cbor:"5,keyasint"` // cost of its records, as recordCost counts
 }
 
-// position is written once by each transaction that changes it.
+// position is written once by each transaction, and again behind the last record of each log that the transaction added to:
+// when the page that holds it is lost, its copy says how far the log went.
 type position struct {
 	Events   span  `cbor:"1,keyasint"`
 	Readings span  `cbor:"2,keyasint"`
 	State    int64 `cbor:"3,keyasint"` // cost of local state, as stateCost counts
+
+	// From version 2 on.
+	Tx     uint64 `cbor:"4,keyasint,omitempty"` // number of the transaction that wrote it, so that an old one is told
+	Digest uint64 `cbor:"5,keyasint,omitempty"` // of the directory of local state, so that an old value is told
+	Alarms tally  `cbor:"6,keyasint"`           // rounds taken in an alarm, among the readings
+	Aged   int64  `cbor:"7,keyasint,omitempty"` // wall time up to which readings were thinned for their age
+
+	Incarnation protocol.Incarnation `cbor:"8,keyasint"` // as life says it
+	Boot        uint64               `cbor:"9,keyasint,omitempty"`
 }
+
+// tally counts records and their cost.
+type tally struct {
+	Records uint64 `cbor:"1,keyasint,omitempty"`
+	Bytes   int64  `cbor:"2,keyasint,omitempty"`
+}
+
+// tailKey is the key of the position's copy among the records: behind all numbers.
+const tailKey = "\xff\xff\xff\xff\xff\xff\xff\xff"
 
 func emptyPosition() position {
 	return position{Events: span{First: 1, Next: 1}, Readings: span{First: 1, Next: 1}}

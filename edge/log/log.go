@@ -3,9 +3,8 @@ package log
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"sync"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
@@ -19,98 +18,40 @@ type Options struct {
 	MaxBytes int64
 	// EventReserve is how many bytes only events may use; 0 is an eighth of MaxBytes, a quarter of it is the most.
 	EventReserve int64
+	// MaxReadings is how many records the readings log keeps; 0 for no such limit.
+	MaxReadings int
+	// MaxAge is how old readings may get, by the wall time of the newest one; 0 for no such limit.
+	MaxAge time.Duration
+	// Commit wraps every commit of the file; nil: none. A simulation charges time, fails or cuts the power there.
+	Commit func(commit func() error) error
+	// Salvage reads what can be read of a broken file into a new log; nil: in this process. The agent gives one that runs a
+	// child process, which calls Salvage.
+	Salvage func(from, into string) error
 }
 
 // Log is a device's storage. Its methods may be called from any goroutine, but not from inside a function given to Update
 // or View.
 type Log struct {
 	path     string
+	options  Options
 	maxBytes int64
 	room     room
 	appended chan struct{}
+	salvaged *protocol.Salvaged
+
+	turn      chan struct{} // held by who commits: one transaction that writes at a time
+	queueMu   sync.Mutex
+	queue     []*request
+	lastGroup int // how many the last commit took
 
 	mu     sync.RWMutex // held to read while db is used, to write while it is replaced
 	db     *database
 	life   life
 	closed bool
 
-	writing sync.Mutex // one transaction that writes at a time
-
 	stateMu  sync.Mutex
 	position position // as last committed
 	failed   error    // db is not to be used before it was opened again, or, after a panic, at all
-}
-
-// Open opens the log in the file at path, or makes one, and counts a boot. A file that is open already is ErrInUse, in
-// about a second; one that is not a log, or whose pages are damaged, is ErrDamaged and stays as it is.
-func Open(path string, o Options) (*Log, error) {
-	l, err := open(path, o)
-	if err != nil {
-		return nil, fmt.Errorf("edge log %s: %w", path, err)
-	}
-	return l, nil
-}
-
-func open(path string, o Options) (*Log, error) {
-	r, err := newRoom(o)
-	if err != nil {
-		return nil, err
-	}
-	l := &Log{path: path, maxBytes: o.MaxBytes, room: r, appended: make(chan struct{}, 1)}
-	if l.maxBytes == 0 {
-		l.maxBytes = defaultMaxBytes
-	}
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		err = makeFile(path, l.maxBytes)
-	case err == nil && info.Size() == 0:
-		err = fmt.Errorf("%w: the file is empty", ErrDamaged)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if l.db, err = openDatabase(path, l.maxBytes); err != nil {
-		return nil, err
-	}
-	if err := l.boot(); err != nil {
-		return nil, errors.Join(asFull(err), l.closeDatabase(err))
-	}
-	return l, nil
-}
-
-// boot reads the whole file once, and counts a boot.
-func (l *Log) boot() error {
-	return guard(func() error {
-		if err := l.load(); err != nil {
-			return err
-		}
-		l.life.Boot++
-		return l.db.Update(func(tx *bolt.Tx) error { return putMeta(tx, keyLife, l.life) })
-	})
-}
-
-// load reads what the file says of itself, and touches every page that records and state are on.
-func (l *Log) load() error {
-	return l.db.View(func(tx *bolt.Tx) error {
-		if err := getMeta(tx, keyLife, &l.life); err != nil {
-			return err
-		}
-		if l.life.Version != formatVersion {
-			return fmt.Errorf("format %d of the file: this program knows %d", l.life.Version, formatVersion)
-		}
-		var p position
-		if err := getMeta(tx, keyPosition, &p); err != nil {
-			return err
-		}
-		l.stateMu.Lock()
-		l.position = p
-		l.stateMu.Unlock()
-		for _, name := range []string{bucketEvents, bucketReadings, bucketState, bucketPieces, bucketAside} {
-			_ = bucket(tx, name).ForEach(func(_, _ []byte) error { return nil })
-		}
-		return nil
-	})
 }
 
 // Close closes the file. A second call does nothing.
@@ -129,8 +70,14 @@ func (l *Log) closeDatabase(why error) error {
 	if p := (*panicError)(nil); errors.As(why, &p) {
 		return l.db.abandon()
 	}
+	if l.db == nil {
+		return nil
+	}
 	return guard(l.db.Close)
 }
+
+// Salvaged is what this Open had to salvage, nil normally: the first record of its events.
+func (l *Log) Salvaged() *protocol.Salvaged { return l.salvaged }
 
 // Path is the file's path.
 func (l *Log) Path() string { return l.path }
@@ -159,59 +106,6 @@ func (l *Log) Parent() *protocol.Parent {
 
 // Appended is signalled after each commit that added records. It holds one signal.
 func (l *Log) Appended() <-chan struct{} { return l.appended }
-
-// Update runs fn in a transaction and commits what it recorded and changed, durably, before it returns nil. When fn or
-// one of its changes fails nothing is written. Any other error but ErrFull comes from the storage, and whether the
-// transaction was written is then only known when the file is read again.
-func (l *Log) Update(s Stamp, fn func(*Tx) error) error {
-	if err := l.acquire(); err != nil {
-		return err
-	}
-	defer l.mu.RUnlock()
-	l.writing.Lock()
-	defer l.writing.Unlock()
-	if err := l.failure(); err != nil {
-		return err
-	}
-	var btx *bolt.Tx
-	err := guard(func() (err error) {
-		btx, err = l.db.Begin(true)
-		return err
-	})
-	if err != nil {
-		return l.fail(err)
-	}
-	defer func() { l.note(guard(func() error { return rollback(btx) })) }()
-	tx := &Tx{bolt: btx, life: l.life, room: l.room, stamp: s, position: l.committed()}
-	err = fn(tx)
-	if tx.failed != nil {
-		err = tx.failed
-	}
-	if err != nil {
-		return l.note(err)
-	}
-	return l.commit(tx)
-}
-
-// commit writes a transaction and makes its position known.
-func (l *Log) commit(tx *Tx) error {
-	if err := tx.finish(); err != nil {
-		return l.note(err)
-	}
-	if err := guard(tx.bolt.Commit); err != nil {
-		return l.fail(asFull(err))
-	}
-	l.stateMu.Lock()
-	l.position = tx.position
-	l.stateMu.Unlock()
-	if tx.appended {
-		select {
-		case l.appended <- struct{}{}:
-		default:
-		}
-	}
-	return nil
-}
 
 // View runs fn in a transaction that may only read.
 func (l *Log) View(fn func(*Tx) error) error {
@@ -279,13 +173,8 @@ func (l *Log) reopen() error {
 	if err := guard(l.db.Close); err != nil && !errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
 		return fmt.Errorf("edge log %s: close after %w: %w", l.path, why, err)
 	}
-	db, err := openDatabase(l.path, l.maxBytes)
-	if err != nil {
+	if err := errors.Join(l.use(), syncDir(l.path)); err != nil {
 		return fmt.Errorf("edge log %s: open again after %w: %w", l.path, why, err)
-	}
-	l.db = db
-	if err := guard(l.load); err != nil {
-		return l.note(fmt.Errorf("edge log %s: read again after %w: %w", l.path, why, err))
 	}
 	l.stateMu.Lock()
 	l.failed = nil
@@ -293,8 +182,11 @@ func (l *Log) reopen() error {
 	return nil
 }
 
-// fail notes that the database cannot be used as it is.
+// fail notes that the database cannot be used as it is. After a panic the next Open does not trust the file either.
 func (l *Log) fail(err error) error {
+	if p := (*panicError)(nil); errors.As(err, &p) {
+		suspect(l.path, err)
+	}
 	l.stateMu.Lock()
 	defer l.stateMu.Unlock()
 	l.failed = err

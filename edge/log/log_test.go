@@ -18,6 +18,9 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv("MEGURI_CRASH_FILE"); path != "" {
 		os.Exit(appendForEver(path))
 	}
+	if path := os.Getenv("MEGURI_DRAIN_FILE"); path != "" {
+		os.Exit(drainMillion(path))
+	}
 	os.Exit(m.Run())
 }
 

@@ -2,6 +2,7 @@ package log
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
@@ -47,11 +48,13 @@ func (l *Log) Read(id protocol.LogID, from uint64, maxRecords, maxBytes int) (pr
 			s := p.of(id)
 			b = protocol.Batch{Incarnation: l.life.Incarnation, Log: id, First: max(from, s.First)}
 			if b.First >= s.Next {
+				b.Before = s.Last
 				return nil
 			}
 			if b.First == s.First {
 				b.Before = s.Before
 			}
+			maxRecords = int(min(uint64(max(maxRecords, 0)), s.Next-b.First))
 			return readBatch(bucket(tx, bucketOf(id)), &b, b.First > s.First, maxRecords, maxBytes)
 		})
 	})
@@ -98,13 +101,25 @@ func (l *Log) DeleteUpTo(id protocol.LogID, number uint64) error {
 	if err := checkLog(id); err != nil {
 		return err
 	}
+	full := false
 	for {
 		first, err := l.deleteSome(id, number)
+		if errors.Is(err, ErrFull) && !full {
+			full = true
+			if err = l.giveUpBallast(); err == nil {
+				continue
+			}
+		}
+		if err == nil && first > number {
+			if full {
+				err = l.takeBallast()
+			}
+			if err == nil {
+				return nil
+			}
+		}
 		if err != nil {
 			return fmt.Errorf("delete %s up to %d: %w", id, number, err)
-		}
-		if first > number {
-			return nil
 		}
 	}
 }
@@ -135,20 +150,29 @@ func (l *Log) deleteSome(id protocol.LogID, number uint64) (first uint64, err er
 // deleteFirst deletes from the first record to last.
 func (tx *Tx) deleteFirst(id protocol.LogID, last uint64) error {
 	s := tx.position.of(id)
-	records := bucket(tx.bolt, bucketOf(id))
+	name := bucketOf(id)
+	records := bucket(tx.bolt, name)
 	for ; s.First <= last; s.First++ {
 		key := numberKey(s.First)
 		value := records.Get(key)
 		if after, ok := hashAfter(value); ok {
 			s.Before = after
 		}
-		s.Bytes -= storedRecordCost(value)
+		if id == protocol.Readings {
+			if _, record, ok := unsealRecord(name, key, value); ok {
+				tx.position.Alarms.remove(record)
+			}
+		}
+		s.Bytes = max(0, s.Bytes-storedRecordCost(value))
 		if err := records.Delete(key); err != nil {
 			return err
 		}
 	}
 	if s.First == s.Next {
 		s.Before, s.Bytes = s.Last, 0
+		if id == protocol.Readings {
+			tx.position.Alarms = tally{}
+		}
 	}
 	return nil
 }

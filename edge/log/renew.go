@@ -3,7 +3,6 @@ package log
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 
 	bolt "go.etcd.io/bbolt"
@@ -11,8 +10,12 @@ import (
 	"meguri/protocol"
 )
 
-// renewChunk is how many values one transaction copies.
-const renewChunk = 1000
+// rechainMost is how many records' running hashes one transaction makes anew. With more of them the log is copied, which takes
+// little memory whatever their number.
+const rechainMost = 4096
+
+// asideBytes is how many bytes of a damaged record are kept.
+const asideBytes = protocol.MaxRecord + 4096
 
 // SetAside replaces a damaged record, which Read has named, by one that says so: protocol.Damaged among events,
 // protocol.Thinned among readings. Its raw bytes are kept in the file, and the running hashes after it are made anew. The
@@ -21,30 +24,56 @@ func (l *Log) SetAside(id protocol.LogID, number uint64) error {
 	if err := checkLog(id); err != nil {
 		return err
 	}
+	far := false
 	err := l.Update(Stamp{}, func(tx *Tx) error {
-		if s := tx.position.of(id); number < s.First || number >= s.Next {
+		s := tx.position.of(id)
+		if number < s.First || number >= s.Next {
 			return fmt.Errorf("held are %d to %d", s.First, s.Next-1)
+		}
+		if far = s.Next-number > rechainMost; far {
+			return tx.damaged(id, number)
+		}
+		if err := l.sound(bucketOf(id), numberKey(number)); err != nil {
+			return err
 		}
 		return tx.change(func() error { return tx.setAside(id, number) })
 	})
+	if err == nil && far {
+		err = l.replace(func(p position) life { return l.life }, false)
+	}
 	if err != nil {
 		return fmt.Errorf("set record %d of %s aside: %w", number, id, err)
 	}
 	return nil
 }
 
+// damaged is nil when a record is.
+func (tx *Tx) damaged(id protocol.LogID, number uint64) error {
+	return guard(func() error {
+		name, key := bucketOf(id), numberKey(number)
+		if _, _, ok := unsealRecord(name, key, bucket(tx.bolt, name).Get(key)); ok {
+			return errors.New("it is not damaged")
+		}
+		return nil
+	})
+}
+
 func (tx *Tx) setAside(id protocol.LogID, number uint64) error {
+	if err := tx.damaged(id, number); err != nil {
+		return err
+	}
 	s, name := tx.position.of(id), bucketOf(id)
 	records := bucket(tx.bolt, name)
 	key := numberKey(number)
 	raw := append([]byte{}, records.Get(key)...)
-	if _, _, ok := unsealRecord(name, key, raw); ok {
-		return errors.New("it is not damaged")
-	}
-	if err := bucket(tx.bolt, bucketAside).Put(append([]byte(name+"/"), key...), raw); err != nil {
+	if err := bucket(tx.bolt, bucketAside).Put(asideKey(name, key), raw[:min(len(raw), asideBytes)]); err != nil {
 		return err
 	}
 	stand, err := standIn(records, id, number, tx.life.Boot)
+	if err != nil {
+		return err
+	}
+	record, err := protocol.EncodeRecord(stand)
 	if err != nil {
 		return err
 	}
@@ -52,14 +81,16 @@ func (tx *Tx) setAside(id protocol.LogID, number uint64) error {
 	if number > s.First {
 		running, _ = hashAfter(records.Get(numberKey(number - 1)))
 	}
-	running = running.Next(stand)
-	if err := putRecord(tx.bolt, id, number, running, stand); err != nil {
+	running = running.Next(record)
+	if err := putRecord(tx.bolt, id, number, running, record); err != nil {
 		return err
 	}
-	s.Bytes += recordCost(len(stand)) - storedRecordCost(raw)
-	tx.appended = true
+	s.Bytes = max(0, s.Bytes+recordCost(len(record))-storedRecordCost(raw))
+	tx.appended[id-protocol.Events] = true
 	return tx.rechain(id, number+1, running)
 }
+
+func asideKey(name string, key []byte) []byte { return append([]byte(name+"/"), key...) }
 
 // rechain makes the running hashes from a number on anew, up to the next damaged record: setting that aside will go on.
 func (tx *Tx) rechain(id protocol.LogID, from uint64, running protocol.Hash) error {
@@ -81,7 +112,7 @@ func (tx *Tx) rechain(id protocol.LogID, from uint64, running protocol.Hash) err
 }
 
 // standIn gives the record that stands in the place of a damaged one, with the time of a neighbour that can be read.
-func standIn(records *bolt.Bucket, id protocol.LogID, number, boot uint64) ([]byte, error) {
+func standIn(records *bolt.Bucket, id protocol.LogID, number, boot uint64) (protocol.Record, error) {
 	r := protocol.Record{Boot: boot}
 	for _, neighbour := range []uint64{number - 1, number + 1} {
 		key := numberKey(neighbour)
@@ -93,14 +124,12 @@ func standIn(records *bolt.Bucket, id protocol.LogID, number, boot uint64) ([]by
 	}
 	var body protocol.Body = protocol.Damaged{Bytes: uint32(len(records.Get(numberKey(number))))}
 	if id == protocol.Readings {
-		body = protocol.Thinned{From: number, To: number, FromWall: r.Wall, ToWall: r.Wall}
+		body = protocol.Thinned{From: number, To: number, FromWall: r.Wall, ToWall: r.Wall, Reason: protocol.ThinDamaged}
 	}
 	var err error
 	r.Number, r.Kind = number, body.Kind()
-	if r.Body, err = protocol.EncodeBody(body); err != nil {
-		return nil, err
-	}
-	return protocol.EncodeRecord(r)
+	r.Body, err = protocol.EncodeBody(body)
+	return r, err
 }
 
 // Renew gives the storage a new incarnation that names the present one as its parent, for a device whose log the hub has
@@ -109,6 +138,19 @@ func standIn(records *bolt.Bucket, id protocol.LogID, number, boot uint64) ([]by
 //
 // It writes a new file and puts it in the place of the old one, so it needs room for both on the disk for a moment.
 func (l *Log) Renew() error {
+	err := l.replace(func(p position) life {
+		return life{Version: formatVersion, Incarnation: protocol.NewIncarnation(), Boot: l.life.Boot,
+			Parent: &protocol.Parent{Incarnation: l.life.Incarnation, Events: p.Events.First, Readings: p.Readings.First}}
+	}, true)
+	if err != nil {
+		return fmt.Errorf("edge log %s: renew: %w", l.path, err)
+	}
+	return nil
+}
+
+// replace copies what is held into a new file under the life that next gives, and puts it in the place of the old one. Running
+// hashes are made anew, and damaged records get one that stands for them; renumbered, all count from 1.
+func (l *Log) replace(next func(position) life, renumbered bool) error {
 	if err := l.acquire(); err != nil {
 		return err
 	}
@@ -118,145 +160,113 @@ func (l *Log) Renew() error {
 	if l.closed {
 		return ErrClosed
 	}
-	if err := l.renew(); err != nil {
-		return fmt.Errorf("edge log %s: renew: %w", l.path, l.note(asFull(err)))
-	}
-	select {
-	case l.appended <- struct{}{}:
-	default:
-	}
-	return nil
-}
-
-func (l *Log) renew() error {
-	path := l.path + ".renewed"
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	db, err := openDatabase(path, l.maxBytes)
-	if err != nil {
-		return err
-	}
 	p := l.committed()
-	next := life{Version: formatVersion, Incarnation: protocol.NewIncarnation(), Boot: l.life.Boot,
-		Parent: &protocol.Parent{Incarnation: l.life.Incarnation, Events: p.Events.First, Readings: p.Readings.First}}
-	var renewed position
-	err = guard(func() (err error) {
-		renewed, err = copyRenewed(db.DB, l.db.DB, next, p)
-		return err
-	})
-	if err == nil {
-		err = moveFile(path, l.path)
-	}
+	b, err := newBuilder(l.path+renewedSuffix, max(l.maxBytes, l.size()), next(p))
 	if err != nil {
-		return errors.Join(err, guard(db.Close), os.Remove(path))
+		return asFull(err)
+	}
+	if !renumbered {
+		for _, id := range []protocol.LogID{protocol.Events, protocol.Readings} {
+			s := p.of(id)
+			*b.position.of(id) = span{First: s.First, Next: s.First, Before: s.Before, Last: s.Before}
+		}
+	}
+	if err := guard(func() error { return b.copyFrom(l.db.DB, p, renumbered) }); err != nil {
+		return l.note(errors.Join(asFull(err), b.discard()))
+	}
+	db, err := b.finish()
+	if err != nil {
+		return asFull(err)
+	}
+	moved := false
+	err = l.wrap(func() error {
+		if err := os.Rename(b.path, l.path); err != nil {
+			return err
+		}
+		moved = true
+		return syncDir(l.path)
+	})
+	if !moved {
+		return errors.Join(err, errors.New("the copy was not put in the log's place"), b.discard())
 	}
 	// From here on the old file has no name. An error of closing it changes nothing.
 	_ = guard(l.db.Close)
-	l.db, l.life = db, next
+	l.db, l.life = db, b.life
 	l.stateMu.Lock()
-	l.position = renewed
+	l.position = b.position
 	l.stateMu.Unlock()
+	l.signal()
+	if err != nil {
+		return l.fail(err)
+	}
 	return nil
 }
 
-// copyRenewed fills to with what from holds. It syncs once, at the end: until then the file counts for nothing.
-func copyRenewed(to, from *bolt.DB, next life, held position) (position, error) {
-	renewed := emptyPosition()
-	renewed.State = held.State
-	to.NoSync = true
-	err := to.Update(func(tx *bolt.Tx) error { return initialise(tx, next) })
+func (l *Log) size() int64 {
+	info, err := l.db.file.Stat()
 	if err != nil {
-		return renewed, err
+		return 0
 	}
-	err = from.View(func(tx *bolt.Tx) error {
+	return info.Size()
+}
+
+// copyFrom fills a file with what another holds.
+func (b *builder) copyFrom(from *bolt.DB, held position, renumbered bool) error {
+	b.position.State, b.position.Aged = held.State, held.Aged
+	return from.View(func(tx *bolt.Tx) error {
 		for _, id := range []protocol.LogID{protocol.Events, protocol.Readings} {
-			if err := copyRecords(to, bucket(tx, bucketOf(id)), id, held.of(id), renewed.of(id)); err != nil {
+			if err := b.copyRecords(tx, id, held.of(id), renumbered); err != nil {
 				return err
 			}
 		}
 		for _, name := range []string{bucketState, bucketPieces, bucketAside} {
-			if err := copyBucket(to, bucket(tx, name), name); err != nil {
-				return err
+			c := bucket(tx, name).Cursor()
+			for k, v := c.First(); k != nil; k, v = c.Next() {
+				if err := b.entry(name, k, v); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		return renewed, err
-	}
-	err = to.Update(func(tx *bolt.Tx) error { return putMeta(tx, keyPosition, renewed) })
-	to.NoSync = false
-	return renewed, errors.Join(err, to.Sync())
 }
 
-// copyRecords copies the held records of a log, numbered from 1.
-func copyRecords(to *bolt.DB, records *bolt.Bucket, id protocol.LogID, held, renewed *span) error {
-	for number := held.First; number < held.Next; {
-		err := to.Update(func(tx *bolt.Tx) error {
-			for end := min(number+renewChunk, held.Next); number < end; number++ {
-				record, err := renumber(records, id, number, renewed.Next)
-				if err != nil {
-					return err
-				}
-				after := renewed.Last.Next(record)
-				if err := putRecord(tx, id, renewed.Next, after, record); err != nil {
-					return err
-				}
-				renewed.Next, renewed.Last = renewed.Next+1, after
-				renewed.Bytes += recordCost(len(record))
+func (b *builder) copyRecords(tx *bolt.Tx, id protocol.LogID, held *span, renumbered bool) error {
+	name := bucketOf(id)
+	records := bucket(tx, name)
+	for number := held.First; number < held.Next; number++ {
+		key := numberKey(number)
+		stored := records.Get(key)
+		_, bytes, ok := unsealRecord(name, key, stored)
+		r, err := protocol.DecodeRecord(bytes)
+		if !ok || err != nil {
+			if err := b.entry(bucketAside, asideKey(name, key), stored[:min(len(stored), asideBytes)]); err != nil {
+				return err
 			}
-			return nil
-		})
-		if err != nil {
+			if r, err = standIn(records, id, number, b.life.Boot); err != nil {
+				return err
+			}
+		}
+		if renumbered {
+			if err := forgetNumbers(&r); err != nil {
+				return err
+			}
+		}
+		if err := b.record(id, r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// renumber gives a record with another number; for a damaged one, the record that stands in its place.
-func renumber(records *bolt.Bucket, id protocol.LogID, number, as uint64) ([]byte, error) {
-	_, bytes, ok := unsealRecord(bucketOf(id), numberKey(number), records.Get(numberKey(number)))
-	r, err := protocol.DecodeRecord(bytes)
-	if !ok || err != nil {
-		if bytes, err = standIn(records, id, number, 0); err != nil {
-			return nil, err
-		}
-		if r, err = protocol.DecodeRecord(bytes); err != nil {
-			return nil, err
-		}
+// forgetNumbers takes from a Thinned record the numbers that it stands for: they are the parent's.
+func forgetNumbers(r *protocol.Record) error {
+	var t protocol.Thinned
+	if r.Kind != protocol.KindThinned || protocol.DecodeBody(r.Body, &t) != nil {
+		return nil
 	}
-	r.Number = as
-	if r.Kind == protocol.KindThinned {
-		var t protocol.Thinned
-		if protocol.DecodeBody(r.Body, &t) == nil {
-			t.From, t.To = 0, 0
-			if r.Body, err = protocol.EncodeBody(t); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return protocol.EncodeRecord(r)
-}
-
-// copyBucket copies values as they are stored, each with its checksum.
-func copyBucket(to *bolt.DB, values *bolt.Bucket, name string) error {
-	c := values.Cursor()
-	k, v := c.First()
-	for k != nil {
-		err := to.Update(func(tx *bolt.Tx) error {
-			for n := 0; k != nil && n < renewChunk; n++ {
-				if err := bucket(tx, name).Put(k, v); err != nil {
-					return err
-				}
-				k, v = c.Next()
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	t.From, t.To = 0, 0
+	body, err := protocol.EncodeBody(t)
+	r.Body = body
+	return err
 }

@@ -1,6 +1,10 @@
 package log
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+	"time"
+)
 
 // Sizes of a log's file, in bytes.
 const (
@@ -8,6 +12,10 @@ const (
 	minMaxBytes     = 1 << 20
 	// Up to this growth, a change of local state counts as belonging to an event and may use the events' reserve.
 	smallGrowth = 4 << 10
+	// A log that is renewed maps two files, and a process of 32 bits has some 3 GiB of addresses.
+	maxMap = min(math.MaxInt/4, 1<<40)
+	// With fewer readings there would be more records about thinning than readings.
+	minReadings = 64
 )
 
 // room shares out the bytes that records and local state may take. It is less than the file may take, because bbolt
@@ -16,6 +24,9 @@ type room struct {
 	total   int64
 	reserve int64 // only events, and the small changes of state that go with them, may use it
 	floor   int64 // only readings may use it, so that a reading always finds room by dropping older ones
+
+	maxReadings int
+	maxAge      time.Duration
 }
 
 func newRoom(o Options) (room, error) {
@@ -26,7 +37,16 @@ func newRoom(o Options) (room, error) {
 	if maxBytes < minMaxBytes {
 		return room{}, fmt.Errorf("at most %d bytes: want %d or more", maxBytes, minMaxBytes)
 	}
-	r := room{total: maxBytes / 2}
+	if maxBytes > maxMap {
+		return room{}, fmt.Errorf("at most %d bytes: want %d or less, what this machine can map", maxBytes, int64(maxMap))
+	}
+	if o.MaxReadings < 0 || o.MaxReadings > 0 && o.MaxReadings < minReadings {
+		return room{}, fmt.Errorf("at most %d readings: want %d or more, or 0 for no limit", o.MaxReadings, minReadings)
+	}
+	if o.MaxAge < 0 {
+		return room{}, fmt.Errorf("readings of %s at most: want more, or 0 for no limit", o.MaxAge)
+	}
+	r := room{total: maxBytes / 2, maxReadings: o.MaxReadings, maxAge: o.MaxAge}
 	r.floor = r.total / 8
 	r.reserve = o.EventReserve
 	if r.reserve == 0 {

@@ -3,6 +3,7 @@ package log
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/crc64"
 	"strings"
 
 	bolt "go.etcd.io/bbolt"
@@ -22,14 +23,26 @@ const pieceSize = 900
 // A stored value of local state begins with one of these.
 const (
 	stateWhole  = 0 // then the value
-	statePieces = 1 // then the value's length, 8 bytes; it stands in the bucket of pieces
+	statePieces = 1 // then the value's length and its CRC64, 8 bytes each; it stands in the bucket of pieces
 )
 
-// Get gives the value of a key of local state, nil when there is none. A damaged value is a *DamagedError.
+// Sizes of what stands in place of a value in pieces; version 1 had no sum over it.
+const (
+	headSize  = 1 + 8 + 8 + sumSize
+	headSize1 = 1 + 8 + sumSize
+)
+
+func pieceTable() *crc64.Table { return crc64.MakeTable(crc64.ECMA) } // made once, inside crc64
+
+// Get gives the value of a key of local state, nil when there is none. A damaged value is a *DamagedError, and so
+// is one that is not what was stored last.
 func (tx *Tx) Get(key string) ([]byte, error) {
 	var value []byte
 	err := guard(func() error {
 		stored := bucket(tx.bolt, bucketState).Get([]byte(key))
+		if !tx.current(key, stored) {
+			return &DamagedError{Key: key}
+		}
 		if stored == nil {
 			return nil
 		}
@@ -44,7 +57,7 @@ func (tx *Tx) Get(key string) ([]byte, error) {
 
 func getState(tx *bolt.Tx, key string, stored []byte) (value []byte, ok bool) {
 	content, ok := unseal(bucketState, []byte(key), stored)
-	size, pieces := stateSize(stored)
+	size, sum, pieces := cutHead(stored)
 	if !ok || !pieces {
 		return append([]byte{}, content[min(1, len(content)):]...), ok
 	}
@@ -57,7 +70,7 @@ func getState(tx *bolt.Tx, key string, stored []byte) (value []byte, ok bool) {
 		}
 		value = append(value, piece...)
 	}
-	return value, len(value) == size
+	return value, len(value) == size && (sum == nil || *sum == crc64.Checksum(value, pieceTable()))
 }
 
 // Keys gives the keys of local state that begin with prefix, in order.
@@ -92,14 +105,25 @@ func (tx *Tx) Put(key string, value []byte) error {
 			return err
 		}
 		tx.position.State += stateCost(key, len(value))
-		return putState(tx.bolt, key, value)
+		stored := sealState(key, value)
+		tx.note(key, stored)
+		return putState(tx.bolt, key, stored, value)
 	})
 }
 
-func putState(tx *bolt.Tx, key string, value []byte) error {
-	whole := bucket(tx, bucketState)
+// sealState gives what is stored under a key: the value, or what stands for its pieces.
+func sealState(key string, value []byte) []byte {
 	if len(value) <= pieceSize {
-		return whole.Put([]byte(key), seal(bucketState, []byte(key), []byte{stateWhole}, value))
+		return seal(bucketState, []byte(key), []byte{stateWhole}, value)
+	}
+	head := binary.BigEndian.AppendUint64([]byte{statePieces}, uint64(len(value)))
+	head = binary.BigEndian.AppendUint64(head, crc64.Checksum(value, pieceTable()))
+	return seal(bucketState, []byte(key), head)
+}
+
+func putState(tx *bolt.Tx, key string, stored, value []byte) error {
+	if len(value) <= pieceSize {
+		return bucket(tx, bucketState).Put([]byte(key), stored)
 	}
 	b := bucket(tx, bucketPieces)
 	b.FillPercent = 1 // pieces are only replaced together
@@ -110,8 +134,7 @@ func putState(tx *bolt.Tx, key string, value []byte) error {
 			return err
 		}
 	}
-	head := binary.BigEndian.AppendUint64([]byte{statePieces}, uint64(len(value)))
-	return whole.Put([]byte(key), seal(bucketState, []byte(key), head))
+	return bucket(tx, bucketState).Put([]byte(key), stored)
 }
 
 // Delete removes a key of local state; one that is not there is no error.
@@ -121,23 +144,43 @@ func (tx *Tx) Delete(key string) error {
 
 func (tx *Tx) deleteState(key string) error {
 	b := bucket(tx.bolt, bucketState)
-	size, pieces := stateSize(b.Get([]byte(key)))
+	stored := b.Get([]byte(key))
+	_, whole := unseal(bucketState, []byte(key), stored)
+	_, _, pieces := cutHead(stored)
 	tx.position.State -= tx.storedStateCost(key)
-	for n := 0; pieces && n*pieceSize < size; n++ {
-		if err := bucket(tx.bolt, bucketPieces).Delete(pieceKey(key, n)); err != nil {
+	tx.note(key, nil)
+	if pieces || stored != nil && !whole {
+		if err := deletePieces(bucket(tx.bolt, bucketPieces), key); err != nil {
 			return err
 		}
 	}
 	return b.Delete([]byte(key))
 }
 
-// stateSize is the length of a stored value, and whether it is in pieces. A damaged value gives a length in bounds.
-func stateSize(stored []byte) (size int, pieces bool) {
-	const head = 1 + 8 + sumSize
-	if len(stored) == head && stored[0] == statePieces {
-		return int(min(binary.BigEndian.Uint64(stored[1:]), maxValue)), true
+// deletePieces deletes as many as there are, whatever a damaged head says.
+func deletePieces(b *bolt.Bucket, key string) error {
+	for n := 0; ; n++ {
+		k := pieceKey(key, n)
+		if b.Get(k) == nil {
+			return nil
+		}
+		if err := b.Delete(k); err != nil {
+			return err
+		}
 	}
-	return max(0, len(stored)-1-sumSize), false
+}
+
+// cutHead gives the length of a stored value, and whether it is in pieces, with the sum over them if one is stored. A damaged
+// value gives a length in bounds.
+func cutHead(stored []byte) (size int, sum *uint64, pieces bool) {
+	if (len(stored) != headSize && len(stored) != headSize1) || stored[0] != statePieces {
+		return max(0, len(stored)-1-sumSize), nil, false
+	}
+	if len(stored) == headSize {
+		s := binary.BigEndian.Uint64(stored[9:])
+		sum = &s
+	}
+	return int(min(binary.BigEndian.Uint64(stored[1:]), maxValue)), sum, true
 }
 
 // storedStateCost is the cost of what is stored under a key, 0 when nothing is.
@@ -146,7 +189,7 @@ func (tx *Tx) storedStateCost(key string) int64 {
 	if stored == nil {
 		return 0
 	}
-	size, _ := stateSize(stored)
+	size, _, _ := cutHead(stored)
 	return stateCost(key, size)
 }
 
@@ -162,4 +205,13 @@ func stateCost(key string, size int) int64 {
 
 func pieceKey(key string, n int) []byte {
 	return binary.BigEndian.AppendUint32(append([]byte(key), 0), uint32(n))
+}
+
+// cutPieceKey is the reverse of pieceKey.
+func cutPieceKey(k []byte) (key string, n uint32) {
+	at := len(k) - 5
+	if at < 0 || k[at] != 0 {
+		return string(k), 1<<32 - 1
+	}
+	return string(k[:at]), binary.BigEndian.Uint32(k[at+1:])
 }

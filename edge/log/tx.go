@@ -22,8 +22,10 @@ type Tx struct {
 	life     life
 	room     room
 	stamp    Stamp
+	group    *group // nil when it may only read
 	position position
-	appended bool
+	appended [2]bool // to the events, the readings
+	changed  bool
 	failed   error
 }
 
@@ -67,15 +69,18 @@ func (tx *Tx) appendReading(kind protocol.Kind, body []byte) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	share := tx.room.readingsShare(tx.position)
-	if tx.position.Readings.Bytes+recordCost(len(record)) > share {
-		if err := tx.thin(share - recordCost(len(record))); err != nil {
-			return 0, err
-		}
-		// Thinning took a number.
+	before := tx.position.Readings.Next
+	if err := tx.limitReadings(recordCost(len(record))); err != nil {
+		return 0, err
+	}
+	if tx.position.Readings.Next != before {
+		// Thinning took numbers.
 		if record, err = tx.encode(protocol.Readings, kind, body); err != nil {
 			return 0, err
 		}
+	}
+	if kind == protocol.KindRounds && inAlarm(body) {
+		tx.position.Alarms.add(record)
 	}
 	return tx.put(protocol.Readings, record)
 }
@@ -98,13 +103,16 @@ func (tx *Tx) put(l protocol.LogID, record []byte) (uint64, error) {
 		return 0, err
 	}
 	s.Next, s.Last, s.Bytes = number+1, after, s.Bytes+recordCost(len(record))
-	tx.appended = true
+	tx.appended[l-protocol.Events] = true
 	return number, nil
 }
 
+// recordsFill is how full bbolt leaves a page of records. Numbers only rise: one that is left behind is never inserted into.
+const recordsFill = 0.95
+
 func putRecord(btx *bolt.Tx, l protocol.LogID, number uint64, after protocol.Hash, record []byte) error {
 	b := bucket(btx, bucketOf(l))
-	b.FillPercent = 0.95 // numbers only rise: a page that is left behind is never inserted into
+	b.FillPercent = recordsFill
 	key := numberKey(number)
 	return b.Put(key, seal(bucketOf(l), key, after[:], record))
 }
@@ -114,14 +122,10 @@ func (tx *Tx) change(f func() error) error {
 	if tx.failed != nil {
 		return tx.failed
 	}
-	if !tx.bolt.Writable() {
+	if tx.group == nil {
 		return errReadOnly
 	}
+	tx.changed = true
 	tx.failed = guard(f)
 	return tx.failed
-}
-
-// finish writes the position of a transaction that changes something.
-func (tx *Tx) finish() error {
-	return guard(func() error { return putMeta(tx.bolt, keyPosition, tx.position) })
 }

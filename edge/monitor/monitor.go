@@ -30,7 +30,7 @@ func Read(s State, p protocol.TemperaturePlan, sample protocol.Sample, now time.
 		}
 		return State{}, []protocol.Body{alarm}
 	}
-	if s.OutsideSince == 0 {
+	if s.OutsideSince == 0 || s.OutsideSince > now.UnixMilli() { // the clock has been set back, or is not set since a start
 		s.OutsideSince = now.UnixMilli()
 	}
 	if s.Alarmed || now.UnixMilli()-s.OutsideSince < p.AlarmAfterMS {

@@ -54,3 +54,12 @@ func TestAFaultNeitherRaisesNorClears(t *testing.T) {
 	require.Equal(t, s, got)
 	require.Empty(t, records)
 }
+
+func TestATimeThatHasNotComeYetIsOfAnotherClockAndTheWaitBeginsAnew(t *testing.T) {
+	s := State{OutsideSince: at(60 * 24).UnixMilli()} // stored before the board forgot the time
+	var records []protocol.Body
+	for minute := range 11 {
+		s, records = Read(s, plan, sample(9000), at(minute))
+		require.Equal(t, minute == 10, len(records) == 1, "minute %d", minute)
+	}
+}

@@ -6,6 +6,7 @@ type Key uint8
 // Lines of any device.
 const (
 	OutOfService Key = iota // it cannot record, so it does nothing
+	NoPlanYet               // its storage is new or has begun anew, and no plan has come for it
 	ClockNotSet
 	NotOurs // a barcode that means nothing here
 
@@ -89,6 +90,7 @@ const (
 
 // lines is the table of all texts: at most 80 columns each, where a Japanese character takes two.
 var lines = [keys]struct{ en, ja string }{
+	NoPlanYet:    {"Out of service until the hub has been heard. Please call for help.", "センターとの通信待ちのため使えません。担当者にご連絡ください。"},
 	OutOfService: {"Out of service: this device cannot record. Please call for help.", "記録できないため使えません。担当者にご連絡ください。"},
 	ClockNotSet:  {"The clock of this lock is not set. Please call the number on the door.", "時計が未設定のため開きません。扉に記載の番号へお電話ください。"},
 	NotOurs:      {"This code is not one of ours.", "このコードは使えません。"},

@@ -15,23 +15,23 @@ type Tally struct{ Events, Readings int64 }
 // Account is what a device's agent has made durable, as it said itself. An agent that is killed between the two has not said it,
 // so that details of a number may be missing; what is there is true.
 type Account struct {
-	Tally                               // the highest numbers; they count from 1 without gaps
-	Said    map[int64]string            // events in words, by number
-	Samples map[int64][]protocol.Sample // by number of their record in the readings log
+	Tally                             // the highest numbers; they count from 1 without gaps
+	Said   map[int64]string           // events in words, by number
+	Rounds map[int64][]protocol.Round // by number of their record in the readings log
 }
 
 // record is what is noted of one record.
 type record struct {
-	Log     protocol.LogID
-	Number  int64
-	Said    string            `json:",omitempty"`
-	Samples []protocol.Sample `json:",omitempty"`
+	Log    protocol.LogID
+	Number int64
+	Said   string           `json:",omitempty"`
+	Rounds []protocol.Round `json:",omitempty"`
 }
 
 func recordOf(log protocol.LogID, number uint64, body protocol.Body) record {
 	r := record{Log: log, Number: int64(number)}
-	if samples, ok := body.(protocol.Samples); ok {
-		r.Samples = samples.Samples
+	if rounds, ok := body.(protocol.Rounds); ok {
+		r.Rounds, _ = rounds.Split() // it was made by the agent a moment ago
 	} else {
 		r.Said = words(body)
 	}
@@ -63,7 +63,7 @@ func (d *Device) note(r record) {
 	switch {
 	case d.closed:
 	case r.Log == protocol.Readings:
-		d.account.Samples[r.Number] = r.Samples
+		d.account.Rounds[r.Number] = r.Rounds
 	default:
 		d.account.Said[r.Number] = r.Said
 	}
@@ -82,7 +82,7 @@ func (f *Fleet) CloseAccounts() map[string]Account {
 	for _, d := range f.Devices() {
 		d.mu.Lock()
 		d.closed = true
-		all[d.ID] = Account{Tally: d.account.Tally, Said: maps.Clone(d.account.Said), Samples: maps.Clone(d.account.Samples)}
+		all[d.ID] = Account{Tally: d.account.Tally, Said: maps.Clone(d.account.Said), Rounds: maps.Clone(d.account.Rounds)}
 		d.mu.Unlock()
 	}
 	return all

@@ -44,7 +44,7 @@ type Device struct {
 	offline bool
 	conns   map[net.Conn]struct{}
 	powered chan struct{} // closed while there is power
-	cut     context.CancelFunc
+	cut     func()        // the power of the agent that runs
 	proc    *os.Process
 	account Account
 	closed  bool // the account is, but for its tally
@@ -54,7 +54,7 @@ func newDevice(id string, role Role, place string, kit app.Kit, h *chip.Hardware
 	powered := make(chan struct{})
 	close(powered)
 	return &Device{ID: id, Role: role, Place: place, Kit: kit, Hardware: h, conns: map[net.Conn]struct{}{}, powered: powered,
-		account: Account{Said: map[int64]string{}, Samples: map[int64][]protocol.Sample{}}}
+		account: Account{Said: map[int64]string{}, Rounds: map[int64][]protocol.Round{}}}
 }
 
 // Env is what all devices of a fleet share.
@@ -65,11 +65,11 @@ type Env struct {
 	ChildArgs []string
 	ChildLog  io.Writer
 
-	Broker string                              // tcp://HOST:PORT
-	Dir    string                              // of the agents' files
-	Secret func(device string) (string, error) // its credential
-	Clock  clock.Clock
-	Logger *slog.Logger
+	Broker   string                           // tls://HOST:PORT
+	Dir      string                           // of the agents' files
+	Identity func(device string) app.Identity // its certificate
+	Clock    clock.Clock
+	Logger   *slog.Logger
 }
 
 // restartAfter is how long the supervisor of a board waits before it starts a failed agent again, on the machine's clock.
@@ -81,11 +81,11 @@ const maxPause = 2 * time.Second
 
 // Run runs the device's agent, again after each failure and each power cut, until ctx ends.
 func (d *Device) Run(ctx context.Context, env Env) error {
-	password, err := env.Secret(d.ID)
+	secure, err := env.Identity(d.ID).TLS(d.ID)
 	if err != nil {
 		return err
 	}
-	cfg := app.Config{Device: d.ID, MaxPause: maxPause, Broker: env.Broker, Password: password, File: filepath.Join(env.Dir, d.ID+".db"), Kit: d.Kit}
+	cfg := app.Config{Device: d.ID, MaxPause: maxPause, Broker: env.Broker, TLS: secure, File: filepath.Join(env.Dir, d.ID+".db"), Kit: d.Kit}
 	for first := true; ; first = false {
 		if !first {
 			d.restarts.Add(1)
@@ -112,10 +112,10 @@ func (d *Device) Run(ctx context.Context, env Env) error {
 
 // session is one life of the agent's process, from power-on or start to its end.
 func (d *Device) session(ctx context.Context, cfg app.Config, env Env) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	d.mu.Lock()
-	d.cut = cancel
+	d.cut = func() { cancel(app.ErrPowerCut) }
 	d.mu.Unlock()
 	if env.Processes {
 		return d.process(ctx, cfg, env)
@@ -146,8 +146,12 @@ func (d *Device) dialer(broker string) func(context.Context) (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
+		port := u.Port()
+		if port == "" {
+			port = "8883"
+		}
 		var dialer net.Dialer
-		c, err := dialer.DialContext(ctx, "tcp", u.Host)
+		c, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
 		if err != nil {
 			return nil, err
 		}

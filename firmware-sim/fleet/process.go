@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,9 +30,11 @@ import (
 
 // Child is what the process of an agent is told on its standard input.
 type Child struct {
-	Config app.Config
-	Socket string // where its chips are lent
-	Clock  string
+	Config   app.Config
+	Identity app.Identity // read by the process itself: keys go through no pipe
+	Server   string       // the broker's name, which is reached through this process
+	Socket   string       // where its chips are lent
+	Clock    string
 }
 
 // RunChild is the process of an agent: it reads a Child from in, and tells of each durable record with a line on out.
@@ -44,6 +47,10 @@ func RunChild(ctx context.Context, in io.Reader, out io.Writer, logger *slog.Log
 	if err != nil {
 		return err
 	}
+	if c.Config.TLS, err = c.Identity.TLS(c.Config.Device); err != nil {
+		return err
+	}
+	c.Config.TLS.ServerName = c.Server
 	board, err := remote.Dial(ctx, c.Socket)
 	if err != nil {
 		return err
@@ -73,14 +80,17 @@ func (d *Device) process(ctx context.Context, cfg app.Config, env Env) error {
 	if err != nil {
 		return errors.Join(err, chips.Close())
 	}
-	broker := cfg.Broker
-	cfg.Broker = "tcp://" + network.Addr().String()
+	broker, err := url.Parse(cfg.Broker)
+	if err != nil {
+		return errors.Join(err, chips.Close(), network.Close())
+	}
+	cfg.Broker = "tls://" + network.Addr().String()
 
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return remote.Serve(ctx, chips, d.Hardware) })
-	g.Go(func() error { return d.forward(ctx, network, broker) })
+	g.Go(func() error { return d.forward(ctx, network, broker.String()) })
 	g.Go(func() error {
-		err := d.child(ctx, Child{Config: cfg, Socket: chips.Addr().String(), Clock: env.Clock.String()}, env)
+		err := d.child(ctx, Child{Config: cfg, Identity: env.Identity(d.ID), Server: broker.Hostname(), Socket: chips.Addr().String(), Clock: env.Clock.String()}, env)
 		if err == nil {
 			cancel() // an error ends the others, too, and is the one that Wait gives
 		}

@@ -125,11 +125,14 @@ func newShipper(s Shipper, i Item, c clock.Clock, seed uint64) *ShipperSet {
 	seed = seedOf(seed, s.ID)
 	box := world.NewShipper(cfg, c.Now, world.Indoors(seed).MilliC)
 	rom := h.OneWire(oneWireBus).Add(seed&0xffff_ffff_ffff, box.ProbeMilliC).Address()
-	kit := app.Kit{BatteryClock: true, Shipper: &app.Shipper{Position: s.ID,
+	kit := app.Kit{BatteryClock: true, Flush: shipperFlush, Shipper: &app.Shipper{Position: s.ID,
 		Probes: []app.Probe{{Name: "air", Chip: "ds18b20", Bus: oneWireBus, Address: uint64(rom)}}}}
 	return &ShipperSet{Device: newDevice(i.ID, i.Role, i.Place, kit, h), Box: box,
 		Lid: world.NewLid(h.Pin("lid"), seed, box.SetOpen)}
 }
+
+// shipperFlush is how long a shipper, which runs on a battery, gathers readings before it wakes its storage.
+const shipperFlush = 10 * time.Minute
 
 // conditioned is a box as it is made ready for its goods: with as many ice packs as they need.
 func conditioned(s Shipper) world.ShipperConfig {

@@ -84,10 +84,11 @@ func (c *Client) Events(ctx context.Context, device string, upTo int64) ([]Event
 
 // Reading is a sample as the hub has stored it.
 type Reading struct {
-	DeviceID string `json:"device_id"`
-	Number   int64  `json:"number"` // of its record
-	MilliC   *int64 `json:"milli_c"`
-	Fault    string `json:"fault"`
+	DeviceID string    `json:"device_id"`
+	Number   int64     `json:"number"` // of its record
+	At       time.Time `json:"at"`
+	MilliC   *int64    `json:"milli_c"`
+	Fault    string    `json:"fault"`
 }
 
 // Readings gives a sensor's samples in [from, to) in order of time.

@@ -87,6 +87,7 @@ func (a *API) routes(e *echo.Echo) {
 	get("/sheets", a.getSheet)
 	get("/devices", a.listDevices)
 	get("/devices/:id", a.getDevice)
+	get("/devices/:id/completeness", a.getCompleteness)
 	post("/devices/:id/commands", a.commandDevice)
 	get("/readings", a.listReadings)
 	get("/events", a.listEvents)

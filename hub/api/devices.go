@@ -77,6 +77,7 @@ type commandJSON struct {
 	AskedBy    string     `json:"asked_by"`
 	AskedAt    time.Time  `json:"asked_at"`
 	Deadline   time.Time  `json:"deadline"`
+	State      string     `json:"state"`
 	Outcome    string     `json:"outcome,omitempty"`
 	Reason     string     `json:"reason,omitempty"`
 	AnsweredAt *time.Time `json:"answered_at,omitempty"`
@@ -90,7 +91,8 @@ func toCommand(v store.CommandView) commandJSON {
 	case protocol.CommandIdentify:
 		kind = "identify"
 	}
-	return commandJSON{v.ID, kind, v.Target, v.AskedBy, v.Asked, v.Deadline, v.Outcome, v.Reason, optional(v.Answered)}
+	return commandJSON{v.ID, kind, v.Target, v.AskedBy, v.Asked, v.Deadline, v.State, v.Outcome, v.Reason,
+		optional(v.Answered)}
 }
 
 func (a *API) getDevice(c echo.Context) error {

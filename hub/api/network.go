@@ -47,10 +47,12 @@ type readingJSON struct {
 	ReceivedAt *time.Time `json:"received_at,omitempty"`
 	MilliC     *int64     `json:"milli_c,omitempty"`
 	Fault      string     `json:"fault,omitempty"`
+	Within     int64      `json:"uncertainty_ms"`
 }
 
 func toReading(r store.ReadingView) readingJSON {
-	out := readingJSON{Sensor: r.Sensor, DeviceID: r.Device, Number: r.Number, At: r.At, ReceivedAt: optional(r.Received)}
+	out := readingJSON{Sensor: r.Sensor, DeviceID: r.Device, Number: r.Number, At: r.At, ReceivedAt: optional(r.Received),
+		Within: r.Within.Milliseconds()}
 	if r.Fault == 0 {
 		out.MilliC = &r.MilliC
 	} else {

@@ -36,32 +36,14 @@ func (a *API) listReadings(c echo.Context) error {
 		Next     *time.Time    `json:"next,omitempty"`
 	}
 	err = a.read(c, func(ctx context.Context, tx *store.Tx) error {
-		found, err := tx.ReadingsOf(ctx, c.QueryParam("sensor"), from, until, maxReadings+1)
-		found, out.Next = page(found)
-		out.Readings = each(found, toReading)
+		found, next, err := tx.ReadingsOf(ctx, c.QueryParam("sensor"), from, until, maxReadings)
+		out.Readings, out.Next = each(found, toReading), optional(next)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, out)
-}
-
-// page cuts a list that is longer than maxReadings where a time begins, and gives that time.
-func page(found []store.ReadingView) ([]store.ReadingView, *time.Time) {
-	if len(found) <= maxReadings {
-		return found, nil
-	}
-	next := found[maxReadings].At
-	cut := maxReadings
-	for cut > 0 && found[cut-1].At.Equal(next) {
-		cut--
-	}
-	if cut == 0 { // all at one instant: go on after it
-		next = next.Add(time.Millisecond)
-		return found[:maxReadings], &next
-	}
-	return found[:cut], &next
 }
 
 type eventJSON struct {
@@ -71,9 +53,23 @@ type eventJSON struct {
 	Name        string    `json:"name"`
 	Subject     string    `json:"subject"`
 	At          time.Time `json:"at"`
+	Within      int64     `json:"uncertainty_ms"`
+	ClaimedAt   time.Time `json:"claimed_at"`
 	ReceivedAt  time.Time `json:"received_at"`
 	Outcome     string    `json:"outcome"`
 	Reason      string    `json:"reason,omitempty"`
+}
+
+// claimed is what a device says its clock showed, as far as a date in JSON can say it.
+func claimed(t time.Time) time.Time {
+	first, last := time.Unix(0, 0).UTC(), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	switch {
+	case t.Before(first):
+		return first
+	case t.After(last):
+		return last
+	}
+	return t
 }
 
 // listEvents looks by subject, the newest first, or goes through what one device said, in its order.
@@ -101,7 +97,8 @@ func (a *API) listEvents(c echo.Context) error {
 			found, err = tx.EventsOf(ctx, subject, maxList)
 		}
 		out.Events = each(found, func(e store.EventView) eventJSON {
-			return eventJSON{e.Device, e.Incarnation, e.Number, e.Name, e.Subject, e.At, e.Received, e.Outcome, e.Reason}
+			return eventJSON{e.Device, e.Incarnation, e.Number, e.Name, e.Subject, e.At, e.Within.Milliseconds(), claimed(e.Claimed), e.Received,
+				e.Outcome, e.Reason}
 		})
 		return err
 	})

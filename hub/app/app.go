@@ -13,13 +13,16 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"meguri/hub/admission"
 	"meguri/hub/api"
+	"meguri/hub/backup"
 	"meguri/hub/broker"
 	"meguri/hub/effect"
 	"meguri/hub/link"
 	"meguri/hub/live"
 	"meguri/hub/order"
 	"meguri/hub/people"
+	"meguri/hub/pki"
 	"meguri/hub/plan"
 	"meguri/hub/store"
 	"meguri/hub/web"
@@ -34,11 +37,17 @@ type Config struct {
 	TLSCert  string // files; both empty for plain HTTP
 	TLSKey   string
 
-	// The embedded broker listens at Broker. With BrokerURL an external one is used instead, as BrokerUser.
-	Broker         string
-	BrokerURL      string
-	BrokerUser     string
-	BrokerPassword string
+	// PKI is the directory of the hub's certificate authority, made when there is none; see hub/pki.
+	PKI string
+	// The embedded broker listens at Broker, by certificates for BrokerNames: host names and addresses of the hub, besides those
+	// of loopback. With BrokerURL an external one is used instead, whose certificate is signed by the hub's authority.
+	Broker      string
+	BrokerNames []string
+	BrokerURL   string
+
+	Backups backup.Schedule
+	// SafeAfterBackup lets devices delete only what is in a backup; else what is committed.
+	SafeAfterBackup bool
 
 	Clock  clock.Clock
 	Zone   *time.Location // of the times that people read
@@ -56,6 +65,15 @@ func Run(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
+	authority, err := pki.Open(c.PKI)
+	if err != nil {
+		return err
+	}
+	release, err := store.Exclusive(c.Database)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	s, err := store.Open(ctx, c.Database)
 	if err != nil {
 		return err
@@ -72,15 +90,24 @@ func Run(ctx context.Context, c Config) (err error) {
 	defer cancel()
 	feed := live.New()
 	plans := plan.NewMaker(s, feed, c.Clock, c.Logger)
-	receiver := link.NewReceiver(link.Config{Store: s, Effects: &effect.Effects{Touch: plans.Touch}, Owns: effect.Owns, Clock: c.Clock,
-		Logger: c.Logger, Changed: feed.Changed, Greeted: plans.Touch})
-
-	g, ctx := errgroup.WithContext(ctx)
-	mqtt, brokerAddr, closeBroker, err := joinBroker(ctx, c, s, receiver, feed)
+	safe, err := newSafe(ctx, c, s)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeBroker()) }()
+	receiver := link.NewReceiver(link.Config{Store: s, Effects: &effect.Effects{Touch: plans.Touch}, Owns: effect.Owns, Clock: c.Clock,
+		Logger: c.Logger, Changed: feed.Changed, Greeted: plans.Touch, Safe: safe.hook()})
+	if err := receiver.ApplyLate(ctx); err != nil { // it is tried again at the next start; devices are not kept waiting for it
+		c.Logger.Error("cannot apply records that an older hub did not know", "error", err)
+	}
+
+	g, ctx := errgroup.WithContext(ctx)
+	gate := admission.New(admission.Config{Store: s, Clock: c.Clock, Changed: feed.Changed, Logger: c.Logger})
+	embedded, err := startBroker(c, authority, gate)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, embedded.Close()) }()
+	mqtt := newMQTT(ctx, c, authority, embedded, receiver, feed)
 	server, err := newServer(ctx, c, s, feed)
 	if err != nil {
 		return err
@@ -89,11 +116,13 @@ func Run(ctx context.Context, c Config) (err error) {
 	d := &day{store: s, plans: plans, feed: feed, clock: c.Clock, logger: c.Logger}
 	g.Go(func() error { return plans.Run(ctx) })
 	g.Go(func() error { return mqtt.Run(ctx) })
+	g.Go(func() error { return gate.Watch(ctx, embedded, authority) })
 	g.Go(func() error { return d.run(ctx) })
+	safe.run(ctx, g, c, s, feed.Changed)
 	g.Go(func() error { return serve(ctx, server, listener, c.Logger) })
-	c.Logger.Info("hub runs", "http", listener.Addr().String(), "broker", brokerName(c, brokerAddr), "version", version.Text())
+	c.Logger.Info("hub runs", "http", listener.Addr().String(), "broker", brokerName(c, embedded.Addr()), "version", version.Text())
 	if c.Ready != nil {
-		c.Ready(listener.Addr(), brokerAddr)
+		c.Ready(listener.Addr(), embedded.Addr())
 	}
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
@@ -110,19 +139,34 @@ func brokerName(c Config, embedded net.Addr) string {
 	return embedded.String()
 }
 
-// joinBroker starts the embedded broker, or names the external one, and makes the hub's side of it.
-func joinBroker(ctx context.Context, c Config, s *store.Store, r *link.Receiver, f *live.Feed) (*link.MQTT, net.Addr, func() error, error) {
-	cfg := link.MQTTConfig{Receiver: r, URL: c.BrokerURL, User: c.BrokerUser, Password: c.BrokerPassword,
-		Wake: f.Subscribe(ctx), Logger: c.Logger}
+// loopback are names of the machine itself, which every broker's certificate is for.
+var loopback = [...]string{"localhost", "127.0.0.1", "::1"}
+
+// startBroker makes the embedded broker. With an external one it does not listen and nobody is in it.
+func startBroker(c Config, authority *pki.Authority, gate *admission.Gate) (*broker.Broker, error) {
+	certificate, err := authority.BrokerCertificate(append(loopback[:], c.BrokerNames...))
+	if err != nil {
+		return nil, err
+	}
+	b := broker.New(broker.Config{Certificate: certificate, CA: authority.Roots(), Auth: gate.Auth, TwoPlaces: gate.TwoPlaces, Logger: c.Logger})
 	if c.BrokerURL != "" {
-		return link.NewMQTT(cfg), nil, func() error { return nil }, nil
+		return b, nil
 	}
-	b := broker.New(broker.Config{Auth: link.Authenticator(s), Logger: c.Logger})
 	if err := b.Listen(c.Broker); err != nil {
-		return nil, nil, nil, errors.Join(err, b.Close())
+		return nil, errors.Join(err, b.Close())
 	}
-	cfg.URL, cfg.User, cfg.Password, cfg.Dial, cfg.Kick = "tcp://embedded", broker.HubUser, b.HubPassword(), b.Dial, b.Kick
-	return link.NewMQTT(cfg), b.Addr(), b.Close, nil
+	return b, nil
+}
+
+// newMQTT makes the hub's side of its broker.
+func newMQTT(ctx context.Context, c Config, authority *pki.Authority, b *broker.Broker, r *link.Receiver, f *live.Feed) *link.MQTT {
+	cfg := link.MQTTConfig{Receiver: r, URL: c.BrokerURL, User: broker.HubUser, Wake: f.Subscribe(ctx), Logger: c.Logger}
+	if c.BrokerURL == "" {
+		cfg.URL, cfg.Dial, cfg.Kick = "tcp://embedded", b.Dial, b.Kick
+	} else {
+		cfg.TLS = authority.HubTLS()
+	}
+	return link.NewMQTT(cfg)
 }
 
 func newServer(ctx context.Context, c Config, s *store.Store, f *live.Feed) (*http.Server, error) {

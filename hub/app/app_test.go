@@ -33,8 +33,8 @@ type hub struct {
 	ended        chan error
 }
 
-func config(database string) Config {
-	return Config{Database: database, HTTP: "127.0.0.1:0", Broker: "127.0.0.1:0", Clock: clock.Real(), Zone: time.UTC,
+func config(t *testing.T, database string) Config {
+	return Config{Database: database, PKI: filepath.Join(t.TempDir(), "pki"), HTTP: "127.0.0.1:0", Broker: "127.0.0.1:0", Clock: clock.Real(), Zone: time.UTC,
 		Logger: slog.New(slog.DiscardHandler)}
 }
 
@@ -80,7 +80,7 @@ func TestAHubAnswersStopsAndStartsAgainOnTheSameData(t *testing.T) {
 		url := empty()
 		client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{}}
 		defer client.CloseIdleConnections()
-		h := start(t, config(url))
+		h := start(t, config(t, url))
 		healthy(t, client, "http://"+h.http.String())
 		c, err := net.Dial("tcp", h.broker.String())
 		require.NoError(t, err)
@@ -93,7 +93,7 @@ func TestAHubAnswersStopsAndStartsAgainOnTheSameData(t *testing.T) {
 
 		s := storetest.Open(t, url)
 		storetest.Import(t, s, storetest.Network(t))
-		again := config(url)
+		again := config(t, url)
 		again.HTTP, again.Broker = h.http.String(), h.broker.String()
 		h = start(t, again)
 		healthy(t, client, "http://"+h.http.String())
@@ -113,7 +113,7 @@ func TestAnAddressInUseIsNamed(t *testing.T) {
 		"HTTP: listen tcp " + taken.Addr().String():        func(c *Config) { c.HTTP = taken.Addr().String() },
 		"MQTT broker: listen tcp " + taken.Addr().String(): func(c *Config) { c.Broker = taken.Addr().String() },
 	} {
-		c := config(storetest.SQLite(t))
+		c := config(t, storetest.SQLite(t))
 		set(&c)
 		err := Run(t.Context(), c)
 		require.ErrorContains(t, err, want)
@@ -130,14 +130,14 @@ func TestAHubThatCannotStartSaysWhy(t *testing.T) {
 		"no such file or directory":    func(c *Config) { c.Database = "sqlite:" + filepath.Join(dir, "none", "hub.db") },
 		"TLS: certificate " + broken:   func(c *Config) { c.TLSCert, c.TLSKey = broken, broken },
 	} {
-		c := config(storetest.SQLite(t))
+		c := config(t, storetest.SQLite(t))
 		set(&c)
 		require.ErrorContains(t, Run(t.Context(), c), want)
 	}
 }
 
 func TestAHubServesHTTPS(t *testing.T) {
-	c := config(storetest.SQLite(t))
+	c := config(t, storetest.SQLite(t))
 	var roots *x509.CertPool
 	c.TLSCert, c.TLSKey, roots = certificates(t)
 	h := start(t, c)
@@ -153,7 +153,7 @@ func TestAHubServesHTTPS(t *testing.T) {
 
 // A page that listens for changes holds its request open; a client may also be slow. Neither keeps the hub from stopping.
 func TestAHubStopsWhileAClientIsConnected(t *testing.T) {
-	h := start(t, config(storetest.SQLite(t)))
+	h := start(t, config(t, storetest.SQLite(t)))
 	c, err := net.Dial("tcp", h.http.String())
 	require.NoError(t, err)
 	defer func() { _ = c.Close() }()

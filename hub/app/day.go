@@ -2,11 +2,9 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/big"
 	"slices"
 	"time"
 
@@ -122,7 +120,7 @@ func (d *day) freeze(ctx context.Context, date string, now time.Time) error {
 func drawCodes(ctx context.Context, tx *store.Tx, delivery store.Delivery, places map[string]bool) error {
 	taken := map[string]bool{}
 	add := func(g dispatch.Grant, digits int) error {
-		g.DeliveryDate, g.LocationID, g.PIN = delivery.DeliveryDate, delivery.LocationID, drawPIN(digits, taken)
+		g.DeliveryDate, g.LocationID, g.PIN = delivery.DeliveryDate, delivery.LocationID, dispatch.DrawPIN(digits, taken)
 		return tx.AddGrant(ctx, g)
 	}
 	orders, err := tx.AcceptedOrders(ctx, delivery.DeliveryDate, delivery.LocationID)
@@ -160,20 +158,6 @@ func drawCodes(ctx context.Context, tx *store.Tx, delivery store.Delivery, place
 		}
 	}
 	return nil
-}
-
-// drawPIN draws a code of so many digits that is not taken, and takes it. Six digits are far more than a location's orders
-// of a date.
-func drawPIN(digits int, taken map[string]bool) string {
-	most := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(digits)), nil)
-	for {
-		n, _ := rand.Int(rand.Reader, most) // never fails, crypto/rand
-		pin := fmt.Sprintf("%0*d", digits, n)
-		if !taken[pin] {
-			taken[pin] = true
-			return pin
-		}
-	}
 }
 
 // raiseLate raises the alarms of stops that were not reached in time.

@@ -132,7 +132,7 @@ func (b *bench) device(id, place string) {
 	b.t.Helper()
 	b.change(func(tx *store.Tx) error {
 		d := fleet.Device{ID: id, Place: place, Role: fleet.Station, AddedAt: at(0, 0), AddedBy: "test"}
-		if err := tx.AddDevice(b.t.Context(), d, ""); err != nil {
+		if err := tx.AddDevice(b.t.Context(), d); err != nil {
 			return err
 		}
 		return tx.SaveDevice(b.t.Context(), d.Greet(fleet.Greeting{Incarnation: "i1", Boot: 1, Session: 1}, false, at(0, 0)))
@@ -142,8 +142,8 @@ func (b *bench) device(id, place string) {
 func (b *bench) reads(device, incarnation string, number uint64, when time.Time, milliC int64) {
 	b.t.Helper()
 	b.change(func(tx *store.Tx) error {
-		return tx.AddReadings(b.t.Context(), device, incarnation, []store.ReadingRow{{Number: number, Sensor: "loc-1-f1/air", EventAt: when,
-			ReceivedAt: when, MilliC: milliC}})
+		return tx.AddReadings(b.t.Context(), device, incarnation, when, []store.ReadingRow{{Number: number, Sensor: "loc-1-f1/air",
+			Dated: fleet.Dated{At: when}, MilliC: milliC, Samples: 1}})
 	})
 }
 
@@ -377,7 +377,7 @@ func plans(b *bench) {
 func TestCodesOfALocationAndDateNeverCollide(t *testing.T) {
 	taken := map[string]bool{}
 	for range 10 {
-		pin := drawPIN(1, taken)
+		pin := dispatch.DrawPIN(1, taken)
 		require.Len(t, pin, 1)
 	}
 	require.Len(t, taken, 10, "down to the last one")

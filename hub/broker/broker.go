@@ -3,84 +3,113 @@
 package broker
 
 import (
+	"container/list"
 	"context"
-	"crypto/rand"
-	"crypto/subtle"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
-	"github.com/mochi-mqtt/server/v2/packets"
 
+	"meguri/hub/pki"
 	"meguri/protocol"
 )
 
-// HubUser is the name that the hub itself logs in with, here and on other brokers. No device can have it: it is no device id.
-const HubUser = "_hub"
+// HubUser is the client id of the hub itself, here and on other brokers. No device can have it: it is no device id.
+const HubUser = pki.HubName
 
 // Bounds, in the machine's own time.
 const (
-	loginBytes   = 16 << 10                  // that a peer may send before it is logged in
-	loginTime    = 5 * time.Second           // that a peer has to log in
+	loginBytes   = 16 << 10                  // that a peer may send before it is logged in, those of the TLS handshake among them
+	loginTime    = 5 * time.Second           // that a peer has to log in, from the moment that it is accepted
 	takeOverTime = 5 * time.Second           // for an older session of the same device to end
 	writeTime    = 10 * time.Second          // that a peer may leave a write waiting
 	maxKeepalive = 600                       // seconds; longer ones, and none, count as this
 	maxPacket    = protocol.MaxPayload + 512 // a message with its topic and header
 	queued       = 1024                      // messages that may wait for one subscriber; more are dropped, the logs are sent again
 	maxPending   = 4096                      // connections not logged in
+	minPending   = 250 * time.Millisecond    // that each of them has at least, when there are more
 	maxSessions  = 20_000
-	messageRate  = 1000                   // a second that one device may send before it is slowed down
-	byteRate     = 8 << 20                // a second, likewise
-	logEvery     = 100 * time.Millisecond // for what peers can cause; Stats counts all
+	messageRate  = 1000    // a second that one device may send before it is slowed down
+	byteRate     = 8 << 20 // a second, likewise
 )
 
-// Config is what a broker needs.
+// Config is what a broker needs. Certificate and CA are for Listen and Attach only.
 type Config struct {
-	// Auth says whether password is the credential of a device that is not revoked. It is called once a connection, at once
-	// from many goroutines.
-	Auth   func(device, password string) bool
-	Logger *slog.Logger
+	// Certificate gives the broker's own certificate.
+	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	// CA signs the certificates of devices.
+	CA *x509.CertPool
+	// Auth says whether a certificate is the one by which a device may log in now. The certificate is signed by CA and names the
+	// device. It is called once or twice a connection, at once from many goroutines.
+	Auth func(device, fingerprint string) bool
+	// TwoPlaces is told of a certificate that seems to be used by two at once; nil for nobody. The login that showed it waits.
+	TwoPlaces func(TwoPlaces)
+	Logger    *slog.Logger
 }
 
-// Broker is an MQTT 3.1.1 broker without persistence, for devices and one hub.
+// Broker is an MQTT 3.1.1 broker over TLS 1.3 without persistence, for devices and one hub.
 type Broker struct {
-	config   Config
-	password string // of HubUser
-	mochi    *mqtt.Server
-	pending  chan struct{} // one a connection that is not logged in
-	stats    Stats
-	logged   atomic.Int64 // when a peer caused a line in the log, Unix nanoseconds
+	config Config
+	tls    *tls.Config
+	hands  chan struct{} // one for each handshake that computes
+	mochi  *mqtt.Server
+	self   *mqtt.Client // speaks for clients that cannot any more
+	stats  Stats
+	lines  lines
+	checks atomic.Int64 // calls of Check
 
 	mu       sync.Mutex
 	closed   bool
 	listener net.Listener
 	conns    map[*conn]struct{}
+	pending  *list.List       // of *conn, those that are not logged in, the oldest first
 	sessions map[string]*conn // by client id
+	moves    map[string]*moves
 	serving  sync.WaitGroup
 }
 
 // Stats counts what was kept out, and what is connected.
 type Stats struct {
-	Refused  atomic.Int64 // connections that did not log in
-	Denied   atomic.Int64 // publishes and subscriptions outside a device's own topics
-	Broken   atomic.Int64 // sessions ended for what the peer sent: a message too large, or what no device of ours sends
-	Panics   atomic.Int64 // connections ended by a panic in the broker's library
-	Sessions atomic.Int64 // logged in now
+	Refused   atomic.Int64 // connections that did not log in
+	Denied    atomic.Int64 // publishes and subscriptions outside a device's own topics, and what no device of ours sends
+	Broken    atomic.Int64 // sessions ended for what the peer sent
+	Panics    atomic.Int64 // connections ended by a panic in the broker's library
+	TwoPlaces atomic.Int64 // alarms about a certificate used by two at once
+	Sessions  atomic.Int64 // logged in now
 }
 
-// New makes a broker and draws the hub's password. Close frees it.
+// New makes a broker. Close frees it.
 func New(c Config) *Broker {
 	b := &Broker{
-		config:   c,
-		password: rand.Text(),
-		pending:  make(chan struct{}, maxPending),
+		config: c,
+		tls: &tls.Config{
+			MinVersion:     tls.VersionTLS13,
+			GetCertificate: c.Certificate,
+			ClientAuth:     tls.RequireAndVerifyClientCert,
+			ClientCAs:      c.CA,
+			// A resumed session would be let in by what its certificate was good for earlier.
+			SessionTicketsDisabled: true,
+		},
+		lines:    lines{logger: c.Logger, by: map[string]*deeds{}},
+		hands:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 		conns:    map[*conn]struct{}{},
+		pending:  list.New(),
 		sessions: map[string]*conn{},
+		moves:    map[string]*moves{},
+	}
+	b.tls.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if c, ok := hello.Conn.(*bare); ok {
+			c.compute(b.hands)
+		}
+		return nil, nil
 	}
 	limits := mqtt.NewDefaultServerCapabilities()
 	limits.MaximumPacketSize = maxPacket
@@ -91,14 +120,18 @@ func New(c Config) *Broker {
 	limits.SharedSubAvailable = 0
 	b.mochi = mqtt.New(&mqtt.Options{
 		Capabilities: limits,
-		Logger:       slog.New(slog.DiscardHandler), // it would log whole packets, passwords with them
+		Logger:       slog.New(slog.DiscardHandler), // it would log whole packets
 	})
+	b.self = b.mochi.NewClient(nil, "", "_broker", true)
 	_ = b.mochi.AddHook(&rules{broker: b}, nil) // fails only where Init does, and ours has none
 	return b
 }
 
-// Listen accepts connections at a TCP address, such as "127.0.0.1:1883"; port 0 takes a free one.
+// Listen accepts connections over TLS at an address, such as "127.0.0.1:8883"; port 0 takes a free one.
 func (b *Broker) Listen(address string) error {
+	if b.config.Certificate == nil || b.config.CA == nil {
+		return errors.New("MQTT broker: want a certificate and a CA to listen with")
+	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return fmt.Errorf("MQTT broker: %w", err)
@@ -123,42 +156,79 @@ func (b *Broker) Addr() net.Addr {
 	return b.listener.Addr()
 }
 
-// HubPassword is the password of HubUser: drawn at New, kept in memory only.
-func (b *Broker) HubPassword() string { return b.password }
-
 // Stats gives the broker's live counters.
 func (b *Broker) Stats() *Stats { return &b.stats }
 
-// Dial connects to the broker inside the process. The peer logs in on it like any other.
+// Peer is who is at the other end of a connection.
+type Peer struct {
+	Device      string    // or HubUser
+	Fingerprint string    // of its certificate
+	Ends        time.Time // the certificate's end; the zero time is never
+}
+
+// Dial connects the hub to the broker, inside the process: nobody else can be HubUser.
 func (b *Broker) Dial(context.Context) (net.Conn, error) {
 	ours, theirs := net.Pipe()
-	if !b.Attach(ours) {
+	if !b.AttachAs(ours, Peer{Device: HubUser}) {
 		return nil, errors.Join(net.ErrClosed, theirs.Close())
 	}
 	return theirs, nil
 }
 
-// Attach serves a connection made elsewhere. It returns at once, false when the broker is closed or full; then, too, it
-// closes the connection.
+// Attach serves a connection made elsewhere, on which the peer is to begin with TLS. It returns at once, false when the broker
+// is closed or full; then, too, it closes the connection.
 func (b *Broker) Attach(peer net.Conn) bool {
-	c := &conn{Conn: peer, remote: peer.RemoteAddr().String(), done: make(chan struct{})}
-	select {
-	case b.pending <- struct{}{}:
-	default:
-		b.stats.Refused.Add(1)
-		_ = peer.Close()
-		return false
-	}
+	c := newConn(peer)
+	c.secure = tls.Server(c.bare, b.tls)
+	c.Conn = c.secure
+	return b.attach(c)
+}
+
+// AttachAs serves a connection whose peer the caller knows, so that there is no TLS on it.
+func (b *Broker) AttachAs(peer net.Conn, who Peer) bool {
+	c := newConn(peer)
+	c.peer = who
+	return b.attach(c)
+}
+
+func (b *Broker) attach(c *conn) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed || len(b.conns) >= maxSessions+maxPending {
-		<-b.pending
-		_ = peer.Close()
+	if b.closed || len(b.conns) >= maxSessions+maxPending || !b.makeRoom() {
+		b.stats.Refused.Add(1)
+		_ = c.Close()
 		return false
 	}
 	b.conns[c] = struct{}{}
+	c.waits = b.pending.PushBack(c)
 	b.serving.Go(func() { b.serve(c) })
 	return true
+}
+
+// makeRoom sees to it that one more can log in. Of too many the oldest has to go: whoever means it well needs milliseconds,
+// so those who only hold places hold none from the others. b.mu is held.
+func (b *Broker) makeRoom() bool {
+	if b.pending.Len() < maxPending {
+		return true
+	}
+	oldest := b.pending.Front().Value.(*conn)
+	if time.Since(oldest.began) < minPending {
+		return false
+	}
+	b.pending.Remove(oldest.waits)
+	oldest.waits = nil
+	_ = oldest.Close()
+	return true
+}
+
+// loggedIn ends what is meant for those who are not, or not yet.
+func (b *Broker) loggedIn(c *conn) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c.waits != nil {
+		b.pending.Remove(c.waits)
+		c.waits = nil
+	}
 }
 
 // Kick ends the live session of a device and says whether there was one.
@@ -171,6 +241,25 @@ func (b *Broker) Kick(device string) bool {
 	}
 	_ = c.Close()
 	return true
+}
+
+// Check ends the sessions of devices whose certificates are valid no longer, and gives their ids. Whoever is logging in
+// meanwhile is judged again.
+func (b *Broker) Check(valid func(device, fingerprint string) bool) (ended []string) {
+	b.checks.Add(1) // first: a session is either seen here, or sees this
+	b.mu.Lock()
+	var out []*conn
+	for id, c := range b.sessions {
+		if id != HubUser && !valid(id, c.peer.Fingerprint) {
+			out = append(out, c)
+			ended = append(ended, id)
+		}
+	}
+	b.mu.Unlock()
+	for _, c := range out {
+		_ = c.Close()
+	}
+	return ended
 }
 
 // Close ends all connections and waits for what serves them. mochi's own Close races with clients that connect, so it comes
@@ -191,109 +280,6 @@ func (b *Broker) Close() error {
 	}
 	b.mu.Unlock()
 	b.serving.Wait()
+	b.lines.close()
 	return errors.Join(err, b.mochi.Close())
-}
-
-func (b *Broker) accept(l net.Listener) {
-	for {
-		c, err := l.Accept()
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil { // out of file descriptors, for example: wait for some to come back
-			b.config.Logger.Warn("MQTT broker: accept", "error", err)
-			time.Sleep(50 * time.Millisecond)
-			continue
-		}
-		b.Attach(c)
-	}
-}
-
-// serve lets a peer log in and hands it to mochi, which returns when the connection has ended.
-func (b *Broker) serve(c *conn) {
-	defer func() {
-		if r := recover(); r != nil {
-			b.stats.Panics.Add(1)
-			b.config.Logger.Error("MQTT broker: panic, connection ended", "client", c.id, "remote", c.remote, "panic", r)
-		}
-		b.end(c)
-	}()
-	if err := b.login(c); err != nil {
-		b.stats.Refused.Add(1)
-		b.log("MQTT broker: connection refused", "client", c.id, "remote", c.remote, "error", err)
-		return
-	}
-	b.stats.Sessions.Add(1)
-	defer b.stats.Sessions.Add(-1)
-	err := b.mochi.EstablishConnection("", c)
-	var broken packets.Code // of mochi's: of the network's own errors none is one
-	if errors.As(err, &broken) {
-		b.stats.Broken.Add(1)
-		b.log("MQTT broker: connection ended for what it sent", "client", c.id, "remote", c.remote, "error", err)
-		return
-	}
-	b.config.Logger.Debug("MQTT broker: connection ended", "client", c.id, "remote", c.remote, "error", err)
-}
-
-// log says what a peer has caused, unless that would fill the log.
-func (b *Broker) log(text string, args ...any) {
-	now, last := time.Now().UnixNano(), b.logged.Load()
-	if now-last >= int64(logEvery) && b.logged.CompareAndSwap(last, now) {
-		b.config.Logger.Warn(text, args...)
-	}
-}
-
-// end forgets a connection, whatever way it ended: after a panic, or a failed answer, mochi still holds the client.
-func (b *Broker) end(c *conn) {
-	_ = c.Close()
-	if c.client != nil {
-		if held, ok := b.mochi.Clients.Get(c.id); ok && held == c.client {
-			b.mochi.UnsubscribeClient(c.client)
-			c.client.ClearInflights()
-			b.mochi.Clients.Delete(c.id)
-		}
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.conns, c)
-	if b.sessions[c.id] == c {
-		delete(b.sessions, c.id)
-	}
-	close(c.done)
-}
-
-// takeOver makes c the session of its client id. An older one is ended first, completely: mochi hands subscriptions and
-// queued messages on when it replaces a client itself, and may forget the new one when the old one's end comes late.
-func (b *Broker) takeOver(c *conn) error {
-	timeout := time.NewTimer(takeOverTime)
-	defer timeout.Stop()
-	for {
-		b.mu.Lock()
-		old := b.sessions[c.id]
-		if old == nil {
-			full := len(b.sessions) >= maxSessions
-			if !full {
-				b.sessions[c.id] = c
-			}
-			b.mu.Unlock()
-			if full {
-				return errFull
-			}
-			return nil
-		}
-		b.mu.Unlock()
-		_ = old.Close()
-		select {
-		case <-old.done:
-		case <-timeout.C:
-			return errBusy
-		}
-	}
-}
-
-func (b *Broker) authentic(user, password string) bool {
-	if user == HubUser {
-		return subtle.ConstantTimeCompare([]byte(password), []byte(b.password)) == 1
-	}
-	return protocol.CheckDeviceID(user) == nil && b.config.Auth(user, password)
 }

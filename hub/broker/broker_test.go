@@ -2,11 +2,15 @@ package broker_test
 
 import (
 	"bytes"
+	"crypto/tls"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,7 +30,7 @@ func TestOnlyMQTT311IsServed(t *testing.T) {
 	var mqtt31 bytes.Buffer
 	require.NoError(t, old.Write(&mqtt31))
 	for name, raw := range map[string][]byte{"5": mqtt5, "3.1": mqtt31.Bytes()} {
-		p := s.dial(t)
+		p := s.dial(t, own)
 		_, err := p.conn.Write(raw)
 		require.NoError(t, err)
 		ack, err := p.read()
@@ -41,35 +45,71 @@ func TestSessionThatIsNotCleanIsRefused(t *testing.T) {
 	s := embedded(t)
 	c := s.connectPacket(own)
 	c.CleanSession = false
-	require.Equal(t, 2, s.dial(t).connect(c))
+	require.Equal(t, 2, s.dial(t, own).connect(c))
 }
 
 func TestSilentAndSlowPeersAreClosedBeforeLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := broker.New(broker.Config{Logger: slog.New(slog.DiscardHandler)})
+		s := newServer(t, "", own)
+		certificate, err := s.authority.BrokerCertificate([]string{"127.0.0.1"})
+		require.NoError(t, err)
+		b := broker.New(broker.Config{Certificate: certificate, CA: s.authority.Roots(), Logger: slog.New(slog.DiscardHandler)})
 		defer func() { require.NoError(t, b.Close()) }()
 		start := time.Now()
 		var dripping sync.WaitGroup
 		defer dripping.Wait()
-		for _, drip := range []bool{false, true} {
-			ours, theirs := net.Pipe()
-			require.True(t, b.Attach(theirs))
-			if drip { // a byte a second of a CONNECT that would be within the size
+		hello := append([]byte{0x16, 3, 1, 0, 100, 1, 0, 0, 96}, make([]byte, 96)...) // of TLS
+		connect := append([]byte{0x10, 100}, make([]byte, 100)...)
+		for _, drip := range [][]byte{nil, hello, connect} { // a byte a second of what would be within the size
+			for _, secure := range []bool{true, false} {
+				ours, theirs := net.Pipe()
+				if secure {
+					require.True(t, b.Attach(theirs))
+				} else {
+					require.True(t, b.AttachAs(theirs, broker.Peer{Device: own}))
+				}
 				dripping.Go(func() {
-					for _, c := range append([]byte{0x10, 100}, make([]byte, 100)...) {
+					for _, c := range drip {
 						if _, err := ours.Write([]byte{c}); err != nil {
 							return
 						}
 						time.Sleep(time.Second)
 					}
 				})
+				for err == nil { // an alert of TLS may come
+					_, err = ours.Read(make([]byte, 100))
+				}
+				err = nil
+				_ = ours.Close()
 			}
-			_, err := ours.Read(make([]byte, 1))
-			require.Error(t, err)
-			_ = ours.Close()
 		}
-		require.LessOrEqual(t, time.Since(start), 11*time.Second, "5 s each")
+		require.LessOrEqual(t, time.Since(start), 31*time.Second, "5 s each")
 	})
+}
+
+func TestAPeerHas16KiBBeforeLogin(t *testing.T) {
+	s := embedded(t)
+	c := s.connectPacket(own)
+	c.WillFlag, c.WillTopic, c.WillMessage = true, protocol.UpTopic(own), make([]byte, 10<<10)
+	require.Equal(t, 0, s.dial(t, own).connect(c))
+	c.WillMessage = make([]byte, 16<<10)
+	require.Equal(t, -1, s.dial(t, own).connect(c))
+
+	// The beginning of a ClientHello of 64 KiB, which TLS itself would take.
+	bare, err := net.Dial("tcp", s.address)
+	require.NoError(t, err)
+	start := time.Now()
+	for record := range 2 {
+		raw := append([]byte{0x16, 3, 1, 0x40, 0}, make([]byte, 16<<10)...)
+		if record == 0 {
+			copy(raw[5:], []byte{1, 0, 0xff, 0xf0})
+		}
+		_, _ = bare.Write(raw) // it may be closed already
+	}
+	require.True(t, (&peer{t, bare}).closed())
+	require.Less(t, time.Since(start), 3*time.Second, "not for want of time")
+	_ = bare.Close()
+	require.Eventually(t, func() bool { return s.broker.Stats().Refused.Load() == 2 }, wait, time.Millisecond)
 }
 
 func TestSilentDeviceIsClosedAlsoWithoutKeepalive(t *testing.T) {
@@ -77,7 +117,7 @@ func TestSilentDeviceIsClosedAlsoWithoutKeepalive(t *testing.T) {
 		s := bubble(t)
 		c := s.connectPacket(own)
 		c.Keepalive = 0
-		p := s.attach(t)
+		p := s.attach(t, own)
 		require.Equal(t, 0, p.connect(c))
 		start := time.Now()
 		require.NoError(t, p.conn.SetReadDeadline(time.Time{}))
@@ -117,7 +157,7 @@ func TestSlowSubscriberHoldsUpNobody(t *testing.T) {
 func TestFloodingDeviceIsSlowedDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := bubble(t)
-		dev := s.attach(t)
+		dev := s.attach(t, own)
 		require.Equal(t, 0, dev.connect(s.connectPacket(own)))
 		start := time.Now()
 		for range 5000 {
@@ -130,23 +170,50 @@ func TestFloodingDeviceIsSlowedDown(t *testing.T) {
 }
 
 func TestPanicEndsOneConnectionOnly(t *testing.T) {
-	b := broker.New(broker.Config{
-		Auth: func(device, _ string) bool {
+	s := newServer(t, "embedded", own, other).start(t, func(c *broker.Config) {
+		c.Auth = func(device, _ string) bool {
 			if device == own {
 				panic("a fault in what the broker calls")
 			}
 			return true
-		},
-		Logger: slog.New(slog.DiscardHandler),
+		}
 	})
-	defer func() { require.NoError(t, b.Close()) }()
-	require.NoError(t, b.Listen("127.0.0.1:0"))
-	s := &server{address: b.Addr().String(), broker: b, passwords: map[string]string{own: "x", other: "y"}}
 	for range 3 {
-		require.Equal(t, -1, s.dial(t).connect(s.connectPacket(own)))
+		require.Equal(t, -1, s.dial(t, own).connect(s.connectPacket(own)))
 	}
-	require.EqualValues(t, 3, b.Stats().Panics.Load())
+	require.EqualValues(t, 3, s.broker.Stats().Panics.Load())
 	s.login(t, other)
+}
+
+// faulty is a connection on which a read panics once it is told to.
+type faulty struct {
+	net.Conn
+	panics atomic.Bool
+}
+
+func (f *faulty) Read(p []byte) (int, error) {
+	n, err := f.Conn.Read(p)
+	if f.panics.Load() {
+		panic("a fault in the library")
+	}
+	return n, err
+}
+
+func TestAPanicLosesNoWill(t *testing.T) {
+	s := embedded(t)
+	hub := s.loginHub(t)
+	ours, theirs := net.Pipe()
+	f := &faulty{Conn: theirs}
+	require.True(t, s.broker.AttachAs(f, broker.Peer{Device: own, Fingerprint: s.issued[own].Fingerprint}))
+	p := &peer{t, ours}
+	c := s.connectPacket(own)
+	c.WillFlag, c.WillQos, c.WillTopic, c.WillMessage = true, 1, protocol.UpTopic(own), []byte("will")
+	require.Equal(t, 0, p.connect(c))
+	f.panics.Store(true)
+	p.send(packets.NewControlPacket(packets.Pingreq))
+	require.Empty(t, hub.received("will"))
+	require.EqualValues(t, 1, s.broker.Stats().Panics.Load())
+	s.login(t, own)
 }
 
 func TestRandomPacketsAfterLoginHarmNobody(t *testing.T) {
@@ -174,13 +241,18 @@ func TestRandomPacketsAfterLoginHarmNobody(t *testing.T) {
 
 func TestCloseWhileClientsConnectAndTalk(t *testing.T) {
 	s := embedded(t)
+	pair, err := s.issued[own].TLS()
+	require.NoError(t, err)
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
 			for {
-				c, err := net.Dial("tcp", s.address)
+				c, err := tls.Dial("tcp", s.address, &tls.Config{RootCAs: s.authority.Roots(), Certificates: []tls.Certificate{pair}})
 				if err != nil {
-					return // closed
+					if errors.Is(err, syscall.ECONNREFUSED) {
+						return // closed
+					}
+					continue // ended by another one's take-over, or in the end
 				}
 				p := &peer{t, c}
 				if p.connect(s.connectPacket(own)) == 0 {
@@ -195,7 +267,7 @@ func TestCloseWhileClientsConnectAndTalk(t *testing.T) {
 	}
 	require.NoError(t, s.broker.Close())
 	all.Wait()
-	_, err := s.broker.Dial(t.Context())
+	_, err = s.broker.Dial(t.Context())
 	require.ErrorIs(t, err, net.ErrClosed)
 }
 
@@ -203,15 +275,7 @@ func TestCloseWhileClientsConnectAndTalk(t *testing.T) {
 func bubble(t testing.TB) *server {
 	b := broker.New(broker.Config{Auth: func(string, string) bool { return true }, Logger: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
-	return &server{name: "embedded", broker: b, passwords: map[string]string{own: "x", broker.HubUser: b.HubPassword()}}
-}
-
-// attach connects inside the process.
-func (s *server) attach(t testing.TB) *peer {
-	c, err := s.broker.Dial(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = c.Close() })
-	return &peer{t, c}
+	return &server{name: "embedded", broker: b}
 }
 
 func TestWhatEndsASessionIsCounted(t *testing.T) {

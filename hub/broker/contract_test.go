@@ -1,9 +1,12 @@
 package broker_test
 
 import (
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meguri/hub/broker"
+	"meguri/hub/pki"
 	"meguri/internal/mosquittotest"
 	"meguri/protocol"
 )
@@ -26,25 +30,67 @@ const (
 type server struct {
 	name      string
 	address   string
-	broker    *broker.Broker
-	passwords map[string]string
+	broker    *broker.Broker        // nil for Mosquitto
+	mosquitto *mosquittotest.Broker // nil for the embedded one
+	authority *pki.Authority
+	issued    map[string]pki.Issued // to devices and, on Mosquitto, to the hub
 }
 
-func embedded(t testing.TB) *server {
-	passwords := map[string]string{own: "secret-1", other: "secret-2"}
-	b := broker.New(broker.Config{
-		Auth:   func(device, password string) bool { return passwords[device] == password },
-		Logger: slog.New(slog.DiscardHandler),
-	})
-	t.Cleanup(func() { require.NoError(t, b.Close()) })
-	require.NoError(t, b.Listen("127.0.0.1:0"))
-	passwords[broker.HubUser] = b.HubPassword()
-	return &server{name: "embedded", address: b.Addr().String(), broker: b, passwords: passwords}
+// newServer makes an authority and certificates for devices. It is not a broker yet.
+func newServer(t testing.TB, name string, devices ...string) *server {
+	s := &server{name: name, issued: map[string]pki.Issued{}}
+	var err error
+	s.authority, err = pki.Open(t.TempDir())
+	require.NoError(t, err)
+	for _, id := range devices {
+		from, to := s.authority.Validity(time.Hour)
+		s.issued[id], err = s.authority.Device(id, from, to)
+		require.NoError(t, err)
+	}
+	return s
 }
+
+// start makes the embedded broker of a server. Change may be nil.
+func (s *server) start(t testing.TB, change func(*broker.Config)) *server {
+	certificate, err := s.authority.BrokerCertificate([]string{"127.0.0.1"})
+	require.NoError(t, err)
+	c := broker.Config{Certificate: certificate, CA: s.authority.Roots(), Logger: slog.New(slog.DiscardHandler),
+		Auth: func(device, fingerprint string) bool { return s.issued[device].Fingerprint == fingerprint }}
+	if change != nil {
+		change(&c)
+	}
+	s.broker = broker.New(c)
+	t.Cleanup(func() { require.NoError(t, s.broker.Close()) })
+	require.NoError(t, s.broker.Listen("127.0.0.1:0"))
+	s.address = s.broker.Addr().String()
+	return s
+}
+
+func embedded(t testing.TB) *server { return newServer(t, "embedded", own, other).start(t, nil) }
 
 func mosquitto(t testing.TB) *server {
-	passwords := map[string]string{own: "secret-1", other: "secret-2", broker.HubUser: "secret-hub"}
-	return &server{name: "mosquitto", address: mosquittotest.Start(t, passwords), passwords: passwords}
+	s := newServer(t, "mosquitto", own, other)
+	var err error
+	s.issued[broker.HubUser], err = s.authority.Hub()
+	require.NoError(t, err)
+	certificate, err := s.authority.Broker([]string{"127.0.0.1"})
+	require.NoError(t, err)
+	s.mosquitto = mosquittotest.Start(t, mosquittotest.Certificates{CA: s.authority.CA(), Broker: certificate.Certificate, Key: certificate.Key,
+		CRL: s.crl(t)})
+	s.address = s.mosquitto.Address
+	return s
+}
+
+// crl is the list of revoked certificates with the given ones in it.
+func (s *server) crl(t testing.TB, revoked ...pki.Issued) []byte {
+	var list []pki.Revoked
+	for _, i := range revoked {
+		list = append(list, pki.Revoked{Serial: i.Serial, At: time.Now()})
+	}
+	require.NoError(t, s.authority.WriteCRL(list))
+	text, err := os.ReadFile(s.authority.CRLPath())
+	require.NoError(t, err)
+	return text
 }
 
 // onBoth runs a test against the embedded broker and against Mosquitto with the rules of deploy/mosquitto.
@@ -59,11 +105,38 @@ type peer struct {
 	conn net.Conn
 }
 
-func (s *server) dial(t testing.TB) *peer {
-	c, err := net.Dial("tcp", s.address)
+// dial connects with the certificate of a user; the hub is in the embedded broker's own process.
+func (s *server) dial(t testing.TB, user string) *peer {
+	if s.broker != nil && user == broker.HubUser {
+		return s.attachTCP(t, user)
+	}
+	pair, err := s.issued[user].TLS()
+	require.NoError(t, err)
+	c, err := tls.Dial("tcp", s.address, &tls.Config{RootCAs: s.authority.Roots(), Certificates: []tls.Certificate{pair}})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
 	return &peer{t, c}
+}
+
+// attach connects inside the process, without TLS.
+func (s *server) attach(t testing.TB, user string) *peer {
+	ours, theirs := net.Pipe()
+	require.True(t, s.broker.AttachAs(theirs, broker.Peer{Device: user, Fingerprint: s.issued[user].Fingerprint}))
+	t.Cleanup(func() { _ = ours.Close() })
+	return &peer{t, ours}
+}
+
+// attachTCP connects likewise, by a connection that buffers.
+func (s *server) attachTCP(t testing.TB, user string) *peer {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ours, err := net.Dial("tcp", l.Addr().String())
+	require.NoError(t, err)
+	theirs, err := l.Accept()
+	require.NoError(t, errors.Join(err, l.Close()))
+	require.True(t, s.broker.AttachAs(theirs, broker.Peer{Device: user}))
+	t.Cleanup(func() { _ = ours.Close() })
+	return &peer{t, ours}
 }
 
 // connectPacket is a correct CONNECT of a user.
@@ -73,7 +146,6 @@ func (s *server) connectPacket(user string) *packets.ConnectPacket {
 	c.CleanSession, c.Keepalive = true, 60
 	c.ClientIdentifier = user
 	c.UsernameFlag, c.Username = true, user
-	c.PasswordFlag, c.Password = true, []byte(s.passwords[user])
 	return c
 }
 
@@ -90,13 +162,15 @@ func (p *peer) connect(c *packets.ConnectPacket) int {
 func (p *peer) send(c packets.ControlPacket) { _ = c.Write(p.conn) } // it may be closed: what was read tells
 
 func (p *peer) read() (packets.ControlPacket, error) {
-	require.NoError(p.t, p.conn.SetReadDeadline(time.Now().Add(wait)))
+	if err := p.conn.SetReadDeadline(time.Now().Add(wait)); err != nil {
+		return nil, err // of a pipe that is closed
+	}
 	return packets.ReadPacket(p.conn)
 }
 
 // login gives a connection of a user that the broker has taken.
 func (s *server) login(t testing.TB, user string) *peer {
-	p := s.dial(t)
+	p := s.dial(t, user)
 	require.Equal(t, 0, p.connect(s.connectPacket(user)), "CONNECT of %s", user)
 	return p
 }
@@ -186,7 +260,7 @@ func TestDevicePublishesItsOwnTopicOnly(t *testing.T) {
 			dev.send(publish(topic, "bad on "+topic))
 			// An order: after this the bad one would have arrived. A broker may have ended that connection.
 			dev.send(publish(protocol.UpTopic(own), "good"))
-			_ = dev.conn.(*net.TCPConn).CloseWrite()
+			_ = dev.conn.(*tls.Conn).CloseWrite()
 			dev.closed()
 		}
 		s.login(t, own).send(publish(protocol.UpTopic(own), "end"))
@@ -229,13 +303,13 @@ func TestWillGoesToTheOwnTopicOnly(t *testing.T) {
 		for _, topic := range []string{protocol.UpTopic(other), protocol.DownTopic(other), "meguri/v1/x", "$SYS/x"} {
 			c := s.connectPacket(own)
 			c.WillFlag, c.WillQos, c.WillTopic, c.WillMessage = true, 1, topic, []byte("bad will")
-			p := s.dial(t)
+			p := s.dial(t, own)
 			_ = p.connect(c)
 			_ = p.conn.Close()
 		}
 		c := s.connectPacket(own)
 		c.WillFlag, c.WillQos, c.WillTopic, c.WillMessage = true, 1, protocol.UpTopic(own), []byte("own will")
-		p := s.dial(t)
+		p := s.dial(t, own)
 		require.Equal(t, 0, p.connect(c))
 		require.NoError(t, p.conn.Close())
 		require.Empty(t, hub.received("own will"))
@@ -254,31 +328,12 @@ func TestNothingIsRetained(t *testing.T) {
 
 		will := s.connectPacket(own)
 		will.WillFlag, will.WillRetain, will.WillTopic, will.WillMessage = true, true, protocol.UpTopic(own), []byte("retained")
-		p := s.dial(t)
+		p := s.dial(t, own)
 		require.NotEqual(t, 0, p.connect(will), "a retained will")
 
 		hub := s.loginHub(t)
 		s.login(t, own).send(publish(protocol.UpTopic(own), "end"))
 		require.Empty(t, hub.received("end"))
-	})
-}
-
-func TestLoginNeedsTheOwnCredential(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
-		for name, change := range map[string]func(*packets.ConnectPacket){
-			"wrong password":        func(c *packets.ConnectPacket) { c.Password = []byte("wrong") },
-			"another's password":    func(c *packets.ConnectPacket) { c.Password = []byte(s.passwords[other]) },
-			"no password":           func(c *packets.ConnectPacket) { c.PasswordFlag = false },
-			"empty password":        func(c *packets.ConnectPacket) { c.Password = nil },
-			"nobody":                func(c *packets.ConnectPacket) { c.UsernameFlag, c.PasswordFlag = false, false },
-			"unknown device":        func(c *packets.ConnectPacket) { c.Username, c.ClientIdentifier = "dev-3", "dev-3" },
-			"not a device id":       func(c *packets.ConnectPacket) { c.Username, c.ClientIdentifier = "+", "+" },
-			"the hub by a device's": func(c *packets.ConnectPacket) { c.Username, c.ClientIdentifier = broker.HubUser, broker.HubUser },
-		} {
-			c := s.connectPacket(own)
-			change(c)
-			require.Contains(t, []int{4, 5, -1}, s.dial(t).connect(c), name)
-		}
 	})
 }
 
@@ -289,10 +344,11 @@ func TestClientIDOfAnotherIsNotTakenOver(t *testing.T) {
 		for _, id := range []string{other, broker.HubUser} {
 			c := s.connectPacket(own)
 			c.ClientIdentifier = id
-			thief := s.dial(t)
-			code := thief.connect(c)
+			byID := s.dial(t, own).connect(c)
+			c.ClientIdentifier, c.Username = own, id
+			byName := s.dial(t, own).connect(c)
 			if s.broker != nil {
-				require.Equal(t, 2, code, "the embedded broker refuses")
+				require.Equal(t, []int{2, 4}, []int{byID, byName}, "the embedded broker refuses")
 			}
 		}
 		hub.send(publish(protocol.DownTopic(other), "end"))
@@ -305,7 +361,7 @@ func TestNewSessionOfADeviceEndsTheOldAndInheritsNothing(t *testing.T) {
 		hub := s.loginHub(t)
 		c := s.connectPacket(own)
 		c.WillFlag, c.WillQos, c.WillTopic, c.WillMessage = true, 1, protocol.UpTopic(own), []byte("gone")
-		first := s.dial(t)
+		first := s.dial(t, own)
 		require.Equal(t, 0, first.connect(c))
 		require.Less(t, first.subscribe(protocol.DownTopic(own)), byte(3))
 
@@ -346,19 +402,40 @@ func TestQoS2EndsTheConnection(t *testing.T) {
 
 func TestGarbageBeforeLoginHarmsNobody(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *server) {
-		hub, dev := s.loginHub(t), s.login(t, own)
+		hub, dev := s.loginHub(t), s.login(t, other)
 		for i, raw := range [][]byte{
 			{}, {0x10}, {0x10, 0xff, 0xff, 0xff, 0xff, 0xff}, {0x10, 0x00}, {0x82, 0x05, 0, 1, 0, 0, 0}, {0x30, 0x02, 0, 0},
 			[]byte("GET / HTTP/1.1\r\n\r\n"), {0x10, 0x07, 0, 4, 'M', 'Q', 'T', 'T', 4}, {0xf0, 0x00}, {0x10, 0x02, 0xff, 0xff},
+			{0x16, 3, 1, 0xff, 0xff, 1}, {0x16, 3, 1, 0, 4, 1, 0, 0, 0},
 		} {
-			p := s.dial(t)
-			_, err := p.conn.Write(raw)
+			secure := s.dial(t, own)
+			bare, err := net.Dial("tcp", s.address)
 			require.NoError(t, err)
-			_ = p.conn.(*net.TCPConn).CloseWrite() // the broker may have been quicker
-			require.True(t, p.closed(), "garbage %d", i)
+			for _, p := range []*peer{secure, {t, bare}} {
+				_, err := p.conn.Write(raw)
+				require.NoError(t, err)
+				if c, ok := p.conn.(interface{ CloseWrite() error }); ok {
+					_ = c.CloseWrite() // the broker may have been quicker
+				}
+				require.True(t, p.closed(), "garbage %d", i)
+				_ = p.conn.Close()
+			}
 		}
 		text := fmt.Sprint("still here ", s.name)
-		dev.send(publish(protocol.UpTopic(own), text))
+		dev.send(publish(protocol.UpTopic(other), text))
 		require.Empty(t, hub.received(text))
 	})
+}
+
+// next gives the next message, and the device of its topic.
+func (p *peer) next() (device, text string, err error) {
+	for {
+		got, err := packets.ReadPacket(p.conn)
+		if err != nil {
+			return "", "", err
+		}
+		if m, ok := got.(*packets.PublishPacket); ok {
+			return strings.Split(m.TopicName, "/")[2], string(m.Payload), nil
+		}
+	}
 }

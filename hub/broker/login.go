@@ -1,16 +1,15 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"sync"
 	"time"
 
-	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 
+	"meguri/hub/pki"
 	"meguri/protocol"
 )
 
@@ -18,27 +17,44 @@ import (
 // answer at all.
 type refusal struct {
 	code   byte
+	what   string // its kind, in the log
 	reason string
 }
 
 func (r *refusal) Error() string { return r.reason }
 
+// whatOf names the kind of a failed login.
+func whatOf(err error) string {
+	var r *refusal
+	if errors.As(err, &r) {
+		return r.what
+	}
+	return "login"
+}
+
 var (
-	errVersion    = &refusal{1, "not MQTT 3.1.1"}
-	errClientID   = &refusal{2, "the client id is not the user name"}
-	errSession    = &refusal{2, "want a clean session"}
-	errFull       = &refusal{3, "too many sessions"}
-	errBusy       = &refusal{3, "an older session of this client does not end"}
-	errCredential = &refusal{4, "unknown or revoked device, or wrong password"}
-	errWill       = &refusal{5, "a will must go to the device's own topic, with QoS 0 or 1, not retained"}
-	errGarbage    = &refusal{0, "the first packet is not a CONNECT of MQTT"}
+	errVersion  = &refusal{1, "login", "not MQTT 3.1.1"}
+	errClientID = &refusal{2, "client id", "the client id is not the certificate's device"}
+	errUserName = &refusal{4, "client id", "the user name is not the certificate's device"}
+	errSession  = &refusal{2, "login", "want a clean session"}
+	errFull     = &refusal{3, "login", "too many sessions"}
+	errBusy     = &refusal{3, "login", "an older session of this client does not end"}
+	errRevoked  = &refusal{5, "certificate", "the device is unknown or revoked, or this is not its current certificate"}
+	errWill     = &refusal{5, "will", "a will must go to the device's own topic, with QoS 0 or 1, not retained"}
+	errGarbage  = &refusal{0, "login", "the first packet is not a CONNECT of MQTT"}
 )
 
-// login reads the CONNECT of a peer and judges it before mochi sees anything; on success the bytes are kept for mochi.
+// login learns who the peer is, reads its CONNECT and judges it before mochi sees anything; on success the bytes are kept for
+// mochi. All of it has one deadline and one number of bytes.
 func (b *Broker) login(c *conn) error {
-	defer func() { <-b.pending }()
-	if err := c.SetDeadline(time.Now().Add(loginTime)); err != nil {
+	defer b.loggedIn(c)
+	if err := c.SetDeadline(c.began.Add(loginTime)); err != nil {
 		return err
+	}
+	if c.secure != nil {
+		if err := c.handshake(); err != nil {
+			return err
+		}
 	}
 	err := b.judgeConnect(c)
 	var r *refusal
@@ -48,7 +64,23 @@ func (b *Broker) login(c *conn) error {
 	if err != nil {
 		return err
 	}
+	c.bare.left = -1
 	return c.SetDeadline(time.Time{}) // from here on mochi sets it, by the keepalive
+}
+
+// handshake learns who the peer is from its certificate, of which TLS checks chain, purpose and time.
+func (c *conn) handshake() error {
+	defer c.bare.computed()
+	if err := c.secure.HandshakeContext(context.Background()); err != nil { // which ends by the deadline
+		return &refusal{0, "certificate", "TLS: " + err.Error()}
+	}
+	leaf := c.secure.ConnectionState().PeerCertificates[0]
+	device, err := pki.DeviceOf(leaf)
+	if err != nil {
+		return &refusal{0, "certificate", err.Error()}
+	}
+	c.peer = Peer{Device: device, Fingerprint: pki.Fingerprint(leaf), Ends: leaf.NotAfter}
+	return nil
 }
 
 func (b *Broker) judgeConnect(c *conn) error {
@@ -59,20 +91,39 @@ func (b *Broker) judgeConnect(c *conn) error {
 	if pk.ConnectValidate() != packets.CodeSuccess {
 		return errGarbage
 	}
-	p := pk.Connect
-	user := string(p.Username)
-	c.id = user[:min(len(user), 2*protocol.MaxDeviceID)]
+	p, device := pk.Connect, c.peer.Device
 	switch {
-	case !b.authentic(user, string(p.Password)):
-		return errCredential
-	case p.ClientIdentifier != user:
+	case p.ClientIdentifier != device:
 		return errClientID
+	case p.UsernameFlag && string(p.Username) != device:
+		return errUserName
 	case !p.Clean:
 		return errSession
-	case p.WillFlag && (p.WillTopic != protocol.UpTopic(user) || p.WillQos > 1 || p.WillRetain):
+	case p.WillFlag && (p.WillTopic != protocol.UpTopic(device) || p.WillQos > 1 || p.WillRetain):
 		return errWill
 	}
-	return b.takeOver(c)
+	if p.WillFlag {
+		c.will = &packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: p.WillQos}, TopicName: p.WillTopic,
+			Payload: p.WillPayload, PacketID: 1}
+	}
+	checks := b.checks.Load()
+	if !b.authentic(c.peer) {
+		return errRevoked
+	}
+	c.id = device
+	c.heard.Store(time.Now().UnixNano())
+	if err := b.takeOver(c); err != nil {
+		return err
+	}
+	// A check that came in between has not seen this session.
+	if b.checks.Load() != checks && !b.authentic(c.peer) {
+		return errRevoked
+	}
+	return nil
+}
+
+func (b *Broker) authentic(p Peer) bool {
+	return p.Device == HubUser || b.config.Auth(p.Device, p.Fingerprint)
 }
 
 // readConnect reads one CONNECT of MQTT 3.1.1, and keeps its bytes in c.replay.
@@ -100,7 +151,7 @@ func readConnect(c *conn) (pk packets.Packet, err error) {
 		}
 	}
 	if length > loginBytes {
-		return pk, &refusal{0, fmt.Sprintf("a CONNECT of %d bytes: at most %d", length, loginBytes)}
+		return pk, &refusal{0, "login", fmt.Sprintf("a CONNECT of %d bytes: at most %d", length, loginBytes)}
 	}
 	body := make([]byte, length)
 	if _, err := io.ReadFull(c.Conn, body); err != nil {
@@ -120,48 +171,4 @@ func readConnect(c *conn) (pk packets.Packet, err error) {
 	}
 	c.replay = append(raw, body...)
 	return pk, nil
-}
-
-// conn is a connection with what we know of the peer. Reading starts with the CONNECT that was read before.
-type conn struct {
-	net.Conn
-	remote string
-	id     string       // client id, of a peer that is logged in; before that what it claims
-	client *mqtt.Client // mochi's, once there is one
-	done   chan struct{}
-	pace   pace
-
-	replay []byte
-	once   sync.Once
-}
-
-// Read gives the kept bytes first.
-func (c *conn) Read(p []byte) (int, error) {
-	if len(c.replay) > 0 {
-		n := copy(p, c.replay)
-		if c.replay = c.replay[n:]; len(c.replay) == 0 {
-			c.replay = nil
-		}
-		return n, nil
-	}
-	return c.Conn.Read(p)
-}
-
-// Write ends the connection when the peer does not read: mochi would write on behind a packet sent by half, and hold locks
-// that other clients' messages wait for.
-func (c *conn) Write(p []byte) (int, error) {
-	if err := c.Conn.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
-		return 0, err
-	}
-	n, err := c.Conn.Write(p)
-	if err != nil {
-		_ = c.Close()
-	}
-	return n, err
-}
-
-// Close closes the connection once.
-func (c *conn) Close() (err error) {
-	c.once.Do(func() { err = c.Conn.Close() })
-	return err
 }

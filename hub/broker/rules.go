@@ -44,18 +44,18 @@ func (r *rules) OnConnect(cl *mqtt.Client, _ packets.Packet) error {
 // OnConnectAuthenticate takes only who has logged in as what it says to be.
 func (r *rules) OnConnectAuthenticate(cl *mqtt.Client, _ packets.Packet) bool {
 	c, ok := cl.Net.Conn.(*conn)
-	return ok && c.id == cl.ID && c.id == string(cl.Properties.Username)
+	return ok && c.id != "" && c.id == cl.ID
 }
 
-// OnACLCheck judges publishing, subscribing and each delivery.
+// OnACLCheck judges publishing, subscribing and each delivery. What it denies is told by OnPacketRead.
 func (r *rules) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
-	if Allowed(cl.ID, topic, write) {
-		return true
-	}
+	return Allowed(cl.ID, topic, write)
+}
+
+// deny counts and tells what a client may not.
+func (r *rules) deny(cl *mqtt.Client, what, topic string) {
 	r.broker.stats.Denied.Add(1)
-	r.broker.log("MQTT broker: denied", "client", cl.ID, "remote", cl.Net.Remote, "write", write,
-		"topic", topic[:min(len(topic), 100)])
-	return false
+	r.broker.lines.say(cl.ID, what, "remote", cl.Net.Remote, "topic", topic[:min(len(topic), 100)])
 }
 
 // Allowed is the whole rule: a device publishes its own up topic and reads its own down topic, both exactly; the hub
@@ -79,20 +79,41 @@ func (r *rules) OnPacketRead(cl *mqtt.Client, pk packets.Packet) (packets.Packet
 	if !ok {
 		return pk, packets.ErrRejectPacket
 	}
-	switch pk.FixedHeader.Type {
-	case packets.Connect, packets.Puback, packets.Subscribe, packets.Unsubscribe, packets.Pingreq, packets.Disconnect:
-	case packets.Publish:
-		if pk.FixedHeader.Qos > 1 || pk.FixedHeader.Retain {
-			r.broker.stats.Denied.Add(1)
-			return pk, packets.ErrRejectPacket
-		}
-	default:
+	now := time.Now()
+	c.heard.Store(now.UnixNano())
+	if what := unwanted(cl.ID, pk); what != "" {
+		c.denied.Store(true)
+		r.deny(cl, what, pk.TopicName)
 		return pk, packets.ErrRejectPacket
 	}
+	for _, f := range pk.Filters {
+		if pk.FixedHeader.Type == packets.Subscribe && !Allowed(cl.ID, f.Filter, false) {
+			r.deny(cl, "subscribe", f.Filter) // the SUBACK says so
+		}
+	}
 	if c.id != HubUser {
-		time.Sleep(c.pace.take(time.Now(), pk.FixedHeader.Remaining))
+		time.Sleep(c.pace.take(now, pk.FixedHeader.Remaining))
 	}
 	return pk, nil
+}
+
+// unwanted says what is wrong with a packet, if anything: mochi would be silent about some of it, or even take it.
+func unwanted(client string, pk packets.Packet) string {
+	switch pk.FixedHeader.Type {
+	case packets.Connect, packets.Puback, packets.Subscribe, packets.Unsubscribe, packets.Pingreq, packets.Disconnect:
+		return ""
+	case packets.Publish:
+		switch {
+		case pk.FixedHeader.Retain:
+			return "retain"
+		case pk.FixedHeader.Qos > 1:
+			return "QoS 2"
+		case !Allowed(client, pk.TopicName, true):
+			return "publish"
+		}
+		return ""
+	}
+	return "packet"
 }
 
 // pace is a bucket of messages and bytes that fills with time, a second's worth at most.

@@ -237,7 +237,7 @@ func orphanIsWell(ctx context.Context, tx *store.Tx, a store.AlarmView) (bool, e
 	if err != nil {
 		return false, ignoreNotFound(err)
 	}
-	return r.EventAt.After(a.Raised) && r.Fault == 0 && limit.MinMilliC <= r.MilliC && r.MilliC <= limit.MaxMilliC, nil
+	return r.Dated.At.Add(-r.Dated.Within).After(a.Raised) && r.Fault == 0 && limit.MinMilliC <= r.MilliC && r.MilliC <= limit.MaxMilliC, nil
 }
 
 func ignoreNotFound(err error) error {

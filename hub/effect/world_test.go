@@ -59,7 +59,7 @@ func open(t *testing.T, url string) *store.Store {
 	change(t, s, func(tx *store.Tx) error {
 		for _, d := range devices {
 			d.AddedBy, d.AddedAt = "test", at(0, 0)
-			if err := tx.AddDevice(t.Context(), d, ""); err != nil {
+			if err := tx.AddDevice(t.Context(), d); err != nil {
 				return err
 			}
 		}

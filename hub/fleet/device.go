@@ -3,11 +3,6 @@
 package fleet
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -18,6 +13,7 @@ var (
 	ErrUnknownDevice = errors.New("unknown device")
 	ErrRevoked       = errors.New("the device is revoked")
 	ErrDeviceExists  = errors.New("a device of this id exists already")
+	ErrReplaced      = errors.New("the device was replaced already")
 )
 
 // Role is what a device does.
@@ -88,9 +84,10 @@ func (d Device) Greet(g Greeting, known bool, now time.Time) Device {
 	return d.Hear(g.Incarnation, now)
 }
 
-// Hear notes that something arrived from the current incarnation.
+// Hear notes that something arrived from the current incarnation. The log of a board that is shut out may still be drained by
+// hand; that makes it no more present.
 func (d Device) Hear(incarnation string, now time.Time) Device {
-	if incarnation == d.Incarnation {
+	if incarnation == d.Incarnation && !d.Revoked() {
 		d.Online, d.PresenceKnown, d.SeenAt = true, true, now
 	}
 	return d
@@ -112,6 +109,32 @@ func (d Device) Leave(incarnation string, boot, session uint64) Device {
 		d.Online, d.PresenceKnown = false, true
 	}
 	return d
+}
+
+// Life is one life of a device's storage, as the hub has heard of it. Of several the one that was heard of first most recently
+// is the current one, for good: an older one never comes back, so that two storages that live under one id cannot take the
+// place of each other in turns.
+type Life struct {
+	Incarnation   string
+	Parent        string // the incarnation that it goes on from; empty for none
+	FirstHeardAt  time.Time
+	HeardAt       time.Time // newest hello
+	Boot, Session uint64    // of it
+	SupersededAt  time.Time // zero while it is the current one
+}
+
+// Rival says whether a hello shows that this life goes on beside the one that superseded it: it is of a newer session than any
+// before. A hello that was only late is of an old one.
+func (l Life) Rival(g Greeting) bool {
+	return !l.SupersededAt.IsZero() && (g.Boot > l.Boot || g.Boot == l.Boot && g.Session > l.Session)
+}
+
+// Greet takes a hello of this life.
+func (l Life) Greet(g Greeting, now time.Time) Life {
+	if g.Boot > l.Boot || g.Boot == l.Boot && g.Session >= l.Session {
+		l.Boot, l.Session, l.HeardAt = g.Boot, g.Session, now
+	}
+	return l
 }
 
 func older(boot, session uint64, d Device) bool {
@@ -137,22 +160,4 @@ func (d Device) Presence() Presence {
 		return Online
 	}
 	return Offline
-}
-
-// NewCredential draws a device's password: 256 random bits.
-func NewCredential() string {
-	var b [32]byte
-	_, _ = rand.Read(b[:]) // never fails, crypto/rand
-	return base64.RawURLEncoding.EncodeToString(b[:])
-}
-
-// HashCredential is what is stored of a credential. It is random and long, so that a plain hash is enough.
-func HashCredential(credential string) string {
-	h := sha256.Sum256([]byte(credential))
-	return hex.EncodeToString(h[:])
-}
-
-// CredentialMatches compares in constant time.
-func CredentialMatches(hash, credential string) bool {
-	return subtle.ConstantTimeCompare([]byte(hash), []byte(HashCredential(credential))) == 1
 }

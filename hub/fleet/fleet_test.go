@@ -53,13 +53,16 @@ func TestOnlyTheNewestSessionsWillEndsThePresence(t *testing.T) {
 	require.Equal(t, Unknown, Device{Online: true}.Presence())
 }
 
-func TestCredentialsAreLongRandomAndComparedByHash(t *testing.T) {
-	a, b := NewCredential(), NewCredential()
-	require.NotEqual(t, a, b)
-	require.Len(t, a, 43)
-	require.True(t, CredentialMatches(HashCredential(a), a))
-	require.False(t, CredentialMatches(HashCredential(a), b))
-	require.False(t, CredentialMatches("", ""))
+func TestTheFirstUseOfARenewedCertificateEndsTheOneBefore(t *testing.T) {
+	held := Credentials{Current: "a", Next: "b"}
+	require.Equal(t, Admitted, held.Judge("a"), "the new one may never arrive")
+	require.Equal(t, Renewed, held.Judge("b"))
+	require.Equal(t, Refused, held.Judge("c"))
+	after := Credentials{Current: "b"}
+	require.Equal(t, Refused, after.Judge("a"))
+	require.Equal(t, Refused, after.Judge(""), "no next one is not a certificate without a name")
+	require.Equal(t, Refused, Credentials{}.Judge(""))
+	require.Equal(t, Refused, Credentials{Current: "a", Next: "b", Revoked: true}.Judge("b"))
 }
 
 func TestRoleIsOneOfFour(t *testing.T) {
@@ -68,6 +71,65 @@ func TestRoleIsOneOfFour(t *testing.T) {
 	require.Equal(t, Shipper, r)
 	_, err = ParseRole("hub")
 	require.ErrorContains(t, err, `role "hub"`)
+}
+
+func TestOnlyANewSessionOfASupersededStorageIsARival(t *testing.T) {
+	l := Life{Incarnation: "a", Boot: 3, Session: 2}
+	require.False(t, l.Rival(Greeting{Boot: 9, Session: 9}), "it is the current one")
+	l.SupersededAt = now
+	for _, late := range [][2]uint64{{3, 2}, {3, 1}, {2, 9}} {
+		require.False(t, l.Rival(Greeting{Boot: late[0], Session: late[1]}))
+		require.Equal(t, uint64(3), l.Greet(Greeting{Boot: late[0], Session: late[1]}, now).Boot)
+	}
+	require.True(t, l.Rival(Greeting{Boot: 3, Session: 3}))
+	require.True(t, l.Rival(Greeting{Boot: 4, Session: 1}))
+	require.False(t, l.Greet(Greeting{Boot: 4, Session: 1}, now).Rival(Greeting{Boot: 4, Session: 1}), "once for each session")
+}
+
+func TestGapsOfALostStorage(t *testing.T) {
+	l := Log{Next: 6}
+	require.Equal(t, uint64(6), l.Lost().First)
+	require.EqualValues(t, 5, Complete(l, []Gap{l.Lost()}).Received, "what nobody has seen counts for nothing")
+	_, ok := l.Found(6)
+	require.False(t, ok)
+	g, ok := l.Found(9)
+	require.True(t, ok)
+	require.EqualValues(t, 8, g.Last)
+	_, ok = l.Left(6)
+	require.False(t, ok)
+	g, ok = l.Left(8)
+	require.True(t, ok)
+	require.Equal(t, NotHeld, g.Kind)
+	l.Restored = true
+	g, _ = l.Left(8)
+	require.Equal(t, Restored, g.Kind)
+}
+
+func TestOnlyWhatAParentHadDeliveredMayBeBroughtAgain(t *testing.T) {
+	require.False(t, Origin{}.Carried(1))
+	require.False(t, Origin{Parent: "a", First: 5, Next: 5}.Carried(1), "the parent held nothing that was delivered")
+	o := Origin{Parent: "a", First: 5, Next: 8}
+	require.True(t, o.Carried(3))
+	require.True(t, o.Carried(5), "a few of its own may stand before")
+	require.False(t, o.Carried(100))
+}
+
+func TestACommandThatWasTakenIsNeverCalledExpiredByTheHub(t *testing.T) {
+	c := Command{ID: "c", Deadline: now}
+	require.Equal(t, StateExpired, c.GiveUp(now).State())
+	taken := c.Take(now)
+	require.Equal(t, StateApplied, taken.State())
+	unknown := taken.GiveUp(now)
+	require.Equal(t, StateUnknown, unknown.State())
+	require.False(t, unknown.Owed())
+	require.False(t, unknown.Overdue(now.Add(time.Hour)))
+	require.False(t, unknown.Unsettled(now.Add(SettleWithin)))
+	require.True(t, unknown.Unsettled(now.Add(SettleWithin+1)))
+	done, err := unknown.Answer(CommandDone, "", now)
+	require.NoError(t, err)
+	require.Equal(t, StateDone, done.State())
+	require.Equal(t, done, done.Settle(now), "a late word of not knowing says less")
+	require.Equal(t, StateUnknown, c.GiveUp(now).Settle(now).State(), "but more than the hub's guess")
 }
 
 // chain makes the running hashes of count records of a branch.
@@ -112,9 +174,10 @@ func TestReconcileNamesGapsAndForks(t *testing.T) {
 	all := chain(Hash{}, 1, 20)
 	l := Log{Next: 6, Hash: all[5]}
 	for name, h := range map[string]Holding{
-		"holds what is expected": {First: 6, Next: 9, Before: all[5]},
-		"holds more":             {First: 3, Next: 9, Before: all[2]},
-		"holds nothing new":      {First: 6, Next: 6, Before: all[5]},
+		"holds what is expected":     {First: 6, Next: 9, Before: all[5]},
+		"holds more":                 {First: 3, Next: 9, Before: all[2]},
+		"holds nothing new":          {First: 6, Next: 6, Before: all[5]},
+		"held fewer when it said so": {First: 1, Next: 5},
 	} {
 		got, gap, err := l.Reconcile(h)
 		require.NoError(t, err, name)
@@ -123,11 +186,10 @@ func TestReconcileNamesGapsAndForks(t *testing.T) {
 	}
 	got, gap, err := l.Reconcile(Holding{First: 9, Next: 12, Before: all[8]})
 	require.NoError(t, err)
-	require.Equal(t, &Gap{First: 6, Last: 8, Reason: "the device no longer has them"}, gap)
+	require.Equal(t, &Gap{First: 6, Last: 8, Kind: NotHeld, Reason: "the device no longer has them"}, gap)
 	require.Equal(t, Log{Next: 9, Hash: all[8]}, got)
 	for name, h := range map[string]Holding{
-		"has fewer than it sent": {First: 1, Next: 5},
-		"has others":             {First: 6, Next: 9, Before: all[4]},
+		"has others": {First: 6, Next: 9, Before: all[4]},
 	} {
 		got, gap, err := l.Reconcile(h)
 		require.ErrorIs(t, err, ErrForked, name)
@@ -151,7 +213,7 @@ func TestExplainedGapsCoverTheSameNumbers(t *testing.T) {
 			}
 			var next []Gap
 			for _, g := range gaps {
-				parts := g.Explain(from, to, "thinned")
+				parts := g.Explain(from, to, Thinned, "thinned")
 				if parts == nil {
 					parts = []Gap{g}
 				}
@@ -162,7 +224,7 @@ func TestExplainedGapsCoverTheSameNumbers(t *testing.T) {
 		require.Equal(t, before, Complete(l, gaps).Received)
 		for _, g := range gaps {
 			for n := g.First; n <= g.Last; n++ {
-				require.Equal(t, explained[n], g.Reason == "thinned", "number %d", n)
+				require.Equal(t, explained[n], g.Kind == Thinned, "number %d", n)
 			}
 		}
 	})
@@ -171,25 +233,6 @@ func TestExplainedGapsCoverTheSameNumbers(t *testing.T) {
 func TestCompletenessCountsOverlapsOnce(t *testing.T) {
 	c := Complete(Log{Next: 21}, []Gap{{First: 3, Last: 8}, {First: 5, Last: 10}, {First: 15, Last: 14}, {First: 19, Last: 40}})
 	require.EqualValues(t, 20-8-2, c.Received)
-}
-
-func TestEventTimeIsAsGoodAsWhatIsKnown(t *testing.T) {
-	setting := &Setting{Mono: time.Hour, Wall: now.Add(-time.Hour)}
-	for name, c := range map[string]struct {
-		claim   Claim
-		setting *Setting
-		want    time.Time
-	}{
-		"a trusted clock":                {Claim{Wall: now.Add(-time.Minute), Trusted: true}, nil, now.Add(-time.Minute)},
-		"a trusted clock of the future":  {Claim{Wall: now.Add(time.Minute), Trusted: true}, nil, now},
-		"a trusted clock of 1970":        {Claim{Wall: time.Unix(99, 0), Trusted: true}, nil, now},
-		"an unset clock":                 {Claim{Mono: time.Minute, Wall: time.Unix(60, 0)}, nil, now},
-		"an unset clock, set later":      {Claim{Mono: time.Minute, Wall: time.Unix(60, 0)}, setting, now.Add(-time.Hour - 59*time.Minute)},
-		"an unset clock, set before":     {Claim{Mono: 61 * time.Minute}, setting, now.Add(-59 * time.Minute)},
-		"an unset clock, set impossibly": {Claim{Mono: 9 * time.Hour}, setting, now},
-	} {
-		require.Equal(t, c.want, EventTime(c.claim, c.setting, now), name)
-	}
 }
 
 func TestPlanServesTheSameIncarnationAndParts(t *testing.T) {

@@ -25,6 +25,22 @@ type Log struct {
 	Next        uint64 // the number expected next; the first is 1
 	Hash        Hash   // running hash before it
 	State       LogState
+	Origin      Origin
+	Restored    bool // the hub went back to a backup, and the device has not said hello since
+}
+
+// Origin is what a log goes on from when its incarnation names a parent. Numbers First up to, without, Next of the parent's log
+// had been taken by then, and the device may still have held them: it brings them again, under new numbers.
+type Origin struct {
+	Parent      string // incarnation; empty for none
+	First, Next uint64
+}
+
+// Carried says whether a record of this number may be one that the hub has from the parent. A few records of its own may stand
+// before those that an incarnation brings along.
+func (o Origin) Carried(number uint64) bool {
+	const own = 16
+	return o.Parent != "" && o.Next > o.First && number <= o.Next-o.First+own
 }
 
 // Holding is which numbers of a log a device says it still holds: First up to Next-1. Before is the running hash before
@@ -34,10 +50,49 @@ type Holding struct {
 	Before      Hash
 }
 
-// Gap is a span of numbers that the hub will never get.
+// GapKind is why numbers are missing.
+type GapKind string
+
+// Kinds of gap. An incarnation-lost gap that stands at the number expected next is of unknown length, perhaps none; any other
+// ends before it, or is what a storage that was thought lost says it still holds.
+const (
+	NotHeld         GapKind = "not_held"         // the device no longer had what the hub expected
+	Thinned         GapKind = "thinned"          // readings that the device dropped for want of room, and said so
+	Damaged         GapKind = "damaged"          // lost to corruption of the device's storage
+	IncarnationLost GapKind = "incarnation_lost" // of a storage that another one has taken the place of
+	Restored        GapKind = "restored"         // the hub went back to a backup, and the device had deleted them already
+)
+
+// Gap is a span of numbers that the hub does not have.
 type Gap struct {
 	First, Last uint64
+	Kind        GapKind
 	Reason      string
+}
+
+// missing is the gap up to, without, number first: the device, or the incarnation that goes on from this one, begins there.
+func (l Log) missing(first uint64) Gap {
+	if l.Restored {
+		return Gap{First: l.Next, Last: first - 1, Kind: Restored,
+			Reason: "the hub went back to a backup without them, and the device no longer has them"}
+	}
+	return Gap{First: l.Next, Last: first - 1, Kind: NotHeld, Reason: "the device no longer has them"}
+}
+
+// Left is the gap that opens when a log goes on in another incarnation, which begins with number first of this one.
+func (l Log) Left(first uint64) (Gap, bool) { return l.missing(first), first > l.Next }
+
+// Lost is the gap that opens when another storage takes the place of this one: what it held behind the numbers taken.
+func (l Log) Lost() Gap {
+	return Gap{First: l.Next, Last: l.Next, Kind: IncarnationLost,
+		Reason: "another storage took the place of this one; what this one still held is not known"}
+}
+
+// Found is what a storage that was thought lost still holds and the hub lacks, when it is heard again: no gap at all once it
+// has delivered everything.
+func (l Log) Found(next uint64) (Gap, bool) {
+	return Gap{First: l.Next, Last: next - 1, Kind: IncarnationLost,
+		Reason: "another storage took the place of this one, which still holds them and may deliver them"}, next > l.Next
 }
 
 // Errors about the continuity of a log.
@@ -49,17 +104,18 @@ var (
 )
 
 // Reconcile compares with what a device holds. Numbers that are expected and that it no longer has become a gap, and the log
-// goes on behind it. ErrForked: the device has fewer records than it has sent, or others.
+// goes on behind it. ErrForked: the device has other records than it has sent.
+//
+// A device that seems to have fewer than it has sent may have said so before it sent them: messages overtake each other. It is
+// told what is expected, and if its storage really is an older one it draws a new incarnation by itself.
 func (l Log) Reconcile(h Holding) (Log, *Gap, error) {
 	switch {
-	case h.Next < l.Next:
-		return l, nil, fmt.Errorf("%w: the next number is %d, and %d was taken already", ErrForked, h.Next, l.Next-1)
 	case h.First == l.Next && h.Before != l.Hash:
 		return l, nil, fmt.Errorf("%w: the hash before number %d differs", ErrForked, h.First)
 	case h.First > l.Next:
-		gap := &Gap{First: l.Next, Last: h.First - 1, Reason: "the device no longer has them"}
+		gap := l.missing(h.First)
 		l.Next, l.Hash = h.First, h.Before
-		return l, gap, nil
+		return l, &gap, nil
 	}
 	return l, nil, nil
 }
@@ -89,20 +145,20 @@ func (l Log) Take(next uint64, hash Hash) Log {
 	return l
 }
 
-// Explain gives the gap's reason to the numbers from up to to, as far as they are in it: the parts before, within and behind.
-// It is nil when none is.
-func (g Gap) Explain(from, to uint64, reason string) []Gap {
+// Explain gives a better kind and reason to the numbers from up to to, as far as they are in the gap: the parts before, within
+// and behind. It is nil when none is.
+func (g Gap) Explain(from, to uint64, kind GapKind, reason string) []Gap {
 	first, last := max(g.First, from), min(g.Last, to)
 	if first > last {
 		return nil
 	}
 	var parts []Gap
 	if g.First < first {
-		parts = append(parts, Gap{First: g.First, Last: first - 1, Reason: g.Reason})
+		parts = append(parts, Gap{First: g.First, Last: first - 1, Kind: g.Kind, Reason: g.Reason})
 	}
-	parts = append(parts, Gap{First: first, Last: last, Reason: reason})
+	parts = append(parts, Gap{First: first, Last: last, Kind: kind, Reason: reason})
 	if last < g.Last {
-		parts = append(parts, Gap{First: last + 1, Last: g.Last, Reason: g.Reason})
+		parts = append(parts, Gap{First: last + 1, Last: g.Last, Kind: g.Kind, Reason: g.Reason})
 	}
 	return parts
 }

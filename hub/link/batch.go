@@ -2,7 +2,6 @@ package link
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -20,6 +19,25 @@ import (
 // A batch that does not continue the log is acknowledged as well, with what is expected. One of an incarnation that has not
 // said hello to this hub's data is, too, with 0: the epoch tells the device to say hello.
 func (r *Receiver) Batch(ctx context.Context, device string, b protocol.Batch) (protocol.Ack, error) {
+	a := r.newBatch(device, b)
+	if err := r.alone(ctx, a); err != nil {
+		r.noteHeld(ctx, err)
+		return protocol.Ack{}, err
+	}
+	r.changed()
+	return a.ack(), nil
+}
+
+// batch is what a batch changes.
+type batch struct {
+	receiver *Receiver
+	device   string
+	batch    protocol.Batch
+	hashes   []fleet.Hash // before each record, and behind the last
+	taking   *taking      // the last attempt
+}
+
+func (r *Receiver) newBatch(device string, b protocol.Batch) *batch {
 	hashes := make([]fleet.Hash, len(b.Records)+1)
 	running := b.Before
 	hashes[0] = fleet.Hash(running)
@@ -27,29 +45,37 @@ func (r *Receiver) Batch(ctx context.Context, device string, b protocol.Batch) (
 		running = running.Next(record)
 		hashes[i+1] = fleet.Hash(running)
 	}
-	var t *taking
-	err := r.config.Store.Change(ctx, func(tx *store.Tx) error {
-		t = &taking{receiver: r, tx: tx, batch: b, incarnation: b.Incarnation.String(), now: r.config.Clock.Now()}
-		return t.run(ctx, device, hashes)
-	})
-	if err != nil {
-		return protocol.Ack{}, fmt.Errorf("batch of %s, %s from %d: %w", device, b.Log, b.First, err)
+	return &batch{receiver: r, device: device, batch: b, hashes: hashes}
+}
+
+func (a *batch) run(ctx context.Context, tx *store.Tx) error {
+	r, b := a.receiver, a.batch
+	a.taking = &taking{receiver: r, tx: tx, batch: b, incarnation: b.Incarnation.String(), now: r.config.Clock.Now()}
+	if err := a.taking.run(ctx, a.device, a.hashes); err != nil {
+		return fmt.Errorf("batch of %s, %s from %d: %w", a.device, b.Log, b.First, err)
 	}
+	return nil
+}
+
+func (a *batch) done() protocol.Message { return a.ack() }
+
+// ack acknowledges what is committed.
+func (a *batch) ack() protocol.Ack {
+	r, b, t := a.receiver, a.batch, a.taking
 	t.count()
 	if t.forked != nil {
-		r.config.Logger.Warn("log has forked", "device", device, "incarnation", b.Incarnation, "log", b.Log, "error", t.forked)
+		r.config.Logger.Warn("log has forked", "device", a.device, "incarnation", b.Incarnation, "log", b.Log, "error", t.forked)
 	}
 	ack := protocol.Ack{Epoch: r.epoch, Incarnation: b.Incarnation, Log: b.Log, Applied: t.next - 1, HubTime: t.now.UnixMilli(),
-		Window: window}
+		Window: window, Hash: protocol.Hash(t.hash)}
 	if t.known {
 		ack.Verdict = verdict(t.device, t.incarnation, t.forked)
 	}
 	ack.Safe = ack.Applied
 	if r.config.Safe != nil {
-		ack.Safe = min(ack.Applied, r.config.Safe(device, b.Incarnation, b.Log, ack.Applied))
+		ack.Safe = min(ack.Applied, r.config.Safe(a.device, b.Incarnation, b.Log, ack.Applied))
 	}
-	r.changed()
-	return ack, nil
+	return ack
 }
 
 // taking is one attempt at one batch.
@@ -60,13 +86,16 @@ type taking struct {
 	incarnation string
 	now         time.Time
 
-	device   fleet.Device
-	next     uint64
-	known    bool // the incarnation has said hello
-	forked   error
-	settings map[uint64]*fleet.Setting // of the boots in the batch, as far as they were asked for
-	rows     []store.ReadingRow
-	owned    map[string]bool // sensors that were asked about
+	device  fleet.Device
+	next    uint64
+	hash    fleet.Hash // behind the number before next
+	known   bool       // the incarnation has said hello
+	forked  error
+	dating  dating
+	rows    []store.ReadingRow
+	earlier []byte          // what the rows' Earlier are pieces of
+	owned   map[string]bool // sensors that were asked about
+	carried carried
 
 	events, readings, repeated, quarantined, notApplied, gaps int64
 }
@@ -81,7 +110,7 @@ func (t *taking) run(ctx context.Context, device string, hashes []fleet.Hash) er
 	if t.known = known; err != nil || !known {
 		return err
 	}
-	t.next = log.Next
+	t.next, t.hash = log.Next, log.Hash
 	skip, err := log.Continue(t.batch.First, hashes)
 	switch {
 	case errors.Is(err, fleet.ErrForked):
@@ -93,14 +122,20 @@ func (t *taking) run(ctx context.Context, device string, hashes []fleet.Hash) er
 		return err
 	}
 	t.repeated = int64(skip)
+	if err := t.loadCarried(ctx, log, t.batch.First+uint64(skip)); err != nil {
+		return err
+	}
 	if err := t.take(ctx, skip); err != nil {
 		return err
 	}
 	if err := t.heard(ctx); err != nil || skip == len(t.batch.Records) {
 		return err
 	}
+	if err := t.goesOn(ctx); err != nil {
+		return err
+	}
 	log = log.Take(t.batch.First+uint64(len(t.batch.Records)), hashes[len(hashes)-1])
-	t.next = log.Next
+	t.next, t.hash = log.Next, log.Hash
 	return t.tx.SaveDeviceLog(ctx, device, log)
 }
 
@@ -111,20 +146,30 @@ func (t *taking) heard(ctx context.Context) error {
 }
 
 func (t *taking) take(ctx context.Context, skip int) error {
-	t.settings = settingsIn(t.batch.Records[skip:])
+	entries := make([]entry, len(t.batch.Records)-skip)
 	for i, raw := range t.batch.Records[skip:] {
-		number := t.batch.First + uint64(skip+i)
+		e := &entries[i]
+		e.number, e.raw = t.batch.First+uint64(skip+i), raw
+		e.rec, e.body, e.unread = t.decode(e.number, raw)
+	}
+	if err := t.lookAhead(ctx, entries); err != nil {
+		return err
+	}
+	for _, e := range entries {
 		var err error
 		if t.batch.Log == protocol.Readings {
-			err = t.reading(ctx, number, raw)
+			err = t.reading(ctx, e)
 		} else {
-			err = t.event(ctx, number, raw)
+			err = t.event(ctx, e)
 		}
 		if err != nil {
-			return fmt.Errorf("number %d: %w", number, err)
+			return &heldUp{log: t.logName(), device: t.device.ID, of: t.batch.Log, number: e.number, err: err}
 		}
 	}
-	return t.tx.AddReadings(ctx, t.device.ID, t.incarnation, t.rows)
+	if err := t.tx.AddReadings(ctx, t.device.ID, t.incarnation, t.now, t.carried.readings(t.rows)); err != nil {
+		return err
+	}
+	return t.redate(ctx)
 }
 
 func (t *taking) count() {
@@ -157,17 +202,22 @@ func (t *taking) decode(number uint64, raw []byte) (protocol.Record, protocol.Bo
 }
 
 // event takes one record of the events log. Whatever it is, it is stored; what it changes is undone when it cannot be applied.
-func (t *taking) event(ctx context.Context, number uint64, raw []byte) error {
+func (t *taking) event(ctx context.Context, e entry) error {
 	t.events++
-	row := store.EventRow{Device: t.device.ID, Incarnation: t.incarnation, Number: number, Name: "unreadable", Body: raw,
+	rec, body, unread := e.rec, e.body, e.unread
+	row := store.EventRow{Device: t.device.ID, Incarnation: t.incarnation, Number: e.number, Name: "unreadable", Body: e.raw,
 		EventAt: t.now, ReceivedAt: t.now, Outcome: store.Applied}
-	rec, body, unread := t.decode(number, raw)
+	if t.carried.event(rec) {
+		t.events, t.repeated = t.events-1, t.repeated+1
+		return nil
+	}
 	if rec.Number != 0 {
-		at, err := t.eventTime(ctx, rec)
+		dated, err := t.date(ctx, rec)
 		if err != nil {
 			return err
 		}
-		row.EventAt, row.Boot, row.Kind, row.Body = at, rec.Boot, uint16(rec.Kind), rec.Body
+		row.EventAt, row.Within = dated.At, dated.Within
+		row.Boot, row.Kind, row.Body = rec.Boot, uint16(rec.Kind), rec.Body
 		row.Mono, row.ClaimedAt, row.WallQuality = rec.Mono, rec.Wall, uint8(rec.Quality)
 	}
 	if row.Body == nil {
@@ -184,7 +234,7 @@ func (t *taking) event(ctx context.Context, number uint64, raw []byte) error {
 	}
 	row.Name, row.Subject = name(body), clean(subject(body), maxText)
 	before := t.device
-	if err := t.tx.Savepoint(ctx, func() error { return t.apply(ctx, number, rec, row.EventAt, body) }); err != nil {
+	if err := t.tx.Savepoint(ctx, func() error { return t.apply(ctx, e.number, rec, row.EventAt, body) }); err != nil {
 		t.device = before
 		reason, ok := t.permanent(err)
 		if !ok {
@@ -219,41 +269,26 @@ func (t *taking) apply(ctx context.Context, number uint64, rec protocol.Record, 
 		}
 	}()
 	switch b := body.(type) {
-	case protocol.Booted:
-		return nil
+	case protocol.Booted, protocol.SamplingSet, protocol.Stopped:
+		return nil // said of the log itself, for whoever reads it
+	case protocol.Salvaged:
+		return t.salvaged(ctx, b)
 	case protocol.ClockSet:
-		return t.clockSet(ctx, rec)
+		if _, ok := pairIn(rec, b); !ok {
+			return &NotApplied{Reason: errNoTime.Error()}
+		}
+		return nil
 	case protocol.Damaged:
-		return t.gap(ctx, fleet.Gap{First: number, Last: number, Reason: fmt.Sprintf("damaged in the device's storage: %d bytes", b.Bytes)})
+		return t.gap(ctx, fleet.Gap{First: number, Last: number, Kind: fleet.Damaged, Reason: fmt.Sprintf("damaged in the device's storage: %d bytes", b.Bytes)})
 	case protocol.PlanApplied:
 		return t.planApplied(ctx, at, b)
+	case protocol.CommandTaken:
+		return t.command(ctx, b.ID, func(c fleet.Command) (fleet.Command, error) { return c.Take(at), nil })
 	case protocol.CommandAnswered:
 		return t.commandAnswered(ctx, at, b)
 	}
 	return t.receiver.config.Effects.Apply(ctx, t.tx, Event{Device: t.device.ID, Place: t.device.Place, Role: string(t.device.Role),
 		Incarnation: t.batch.Incarnation, Number: number, At: at, Received: t.now, Body: body})
-}
-
-// clockSet dates the events of the boot that came before.
-func (t *taking) clockSet(ctx context.Context, rec protocol.Record) error {
-	setting := settingOf(rec)
-	if setting == nil {
-		return &NotApplied{Reason: "a clock that was set, in a record whose clock was not"}
-	}
-	if before, err := t.tx.ClockSetting(ctx, t.device.ID, t.incarnation, rec.Boot); err != nil || before != nil {
-		return err // dated already
-	}
-	undated, err := t.tx.UndatedEvents(ctx, t.device.ID, t.incarnation, rec.Boot)
-	if err != nil {
-		return err
-	}
-	for _, u := range undated {
-		at := fleet.EventTime(fleet.Claim{Mono: u.Mono}, setting, u.Received)
-		if err := t.tx.DateEvent(ctx, t.device.ID, t.incarnation, u.Number, at); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (t *taking) planApplied(ctx context.Context, at time.Time, b protocol.PlanApplied) error {
@@ -279,129 +314,39 @@ var outcomes = map[protocol.CommandOutcome]fleet.CommandOutcome{
 }
 
 func (t *taking) commandAnswered(ctx context.Context, at time.Time, b protocol.CommandAnswered) error {
-	outcome, ok := outcomes[b.Outcome]
-	if !ok {
-		return &NotApplied{Reason: fmt.Sprintf("outcome %d of a command is unknown", b.Outcome)}
-	}
-	c, err := t.tx.Command(ctx, clean(b.ID, maxText))
+	return t.command(ctx, b.ID, func(c fleet.Command) (fleet.Command, error) {
+		if b.Outcome == protocol.CommandUnknown {
+			return c.Settle(at), nil
+		}
+		outcome, ok := outcomes[b.Outcome]
+		if !ok {
+			return c, fmt.Errorf("outcome %d of a command is unknown", b.Outcome)
+		}
+		return c.Answer(outcome, clean(b.Reason, maxReason), at)
+	})
+}
+
+// command changes a command of this device; what do refuses can never be applied.
+func (t *taking) command(ctx context.Context, id string, do func(fleet.Command) (fleet.Command, error)) error {
+	c, err := t.tx.Command(ctx, clean(id, maxText))
 	if errors.Is(err, store.ErrNotFound) || err == nil && c.Device != t.device.ID {
-		return &NotApplied{Reason: "no command " + clean(b.ID, maxText) + " was given to this device"}
+		return &NotApplied{Reason: "no command " + clean(id, maxText) + " was given to this device"}
 	}
 	if err != nil {
 		return err
 	}
-	if c, err = c.Answer(outcome, clean(b.Reason, maxReason), at); err != nil {
+	if c, err = do(c); err != nil {
 		return &NotApplied{Reason: err.Error()}
 	}
+	if c.Outcome != fleet.CommandOpen {
+		if err := t.tx.SettleWork(ctx, workUnsettled(c.ID), t.now); err != nil {
+			return err
+		}
+	}
 	return t.tx.SaveCommand(ctx, c)
-}
-
-// reading takes one record of the readings log.
-func (t *taking) reading(ctx context.Context, number uint64, raw []byte) error {
-	rec, body, unread := t.decode(number, raw)
-	switch b := body.(type) {
-	case protocol.Samples:
-		if unread = checkSamples(b); unread != nil {
-			break
-		}
-		var err error
-		if unread, err = t.foreign(ctx, b); err != nil {
-			return err
-		}
-		if unread != nil {
-			break
-		}
-		at, err := t.eventTime(ctx, rec)
-		if err != nil {
-			return err
-		}
-		t.samples(number, at, b)
-		return nil
-	case protocol.Thinned:
-		return t.thinned(ctx, number, b)
-	}
-	t.quarantined++
-	return t.tx.AddQuarantine(ctx, store.QuarantineRow{ID: rand.Text(), Device: t.device.ID, Incarnation: t.incarnation,
-		Log: uint8(t.batch.Log), Number: number, ReceivedAt: t.now, Reason: clean(unread.Error(), maxReason), Raw: raw})
-}
-
-func (t *taking) samples(number uint64, at time.Time, b protocol.Samples) {
-	for _, s := range b.Samples {
-		t.readings++
-		t.rows = append(t.rows, store.ReadingRow{Number: number, Sensor: s.Sensor, EventAt: at, ReceivedAt: t.now, MilliC: s.MilliC,
-			Fault: uint8(s.Fault)})
-	}
-}
-
-// foreign says which sensor of a round is not the device's to speak of, nil for none.
-func (t *taking) foreign(ctx context.Context, b protocol.Samples) (reason, err error) {
-	owns := t.receiver.config.Owns
-	if owns == nil {
-		return nil, nil
-	}
-	if t.owned == nil {
-		t.owned = map[string]bool{}
-	}
-	for _, s := range b.Samples {
-		mine, asked := t.owned[s.Sensor]
-		if !asked {
-			if mine, err = owns(ctx, t.tx, t.device, s.Sensor); err != nil {
-				return nil, err
-			}
-			t.owned[s.Sensor] = mine
-		}
-		if !mine {
-			return fmt.Errorf("sensor %q is not at %s, which the device serves", s.Sensor, t.device.Place), nil
-		}
-	}
-	return nil, nil
-}
-
-func checkSamples(b protocol.Samples) error {
-	seen := map[string]bool{}
-	for _, s := range b.Samples {
-		switch {
-		case s.Sensor == "" || s.Sensor != clean(s.Sensor, maxText):
-			return fmt.Errorf("%w: sensor %.40q: want 1 to %d bytes of printable text", protocol.ErrMalformed, s.Sensor, maxText)
-		case seen[s.Sensor]:
-			return fmt.Errorf("%w: sensor %q twice", protocol.ErrMalformed, s.Sensor)
-		}
-		seen[s.Sensor] = true
-	}
-	return nil
 }
 
 func (t *taking) gap(ctx context.Context, g fleet.Gap) error {
 	t.gaps++
 	return t.tx.AddGap(ctx, t.device.ID, t.incarnation, uint8(t.batch.Log), g, t.now)
-}
-
-// thinned explains numbers that the device no longer had. Those that were taken before it dropped them are not missing.
-func (t *taking) thinned(ctx context.Context, number uint64, b protocol.Thinned) error {
-	log := uint8(t.batch.Log)
-	reason := fmt.Sprintf("thinned by the device: %d samples from %s to %s", b.Samples, when(b.FromWall), when(b.ToWall))
-	if b.Samples > 0 {
-		reason += fmt.Sprintf(", %d to %d m°C", b.MinMilliC, b.MaxMilliC)
-	}
-	switch {
-	case b.From == 0 && b.To == 0: // numbers of the parent incarnation: an empty span at its own number keeps the note
-		return t.gap(ctx, fleet.Gap{First: number, Last: number - 1, Reason: reason})
-	case b.From == number && b.To == number:
-		return t.gap(ctx, fleet.Gap{First: number, Last: number, Reason: "damaged in the device's storage"})
-	}
-	gaps, err := t.tx.Gaps(ctx, t.device.ID, t.incarnation, log)
-	if err != nil {
-		return err
-	}
-	for _, g := range gaps {
-		parts := g.Explain(b.From, b.To, reason)
-		if parts == nil {
-			continue
-		}
-		t.gaps++
-		if err := t.tx.ReplaceGap(ctx, t.device.ID, t.incarnation, log, g, parts, t.now); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -1,13 +1,11 @@
 package link
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
 
-	"meguri/hub/fleet"
 	"meguri/protocol"
 )
 
@@ -36,57 +34,10 @@ func clean(text string, most int) string {
 
 func when(unixMillis int64) string { return time.UnixMilli(unixMillis).UTC().Format(time.RFC3339) }
 
-// eventTime says when a record was made, as well as that is known now.
-func (t *taking) eventTime(ctx context.Context, rec protocol.Record) (time.Time, error) {
-	claim := claimOf(rec)
-	if claim.Trusted {
-		return fleet.EventTime(claim, nil, t.now), nil
-	}
-	setting, ok := t.settings[rec.Boot]
-	if !ok {
-		var err error
-		if setting, err = t.tx.ClockSetting(ctx, t.device.ID, t.incarnation, rec.Boot); err != nil {
-			return time.Time{}, err
-		}
-		t.settings[rec.Boot] = setting
-	}
-	return fleet.EventTime(claim, setting, t.now), nil
-}
-
-func claimOf(rec protocol.Record) fleet.Claim {
-	return fleet.Claim{Mono: millis(rec.Mono), Wall: time.UnixMilli(rec.Wall),
-		Trusted: rec.Quality == protocol.WallSet || rec.Quality == protocol.WallBattery}
-}
-
 // millis is a duration within what a duration holds.
 func millis(ms int64) time.Duration {
 	const most = int64(1<<63-1) / int64(time.Millisecond)
 	return time.Duration(max(-most, min(ms, most))) * time.Millisecond
-}
-
-// settingsIn looks ahead for clocks that are set further on in a batch.
-func settingsIn(records [][]byte) map[uint64]*fleet.Setting {
-	settings := map[uint64]*fleet.Setting{}
-	for _, raw := range records {
-		rec, err := protocol.DecodeRecord(raw)
-		if err != nil || rec.Kind != protocol.KindClockSet {
-			continue
-		}
-		if s := settingOf(rec); s != nil {
-			settings[rec.Boot] = s
-		}
-	}
-	return settings
-}
-
-// settingOf is the pair of clocks in a ClockSet, nil when it is none. The record's own clocks are the pair: it is made when the
-// clock is set.
-func settingOf(rec protocol.Record) *fleet.Setting {
-	c := claimOf(rec)
-	if rec.Kind != protocol.KindClockSet || !c.Trusted {
-		return nil
-	}
-	return &fleet.Setting{Mono: c.Mono, Wall: c.Wall}
 }
 
 // name is a kind of event in words.
@@ -140,6 +91,14 @@ func name(b protocol.Body) string {
 		return "samples"
 	case protocol.Thinned:
 		return "thinned"
+	case protocol.Rounds:
+		return "rounds"
+	case protocol.Salvaged:
+		return "salvaged"
+	case protocol.SamplingSet:
+		return "sampling set"
+	case protocol.Stopped:
+		return "stopped"
 	}
 	return fmt.Sprintf("kind %d", b.Kind())
 }

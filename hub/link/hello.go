@@ -14,58 +14,100 @@ import (
 // Hello takes what a device says on connecting: its incarnation may be new, and it may lack numbers that the hub expects. The
 // welcome says where to go on.
 func (r *Receiver) Hello(ctx context.Context, device string, h protocol.Hello) (protocol.Welcome, error) {
-	now := r.config.Clock.Now()
-	var w protocol.Welcome
-	var before, d fleet.Device
-	var forked error
-	var gaps int64
-	err := r.config.Store.Change(ctx, func(tx *store.Tx) error {
-		w = protocol.Welcome{Nonce: h.Nonce, Incarnation: h.Incarnation, Epoch: r.epoch, HubTime: now.UnixMilli(), Window: window}
-		forked, gaps = nil, 0
-		var err error
-		if before, err = r.device(ctx, tx, device); err != nil {
-			return err
-		}
-		incarnation := h.Incarnation.String()
-		_, known, err := tx.DeviceLog(ctx, device, incarnation, uint8(protocol.Events))
-		if err != nil {
-			return err
-		}
-		d = before.Greet(fleet.Greeting{Incarnation: incarnation, Boot: h.Boot, Session: h.Session, Software: clean(h.Software, maxText),
-			Plan: h.Plan, CommandCounter: h.CommandCounter}, known, now)
-		if err := tx.SaveDevice(ctx, d); err != nil {
-			return err
-		}
-		if !known {
-			if err := tx.SupersedeLogs(ctx, device, incarnation); err != nil {
-				return err
-			}
-			if h.Parent != nil {
-				if err := noteFork(ctx, tx, device, h, now); err != nil {
-					return err
-				}
-			}
-		}
-		w.Expect, gaps, forked, err = reconcile(ctx, tx, device, h, now)
-		if err != nil {
-			return err
-		}
-		w.Verdict = verdict(d, incarnation, forked)
-		return r.planOf(ctx, tx, d, &w)
-	})
-	if err != nil {
+	g := &greeting{receiver: r, device: device, hello: h}
+	if err := r.alone(ctx, g); err != nil {
 		return protocol.Welcome{}, err
 	}
-	r.stats.Gaps.Add(gaps)
-	if forked != nil {
-		r.stats.Forks.Add(1)
-		r.config.Logger.Warn("log has forked", "device", device, "incarnation", h.Incarnation, "error", forked)
-	}
-	if before.Incarnation != d.Incarnation && r.config.Greeted != nil {
-		r.config.Greeted(d.Place)
-	}
+	g.tell()
 	r.changed()
-	return w, nil
+	return g.welcome, nil
+}
+
+// greeting is what a hello changes.
+type greeting struct {
+	receiver *Receiver
+	device   string
+	hello    protocol.Hello
+
+	said          fleet.Greeting
+	now           time.Time
+	before, after fleet.Device
+	welcome       protocol.Welcome
+	acks          []protocol.Ack // of what is safe to delete by now
+	forked        error
+	rival         bool
+	gaps          int64
+}
+
+func (g *greeting) run(ctx context.Context, tx *store.Tx) error {
+	r, h := g.receiver, g.hello
+	g.now = r.config.Clock.Now()
+	g.acks, g.forked, g.rival, g.gaps = nil, nil, false, 0
+	g.welcome = protocol.Welcome{Nonce: h.Nonce, Incarnation: h.Incarnation, Epoch: r.epoch, HubTime: g.now.UnixMilli(), Window: window,
+		Revision: protocol.Revision}
+	g.said = fleet.Greeting{Incarnation: h.Incarnation.String(), Boot: h.Boot, Session: h.Session, Software: clean(h.Software, maxText),
+		Plan: h.Plan, CommandCounter: h.CommandCounter}
+	var err error
+	if g.before, err = r.device(ctx, tx, g.device); err != nil {
+		return err
+	}
+	life, known, err := tx.Life(ctx, g.device, g.said.Incarnation)
+	if err != nil {
+		return err
+	}
+	g.after = g.before.Greet(g.said, known, g.now)
+	if err := tx.SaveDevice(ctx, g.after); err != nil {
+		return err
+	}
+	if known {
+		err = g.again(ctx, tx, life)
+	} else {
+		err = g.begin(ctx, tx)
+	}
+	if err != nil {
+		return err
+	}
+	if err := g.reconcile(ctx, tx); err != nil {
+		return err
+	}
+	g.welcome.Verdict = verdict(g.after, g.said.Incarnation, g.forked)
+	return r.planOf(ctx, tx, g.after, &g.welcome)
+}
+
+func (g *greeting) done() protocol.Message {
+	g.tell()
+	return g.welcome
+}
+
+// safe gives the acknowledgements that follow the welcome.
+func (g *greeting) safe() []protocol.Message {
+	all := make([]protocol.Message, len(g.acks))
+	for i, a := range g.acks {
+		all[i] = a
+	}
+	return all
+}
+
+// tell counts and says what was committed.
+func (g *greeting) tell() {
+	r := g.receiver
+	r.stats.Gaps.Add(g.gaps)
+	if g.forked != nil {
+		r.stats.Forks.Add(1)
+		r.config.Logger.Warn("log has forked", "device", g.device, "incarnation", g.hello.Incarnation, "error", g.forked)
+	}
+	if g.rival {
+		r.config.Logger.Warn("two storages live under one id", "device", g.device, "incarnation", g.hello.Incarnation,
+			"current", g.after.Incarnation)
+	}
+	// One that has seen a newer plan than is known here, as after a restored backup, needs a plan above that.
+	if g.needsPlan() && r.config.Greeted != nil {
+		r.config.Greeted(g.after.Place)
+	}
+}
+
+func (g *greeting) needsPlan() bool {
+	return g.before.Incarnation != g.after.Incarnation || g.after.PlanSent > g.before.PlanSent
 }
 
 // planOf names the newest plan in the welcome when it is for this incarnation.
@@ -92,76 +134,91 @@ func verdict(d fleet.Device, incarnation string, forked error) protocol.Verdict 
 
 // reconcile compares each log with what the device holds of it, and begins those of a new incarnation. A fork in one log
 // leaves all as they are.
-func reconcile(ctx context.Context, tx *store.Tx, device string, h protocol.Hello, now time.Time) (
-	expect []protocol.Expect, gaps int64, forked, err error) {
+func (g *greeting) reconcile(ctx context.Context, tx *store.Tx) error {
 	holds := map[protocol.LogID]protocol.Position{}
-	for _, p := range h.Logs {
+	for _, p := range g.hello.Logs {
 		holds[p.Log] = p
 	}
-	incarnation := h.Incarnation.String()
 	var logs []fleet.Log
 	var found []*fleet.Gap
+	restored := false
 	for _, id := range []protocol.LogID{protocol.Events, protocol.Readings} {
-		l, ok, err := tx.DeviceLog(ctx, device, incarnation, uint8(id))
+		l, ok, err := tx.DeviceLog(ctx, g.device, g.said.Incarnation, uint8(id))
 		if err != nil {
-			return nil, 0, nil, err
+			return err
 		}
 		if !ok {
-			l = fleet.Log{Incarnation: incarnation, Log: uint8(id), Next: 1, State: fleet.Current}
+			l = g.newLog(id)
 		}
+		restored = restored || l.Restored
 		var gap *fleet.Gap
-		if p, says := holds[id]; says && forked == nil {
-			l, gap, forked = l.Reconcile(fleet.Holding{First: p.First, Next: p.Next, Before: fleet.Hash(p.Before)})
-			if forked != nil {
-				forked = fmt.Errorf("%s: %w", id, forked)
+		if p, says := holds[id]; says && g.forked == nil {
+			l, gap, g.forked = l.Reconcile(fleet.Holding{First: p.First, Next: p.Next, Before: fleet.Hash(p.Before)})
+			if g.forked != nil {
+				g.forked = fmt.Errorf("%s: %w", id, g.forked)
 			}
 		}
 		logs, found = append(logs, l), append(found, gap)
-		expect = append(expect, protocol.Expect{Log: id, Next: l.Next})
+		g.welcome.Expect = append(g.welcome.Expect, protocol.Expect{Log: id, Next: l.Next})
 	}
-	if forked != nil {
-		return expect, 0, forked, forkSeen(ctx, tx, device, incarnation, forked, now)
+	if g.forked != nil {
+		return forkSeen(ctx, tx, g.device, g.said.Incarnation, g.forked, g.now)
 	}
 	for i, l := range logs {
-		if err := tx.SaveDeviceLog(ctx, device, l); err != nil {
-			return nil, 0, nil, err
-		}
-		if found[i] == nil {
-			continue
-		}
-		gaps++
-		if err := tx.AddGap(ctx, device, incarnation, l.Log, *found[i], now); err != nil {
-			return nil, 0, nil, err
-		}
-	}
-	return expect, gaps, nil, nil
-}
-
-// forkSeen marks the logs of an incarnation, of which a branch was seen that does not fit, and makes it work for a person. The
-// branch that fits goes on.
-func forkSeen(ctx context.Context, tx *store.Tx, device, incarnation string, why error, now time.Time) error {
-	for _, id := range []protocol.LogID{protocol.Events, protocol.Readings} {
-		l, ok, err := tx.DeviceLog(ctx, device, incarnation, uint8(id))
-		if err != nil {
-			return err
-		}
-		if !ok || l.State == fleet.Forked {
-			continue
-		}
-		l.State = fleet.Forked
-		if err := tx.SaveDeviceLog(ctx, device, l); err != nil {
+		if err := g.settle(ctx, tx, l, found[i], holds[protocol.LogID(l.Log)]); err != nil {
 			return err
 		}
 	}
-	return tx.OpenWork(ctx, "fork/"+device+"/"+incarnation, "fork", device,
-		"storage of this device was restored from an image, or cloned: "+why.Error(), now)
+	if !restored {
+		return nil
+	}
+	return tx.HelloSinceRestore(ctx, g.device, g.said.Incarnation)
 }
 
-// noteFork records that a new incarnation goes on from where another was left. What was not delivered of that comes with it.
-func noteFork(ctx context.Context, tx *store.Tx, device string, h protocol.Hello, now time.Time) error {
-	parent := h.Parent.Incarnation.String()
-	return forkSeen(ctx, tx, device, parent, fmt.Errorf("incarnation %s goes on behind event %d and reading %d",
-		h.Incarnation, h.Parent.Events, h.Parent.Readings), now)
+// newLog is a log before its first record.
+func (g *greeting) newLog(id protocol.LogID) fleet.Log {
+	l := fleet.Log{Incarnation: g.said.Incarnation, Log: uint8(id), Next: 1, State: fleet.Current}
+	if g.said.Incarnation != g.after.Incarnation {
+		l.State = fleet.Superseded
+	}
+	return l
+}
+
+// settle stores a log that fits what the device holds of it, with the gap between the two.
+func (g *greeting) settle(ctx context.Context, tx *store.Tx, l fleet.Log, gap *fleet.Gap, holds protocol.Position) error {
+	if err := tx.SaveDeviceLog(ctx, g.device, l); err != nil {
+		return err
+	}
+	if gap != nil {
+		g.gaps++
+		if err := tx.AddGap(ctx, g.device, l.Incarnation, l.Log, *gap, g.now); err != nil {
+			return err
+		}
+	}
+	if l.Incarnation != g.after.Incarnation {
+		if err := g.found(ctx, tx, l, holds.Next); err != nil {
+			return err
+		}
+	}
+	// A backup may have made more of it safe to delete since the last batch, and a cloned card may have written other records of
+	// the same numbers. A device that has more to send hears of both anyway.
+	if holds.Next == l.Next && holds.First < l.Next {
+		a := g.receiver.ack(g.device, g.hello.Incarnation, l)
+		a.HubTime, a.Verdict = g.now.UnixMilli(), verdict(g.after, g.said.Incarnation, nil)
+		g.acks = append(g.acks, a)
+	}
+	return nil
+}
+
+// ack acknowledges what was taken of a log, with the hash by which the device sees that it is its own log that is meant.
+func (r *Receiver) ack(device string, incarnation protocol.Incarnation, l fleet.Log) protocol.Ack {
+	a := protocol.Ack{Epoch: r.epoch, Incarnation: incarnation, Log: protocol.LogID(l.Log), Applied: l.Next - 1, Window: window,
+		Hash: protocol.Hash(l.Hash)}
+	a.Safe = a.Applied
+	if r.config.Safe != nil {
+		a.Safe = min(a.Applied, r.config.Safe(device, incarnation, a.Log, a.Applied))
+	}
+	return a
 }
 
 // Want gives the parts of the newest plan that a device asks for, as far as they fit in one answer: it asks again for the
@@ -199,34 +256,42 @@ const maxAnswer = 2 << 20
 // They are owed until the device's log answers them.
 func (r *Receiver) Outbox(ctx context.Context, device string) ([]protocol.Message, error) {
 	var owed []protocol.Message
-	err := r.config.Store.Read(ctx, func(tx *store.Tx) error {
-		owed = nil
-		d, err := r.device(ctx, tx, device)
-		if err != nil || d.Incarnation == "" {
-			return err
-		}
-		incarnation, err := protocol.ParseIncarnation(d.Incarnation)
-		if err != nil {
-			return err
-		}
-		plan, ok, err := tx.NewestPlan(ctx, device)
-		if err != nil {
-			return err
-		}
-		if ok && plan.Owed(d) {
-			owed = append(owed, manifest(plan, incarnation))
-		}
-		commands, err := tx.OpenCommands(ctx, device)
-		if err != nil {
-			return err
-		}
-		for _, c := range commands {
-			owed = append(owed, protocol.Command{ID: c.ID, Incarnation: incarnation, Counter: c.Counter, Deadline: c.Deadline.UnixMilli(),
-				PlanAtLeast: c.PlanAtLeast, Kind: protocol.CommandKind(c.Kind), Target: c.Target})
-		}
-		return nil
+	err := r.config.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		owed, err = r.owed(ctx, tx, device)
+		return err
 	})
 	return owed, err
+}
+
+func (r *Receiver) owed(ctx context.Context, tx *store.Tx, device string) ([]protocol.Message, error) {
+	d, err := r.device(ctx, tx, device)
+	if err != nil || d.Incarnation == "" {
+		return nil, err
+	}
+	incarnation, err := protocol.ParseIncarnation(d.Incarnation)
+	if err != nil {
+		return nil, err
+	}
+	plan, ok, err := tx.NewestPlan(ctx, device)
+	if err != nil {
+		return nil, err
+	}
+	var owed []protocol.Message
+	if ok && plan.Owed(d) {
+		owed = append(owed, manifest(plan, incarnation))
+	}
+	commands, err := tx.OpenCommands(ctx, device)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range commands {
+		if !c.Owed() {
+			continue
+		}
+		owed = append(owed, protocol.Command{ID: c.ID, Incarnation: incarnation, Counter: c.Counter, Deadline: c.Deadline.UnixMilli(),
+			PlanAtLeast: c.PlanAtLeast, Kind: protocol.CommandKind(c.Kind), Target: c.Target})
+	}
+	return owed, nil
 }
 
 func manifest(p fleet.Plan, incarnation protocol.Incarnation) protocol.Manifest {

@@ -51,14 +51,14 @@ func testForkIsFoundWhereTheLogsPart(t *testing.T, h *hub) {
 	require.Equal(t, 9, h.applied(), "both are kept")
 }
 
-func testRestoredImageIsAForkAlreadyAtHello(t *testing.T, h *hub) {
+func testARestoredImageIsToldWhatItLacks(t *testing.T, h *hub) {
 	l := newLog(protocol.Events).scans(5)
 	h.hello(l)
 	h.batch(l.batch(1, 6))
 	old := &devLog{incarnation: l.incarnation, log: l.log, first: 1, records: l.records[:3], hashes: l.hashes[:4]}
 	w := h.hello(old)
-	require.Equal(t, protocol.Forked, w.Verdict)
-	require.EqualValues(t, 6, w.Expect[0].Next)
+	require.Equal(t, protocol.Current, w.Verdict, "the hello may be older than the records: only the device knows")
+	require.EqualValues(t, 6, w.Expect[0].Next, "which it has never written, so that it draws a new incarnation")
 
 	other := newLog(protocol.Events).add(protocol.ScanRefused{Step: "other"}).scans(6)
 	other.incarnation, other.first = l.incarnation, 6
@@ -86,7 +86,7 @@ func testLostNumbersAreANamedGapAndOnlyAHelloMakesOne(t *testing.T, h *hub) {
 	require.EqualValues(t, 8, w.Expect[1].Next)
 	require.Equal(t, protocol.Current, w.Verdict)
 	c := h.completeness()[1]
-	require.Equal(t, []fleet.Gap{{First: 4, Last: 7, Reason: "the device no longer has them"}}, c.Gaps)
+	require.Equal(t, []fleet.Gap{{First: 4, Last: 7, Kind: fleet.NotHeld, Reason: "the device no longer has them"}}, c.Gaps)
 	require.EqualValues(t, 3, c.Received)
 
 	require.EqualValues(t, 11, h.batch(readings.batch(8, 12)).Applied)
@@ -109,9 +109,9 @@ func testDamagedRecordsAreNamedGaps(t *testing.T, h *hub) {
 	h.batch(events.batch(1, 4))
 	h.batch(readings.batch(1, 3))
 	c := h.completeness()
-	require.Equal(t, []fleet.Gap{{First: 2, Last: 2, Reason: "damaged in the device's storage: 40 bytes"}}, c[0].Gaps)
+	require.Equal(t, []fleet.Gap{{First: 2, Last: 2, Kind: fleet.Damaged, Reason: "damaged in the device's storage: 40 bytes"}}, c[0].Gaps)
 	require.EqualValues(t, 2, c[0].Received)
-	require.Equal(t, fleet.Gap{First: 1, Last: 1, Reason: "damaged in the device's storage"}, c[1].Gaps[0])
+	require.Equal(t, fleet.Gap{First: 1, Last: 1, Kind: fleet.Damaged, Reason: "damaged in the device's storage"}, c[1].Gaps[0])
 	require.Contains(t, c[1].Gaps[1].Reason, "3 samples", "what was thinned in a parent incarnation keeps its note")
 	require.EqualValues(t, 1, c[1].Received)
 }

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/url"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,7 +24,6 @@ const (
 	keepAlive      = 30 * time.Second
 	firstPause     = 200 * time.Millisecond // before connecting again; the longest doubles up to maxPause
 	maxPause       = 10 * time.Second
-	workers        = 4
 )
 
 // MQTTConfig is what the hub's side of a broker needs. Dial, TLS, Wake and Kick may be nil.
@@ -33,7 +31,6 @@ type MQTTConfig struct {
 	Receiver *Receiver
 	URL      string // of the broker: "tcp://HOST:PORT" or "ssl://HOST:PORT"; with Dial only a name
 	User     string
-	Password string
 	Dial     func(ctx context.Context) (net.Conn, error) // in place of URL
 	TLS      *tls.Config
 	Wake     <-chan struct{}          // something new may be owed to devices
@@ -41,34 +38,33 @@ type MQTTConfig struct {
 	Logger   *slog.Logger
 }
 
-// MQTT joins a Receiver to a broker. MQTT's own promises are not used: all is QoS 0 on this side, for a device says again what
+// MQTT joins a Server to a broker. MQTT's own promises are not used: all is QoS 0 on this side, for a device says again what
 // is not acknowledged, and the hub what is not answered.
 type MQTT struct {
 	config MQTTConfig
-	queue  *queue
+	server *Server
 	client atomic.Pointer[paho.Client]
 	stats  MQTTStats
-	outbox outbox
-	broken atomic.Bool  // the last message failed: said once
-	logged atomic.Int64 // when a device that may not speak was named in the log, Unix nanoseconds
 }
 
 // MQTTStats counts what passed.
 type MQTTStats struct {
-	Received atomic.Int64 // messages from devices
-	Dropped  atomic.Int64 // of them, for want of room
-	Sent     atomic.Int64
-	Unsent   atomic.Int64 // for want of a connection
+	Unsent   atomic.Int64 // messages to devices, for want of a connection
 	Connects atomic.Int64 // to the broker
 }
 
 // NewMQTT makes the hub's side of a broker; Run does the work.
 func NewMQTT(c MQTTConfig) *MQTT {
-	return &MQTT{config: c, queue: newQueue(), outbox: outbox{sent: map[string]time.Time{}}}
+	m := &MQTT{config: c}
+	m.server = NewServer(ServerConfig{Receiver: c.Receiver, Send: m.publish, Wake: c.Wake, Kick: c.Kick, Logger: c.Logger})
+	return m
 }
 
 // Stats gives the live counters.
 func (m *MQTT) Stats() *MQTTStats { return &m.stats }
+
+// Server is the hub's end of the devices behind the broker.
+func (m *MQTT) Server() *Server { return m.server }
 
 // Connected says whether devices are heard.
 func (m *MQTT) Connected() bool { return m.client.Load() != nil }
@@ -76,10 +72,7 @@ func (m *MQTT) Connected() bool { return m.client.Load() != nil }
 // Run stays connected and handles messages until ctx ends, then returns its error.
 func (m *MQTT) Run(ctx context.Context) error {
 	var all sync.WaitGroup
-	for range workers {
-		all.Go(func() { m.work(ctx) })
-	}
-	all.Go(func() { m.sendOwed(ctx) })
+	all.Go(func() { _ = m.server.Run(ctx) }) // it ends with ctx only
 	pause := firstPause
 	for ctx.Err() == nil {
 		up := time.Now()
@@ -149,7 +142,7 @@ func (m *MQTT) session(ctx context.Context) error {
 
 func (m *MQTT) options(ctx context.Context, lost chan<- error) *paho.ClientOptions {
 	o := paho.NewClientOptions().AddBroker(m.config.URL).
-		SetClientID(m.config.User).SetUsername(m.config.User).SetPassword(m.config.Password).
+		SetClientID(m.config.User).SetUsername(m.config.User).
 		SetProtocolVersion(4).SetCleanSession(true).
 		SetAutoReconnect(false).SetConnectRetry(false).
 		SetConnectTimeout(connectTimeout).SetWriteTimeout(connectTimeout).
@@ -189,67 +182,15 @@ func (m *MQTT) receive(_ paho.Client, msg paho.Message) {
 	if err != nil || msg.Retained() {
 		return
 	}
-	m.stats.Received.Add(1)
-	if !m.queue.put(device, msg.Payload()) {
-		m.stats.Dropped.Add(1)
-	}
+	m.server.Receive(device, msg.Payload())
 }
 
-func (m *MQTT) work(ctx context.Context) {
-	for {
-		device, payload, err := m.queue.take(ctx)
-		if err != nil {
-			return
-		}
-		m.handle(ctx, device, payload)
-		m.queue.done(device)
-	}
-}
-
-// handle answers one message. A fault of ours costs one message, not the hub.
-func (m *MQTT) handle(ctx context.Context, device string, payload []byte) {
-	defer func() {
-		if p := recover(); p != nil {
-			m.config.Logger.Error("panic while handling a message", "device", device, "panic", p, "stack", string(debug.Stack()))
-		}
-	}()
-	answers, err := m.config.Receiver.Payload(ctx, device, payload)
-	switch {
-	case errors.Is(err, ErrNotTaken):
-		m.notTaken(device, err)
-	case err != nil && ctx.Err() == nil:
-		if !m.broken.Swap(true) {
-			m.config.Logger.Error("messages of devices fail, and are taken again later", "device", device, "error", err)
-		}
-	case err == nil && m.broken.Load() && m.broken.Swap(false):
-		m.config.Logger.Info("messages of devices are taken again")
-	}
-	for _, a := range answers {
-		m.send(device, a)
-		m.outbox.note(device, a, time.Now())
-	}
-}
-
-// notTaken names devices that may not speak, once a second at most: a broker that is not ours may let them.
-func (m *MQTT) notTaken(device string, err error) {
-	now, last := time.Now().UnixNano(), m.logged.Load()
-	if now-last >= int64(time.Second) && m.logged.CompareAndSwap(last, now) {
-		m.config.Logger.Warn("message not taken", "device", device, "error", err)
-	}
-}
-
-func (m *MQTT) send(device string, msg protocol.Message) {
-	payload, err := protocol.Encode(msg)
-	if err != nil {
-		m.config.Logger.Error("cannot encode a message", "device", device, "error", err)
-		return
-	}
+// publish sends without waiting for the token: at QoS 0 it says nothing about the device.
+func (m *MQTT) publish(device string, payload []byte) {
 	client := m.client.Load()
 	if client == nil {
 		m.stats.Unsent.Add(1)
 		return
 	}
-	// No waiting for the token: at QoS 0 it says nothing about the device.
 	(*client).Publish(protocol.DownTopic(device), 0, false, payload)
-	m.stats.Sent.Add(1)
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"meguri/hub/fleet"
 	"meguri/hub/store"
@@ -39,10 +40,14 @@ type Config struct {
 type Receiver struct {
 	config Config
 	epoch  uint64
+	drains bool // what it takes was read out of a storage by hand, also of a device that is shut out
 	stats  Stats
 
 	mu      sync.Mutex
 	garbage map[string]int // payloads kept in quarantine, by device; filled as devices send garbage
+
+	undated *backlog
+	held    held
 }
 
 // Stats counts what was received since the start.
@@ -65,7 +70,7 @@ func NewReceiver(c Config) *Receiver {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails, crypto/rand
 	epoch := binary.BigEndian.Uint64(b[:])>>2 | 1
-	return &Receiver{config: c, epoch: epoch, garbage: map[string]int{}}
+	return &Receiver{config: c, epoch: epoch, garbage: map[string]int{}, undated: newBacklog(), held: held{logs: map[string]failures{}}}
 }
 
 // Listen is called before devices are heard, first or again after the wire was cut: who has left meanwhile nobody knows, so
@@ -77,62 +82,12 @@ func (r *Receiver) Listen(ctx context.Context) error {
 // Stats gives the live counters.
 func (r *Receiver) Stats() *Stats { return &r.stats }
 
-// window is how many batches a log of one device may have in flight: enough for 100 ms of round trip, and little enough that
-// a fleet's are held in memory.
-const window = 8
-
 // Payload decodes and handles one message of a device and gives the answers to it, in order. What cannot be decoded is put in
 // quarantine and counted, and is no error. Other errors: ErrNotTaken, or a passing one after which the device sends it again.
 func (r *Receiver) Payload(ctx context.Context, device string, payload []byte) ([]protocol.Message, error) {
-	m, err := protocol.Decode(payload)
-	if err != nil {
-		return nil, r.quarantine(ctx, device, payload, err.Error())
-	}
-	answers, err := r.handle(ctx, device, m)
-	if err != nil && !errors.Is(err, ErrNotTaken) {
-		r.stats.Failed.Add(1)
-	}
-	if errors.Is(err, errDown) {
-		return nil, r.quarantine(ctx, device, payload, err.Error())
-	}
-	return answers, err
-}
-
-var errDown = fmt.Errorf("%w: a message that only the hub sends", ErrNotTaken)
-
-func (r *Receiver) handle(ctx context.Context, device string, m protocol.Message) ([]protocol.Message, error) {
-	switch m := m.(type) {
-	case protocol.Hello:
-		w, err := r.Hello(ctx, device, m)
-		if err != nil {
-			return nil, err
-		}
-		answers := []protocol.Message{w}
-		if w.Verdict != protocol.Current {
-			return answers, nil
-		}
-		owed, err := r.Outbox(ctx, device)
-		if err != nil { // it is asked for again, and the welcome is worth more
-			r.config.Logger.Warn("cannot read what is owed to a device", "device", device, "error", err)
-		}
-		return append(answers, owed...), nil
-	case protocol.Batch:
-		a, err := r.Batch(ctx, device, m)
-		if err != nil {
-			return nil, err
-		}
-		return []protocol.Message{a}, nil
-	case protocol.Want:
-		parts, err := r.Want(ctx, device, m)
-		answers := make([]protocol.Message, len(parts))
-		for i, p := range parts {
-			answers[i] = p
-		}
-		return answers, err
-	case protocol.Gone:
-		return nil, r.Gone(ctx, device, m)
-	}
-	return nil, errDown
+	m := newMessage(device, payload)
+	r.take(ctx, []*message{m})
+	return m.answers, m.err
 }
 
 // device gives a device that may speak.
@@ -141,7 +96,7 @@ func (r *Receiver) device(ctx context.Context, tx *store.Tx, id string) (fleet.D
 	switch {
 	case errors.Is(err, fleet.ErrUnknownDevice):
 		return d, fmt.Errorf("%w: %w", ErrNotTaken, err)
-	case err == nil && d.Revoked():
+	case err == nil && d.Revoked() && !r.drains:
 		return d, fmt.Errorf("%w: device %s: %w", ErrNotTaken, id, fleet.ErrRevoked)
 	}
 	return d, err
@@ -149,23 +104,35 @@ func (r *Receiver) device(ctx context.Context, tx *store.Tx, id string) (fleet.D
 
 // Gone takes a will.
 func (r *Receiver) Gone(ctx context.Context, device string, g protocol.Gone) error {
-	changed := false
-	err := r.config.Store.Change(ctx, func(tx *store.Tx) error {
-		d, err := r.device(ctx, tx, device)
-		if err != nil {
-			return err
-		}
-		after := d.Leave(g.Incarnation.String(), g.Boot, g.Session)
-		if changed = after != d; !changed {
-			return nil
-		}
-		return tx.SaveDevice(ctx, after)
-	})
-	if err == nil && changed {
+	l := &leaving{receiver: r, device: device, gone: g}
+	err := r.alone(ctx, l)
+	if err == nil && l.changed {
 		r.changed()
 	}
 	return err
 }
+
+// leaving is what a will changes.
+type leaving struct {
+	receiver *Receiver
+	device   string
+	gone     protocol.Gone
+	changed  bool
+}
+
+func (l *leaving) run(ctx context.Context, tx *store.Tx) error {
+	d, err := l.receiver.device(ctx, tx, l.device)
+	if err != nil {
+		return err
+	}
+	after := d.Leave(l.gone.Incarnation.String(), l.gone.Boot, l.gone.Session)
+	if l.changed = after != d; !l.changed {
+		return nil
+	}
+	return tx.SaveDevice(ctx, after)
+}
+
+func (l *leaving) done() protocol.Message { return nil }
 
 func (r *Receiver) changed() {
 	if r.config.Changed != nil {
@@ -200,7 +167,10 @@ func (r *Receiver) quarantine(ctx context.Context, device string, payload []byte
 			return err
 		}
 		kept++
-		return tx.AddQuarantine(ctx, row)
+		if err := tx.AddQuarantine(ctx, row); err != nil {
+			return err
+		}
+		return misbehaves(ctx, tx, device, "it sends what cannot be read: "+row.Reason, row.ReceivedAt)
 	})
 	if err != nil {
 		return fmt.Errorf("quarantine a payload of %s: %w", device, err)
@@ -210,4 +180,9 @@ func (r *Receiver) quarantine(ctx context.Context, device string, payload []byte
 	r.mu.Unlock()
 	r.config.Logger.Warn("payload in quarantine", "device", device, "bytes", len(payload), "kept", kept, "reason", row.Reason)
 	return nil
+}
+
+// misbehaves asks a person to look after a device, once a day.
+func misbehaves(ctx context.Context, tx *store.Tx, device, what string, now time.Time) error {
+	return tx.OpenWork(ctx, "misbehaving/"+device+"/"+now.UTC().Format(time.DateOnly), "misbehaving", device, what, now)
 }

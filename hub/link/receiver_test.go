@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -28,13 +29,17 @@ var noon = time.Date(2026, 12, 1, 3, 0, 0, 0, time.UTC)
 type effects struct {
 	fail  atomic.Pointer[error] // returned after the writes, so that they must be undone
 	panic atomic.Bool
-	off   atomic.Bool // nothing to do
+	// failStep is returned for a scan whose step is "passing failure".
+	failStep atomic.Pointer[error]
+	off      atomic.Bool // nothing to do
+	dated    sync.Map    // when each event was said to have happened when it was first applied, by number
 }
 
 func (e *effects) Apply(ctx context.Context, tx *store.Tx, ev link.Event) error {
 	if e.off.Load() {
 		return nil
 	}
+	e.dated.LoadOrStore(ev.Number, ev.At)
 	id := fmt.Sprintf("effect/%s/%s/%d", ev.Device, ev.Incarnation, ev.Number)
 	if err := tx.RaiseAlarm(ctx, id, "effect", ev.Device, fmt.Sprint(ev.Body), ev.At); err != nil {
 		return err
@@ -44,6 +49,9 @@ func (e *effects) Apply(ctx context.Context, tx *store.Tx, ev link.Event) error 
 	}
 	if err := e.fail.Load(); err != nil {
 		return *err
+	}
+	if d, ok := ev.Body.(protocol.ScanRefused); ok && d.Step == "passing failure" && e.failStep.Load() != nil {
+		return *e.failStep.Load()
 	}
 	if d, ok := ev.Body.(protocol.ScanRefused); ok && d.Step == "never" {
 		return &link.NotApplied{Reason: "never"}
@@ -79,8 +87,7 @@ func newHub(t testing.TB, url string) *hub {
 
 func (h *hub) addDevice(id, place string) {
 	h.change(func(tx *store.Tx) error {
-		return tx.AddDevice(h.t.Context(), fleet.Device{ID: id, Place: place, Role: fleet.Station, AddedAt: noon, AddedBy: "test"},
-			fleet.HashCredential("secret"))
+		return tx.AddDevice(h.t.Context(), fleet.Device{ID: id, Place: place, Role: fleet.Station, AddedAt: noon, AddedBy: "test"})
 	})
 }
 
@@ -241,9 +248,8 @@ func TestReceiver(t *testing.T) {
 			"no device forges another's readings":                        testNoDeviceForgesAnothersReadings,
 			"Malformed payloads are quarantined bounded and counted":     testMalformedPayloadsAreQuarantinedBoundedAndCounted,
 			"Unknown and revoked devices are not taken":                  testUnknownAndRevokedDevicesAreNotTaken,
-			"Authenticator takes the own credential only":                testAuthenticatorTakesTheOwnCredentialOnly,
 			"Fork is found where the logs part":                          testForkIsFoundWhereTheLogsPart,
-			"Restored image is a fork already at hello":                  testRestoredImageIsAForkAlreadyAtHello,
+			"A restored image is told what it lacks":                     testARestoredImageIsToldWhatItLacks,
 			"Lost numbers are a named gap and only a hello makes one":    testLostNumbersAreANamedGapAndOnlyAHelloMakesOne,
 			"Damaged records are named gaps":                             testDamagedRecordsAreNamedGaps,
 			"New incarnation supersedes and the old may drain":           testNewIncarnationSupersedesAndTheOldMayDrain,
@@ -472,12 +478,4 @@ func testUnknownAndRevokedDevicesAreNotTaken(t *testing.T, h *hub) {
 	_, err = h.Batch(t.Context(), station, l.batch(1, 2))
 	require.ErrorIs(t, err, link.ErrNotTaken)
 	require.ErrorIs(t, err, fleet.ErrRevoked)
-	require.False(t, link.Authenticator(h.store)(station, "secret"))
-}
-
-func testAuthenticatorTakesTheOwnCredentialOnly(t *testing.T, h *hub) {
-	auth := link.Authenticator(h.store)
-	require.True(t, auth(station, "secret"))
-	require.False(t, auth(station, "wrong"))
-	require.False(t, auth("nobody", "secret"))
 }

@@ -57,6 +57,7 @@ func apiRights() []Right {
 
 		{Route: "GET /v1/devices", Roles: []Role{Admin, Dispatcher, Quality, Warehouse, Kitting, System}},
 		{Route: "GET /v1/devices/:id", Roles: []Role{Admin, Dispatcher, Quality, Warehouse, Kitting, System}},
+		{Route: "GET /v1/devices/:id/completeness", Roles: []Role{Admin, Dispatcher, Quality, Warehouse, Kitting, System}},
 		{Route: "POST /v1/devices/:id/commands", Roles: []Role{Admin, Dispatcher, Kitting}, Act: true},
 		{Route: "GET /v1/readings", Roles: with(staff, System)},
 		{Route: "GET /v1/events", Roles: with(staff, System)},
@@ -74,6 +75,8 @@ func pageRights() []Right {
 		{Route: "GET /locations/:id", Roles: staff},
 		{Route: "GET /locations/:id/live", Roles: staff},
 		{Route: "GET /locations/:id/chart.json", Roles: staff},
+		{Route: "GET /devices", Roles: staff},
+		{Route: "GET /devices/:id", Roles: staff},
 		{Route: "GET /packing", Roles: []Role{Admin, Dispatcher, Shop}, Own: map[Role]string{Shop: "shop"}},
 		{Route: "GET /sheet", Roles: []Role{Admin, Dispatcher, Driver}, Own: map[Role]string{Driver: "route"}},
 		{Route: "GET /orders/:id", Roles: office},

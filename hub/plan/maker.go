@@ -126,6 +126,10 @@ func (m *Maker) touchAll(ctx context.Context) error {
 	})
 }
 
+// Make makes the plans of the devices at a place now, for commands that end before Run would. One that is too large is said in
+// the log.
+func (m *Maker) Make(ctx context.Context, place string) error { return m.make(ctx, place) }
+
 // make makes the plans of the devices at a place. One that has not said hello yet has no incarnation to make a plan for.
 func (m *Maker) make(ctx context.Context, place string) error {
 	changed := false

@@ -302,7 +302,7 @@ func tooLarge(t *testing.T, empty func() string) {
 func (b *bench) device(id string, role fleet.Role, place string) {
 	b.t.Helper()
 	b.change(func(ctx context.Context, tx *store.Tx) error {
-		return tx.AddDevice(ctx, fleet.Device{ID: id, Place: place, Role: role, AddedAt: at(0, 0), AddedBy: "test"}, "")
+		return tx.AddDevice(ctx, fleet.Device{ID: id, Place: place, Role: role, AddedAt: at(0, 0), AddedBy: "test"})
 	})
 	b.hello(id, "i1")
 }
@@ -382,7 +382,7 @@ func noPlan(t *testing.T, empty func() string) {
 	b := newBench(t, empty())
 	b.device("station-1", fleet.Station, "loc-1")
 	b.change(func(ctx context.Context, tx *store.Tx) error {
-		if err := tx.AddDevice(ctx, fleet.Device{ID: "station-2", Place: "loc-1", Role: fleet.Station, AddedAt: at(0, 0)}, ""); err != nil {
+		if err := tx.AddDevice(ctx, fleet.Device{ID: "station-2", Place: "loc-1", Role: fleet.Station, AddedAt: at(0, 0)}); err != nil {
 			return err
 		}
 		return tx.RevokeDevice(ctx, "station-1", at(1, 0))

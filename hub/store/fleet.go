@@ -24,10 +24,10 @@ func scanDevice(row scanner) (fleet.Device, error) {
 	return d, err
 }
 
-// AddDevice stores a new device with the hash of its credential, or returns fleet.ErrDeviceExists.
-func (tx *Tx) AddDevice(ctx context.Context, d fleet.Device, credentialHash string) error {
-	_, err := tx.exec(ctx, `INSERT INTO devices (id, credential_hash, place, role, added_at, added_by) VALUES ($1, $2, $3, $4, $5, $6)`,
-		d.ID, credentialHash, d.Place, string(d.Role), millis(d.AddedAt), d.AddedBy)
+// AddDevice stores a new device, or returns fleet.ErrDeviceExists. It cannot log in before AddCertificate.
+func (tx *Tx) AddDevice(ctx context.Context, d fleet.Device) error {
+	_, err := tx.exec(ctx, `INSERT INTO devices (id, place, role, added_at, added_by) VALUES ($1, $2, $3, $4, $5)`,
+		d.ID, d.Place, string(d.Role), millis(d.AddedAt), d.AddedBy)
 	if tx.Duplicate(err) {
 		return fmt.Errorf("device %s: %w", d.ID, fleet.ErrDeviceExists)
 	}
@@ -66,15 +66,6 @@ func (tx *Tx) DevicesAt(ctx context.Context, place string) ([]fleet.Device, erro
 	return list(ctx, tx, scanDevice, "SELECT "+deviceColumns+" WHERE place = $1 ORDER BY id", place)
 }
 
-// DeviceCredential gives what a login of a device is checked with, or fleet.ErrUnknownDevice.
-func (tx *Tx) DeviceCredential(ctx context.Context, id string) (hash string, revoked bool, err error) {
-	err = tx.row(ctx, "SELECT credential_hash, revoked_at IS NOT NULL FROM devices WHERE id = $1", id).Scan(&hash, &revoked)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", false, fmt.Errorf("device %s: %w", id, fleet.ErrUnknownDevice)
-	}
-	return hash, revoked, err
-}
-
 // SaveDevice stores what changes in a device's life: what it said and what it was sent.
 func (tx *Tx) SaveDevice(ctx context.Context, d fleet.Device) error {
 	_, err := tx.exec(ctx, `UPDATE devices SET incarnation = $2, boot = $3, session = $4, software = $5, online = $6, seen_at = $7,
@@ -84,7 +75,7 @@ func (tx *Tx) SaveDevice(ctx context.Context, d fleet.Device) error {
 	return err
 }
 
-// RevokeDevice shuts a device out, for good. It returns fleet.ErrUnknownDevice, or fleet.ErrRevoked when it is already.
+// RevokeDevice shuts a device out with all its certificates, for good. It returns fleet.ErrUnknownDevice, or fleet.ErrRevoked when it is already.
 func (tx *Tx) RevokeDevice(ctx context.Context, id string, at time.Time) error {
 	d, err := tx.Device(ctx, id)
 	if err != nil {
@@ -93,7 +84,22 @@ func (tx *Tx) RevokeDevice(ctx context.Context, id string, at time.Time) error {
 	if d.Revoked() {
 		return fmt.Errorf("device %s: %w", id, fleet.ErrRevoked)
 	}
+	if _, err := tx.exec(ctx, "UPDATE certificates SET revoked_at = $2 WHERE device_id = $1 AND revoked_at IS NULL", id, millis(at)); err != nil {
+		return err
+	}
 	_, err = tx.exec(ctx, "UPDATE devices SET revoked_at = $2, online = FALSE, presence_known = TRUE WHERE id = $1", id, millis(at))
+	return err
+}
+
+// ReplacedBy gives the device that took the place of one, empty when none did.
+func (tx *Tx) ReplacedBy(ctx context.Context, id string) (by string, err error) {
+	err = tx.row(ctx, "SELECT replaced_by FROM devices WHERE id = $1", id).Scan(&by)
+	return by, err
+}
+
+// ReplaceDevice notes that another device took the place of one.
+func (tx *Tx) ReplaceDevice(ctx context.Context, id, by string) error {
+	_, err := tx.exec(ctx, "UPDATE devices SET replaced_by = $2 WHERE id = $1", id, by)
 	return err
 }
 
@@ -108,12 +114,14 @@ func (tx *Tx) ForgetPresence(ctx context.Context) error {
 	return err
 }
 
-const logColumns = "incarnation, log, next_number, hash, state FROM device_logs"
+const logColumns = `incarnation, log, next_number, hash, state, parent, parent_first, parent_next, restored_at IS NOT NULL
+	FROM device_logs`
 
 func scanLog(row scanner) (fleet.Log, error) {
 	var l fleet.Log
 	var hash string
-	if err := row.Scan(&l.Incarnation, &l.Log, &l.Next, &hash, &l.State); err != nil {
+	err := row.Scan(&l.Incarnation, &l.Log, &l.Next, &hash, &l.State, &l.Origin.Parent, &l.Origin.First, &l.Origin.Next, &l.Restored)
+	if err != nil {
 		return l, err
 	}
 	b, err := hex.DecodeString(hash)
@@ -134,38 +142,36 @@ func (tx *Tx) DeviceLog(ctx context.Context, device, incarnation string, log uin
 	return l, err == nil, err
 }
 
-// SaveDeviceLog stores how far a log has been taken.
+// SaveDeviceLog stores how far a log has been taken. Where it goes on from is stored with the first. Numbers of a superseded
+// storage that was thought lost are no gap any more once it has delivered them.
 func (tx *Tx) SaveDeviceLog(ctx context.Context, device string, l fleet.Log) error {
-	_, err := tx.exec(ctx, `INSERT INTO device_logs (device_id, incarnation, log, next_number, hash, state)
-		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (device_id, incarnation, log)
+	_, err := tx.exec(ctx, `INSERT INTO device_logs (device_id, incarnation, log, next_number, hash, state, parent, parent_first, parent_next)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (device_id, incarnation, log)
 		DO UPDATE SET next_number = excluded.next_number, hash = excluded.hash, state = excluded.state`,
-		device, l.Incarnation, l.Log, int64(l.Next), hex.EncodeToString(l.Hash[:]), string(l.State))
-	return err
+		device, l.Incarnation, l.Log, int64(l.Next), hex.EncodeToString(l.Hash[:]), string(l.State),
+		l.Origin.Parent, int64(l.Origin.First), int64(l.Origin.Next))
+	if err != nil || l.State == fleet.Current {
+		return err
+	}
+	return tx.shrinkLost(ctx, device, l)
 }
 
-// SupersedeLogs marks the logs of a device's other incarnations; a forked one stays marked as that.
-func (tx *Tx) SupersedeLogs(ctx context.Context, device, current string) error {
-	_, err := tx.exec(ctx, "UPDATE device_logs SET state = $3 WHERE device_id = $1 AND incarnation <> $2 AND state = $4",
-		device, current, string(fleet.Superseded), string(fleet.Current))
-	return err
-}
-
-// Gaps gives the numbers of a log that the hub will never get, by first number.
+// Gaps gives the numbers of a log that the hub does not have, by first number.
 func (tx *Tx) Gaps(ctx context.Context, device, incarnation string, log uint8) ([]fleet.Gap, error) {
 	scan := func(row scanner) (g fleet.Gap, err error) {
-		err = row.Scan(&g.First, &g.Last, &g.Reason)
+		err = row.Scan(&g.First, &g.Last, &g.Kind, &g.Reason)
 		return g, err
 	}
-	return list(ctx, tx, scan, `SELECT first_number, last_number, reason FROM device_gaps
+	return list(ctx, tx, scan, `SELECT first_number, last_number, kind, reason FROM device_gaps
 		WHERE device_id = $1 AND incarnation = $2 AND log = $3 ORDER BY first_number`, device, incarnation, log)
 }
 
 // AddGap names a gap.
 func (tx *Tx) AddGap(ctx context.Context, device, incarnation string, log uint8, g fleet.Gap, at time.Time) error {
-	_, err := tx.exec(ctx, `INSERT INTO device_gaps (device_id, incarnation, log, first_number, last_number, reason, noted_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (device_id, incarnation, log, first_number)
-		DO UPDATE SET last_number = excluded.last_number, reason = excluded.reason, noted_at = excluded.noted_at`,
-		device, incarnation, log, int64(g.First), int64(g.Last), g.Reason, millis(at))
+	_, err := tx.exec(ctx, `INSERT INTO device_gaps (device_id, incarnation, log, first_number, last_number, kind, reason, noted_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (device_id, incarnation, log, first_number)
+		DO UPDATE SET last_number = excluded.last_number, kind = excluded.kind, reason = excluded.reason, noted_at = excluded.noted_at`,
+		device, incarnation, log, int64(g.First), int64(g.Last), string(g.Kind), g.Reason, millis(at))
 	return err
 }
 

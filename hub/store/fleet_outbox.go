@@ -104,28 +104,16 @@ func (tx *Tx) AnswerPlan(ctx context.Context, device, incarnation string, versio
 	return err
 }
 
-// OwedDevices gives the online devices that a plan or a command is owed to, by id.
-func (tx *Tx) OwedDevices(ctx context.Context) ([]string, error) {
-	plans, err := list(ctx, tx, scanText, "SELECT id FROM devices WHERE online AND plan_sent > plan_active AND revoked_at IS NULL")
-	if err != nil {
-		return nil, err
-	}
-	commands, err := list(ctx, tx, scanText, `SELECT DISTINCT c.device_id FROM commands c JOIN devices d ON d.id = c.device_id
-		WHERE c.outcome = '' AND d.online AND d.revoked_at IS NULL`)
-	all := append(plans, commands...)
-	slices.Sort(all)
-	return slices.Compact(all), err
-}
-
-const commandColumns = `id, device_id, counter, kind, target, plan_at_least, deadline, asked_by, asked_at, outcome, reason, answered_at
-	FROM commands`
+const commandColumns = `id, device_id, counter, kind, target, plan_at_least, deadline, asked_by, asked_at, outcome, reason, answered_at,
+	taken_at, settling_since FROM commands`
 
 func scanCommand(row scanner) (fleet.Command, error) {
 	var c fleet.Command
 	var deadline, asked int64
-	var answered sql.NullInt64
+	var answered, taken, settling sql.NullInt64
 	err := row.Scan(&c.ID, &c.Device, &c.Counter, &c.Kind, &c.Target, &c.PlanAtLeast, &deadline, &c.AskedBy, &asked, &c.Outcome, &c.Reason,
-		&answered)
+		&answered, &taken, &settling)
+	c.TakenAt, c.Settling = fromOptionalMillis(taken), fromOptionalMillis(settling)
 	c.Deadline, c.AskedAt, c.AnsweredAt = fromMillis(deadline), fromMillis(asked), fromOptionalMillis(answered)
 	return c, err
 }
@@ -138,6 +126,13 @@ func (tx *Tx) AddCommand(ctx context.Context, c fleet.Command) (fleet.Command, e
 	}
 	if d.Revoked() {
 		return c, fmt.Errorf("device %s: %w", d.ID, fleet.ErrRevoked)
+	}
+	var open int
+	if err := tx.row(ctx, "SELECT COUNT(*) FROM commands WHERE device_id = $1 AND outcome = ''", d.ID).Scan(&open); err != nil {
+		return c, err
+	}
+	if open >= fleet.MaxOpenCommands {
+		return c, fmt.Errorf("device %s: %w", d.ID, fleet.ErrTooManyCommands)
 	}
 	c.Counter = d.CommandCounter + 1
 	if _, err := tx.exec(ctx, "UPDATE devices SET command_counter = $2 WHERE id = $1", d.ID, int64(c.Counter)); err != nil {
@@ -158,10 +153,10 @@ func (tx *Tx) Command(ctx context.Context, id string) (fleet.Command, error) {
 	return c, err
 }
 
-// SaveCommand stores the outcome of a command.
+// SaveCommand stores how far a command has come.
 func (tx *Tx) SaveCommand(ctx context.Context, c fleet.Command) error {
-	_, err := tx.exec(ctx, "UPDATE commands SET outcome = $2, reason = $3, answered_at = $4 WHERE id = $1",
-		c.ID, string(c.Outcome), c.Reason, optionalMillis(c.AnsweredAt))
+	_, err := tx.exec(ctx, `UPDATE commands SET outcome = $2, reason = $3, answered_at = $4, taken_at = $5, settling_since = $6
+		WHERE id = $1`, c.ID, string(c.Outcome), c.Reason, optionalMillis(c.AnsweredAt), optionalMillis(c.TakenAt), optionalMillis(c.Settling))
 	return err
 }
 

@@ -2,12 +2,8 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"time"
-
-	"meguri/hub/fleet"
 )
 
 // EventRow is one record of an events log as stored.
@@ -20,6 +16,7 @@ type EventRow struct {
 	Mono, ClaimedAt     int64 // milliseconds since boot, and Unix milliseconds, as the device says
 	WallQuality         uint8
 	EventAt, ReceivedAt time.Time
+	Within              time.Duration // EventAt may be off so much, either way
 	Outcome             EventOutcome
 	Reason              string
 }
@@ -38,13 +35,17 @@ const (
 // AddEvent stores a record. One that is not applied becomes work for a person, too.
 func (tx *Tx) AddEvent(ctx context.Context, e EventRow) error {
 	_, err := tx.exec(ctx, `INSERT INTO events (device_id, incarnation, number, boot, kind, name, subject, body, mono, claimed_at,
-		wall_quality, event_at, received_at, outcome, reason)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+		wall_quality, event_at, uncertainty_ms, received_at, outcome, reason)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 		e.Device, e.Incarnation, int64(e.Number), int64(e.Boot), int64(e.Kind), e.Name, e.Subject, e.Body, e.Mono, e.ClaimedAt,
-		int64(e.WallQuality), millis(e.EventAt), millis(e.ReceivedAt), string(e.Outcome), e.Reason)
+		int64(e.WallQuality), millis(e.EventAt), withinMillis(e.Within), millis(e.ReceivedAt), string(e.Outcome), e.Reason)
 	if err != nil || e.Outcome != NotApplied {
 		return err
 	}
+	return tx.openNotApplied(ctx, e)
+}
+
+func (tx *Tx) openNotApplied(ctx context.Context, e EventRow) error {
 	detail := fmt.Sprintf("%s by %s, number %d: %s", e.Name, e.Device, e.Number, e.Reason)
 	return tx.OpenWork(ctx, notAppliedWork(e.Device, e.Incarnation, e.Number), "not_applied", e.Subject, detail, e.ReceivedAt)
 }
@@ -90,82 +91,6 @@ func (tx *Tx) EventApplied(ctx context.Context, device, incarnation string, numb
 	return tx.SettleWork(ctx, notAppliedWork(device, incarnation, uint64(number)), at)
 }
 
-// ClockSetting gives the last pair of monotonic and wall clock that a boot has told; nil when it has not.
-func (tx *Tx) ClockSetting(ctx context.Context, device, incarnation string, boot uint64) (*fleet.Setting, error) {
-	var mono, wall int64
-	err := tx.row(ctx, `SELECT mono, claimed_at FROM events
-		WHERE device_id = $1 AND incarnation = $2 AND boot = $3 AND kind = 2 AND outcome = 'applied'
-		ORDER BY number DESC LIMIT 1`, device, incarnation, int64(boot)).Scan(&mono, &wall)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &fleet.Setting{Mono: time.Duration(mono) * time.Millisecond, Wall: fromMillis(wall)}, nil
-}
-
-// UndatedEvents gives the number and monotonic time of a boot's events that were recorded before its clock was set.
-func (tx *Tx) UndatedEvents(ctx context.Context, device, incarnation string, boot uint64) ([]UndatedEvent, error) {
-	scan := func(row scanner) (e UndatedEvent, err error) {
-		var mono, received int64
-		err = row.Scan(&e.Number, &mono, &received)
-		e.Mono, e.Received = time.Duration(mono)*time.Millisecond, fromMillis(received)
-		return e, err
-	}
-	return list(ctx, tx, scan, `SELECT number, mono, received_at FROM events
-		WHERE device_id = $1 AND incarnation = $2 AND boot = $3 AND wall_quality = 0 AND kind <> 0 ORDER BY number`,
-		device, incarnation, int64(boot))
-}
-
-// UndatedEvent is an event whose time rests on a guess.
-type UndatedEvent struct {
-	Number   uint64
-	Mono     time.Duration
-	Received time.Time
-}
-
-// DateEvent gives an event a better time.
-func (tx *Tx) DateEvent(ctx context.Context, device, incarnation string, number uint64, at time.Time) error {
-	_, err := tx.exec(ctx, "UPDATE events SET event_at = $4 WHERE device_id = $1 AND incarnation = $2 AND number = $3",
-		device, incarnation, int64(number), millis(at))
-	return err
-}
-
-// ReadingRow is one sample as stored.
-type ReadingRow struct {
-	Number              uint64
-	Sensor              string
-	EventAt, ReceivedAt time.Time
-	MilliC              int64
-	Fault               uint8
-}
-
-var readingColumns = []string{"device_id", "incarnation", "number", "sensor", "event_at", "received_at", "milli_c", "fault"}
-
-// AddReadings stores samples of one incarnation of a device.
-func (tx *Tx) AddReadings(ctx context.Context, device, incarnation string, readings []ReadingRow) error {
-	rows := make([][]any, len(readings))
-	for i, r := range readings {
-		rows[i] = []any{device, incarnation, int64(r.Number), r.Sensor, millis(r.EventAt), millis(r.ReceivedAt), r.MilliC, int64(r.Fault)}
-	}
-	_, err := tx.insert(ctx, "readings", readingColumns, rows, "")
-	return err
-}
-
-// LastReading gives the newest sample of a sensor, or ErrNotFound.
-func (tx *Tx) LastReading(ctx context.Context, sensor string) (ReadingRow, error) {
-	r := ReadingRow{Sensor: sensor}
-	var at, received int64
-	err := tx.row(ctx, `SELECT number, event_at, received_at, milli_c, fault FROM readings
-		WHERE sensor = $1 ORDER BY event_at DESC, number DESC LIMIT 1`, sensor).Scan(&r.Number, &at, &received, &r.MilliC, &r.Fault)
-	if errors.Is(err, sql.ErrNoRows) {
-		return r, fmt.Errorf("a reading of %s: %w", sensor, ErrNotFound)
-	}
-	r.EventAt, r.ReceivedAt = fromMillis(at), fromMillis(received)
-	return r, err
-}
-
 // QuarantineRow is a payload or record that could not be read. Incarnation is empty and Log 0 for a whole payload.
 type QuarantineRow struct {
 	ID, Device, Incarnation string
@@ -191,14 +116,53 @@ func (tx *Tx) QuarantinedPayloads(ctx context.Context, device string) (int, erro
 	return n, err
 }
 
+const quarantineColumns = "id, device_id, incarnation, log, number, received_at, reason, raw FROM quarantine"
+
+func scanQuarantine(row scanner) (q QuarantineRow, err error) {
+	var received int64
+	err = row.Scan(&q.ID, &q.Device, &q.Incarnation, &q.Log, &q.Number, &received, &q.Reason, &q.Raw)
+	q.ReceivedAt = fromMillis(received)
+	return q, err
+}
+
 // Quarantine gives the newest of what could not be read of a device.
 func (tx *Tx) Quarantine(ctx context.Context, device string, most int) ([]QuarantineRow, error) {
-	scan := func(row scanner) (q QuarantineRow, err error) {
-		var received int64
-		err = row.Scan(&q.ID, &q.Device, &q.Incarnation, &q.Log, &q.Number, &received, &q.Reason, &q.Raw)
-		q.ReceivedAt = fromMillis(received)
-		return q, err
+	return list(ctx, tx, scanQuarantine, "SELECT "+quarantineColumns+` WHERE device_id = $1 ORDER BY received_at DESC, id LIMIT $2`, device, most)
+}
+
+// ThinningRow is readings that a device dropped for want of room.
+type ThinningRow struct {
+	Device, Incarnation string
+	Number              uint64 // of the record that says so
+	First, Last         uint64 // numbers dropped; both 0 for numbers of a parent incarnation
+	Reason              uint8  // protocol.ThinReason
+	From, To            time.Time
+	Within              time.Duration // From and To may be off so much, either way
+	Rounds, Samples     uint32
+	Received            time.Time
+	Body                []byte // as sent
+}
+
+// AddThinning stores that readings were dropped.
+func (tx *Tx) AddThinning(ctx context.Context, t ThinningRow) error {
+	_, err := tx.exec(ctx, `INSERT INTO thinnings (device_id, incarnation, number, first_number, last_number, reason, from_at, to_at,
+		uncertainty_ms, rounds, samples, received_at, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		t.Device, t.Incarnation, int64(t.Number), int64(t.First), int64(t.Last), int64(t.Reason), millis(t.From), millis(t.To),
+		withinMillis(t.Within), int64(t.Rounds), int64(t.Samples), millis(t.Received), t.Body)
+	return err
+}
+
+// Thinnings gives what an incarnation of a device has dropped, by number.
+func (tx *Tx) Thinnings(ctx context.Context, device, incarnation string) ([]ThinningRow, error) {
+	scan := func(row scanner) (t ThinningRow, err error) {
+		var from, to, within, received int64
+		err = row.Scan(&t.Device, &t.Incarnation, &t.Number, &t.First, &t.Last, &t.Reason, &from, &to, &within, &t.Rounds, &t.Samples,
+			&received, &t.Body)
+		t.From, t.To, t.Received = fromMillis(from), fromMillis(to), fromMillis(received)
+		t.Within = time.Duration(within) * time.Millisecond
+		return t, err
 	}
-	return list(ctx, tx, scan, `SELECT id, device_id, incarnation, log, number, received_at, reason, raw FROM quarantine
-		WHERE device_id = $1 ORDER BY received_at DESC, id LIMIT $2`, device, most)
+	return list(ctx, tx, scan, `SELECT device_id, incarnation, number, first_number, last_number, reason, from_at, to_at, uncertainty_ms,
+		rounds, samples, received_at, body FROM thinnings WHERE device_id = $1 AND incarnation = $2 ORDER BY number LIMIT 1000`,
+		device, incarnation)
 }

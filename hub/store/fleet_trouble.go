@@ -12,6 +12,13 @@ func (tx *Tx) OpenWork(ctx context.Context, id, kind, subject, detail string, at
 	return err
 }
 
+// HasWork says whether there is, or was, a piece of work.
+func (tx *Tx) HasWork(ctx context.Context, id string) (bool, error) {
+	var n int
+	err := tx.row(ctx, "SELECT COUNT(*) FROM work_items WHERE id = $1", id).Scan(&n)
+	return n > 0, err
+}
+
 // SettleWork closes work that has become needless by itself, if it is there and open.
 func (tx *Tx) SettleWork(ctx context.Context, id string, at time.Time) error {
 	_, err := tx.exec(ctx, "UPDATE work_items SET closed_at = $2 WHERE id = $1 AND closed_at IS NULL", id, millis(at))

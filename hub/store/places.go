@@ -63,7 +63,8 @@ func (tx *Tx) text(ctx context.Context, what, query string, args ...any) (text s
 	return text, err
 }
 
-// Heard is how far the hub has heard from a device: the time of the newest record of its current storage.
+// Heard is how far the hub has heard from a device: the earliest time at which the newest record of its current storage can have
+// been made.
 type Heard struct {
 	Device string
 	At     time.Time // zero when it has sent no record
@@ -86,7 +87,7 @@ func (tx *Tx) HeardFrom(ctx context.Context, location string) ([]Heard, error) {
 		h := Heard{Device: b.device}
 		for _, table := range []string{"readings", "events"} {
 			var ms int64
-			err := tx.row(ctx, "SELECT event_at FROM "+table+" WHERE device_id = $1 AND incarnation = $2 ORDER BY number DESC LIMIT 1",
+			err := tx.row(ctx, "SELECT event_at - uncertainty_ms FROM "+table+" WHERE device_id = $1 AND incarnation = $2 ORDER BY number DESC LIMIT 1",
 				b.device, b.incarnation).Scan(&ms)
 			if err != nil && !errors.Is(err, sql.ErrNoRows) {
 				return nil, err

@@ -37,6 +37,14 @@ func (postgresEngine) isolation() sql.IsolationLevel { return sql.LevelSerializa
 // no second try.
 func (postgresEngine) readIsolation() sql.IsolationLevel { return sql.LevelRepeatableRead }
 
+// prepares: the driver keeps the statements of each connection.
+func (postgresEngine) prepares() bool { return true }
+
+func (postgresEngine) readsFailAlone() bool { return false }
+
+// writers: half of the connections, so that people find one.
+func (postgresEngine) writers() int { return connections / 2 }
+
 // transient: serialization failure, deadlock.
 func (postgresEngine) transient(err error) bool {
 	var e *pgconn.PgError

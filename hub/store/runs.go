@@ -74,7 +74,7 @@ func (tx *Tx) Sheet(ctx context.Context, run string) (dispatch.Sheet, error) {
 	if err != nil {
 		return dispatch.Sheet{}, err
 	}
-	grants, err := list(ctx, tx, scanGrant, "SELECT "+grantColumns+" WHERE run_id = $1", run)
+	grants, err := list(ctx, tx, scanGrant, "SELECT "+grantColumns+" WHERE run_id = $1 AND revoked_at IS NULL", run)
 	if err != nil {
 		return dispatch.Sheet{}, err
 	}
@@ -98,16 +98,45 @@ func scanGrant(row scanner) (dispatch.Grant, error) {
 
 // GrantsOfLocation gives the grants for a location's locks on a date.
 func (tx *Tx) GrantsOfLocation(ctx context.Context, date, location string) ([]dispatch.Grant, error) {
-	return list(ctx, tx, scanGrant, "SELECT "+grantColumns+" WHERE delivery_date = $1 AND location_id = $2 ORDER BY id", date, location)
+	return list(ctx, tx, scanGrant, "SELECT "+grantColumns+` WHERE delivery_date = $1 AND location_id = $2 AND revoked_at IS NULL
+		ORDER BY id`, date, location)
 }
 
 // GrantOfOrder gives a customer's grant, or ErrNotFound before cutoff.
 func (tx *Tx) GrantOfOrder(ctx context.Context, order string) (dispatch.Grant, error) {
-	g, err := scanGrant(tx.row(ctx, "SELECT "+grantColumns+" WHERE order_id = $1", order))
+	g, err := scanGrant(tx.row(ctx, "SELECT "+grantColumns+" WHERE order_id = $1 AND revoked_at IS NULL", order))
 	if errors.Is(err, sql.ErrNoRows) {
 		return g, fmt.Errorf("grant of order %s: %w", order, ErrNotFound)
 	}
 	return g, err
+}
+
+// GrantsAfter gives the grants for a location's locks that are valid at a time or later.
+func (tx *Tx) GrantsAfter(ctx context.Context, location string, now time.Time) ([]dispatch.Grant, error) {
+	return list(ctx, tx, scanGrant, "SELECT "+grantColumns+` WHERE location_id = $1 AND valid_until > $2 AND revoked_at IS NULL
+		ORDER BY id`, location, millis(now))
+}
+
+// CodesTaken gives the codes that were given out for a location and date, those that opened nothing any more, too.
+func (tx *Tx) CodesTaken(ctx context.Context, date, location string) (map[string]bool, error) {
+	codes, err := list(ctx, tx, scanText, "SELECT pin FROM grants WHERE delivery_date = $1 AND location_id = $2", date, location)
+	taken := map[string]bool{}
+	for _, c := range codes {
+		taken[c] = true
+	}
+	return taken, err
+}
+
+// ReissueGrant puts a grant in the place of a former one, which is never valid again, and raises the version of its run's sheet.
+func (tx *Tx) ReissueGrant(ctx context.Context, former string, g dispatch.Grant, at time.Time) error {
+	if _, err := tx.exec(ctx, "UPDATE grants SET revoked_at = $2 WHERE id = $1", former, millis(at)); err != nil {
+		return err
+	}
+	if err := tx.AddGrant(ctx, g); err != nil {
+		return err
+	}
+	_, err := tx.exec(ctx, "UPDATE runs SET version = version + 1 WHERE id = $1", g.RunID)
+	return err
 }
 
 // AddGrant stores a grant. A code that another grant of the location and date has is a duplicate.

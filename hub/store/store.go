@@ -23,6 +23,8 @@ type Store struct {
 	writer *sql.DB
 	reader *sql.DB // the same as writer on PostgreSQL
 	engine engine
+
+	written, read *statements // prepared on writer and reader; nil where the driver keeps them itself
 }
 
 // engine is what differs between the databases.
@@ -34,6 +36,12 @@ type engine interface {
 	// transient says whether the transaction may succeed if it is run again.
 	transient(err error) bool
 	duplicate(err error) bool
+	// prepares says whether the driver keeps statements prepared by itself.
+	prepares() bool
+	// writers is how many transactions can write side by side.
+	writers() int
+	// readsFailAlone says whether a statement that fails leaves the transaction as it was.
+	readsFailAlone() bool
 	// inUse says whether a row was refused because another one needs it, or lacks one that it needs.
 	inUse(err error) bool
 	// refused says whether the database cannot take these values, however often they are tried.
@@ -62,8 +70,14 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("migrate database: %w", err), s.Close())
 	}
+	if !e.prepares() {
+		s.written, s.read = newStatements(writer), newStatements(reader)
+	}
 	return s, nil
 }
+
+// Writers is how many transactions the database lets write side by side.
+func (s *Store) Writers() int { return s.engine.writers() }
 
 func (s *Store) migrate(ctx context.Context) error {
 	files, err := fs.Sub(migrations, "migrations")
@@ -90,7 +104,7 @@ func (s *Store) Close() error {
 	if s.reader == s.writer {
 		return s.writer.Close()
 	}
-	return errors.Join(s.reader.Close(), s.writer.Close())
+	return errors.Join(s.read.close(), s.written.close(), s.reader.Close(), s.writer.Close())
 }
 
 // Tx is one transaction, or one consistent view for reading.
@@ -98,6 +112,13 @@ type Tx struct {
 	tx    *sql.Tx
 	e     engine
 	after []func() // to be run once it is committed
+
+	depth, marked int // savepoints that have begun, and those of them that the database knows
+
+	writes     bool
+	statements *statements          // nil where the driver keeps them
+	own        map[string]*sql.Stmt // prepared in this transaction
+	met        []string             // to be prepared when it has ended
 }
 
 // OnCommit has fn run after the transaction is committed, and not at all when it, or the savepoint that it is in, is undone.
@@ -114,7 +135,7 @@ const (
 func (s *Store) Change(ctx context.Context, fn func(*Tx) error) error {
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
-		err := s.once(ctx, s.writer, &sql.TxOptions{Isolation: s.engine.isolation()}, fn)
+		err := s.once(ctx, s.writer, s.written, &sql.TxOptions{Isolation: s.engine.isolation()}, fn)
 		if err == nil || attempt == attempts || !s.engine.transient(err) {
 			return err
 		}
@@ -129,44 +150,91 @@ func (s *Store) Change(ctx context.Context, fn func(*Tx) error) error {
 
 // Read runs fn on one consistent view of the data.
 func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
-	return s.once(ctx, s.reader, &sql.TxOptions{Isolation: s.engine.readIsolation(), ReadOnly: true}, fn)
+	return s.once(ctx, s.reader, s.read, &sql.TxOptions{Isolation: s.engine.readIsolation(), ReadOnly: true}, fn)
 }
 
-func (s *Store) once(ctx context.Context, db *sql.DB, opts *sql.TxOptions, fn func(*Tx) error) error {
+func (s *Store) once(ctx context.Context, db *sql.DB, kept *statements, opts *sql.TxOptions, fn func(*Tx) error) error {
+	t := &Tx{e: s.engine, writes: !opts.ReadOnly, statements: kept}
+	if err := s.transact(ctx, db, opts, t, fn); err != nil {
+		return err
+	}
+	for _, after := range t.after {
+		after()
+	}
+	if len(t.met) > 0 {
+		kept.prepare(ctx, t.met)
+	}
+	return nil
+}
+
+func (s *Store) transact(ctx context.Context, db *sql.DB, opts *sql.TxOptions, t *Tx, fn func(*Tx) error) error {
 	tx, err := db.BeginTx(ctx, opts)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // nothing to do after a commit; after a panic the connection must come back
-	t := &Tx{tx: tx, e: s.engine}
+	t.tx = tx
 	if err := fn(t); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	for _, after := range t.after {
-		after()
+	return nil
+}
+
+// errLost is wrapped when the transaction itself has ended, as the databases do on some failures.
+var errLost = errors.New("the transaction is lost")
+
+// Lost says whether err has ended the transaction, so that it can only be run again as a whole: a conflict with another one, or
+// a failed step that could not be undone.
+func (tx *Tx) Lost(err error) bool { return errors.Is(err, errLost) || tx.e.transient(err) }
+
+// Savepoint runs fn; when it fails, what it wrote is undone and the transaction goes on, unless Lost says otherwise.
+func (tx *Tx) Savepoint(ctx context.Context, fn func() error) error {
+	tx.depth++
+	level := tx.depth
+	if !tx.e.readsFailAlone() {
+		if err := tx.mark(ctx); err != nil {
+			tx.depth--
+			return err
+		}
+	}
+	before := len(tx.after)
+	err := fn()
+	tx.depth = level - 1
+	if err != nil {
+		tx.after = tx.after[:before]
+	}
+	if tx.marked < level {
+		return err // nothing was written
+	}
+	tx.marked = level - 1
+	if err != nil {
+		if back := tx.command(ctx, "ROLLBACK TO SAVEPOINT step"); back != nil {
+			return fmt.Errorf("undo a step: %w", errors.Join(errLost, back, err))
+		}
+	}
+	if release := tx.command(ctx, "RELEASE SAVEPOINT step"); release != nil {
+		return fmt.Errorf("release a savepoint: %w", errors.Join(errLost, release, err))
+	}
+	return err
+}
+
+// mark tells the database of the savepoints that it has not heard of: with many small steps, of which most only read, they are a
+// tenth of the work.
+func (tx *Tx) mark(ctx context.Context) error {
+	for ; tx.marked < tx.depth; tx.marked++ {
+		if err := tx.command(ctx, "SAVEPOINT step"); err != nil {
+			return fmt.Errorf("savepoint: %w", errors.Join(errLost, err))
+		}
 	}
 	return nil
 }
 
-// Savepoint runs fn; when it fails, what it wrote is undone and the transaction goes on.
-func (tx *Tx) Savepoint(ctx context.Context, fn func() error) error {
-	if _, err := tx.tx.ExecContext(ctx, "SAVEPOINT step"); err != nil {
-		return fmt.Errorf("savepoint: %w", err)
-	}
-	before := len(tx.after)
-	err := fn()
-	if err != nil {
-		tx.after = tx.after[:before]
-		if _, back := tx.tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT step"); back != nil {
-			return fmt.Errorf("undo a step: %w", errors.Join(back, err))
-		}
-	}
-	if _, release := tx.tx.ExecContext(ctx, "RELEASE SAVEPOINT step"); release != nil {
-		return fmt.Errorf("release a savepoint: %w", errors.Join(release, err))
-	}
+func (tx *Tx) command(ctx context.Context, text string) error {
+	stmt, ctx := tx.run(ctx, text)
+	_, err := stmt.ExecContext(ctx)
 	return err
 }
 
@@ -177,8 +245,13 @@ func (tx *Tx) Duplicate(err error) bool { return tx.e.duplicate(err) }
 // Trying again changes nothing.
 func (tx *Tx) Refused(err error) bool { return tx.e.refused(err) }
 
+// exec runs a statement that writes. What writes inside a savepoint goes through here: row and list are for what only reads.
 func (tx *Tx) exec(ctx context.Context, query string, args ...any) (rows int64, err error) {
-	r, err := tx.tx.ExecContext(ctx, query, args...)
+	if err := tx.mark(ctx); err != nil {
+		return 0, err
+	}
+	stmt, ctx := tx.run(ctx, query)
+	r, err := stmt.ExecContext(ctx, args...)
 	if err != nil {
 		return 0, err
 	}
@@ -186,12 +259,14 @@ func (tx *Tx) exec(ctx context.Context, query string, args ...any) (rows int64, 
 }
 
 func (tx *Tx) row(ctx context.Context, query string, args ...any) *sql.Row {
-	return tx.tx.QueryRowContext(ctx, query, args...)
+	stmt, ctx := tx.run(ctx, query)
+	return stmt.QueryRowContext(ctx, args...)
 }
 
 // list reads all rows of a query, each by scan.
 func list[T any](ctx context.Context, tx *Tx, scan func(scanner) (T, error), query string, args ...any) (_ []T, err error) {
-	rows, err := tx.tx.QueryContext(ctx, query, args...)
+	stmt, ctx := tx.run(ctx, query)
+	rows, err := stmt.QueryContext(ctx, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -32,15 +32,6 @@ type FridgeView struct {
 	ChangedAt            time.Time // of door, lock or mains
 }
 
-// ReadingView is one sample. With a fault MilliC means nothing.
-type ReadingView struct {
-	Device, Sensor string
-	Number         int64 // of its record in the device's readings log
-	At, Received   time.Time
-	MilliC         int64
-	Fault          int // protocol.SensorFault
-}
-
 // Outside says whether the fridge's newest reading is a value outside its limits.
 func (f FridgeView) Outside() bool {
 	return f.Reading != nil && f.Reading.Fault == 0 && (f.Reading.MilliC < f.MinMilliC || f.Reading.MilliC > f.MaxMilliC)
@@ -87,41 +78,29 @@ func scanLocation(row scanner) (l LocationView, err error) {
 	return l, err
 }
 
-// Three look-ups of the same newest reading, each one step in the index, run alike on both databases.
+// Four look-ups of the same newest reading, each one step in the index, run alike on both databases.
 const (
 	newestReading = " FROM readings r WHERE r.sensor = f.id || '/air' ORDER BY r.event_at DESC, r.number DESC LIMIT 1)"
 	fridgeQuery   = `SELECT f.id, f.location_id, f.kind, f.min_milli_c, f.max_milli_c,
 		(SELECT COUNT(*) FROM slots s WHERE s.fridge_id = f.id),
 		(SELECT r.milli_c` + newestReading + `, (SELECT r.fault` + newestReading + `, (SELECT r.event_at` + newestReading + `,
+		(SELECT r.uncertainty_ms` + newestReading + `,
 		COALESCE(p.door, ''), COALESCE(p.lock_state, ''), COALESCE(p.mains, TRUE), p.changed_at
 		FROM fridges f LEFT JOIN positions p ON p.id = f.id`
 )
 
 func scanFridge(row scanner) (FridgeView, error) {
 	var f FridgeView
-	var milliC, fault, at, changed sql.NullInt64
+	var milliC, fault, at, within, changed sql.NullInt64
 	var mains bool
-	err := row.Scan(&f.ID, &f.LocationID, &f.Kind, &f.MinMilliC, &f.MaxMilliC, &f.Slots, &milliC, &fault, &at,
+	err := row.Scan(&f.ID, &f.LocationID, &f.Kind, &f.MinMilliC, &f.MaxMilliC, &f.Slots, &milliC, &fault, &at, &within,
 		&f.Door, &f.Lock, &mains, &changed)
 	if at.Valid {
-		f.Reading = &ReadingView{Sensor: f.ID + "/air", At: fromMillis(at.Int64), MilliC: milliC.Int64, Fault: int(fault.Int64)}
+		f.Reading = &ReadingView{Sensor: f.ID + "/air", At: fromMillis(at.Int64), Within: time.Duration(within.Int64) * time.Millisecond,
+			MilliC: milliC.Int64, Fault: int(fault.Int64)}
 	}
 	f.MainsOff, f.ChangedAt = !mains, fromOptionalMillis(changed)
 	return f, err
-}
-
-// ReadingsOf gives a sensor's readings in [from, until) in order of time, at most so many.
-func (tx *Tx) ReadingsOf(ctx context.Context, sensor string, from, until time.Time, most int) ([]ReadingView, error) {
-	scan := func(row scanner) (ReadingView, error) {
-		r := ReadingView{Sensor: sensor}
-		var at, received int64
-		err := row.Scan(&r.Device, &r.Number, &at, &received, &r.MilliC, &r.Fault)
-		r.At, r.Received = fromMillis(at), fromMillis(received)
-		return r, err
-	}
-	return list(ctx, tx, scan, `SELECT device_id, number, event_at, received_at, milli_c, fault FROM readings
-		WHERE sensor = $1 AND event_at >= $2 AND event_at < $3 ORDER BY event_at, number LIMIT $4`,
-		sensor, millis(from), millis(until), most)
 }
 
 // ProductView is a product.
@@ -298,18 +277,23 @@ type EventView struct {
 	Number              int64
 	Name, Subject       string
 	At, Received        time.Time
+	Within              time.Duration // At may be off so much, either way
+	Claimed             time.Time     // by the device's own clock, which may never have been set
 	Kind                int64
 	Body                []byte
 	Outcome, Reason     string
 }
 
-const eventColumns = "device_id, incarnation, number, name, subject, event_at, received_at, kind, body, outcome, reason FROM events"
+const eventColumns = `device_id, incarnation, number, name, subject, event_at, uncertainty_ms, claimed_at, received_at, kind, body, outcome,
+	reason FROM events`
 
 func scanEvent(row scanner) (EventView, error) {
 	var e EventView
-	var at, received int64
-	err := row.Scan(&e.Device, &e.Incarnation, &e.Number, &e.Name, &e.Subject, &at, &received, &e.Kind, &e.Body, &e.Outcome, &e.Reason)
-	e.At, e.Received = fromMillis(at), fromMillis(received)
+	var at, within, claimed, received int64
+	err := row.Scan(&e.Device, &e.Incarnation, &e.Number, &e.Name, &e.Subject, &at, &within, &claimed, &received, &e.Kind, &e.Body,
+		&e.Outcome, &e.Reason)
+	e.At, e.Received, e.Claimed = fromMillis(at), fromMillis(received), fromMillis(claimed)
+	e.Within = time.Duration(within) * time.Millisecond
 	return e, err
 }
 

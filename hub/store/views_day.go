@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"meguri/hub/dispatch"
+	"meguri/hub/fleet"
 	"meguri/hub/order"
 	"meguri/protocol"
 )
@@ -90,17 +91,21 @@ func (tx *Tx) GapViews(ctx context.Context, device string, most int) ([]GapView,
 // CommandView is a command and what became of it.
 type CommandView struct {
 	ID, Target, AskedBy, Outcome, Reason string
-	Kind                                 int64 // protocol.CommandKind
+	State                                string // fleet.CommandState
+	Kind                                 int64  // protocol.CommandKind
 	Asked, Deadline, Answered            time.Time
 }
 
-const commandView = "SELECT id, kind, target, asked_by, asked_at, deadline, outcome, reason, answered_at FROM commands "
+const commandView = `SELECT id, kind, target, asked_by, asked_at, deadline, outcome, reason, answered_at, taken_at, settling_since
+	FROM commands `
 
 func scanCommandView(row scanner) (CommandView, error) {
 	var c CommandView
 	var asked, deadline int64
-	var answered sql.NullInt64
-	err := row.Scan(&c.ID, &c.Kind, &c.Target, &c.AskedBy, &asked, &deadline, &c.Outcome, &c.Reason, &answered)
+	var answered, taken, settling sql.NullInt64
+	err := row.Scan(&c.ID, &c.Kind, &c.Target, &c.AskedBy, &asked, &deadline, &c.Outcome, &c.Reason, &answered, &taken, &settling)
+	c.State = string(fleet.Command{Outcome: fleet.CommandOutcome(c.Outcome), TakenAt: fromOptionalMillis(taken),
+		Settling: fromOptionalMillis(settling)}.State())
 	c.Asked, c.Deadline, c.Answered = fromMillis(asked), fromMillis(deadline), fromOptionalMillis(answered)
 	return c, err
 }
@@ -319,9 +324,9 @@ func (tx *Tx) summariseEvents(ctx context.Context, s *Summary, from, until time.
 
 // summariseReadings goes by sensor, which is how readings can be found without going through all of them.
 func (tx *Tx) summariseReadings(ctx context.Context, s *Summary, from, until time.Time) error {
-	err := tx.row(ctx, `SELECT COUNT(*), COALESCE(SUM(CASE WHEN fault <> 0 THEN 1 ELSE 0 END), 0) FROM readings
-		WHERE sensor IN (SELECT id || '/air' FROM fridges UNION SELECT id || '/air' FROM shippers)
-		AND event_at >= $1 AND event_at < $2`, millis(from), millis(until)).Scan(&s.Readings, &s.FaultyReadings)
+	var err error
+	s.Readings, s.FaultyReadings, err = tx.countSamples(ctx, "SELECT id || '/air' FROM fridges UNION SELECT id || '/air' FROM shippers",
+		from, until)
 	if err != nil {
 		return err
 	}

@@ -147,3 +147,12 @@ func TestSpansAreSaidAsPeopleSayThem(t *testing.T) {
 	require.Equal(t, "2026年12月1日（火）", dayText(japanese, "2026-12-01"))
 	require.Equal(t, "Tue 1 Dec 2026", dayText(english, "2026-12-01"))
 }
+
+func TestUncertaintyIsSaidWhereItMatters(t *testing.T) {
+	for d, want := range map[time.Duration][2]string{
+		0: {"", ""}, 2 * time.Second: {"", ""}, 2001 * time.Millisecond: {"± 3 s", "± 3秒"}, 3 * time.Minute: {"± 3 min", "± 3分"},
+		150 * time.Second: {"± 3 min", "± 3分"}, 50 * time.Hour: {"± 2 d", "± 2日"},
+	} {
+		require.Equal(t, want, [2]string{off(english, d), off(japanese, d)}, d)
+	}
+}

@@ -48,6 +48,8 @@ type eventLine struct {
 	Subject string
 	Odd     bool // it did not fit what is known
 	Reason  string
+	Within  time.Duration // At may be off so much, either way
+	Claimed time.Time     // by the device's own clock
 }
 
 const (
@@ -111,7 +113,7 @@ func (w *Web) readInside(ctx context.Context, tx *store.Tx, loc store.LocationVi
 	}
 	events, err := tx.EventsAt(ctx, loc.ID, maxEvents)
 	for _, e := range events {
-		v.Events = append(v.Events, eventLine{e.At, e.Name, e.Subject, e.Outcome != string(store.Applied), e.Reason})
+		v.Events = append(v.Events, eventLine{e.At, e.Name, e.Subject, e.Outcome != string(store.Applied), e.Reason, e.Within, e.Claimed})
 	}
 	return err
 }
@@ -122,7 +124,7 @@ func (w *Web) addCharts(ctx context.Context, v *locationView) error {
 	return w.read(ctx, func(tx *store.Tx) error {
 		for i := range v.Fridges {
 			f := &v.Fridges[i]
-			readings, err := tx.ReadingsOf(ctx, f.ID+"/air", from, v.Now, maxReadings)
+			readings, _, err := tx.ReadingsOf(ctx, f.ID+"/air", from, v.Now, maxReadings)
 			if err != nil {
 				return err
 			}
@@ -183,7 +185,7 @@ func (w *Web) chart(c echo.Context) error {
 			return err
 		}
 		for _, f := range loc.Fridges {
-			readings, err := tx.ReadingsOf(ctx, f.ID+"/air", from, now, maxReadings)
+			readings, _, err := tx.ReadingsOf(ctx, f.ID+"/air", from, now, maxReadings)
 			if err != nil {
 				return err
 			}

@@ -9,6 +9,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"meguri/hub/fleet"
 )
 
 //go:embed templates/*.html
@@ -50,6 +52,7 @@ func (w *Web) functions(l lang) template.FuncMap {
 		"asset":   w.assetURL,
 		"zone":    func() string { return zoneName(w.zone) },
 		"clock":   func(t time.Time) string { return t.In(w.zone).Format("15:04") },
+		"date":    func(t time.Time) string { return w.date(l, t) },
 		"moment":  func(t time.Time) string { return w.moment(l, t) },
 		"day":     func(date string) string { return dayText(l, date) },
 		"ago":     func(t, now time.Time) string { return duration(l, now.Sub(t)) },
@@ -58,6 +61,8 @@ func (w *Web) functions(l lang) template.FuncMap {
 		"barcode": barcodeSVG,
 		"within":  func(id, of string) string { return strings.TrimPrefix(strings.TrimPrefix(id, of), "-") },
 		"tail":    tail,
+		"off":     func(d time.Duration) string { return off(l, d) },
+		"stamp":   func(t time.Time) string { return t.In(w.zone).Format("2006-01-02 15:04:05") },
 		"dur":     func(d time.Duration) string { return duration(l, d) },
 		"isZero":  func(t time.Time) bool { return t.IsZero() },
 		"escape":  url.PathEscape,
@@ -76,6 +81,14 @@ func (w *Web) moment(l lang, t time.Time) string {
 }
 
 var weekdays = []string{"日", "月", "火", "水", "木", "金", "土"}
+
+// date is a day without its year.
+func (w *Web) date(l lang, t time.Time) string {
+	if l == japanese {
+		return t.In(w.zone).Format("1/2")
+	}
+	return t.In(w.zone).Format("2 Jan")
+}
 
 // dayText is a delivery date as people say it.
 func dayText(l lang, date string) string {
@@ -99,6 +112,17 @@ func duration(l lang, d time.Duration) string {
 		return l.text("hours", minutes/60, minutes%60)
 	}
 	return l.text("days", minutes/(24*60))
+}
+
+// off is how uncertain a time is, empty when that is not worth saying.
+func off(l lang, d time.Duration) string {
+	switch {
+	case d <= fleet.WellDated:
+		return ""
+	case d < time.Minute:
+		return "± " + l.text("seconds", int((d+time.Second-1)/time.Second))
+	}
+	return "± " + duration(l, d+time.Minute-1)
 }
 
 // celsius writes millidegrees with one decimal and a true minus.

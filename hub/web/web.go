@@ -74,6 +74,8 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.GET("/locations/:id", w.location)
 	e.GET("/locations/:id/live", w.locationStream)
 	e.GET("/locations/:id/chart.json", w.chart)
+	e.GET("/devices", w.devices)
+	e.GET("/devices/:id", w.device)
 	e.GET("/packing", w.packing)
 	e.GET("/sheet", w.sheet)
 	e.GET("/orders/:id", w.order)
@@ -147,7 +149,7 @@ type navItem struct {
 
 var navigation = []struct{ key, href, icon string }{
 	{"nav.today", "/", "home"}, {"nav.work", "/work-items", "work"}, {"nav.packing", "/packing", "box"}, {"nav.sheet", "/sheet", "truck"},
-	{"nav.people", "/people", "people"}, {"nav.me", "/me", "me"},
+	{"nav.devices", "/devices", "device"}, {"nav.people", "/people", "people"}, {"nav.me", "/me", "me"},
 }
 
 // render answers with a page.

@@ -19,6 +19,7 @@ type Clock struct {
 	anchor time.Time
 	start  time.Time
 	rate   int64 // 0 is the machine's own clock
+	fault  *Fault
 }
 
 // Real returns the machine's own clock.
@@ -66,16 +67,16 @@ func (c Clock) String() string {
 // Now is the current time, in UTC and without a monotonic part.
 func (c Clock) Now() time.Time {
 	if c.rate == 0 {
-		return time.Now().UTC().Round(0)
+		return c.stepped(time.Now().UTC().Round(0))
 	}
-	return c.start.Add(time.Since(c.anchor) * time.Duration(c.rate)).UTC()
+	return c.stepped(c.start.Add(c.drifted(time.Since(c.anchor) * time.Duration(c.rate))).UTC())
 }
 
 // Stopwatch gives a function that tells how much of this clock's time has passed since. It never goes back, whatever
 // happens to the wall clock.
 func (c Clock) Stopwatch() func() time.Duration {
 	start := time.Now()
-	return func() time.Duration { return time.Since(start) * time.Duration(max(c.rate, 1)) }
+	return func() time.Duration { return c.drifted(time.Since(start) * time.Duration(max(c.rate, 1))) }
 }
 
 // Real is how long d of this clock takes on the machine's own.

@@ -63,10 +63,21 @@ func Main(name, about, version string, cli any, bind func(*kong.Context) ([]any,
 		return fail(name, err, ExitUsage)
 	}
 	if err := ctx.Run(bindings...); err != nil {
+		var usage *usageError
+		if errors.As(err, &usage) {
+			return fail(name, err, ExitUsage)
+		}
 		return fail(name, err, ExitFailed)
 	}
 	return ExitOK
 }
+
+// Usage marks the error of a command that found its command line wrong when it looked at the data: the status is ExitUsage.
+func Usage(err error) error { return &usageError{err} }
+
+type usageError struct{ error }
+
+func (u *usageError) Unwrap() error { return u.error }
 
 func fail(name string, err error, status int) int {
 	fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)

@@ -310,7 +310,7 @@ func TestACodeThatIsTriedBeforeTheClockIsSetIsRecorded(t *testing.T) {
 // fill puts events into the log of an agent that does not run, until there is no room for another one.
 func (u *unit) fill() {
 	u.t.Helper()
-	l, err := edgelog.Open(u.cfg.File, edgelog.Options{MaxBytes: u.cfg.MaxBytes})
+	l, err := edgelog.Open(u.cfg.File, u.cfg.Log)
 	require.NoError(u.t, err)
 	defer func() { require.NoError(u.t, l.Close()) }()
 	stamp := edgelog.Stamp{Wall: u.site.clock.Now().UnixMilli(), Quality: protocol.WallBattery}
@@ -352,7 +352,7 @@ func (u *unit) fill() {
 func TestAFullLogRefusesActsAndRecovers(t *testing.T) {
 	s := newSite(t, true)
 	u := s.station()
-	u.cfg.MaxBytes = 1 << 20
+	u.cfg.Log.MaxBytes = 1 << 20
 	u.start()
 	u.awaitPlan()
 	u.requireHeardOnce()

@@ -5,10 +5,12 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +26,7 @@ import (
 	hubfleet "meguri/hub/fleet"
 	"meguri/hub/order"
 	"meguri/hub/people"
+	"meguri/hub/pki"
 	"meguri/hub/store"
 	"meguri/hub/storetest"
 	"meguri/internal/clock"
@@ -31,11 +34,10 @@ import (
 )
 
 const (
-	location   = "loc-001"
-	theOrder   = "order-1"
-	credential = "a credential of a device"
-	soon       = 15 * time.Second // for what takes messages to and fro
-	look       = 20 * time.Millisecond
+	location = "loc-001"
+	theOrder = "order-1"
+	soon     = 15 * time.Second // for what takes messages to and fro
+	look     = 20 * time.Millisecond
 )
 
 // site is a real hub with one order for one station, in the middle of pickup, and the chips of its devices.
@@ -48,6 +50,8 @@ type site struct {
 	http   string
 	broker string
 	logger *slog.Logger
+	pki    string // directory of the hub's certificate authority
+	keys   string // of the devices' certificates
 
 	containers []dispatch.Container
 	grants     []dispatch.Grant
@@ -79,6 +83,7 @@ func newSite(t *testing.T, filled bool) *site {
 	})
 	s := &site{t: t, logger: slog.New(slog.NewTextHandler(said, nil)),
 		clock: clock.New(time.Now(), time.Date(2026, 12, 1, 18, 0, 0, 0, time.FixedZone("JST", 9*60*60)), 1)}
+	s.pki, s.keys = filepath.Join(t.TempDir(), "pki"), t.TempDir()
 	url := storetest.SQLite(t)
 	s.prepare(url, filled)
 	s.startHub(url)
@@ -110,12 +115,23 @@ func (s *site) prepare(url string, filled bool) {
 		s.clock.Now().Add(-20*time.Hour), "p-test")
 	require.NoError(t, err)
 	require.Equal(t, order.Accepted, out.State)
+	authority, err := pki.Open(s.pki)
+	require.NoError(t, err)
 	require.NoError(t, db.Change(ctx, func(tx *store.Tx) error {
 		for _, d := range []hubfleet.Device{{ID: "station-loc-001", Role: hubfleet.Station, Place: location},
 			{ID: "scanner-shop-1", Role: hubfleet.Scanner, Place: "shop-1"}, {ID: "scanner-shop-2", Role: hubfleet.Scanner, Place: "shop-2"},
 			{ID: "driver-route-01", Role: hubfleet.Driver, Place: "route-01"}} {
 			d.AddedAt, d.AddedBy = s.clock.Now(), people.Console
-			if err := tx.AddDevice(ctx, d, hubfleet.HashCredential(credential)); err != nil {
+			if err := tx.AddDevice(ctx, d); err != nil {
+				return err
+			}
+			from, to := authority.Validity(pki.DeviceLife)
+			issued, err := authority.Device(d.ID, from, to)
+			if err != nil {
+				return err
+			}
+			if err := errors.Join(authority.Save(s.keys, d.ID, issued), tx.AddCertificate(ctx, hubfleet.Certificate{Device: d.ID,
+				Fingerprint: issued.Fingerprint, Serial: issued.Serial, IssuedAt: from, EndsAt: to})); err != nil {
 				return err
 			}
 		}
@@ -153,7 +169,7 @@ func (s *site) startHub(url string) {
 	type addresses struct{ http, broker net.Addr }
 	ready, ended := make(chan addresses, 1), make(chan error, 1)
 	go func() {
-		ended <- hub.Run(ctx, hub.Config{Database: url, HTTP: "127.0.0.1:0", Broker: "127.0.0.1:0", Clock: s.clock, Zone: time.UTC,
+		ended <- hub.Run(ctx, hub.Config{Database: url, PKI: s.pki, HTTP: "127.0.0.1:0", Broker: "127.0.0.1:0", Clock: s.clock, Zone: time.UTC,
 			Logger: s.logger.With("who", "hub"), Ready: func(http, broker net.Addr) { ready <- addresses{http, broker} }})
 	}()
 	t.Cleanup(func() {

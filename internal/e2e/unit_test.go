@@ -15,8 +15,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meguri/edge/app"
+	edgelog "meguri/edge/log"
 	"meguri/firmware-sim/chip"
 	"meguri/firmware-sim/fleet"
+	"meguri/hub/pki"
 	"meguri/protocol"
 )
 
@@ -35,14 +37,18 @@ type unit struct {
 	dials    int
 	conns    map[*wire]bool
 	stop     context.CancelFunc
+	cut      context.CancelFunc // the power
 	ended    chan error
 	released chan struct{} // closed to let stalled writes go
 }
 
 func (s *site) unit(d *fleet.Device) *unit {
 	u := &unit{t: s.t, site: s, chip: d.Hardware, conns: map[*wire]bool{}, lives: []map[uint64]protocol.Kind{{}}, released: make(chan struct{})}
-	u.cfg = app.Config{Device: d.ID, Broker: "tcp://" + s.broker, Password: credential, File: filepath.Join(s.t.TempDir(), "edge.db"),
-		MaxBytes: 4 << 20, Kit: d.Kit}
+	key, certificate := pki.Files(s.keys, d.ID)
+	secure, err := app.Identity{Certificate: certificate, Key: key, CA: filepath.Join(s.keys, pki.CAFile)}.TLS(d.ID)
+	require.NoError(s.t, err)
+	u.cfg = app.Config{Device: d.ID, Broker: "tls://" + s.broker, TLS: secure, File: filepath.Join(s.t.TempDir(), "edge.db"),
+		Log: edgelog.Options{MaxBytes: 4 << 20}, Kit: d.Kit}
 	s.t.Cleanup(func() {
 		close(u.released)
 		if u.stop != nil {
@@ -59,9 +65,9 @@ func (u *unit) start() {
 	u.t.Helper()
 	board, err := u.chip.Open(u.t.Context())
 	require.NoError(u.t, err)
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancelCause(context.Background())
 	ended := make(chan error, 1)
-	u.stop, u.ended = stop, ended
+	u.stop, u.cut, u.ended = func() { stop(nil) }, func() { stop(app.ErrPowerCut) }, ended
 	go func() {
 		err := app.Run(ctx, u.cfg, app.Deps{Board: board, Clock: u.site.clock, Logger: u.site.logger, Dial: u.dial, Recorded: u.recorded})
 		_ = board.Close()
@@ -85,7 +91,7 @@ func (u *unit) halt() {
 // cutPower ends the agent where it stands.
 func (u *unit) cutPower() {
 	u.chip.CutPower()
-	u.stop()
+	u.cut()
 	<-u.ended // whatever it says
 	u.stop = nil
 	u.chip.RestorePower()
@@ -97,6 +103,10 @@ func (u *unit) renewStorage() {
 	require.NoError(u.t, os.Remove(u.cfg.File))
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	old := u.lives[len(u.lives)-1]
+	if last := uint64(len(old)); old[last] == protocol.KindStopped {
+		delete(old, last) // recorded when nobody was connected any more, and gone with the card
+	}
 	u.lives = append(u.lives, map[uint64]protocol.Kind{})
 }
 

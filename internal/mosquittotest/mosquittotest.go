@@ -3,7 +3,6 @@ package mosquittotest
 
 import (
 	"bytes"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -15,38 +14,71 @@ import (
 	"time"
 )
 
-// Start runs a broker on a free loopback port for as long as the test, with the given passwords by user, and gives its
-// address. Where Mosquitto is missing the test fails and says what to install.
-func Start(t testing.TB, passwords map[string]string) string {
+// Certificates are the files that the configuration names, in PEM.
+type Certificates struct {
+	CA, Broker, Key []byte
+	CRL             []byte // of the CA, perhaps with nothing in it
+}
+
+// Broker is a Mosquitto that runs.
+type Broker struct {
+	Address string // HOST:PORT, on loopback
+	dir     string
+	process *os.Process
+	log     *buffer
+}
+
+// Start runs a broker on a free loopback port for as long as the test. Where Mosquitto is missing the test fails and says what
+// to install.
+func Start(t testing.TB, c Certificates) *Broker {
 	t.Helper()
 	program := find(t, "mosquitto")
-	dir := t.TempDir()
+	b := &Broker{dir: t.TempDir()}
 	// A TempDir is for its owner only; mosquitto changes to its own user when it is started by root, unless told not to.
 	deploy := filepath.Join(moduleRoot(t), "deploy", "mosquitto")
 	rules := read(t, filepath.Join(deploy, "mosquitto.conf"))
-	rules = replace(t, rules, "/etc/mosquitto/meguri-passwords", filepath.Join(dir, "passwords"))
-	rules = replace(t, rules, "/etc/mosquitto/meguri-acl", filepath.Join(dir, "acl"))
-	for _, tls := range []string{"cafile /etc/mosquitto/certs/ca.crt", "certfile /etc/mosquitto/certs/broker.crt",
-		"keyfile /etc/mosquitto/certs/broker.key", "tls_version tlsv1.3"} {
-		rules = replace(t, rules, tls+"\n", "")
+	rules = replace(t, rules, "/etc/mosquitto/meguri-acl", b.file("acl"))
+	write(t, b.file("acl"), read(t, filepath.Join(deploy, "acl")))
+	for name, text := range map[string][]byte{"ca.pem": c.CA, "broker.pem": c.Broker, "broker.key": c.Key, "crl.pem": c.CRL} {
+		rules = replace(t, rules, "/etc/mosquitto/certs/"+name, b.file(name))
+		write(t, b.file(name), string(text))
 	}
-	write(t, filepath.Join(dir, "acl"), read(t, filepath.Join(deploy, "acl")))
-	writePasswords(t, filepath.Join(dir, "passwords"), passwords)
 
 	var log string
 	for range 5 { // somebody may take the port before Mosquitto does
-		address := freeAddress(t)
-		_, port, _ := net.SplitHostPort(address)
-		config := filepath.Join(dir, "mosquitto.conf")
-		write(t, config, "user root\n"+replace(t, rules, "listener 8883\n", "listener "+port+" 127.0.0.1\n"))
+		b.Address = freeAddress(t)
+		_, port, _ := net.SplitHostPort(b.Address)
+		write(t, b.file("mosquitto.conf"), "user root\n"+replace(t, rules, "listener 8883\n", "listener "+port+" 127.0.0.1\n"))
 		var up bool
-		if up, log = run(t, exec.Command(program, "-c", config), address); up {
-			return address
+		if up, log = b.run(t, exec.Command(program, "-c", b.file("mosquitto.conf"))); up {
+			return b
 		}
 	}
 	t.Fatalf("Mosquitto did not start:\n%s", log)
-	return ""
+	return nil
 }
+
+func (b *Broker) file(name string) string { return filepath.Join(b.dir, name) }
+
+// Revoke puts a new list of revoked certificates in place and has Mosquitto read it, as deploy/mosquitto says.
+func (b *Broker) Revoke(t testing.TB, crl []byte) {
+	t.Helper()
+	write(t, b.file("crl.pem"), string(crl))
+	before := strings.Count(b.log.String(), reloaded)
+	if err := b.process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	for range 500 {
+		if strings.Count(b.log.String(), reloaded) > before {
+			return
+		}
+		<-time.After(10 * time.Millisecond) // another process: nothing tells but its log
+	}
+	t.Fatalf("Mosquitto did not read its files again:\n%s", b.log.String())
+}
+
+// reloaded is what Mosquitto says when it begins to read its files again.
+const reloaded = "Reloading config."
 
 func find(t testing.TB, name string) string {
 	t.Helper()
@@ -60,13 +92,14 @@ func find(t testing.TB, name string) string {
 	return path
 }
 
-func run(t testing.TB, c *exec.Cmd, address string) (up bool, log string) {
+func (b *Broker) run(t testing.TB, c *exec.Cmd) (up bool, log string) {
 	t.Helper()
-	var out buffer
-	c.Stdout, c.Stderr = &out, &out
+	out := &buffer{}
+	c.Stdout, c.Stderr = out, out
 	if err := c.Start(); err != nil {
 		t.Fatalf("start Mosquitto: %v", err)
 	}
+	b.process, b.log = c.Process, out
 	ended := make(chan struct{})
 	go func() {
 		_ = c.Wait() // how it ended is in its log
@@ -88,7 +121,7 @@ func run(t testing.TB, c *exec.Cmd, address string) (up bool, log string) {
 		}
 	})
 	for range 500 {
-		if conn, err := net.Dial("tcp", address); err == nil {
+		if conn, err := net.Dial("tcp", b.Address); err == nil {
 			_ = conn.Close()
 			return true, ""
 		}
@@ -99,18 +132,6 @@ func run(t testing.TB, c *exec.Cmd, address string) (up bool, log string) {
 		}
 	}
 	return false, out.String()
-}
-
-func writePasswords(t testing.TB, file string, passwords map[string]string) {
-	t.Helper()
-	var text strings.Builder
-	for user, password := range passwords {
-		fmt.Fprintf(&text, "%s:%s\n", user, password)
-	}
-	write(t, file, text.String())
-	if out, err := exec.Command(find(t, "mosquitto_passwd"), "-U", file).CombinedOutput(); err != nil {
-		t.Fatalf("mosquitto_passwd: %v\n%s", err, out)
-	}
 }
 
 func freeAddress(t testing.TB) string {

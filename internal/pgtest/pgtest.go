@@ -24,6 +24,16 @@ import (
 type Cluster struct {
 	dir       string
 	databases atomic.Int64
+	who       *login
+	program   string
+	args      []string
+	server    *server // that runs now
+}
+
+// server is one run of the PostgreSQL server.
+type server struct {
+	process *os.Process
+	stopped chan struct{}
 }
 
 const (
@@ -44,65 +54,84 @@ func Start(tb testing.TB, settings ...string) *Cluster {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	c := &Cluster{dir: directory(tb, who)}
+	c := &Cluster{dir: directory(tb, who), who: who, program: filepath.Join(bin, "postgres")}
 	initdb := exec.Command(filepath.Join(bin, "initdb"), "--pgdata="+c.data(), "--username="+superuser, "--auth=trust",
 		"--encoding=UTF8", "--locale=C", "--no-sync")
 	initdb.Dir, initdb.SysProcAttr = c.dir, who.attributes()
 	if out, err := initdb.CombinedOutput(); err != nil {
 		tb.Fatalf("initdb: %v\n%s", err, out)
 	}
-	args := []string{"-D", c.data(), "-c", "listen_addresses=", "-c", "unix_socket_directories=" + c.dir, "-c", "max_connections=300"}
+	c.args = []string{"-D", c.data(), "-c", "listen_addresses=", "-c", "unix_socket_directories=" + c.dir, "-c", "max_connections=300"}
 	for _, s := range settings {
-		args = append(args, "-c", s)
+		c.args = append(c.args, "-c", s)
 	}
-	c.serve(tb, who, exec.Command(filepath.Join(bin, "postgres"), args...))
+	c.serve(tb)
+	tb.Cleanup(c.stop)
 	return c
 }
 
+// Crash stops the server as a crash does (immediate shutdown: no checkpoint, connections are cut wherever they are) and starts
+// it again; it returns when the server has recovered and answers.
+func (c *Cluster) Crash(tb testing.TB) {
+	tb.Helper()
+	if err := c.server.process.Signal(syscall.SIGQUIT); err != nil {
+		tb.Fatalf("crash postgres: %v", err)
+	}
+	<-c.server.stopped
+	c.serve(tb)
+}
+
+// Socket is the path of the server's Unix socket.
+func (c *Cluster) Socket() string { return filepath.Join(c.dir, ".s.PGSQL.5432") }
+
 func (c *Cluster) data() string { return filepath.Join(c.dir, "data") }
 
-// serve runs the server until the test ends, and returns when it answers.
-func (c *Cluster) serve(tb testing.TB, who *login, server *exec.Cmd) {
+// serve runs the server until it is stopped, and returns when it answers.
+func (c *Cluster) serve(tb testing.TB) {
 	tb.Helper()
 	var output bytes.Buffer
-	server.Dir, server.SysProcAttr, server.Stdout, server.Stderr = c.dir, who.attributes(), &output, &output
+	cmd := exec.Command(c.program, c.args...)
+	cmd.Dir, cmd.SysProcAttr, cmd.Stdout, cmd.Stderr = c.dir, c.who.attributes(), &output, &output
 	// The kernel ends the server when its parent thread ends, also when the test is killed: so the thread has to stay.
-	server.SysProcAttr.Pdeathsig = syscall.SIGQUIT
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGQUIT
 	started, ended := make(chan error, 1), make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // and is never unlocked: the thread ends with this goroutine
-		err := server.Start()
+		err := cmd.Start()
 		started <- err
 		if err == nil {
-			ended <- server.Wait()
+			ended <- cmd.Wait()
 		}
 	}()
 	if err := <-started; err != nil {
 		tb.Fatalf("start postgres: %v", err)
 	}
-	stopped := make(chan struct{})
-	tb.Cleanup(func() {
-		_ = server.Process.Signal(syscall.SIGINT) // fast shutdown; an error means that it has ended
-		select {
-		case <-stopped:
-		case <-time.After(stopTime):
-			_ = server.Process.Kill()
-			<-stopped
-		}
-	})
+	s := &server{process: cmd.Process, stopped: make(chan struct{})}
+	c.server = s
 	ready := make(chan error, 1)
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
 	go func() { ready <- c.answer(ctx) }()
 	select {
 	case err := <-ended:
-		close(stopped)
+		close(s.stopped)
 		tb.Fatalf("postgres ended: %v\n%s", err, output.String())
 	case err := <-ready:
-		go func() { <-ended; close(stopped) }()
+		go func() { <-ended; close(s.stopped) }()
 		if err != nil {
 			tb.Fatalf("postgres does not answer within %s: %v", startTime, err)
 		}
+	}
+}
+
+func (c *Cluster) stop() {
+	s := c.server
+	_ = s.process.Signal(syscall.SIGINT) // fast shutdown; an error means that it has ended
+	select {
+	case <-s.stopped:
+	case <-time.After(stopTime):
+		_ = s.process.Kill()
+		<-s.stopped
 	}
 }
 
@@ -142,8 +171,11 @@ func (c *Cluster) Database(tb testing.TB) string {
 	return c.url(name)
 }
 
-func (c *Cluster) url(database string) string {
-	u := url.URL{Scheme: "postgres", User: url.User(superuser), Path: "/" + database, RawQuery: url.Values{"host": {c.dir}}.Encode()}
+func (c *Cluster) url(database string) string { return Via(c.dir, database) }
+
+// Via is the URL of a database that is reached over the socket in another directory: of a proxy, for example.
+func Via(dir, database string) string {
+	u := url.URL{Scheme: "postgres", User: url.User(superuser), Path: "/" + database, RawQuery: url.Values{"host": {dir}}.Encode()}
 	return u.String()
 }
 

@@ -35,3 +35,23 @@ func TestClusterAnswersAndIsGoneAfterTheTest(t *testing.T) {
 	defer cancel()
 	require.Error(t, db.PingContext(ctx))
 }
+
+func TestACrashKeepsWhatWasCommittedAndNothingElse(t *testing.T) {
+	c := Start(t)
+	db, err := sql.Open("pgx", c.Database(t))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	_, err = db.Exec("CREATE TABLE kept (n INT)")
+	require.NoError(t, err)
+	_, err = db.Exec("INSERT INTO kept VALUES (1)")
+	require.NoError(t, err)
+	open, err := db.Begin()
+	require.NoError(t, err)
+	_, err = open.Exec("INSERT INTO kept VALUES (2)")
+	require.NoError(t, err)
+	c.Crash(t)
+	require.Error(t, open.Commit())
+	var sum int
+	require.NoError(t, db.QueryRow("SELECT SUM(n) FROM kept").Scan(&sum))
+	require.Equal(t, 1, sum)
+}

@@ -94,7 +94,7 @@ func incarnation(device string) string { return fmt.Sprintf("%032x", device[:min
 func (d *day) devices() error {
 	add := func(id, place string, role fleet.Role, online bool) error {
 		v := fleet.Device{ID: id, Place: place, Role: role, AddedAt: Start, AddedBy: "p-test"}
-		if err := d.tx.AddDevice(d.ctx, v, fleet.HashCredential(id)); err != nil {
+		if err := d.tx.AddDevice(d.ctx, v); err != nil {
 			return err
 		}
 		v = v.Greet(fleet.Greeting{Incarnation: incarnation(id), Boot: 1, Session: 1, Software: "test"}, false, at("09:00"))
@@ -275,11 +275,11 @@ func (d *day) readings(l, f int, fridge string) error {
 			}
 		}
 		d.number++
-		rows = append(rows, store.ReadingRow{Number: d.number, Sensor: fridge + "/air", EventAt: when, ReceivedAt: when.Add(time.Second),
-			MilliC: milliC, Fault: fault})
+		rows = append(rows, store.ReadingRow{Number: d.number, Sensor: fridge + "/air", Dated: fleet.Dated{At: when},
+			MilliC: milliC, Fault: fault, Samples: 1, Faults: min(int(fault), 1)})
 	}
 	device := fmt.Sprintf("station-loc-%03d", l)
-	return d.tx.AddReadings(d.ctx, device, incarnation(device), rows)
+	return d.tx.AddReadings(d.ctx, device, incarnation(device), Now, rows)
 }
 
 func (d *day) trouble() error {

@@ -1,7 +1,27 @@
 -- +goose Up
 
--- When a record was made is known only so well: event_at may be off by uncertainty_ms either way.
+-- When a record was made is known only so well: event_at may be off by uncertainty_ms either way. What is not known to 2 s is
+-- dated again when more is known of its boot.
 ALTER TABLE events ADD COLUMN uncertainty_ms BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX events_undated ON events (device_id, incarnation, boot, number) WHERE uncertainty_ms > 2000;
+
+-- The pairs of monotonic and wall time of a boot.
+DROP INDEX events_clock_set;
+CREATE INDEX events_clock_set ON events (device_id, incarnation, boot, mono) WHERE kind = 2;
+
+-- Events of kinds that this hub did not know, for when it does.
+CREATE INDEX events_unknown ON events (device_id, incarnation, number) WHERE outcome = 'unknown';
+
+-- What bounds a boot in time: the highest monotonic time heard of, and when it must have begun at the latest, the least of
+-- received less monotonic time.
+CREATE TABLE boots (
+    device_id   TEXT   NOT NULL REFERENCES devices (id),
+    incarnation TEXT   NOT NULL,
+    boot        BIGINT NOT NULL,
+    last_mono   BIGINT NOT NULL,
+    begun_by    BIGINT NOT NULL,
+    PRIMARY KEY (device_id, incarnation, boot)
+);
 
 -- Boots, clock settings, samplings and orderly ends: what dates a device's records, and says what may be expected of it.
 CREATE INDEX events_of_boots ON events (device_id, incarnation, boot, number) WHERE kind IN (1, 2, 8, 9);
@@ -19,7 +39,17 @@ ALTER TABLE readings ADD COLUMN faults BIGINT NOT NULL DEFAULT 0; -- of the samp
 ALTER TABLE readings ADD COLUMN earlier BYTEA;
 UPDATE readings SET faults = 1 WHERE fault <> 0;
 
-CREATE INDEX readings_undated ON readings (device_id, incarnation, boot) WHERE wall_quality = 0;
+CREATE INDEX readings_undated ON readings (device_id, incarnation, boot, number) WHERE uncertainty_ms > 2000;
+
+-- Samples between two times are found by when their row ends and how long it is.
+DROP INDEX readings_by_sensor;
+CREATE INDEX readings_by_sensor ON readings (sensor, event_at, span_ms);
+
+-- Alarms whose events are dated again.
+CREATE INDEX alarms_by_subject ON alarms (subject);
+
+-- The device does not know whether it has done what was asked, and finds out by sensing. The command stays open.
+ALTER TABLE commands ADD COLUMN settling_since BIGINT;
 
 -- Why numbers are missing, as the ledger counts: 'not_held', 'thinned', 'damaged', 'incarnation_lost', 'restored'.
 ALTER TABLE device_gaps ADD COLUMN kind TEXT NOT NULL DEFAULT 'not_held';

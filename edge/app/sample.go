@@ -1,0 +1,105 @@
+package app
+
+import (
+	"meguri/edge/monitor"
+	"meguri/protocol"
+)
+
+// sampling is what the hub may expect of the readings from now on.
+func (a *agent) sampling(everyMS int64) protocol.Body {
+	s := protocol.SamplingSet{EveryMS: everyMS, FlushMS: a.cfg.Kit.Flush.Milliseconds(), Sensors: []string{}}
+	a.cfg.Kit.eachProbe(func(position string, p Probe) { s.Sensors = append(s.Sensors, sensorName(position, p.Name)) })
+	return s
+}
+
+// setSampling changes how often probes are read, from the round on that would come next.
+func (a *agent) setSampling(everyMS int64) {
+	if a.sampleEvery.Swap(everyMS) == everyMS {
+		return
+	}
+	select {
+	case a.resample <- struct{}{}:
+	default: // it is told already
+	}
+}
+
+// sampled takes one round of all probes, taken at mono. A round outside the limits, from the first one on until one is inside
+// again, is recorded at once and marked, so that thinning keeps it: whether an alarm will come of it is not known then. So is a
+// round that changes what the monitors remember, for a power cut must not change when an alarm comes. All others wait in memory
+// for as long as the kit allows.
+//
+// When an alarm that follows from a round finds no room, the readings are recorded all the same, and the next round decides
+// about the alarm again.
+func (a *agent) sampled(mono int64, samples []protocol.Sample) {
+	next := round{mono: mono, samples: samples}
+	v := a.verdict(samples)
+	if v.alarm != a.rounds.alarm || !a.rounds.fits(next) {
+		a.flush()
+	}
+	a.rounds.add(next, v.alarm)
+	if v.changed && a.commitRounds(v.records, map[string]any{keyMonitors: v.monitors}) == nil {
+		a.monitors = v.monitors
+		return
+	}
+	if v.alarm || v.changed || a.cfg.Kit.Flush <= 0 {
+		a.flush()
+	}
+}
+
+// verdict is what the monitors make of a round.
+type verdict struct {
+	monitors map[string]monitor.State
+	records  []protocol.Body
+	changed  bool
+	alarm    bool // a sensor is outside its limits, or was until this round and in alarm
+}
+
+func (a *agent) verdict(samples []protocol.Sample) verdict {
+	v := verdict{monitors: make(map[string]monitor.State, len(samples))}
+	for _, s := range samples {
+		before := a.monitors[s.Sensor]
+		limits, ok := a.plan.temperatures[positionOf(s.Sensor)]
+		if !ok {
+			v.monitors[s.Sensor] = before
+			continue
+		}
+		after, raised := monitor.Read(before, limits, s, a.now())
+		v.monitors[s.Sensor] = after
+		v.records = append(v.records, raised...)
+		v.changed = v.changed || after != before
+		v.alarm = v.alarm || before.Alarmed || after.OutsideSince != 0
+	}
+	return v
+}
+
+// flush makes the rounds durable that are held. When that fails they are held on, but for want of room in memory.
+func (a *agent) flush() {
+	if len(a.rounds.held) == 0 {
+		return
+	}
+	if a.commitRounds(nil, nil) != nil && len(a.rounds.held) > 0 && !a.rounds.fits(a.rounds.held[0]) {
+		a.logger.Error("readings could not be kept while the storage was full", "rounds", len(a.rounds.held))
+		a.rounds = rounds{}
+	}
+}
+
+// commitRounds makes the rounds that are held durable, with what follows from the last of them, at its time.
+func (a *agent) commitRounds(records []protocol.Body, state map[string]any) error {
+	body, err := a.rounds.body()
+	if err != nil { // of a driver that gives more sensors than a record takes, or temperatures of a star
+		a.logger.Error("readings cannot be recorded", "error", err)
+		a.rounds = rounds{}
+		return err
+	}
+	if len(records) > 0 || len(state) > 0 {
+		if err := a.settle(); err != nil {
+			return err
+		}
+	}
+	stamp := a.stampAt(a.rounds.last().mono)
+	if err := a.write(stamp, append([]protocol.Body{body}, records...), state); err != nil {
+		return err
+	}
+	a.rounds = rounds{}
+	return nil
+}

@@ -1,0 +1,143 @@
+package backup
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"meguri/hub/store"
+)
+
+type postgresCopy struct{}
+
+// make dumps the database in the very view that the positions are read in.
+func (postgresCopy) make(ctx context.Context, t Target, file string) ([]store.LogPosition, error) {
+	env, _, err := environment(t.URL)
+	if err != nil {
+		return nil, err
+	}
+	var positions []store.LogPosition
+	err = t.Store.Snapshot(ctx, func(snapshot string, at []store.LogPosition) error {
+		positions = at
+		_, err := run(ctx, env, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--snapshot="+snapshot, "--file="+file)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return positions, readable(ctx, file)
+}
+
+// readable reads a whole dump. Its parts are compressed, each with a checksum.
+func readable(ctx context.Context, file string) error {
+	contents, err := run(ctx, nil, "pg_restore", "--list", file)
+	if err != nil {
+		return fmt.Errorf("%w: %w", store.ErrNotABackup, err)
+	}
+	for _, table := range []string{"devices", "device_logs", "events", "goose_db_version"} {
+		if !strings.Contains(contents, "TABLE DATA public "+table+" ") {
+			return fmt.Errorf("%s: %w: it has no table %s", file, store.ErrNotABackup, table)
+		}
+	}
+	if _, err := run(ctx, nil, "pg_restore", "--file="+os.DevNull, file); err != nil {
+		return fmt.Errorf("%w: %w", store.ErrNotABackup, err)
+	}
+	return nil
+}
+
+func (postgresCopy) check(ctx context.Context, file string) error {
+	if err := checkMagic(file, postgresMagic); err != nil {
+		return err
+	}
+	if err := checkSum(file); err != nil {
+		return err
+	}
+	return readable(ctx, file)
+}
+
+// restore puts the dump into the schema public. One that is not empty keeps its tables under another name.
+func (postgresCopy) restore(ctx context.Context, address, file string, overwrite bool, now time.Time) (aside string, err error) {
+	env, name, err := environment(address)
+	if err != nil {
+		return "", err
+	}
+	schema := "before_restore_" + now.UTC().Format("20060102t150405")
+	set, err := store.EmptyPostgres(ctx, address, overwrite, schema)
+	if err != nil {
+		return "", err
+	}
+	if set {
+		aside = "schema " + schema
+	}
+	_, err = run(ctx, env, "pg_restore", "--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges",
+		"--schema=public", "--dbname="+name, file)
+	if err == nil {
+		return aside, recordRestore(ctx, address, file, now)
+	}
+	if set {
+		err = errors.Join(err, store.UndoEmptyPostgres(ctx, address, schema))
+	}
+	return "", err
+}
+
+// maxOutput bounds what is repeated of a program's complaints.
+const maxOutput = 2000
+
+// run runs one of PostgreSQL's own programs. What it needs to know of the database comes in its environment, for its arguments
+// are seen by everybody on the machine.
+func run(ctx context.Context, env []string, program string, args ...string) (string, error) {
+	path, err := exec.LookPath(program)
+	if err != nil {
+		return "", fmt.Errorf("%s is not installed; it comes with PostgreSQL's client programs: %w", program, err)
+	}
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = append(cleanEnvironment(), env...)
+	var out, complaints bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &complaints
+	if err := cmd.Run(); err != nil {
+		text := strings.TrimSpace(complaints.String())
+		return "", fmt.Errorf("%s: %w: %s", program, err, text[:min(len(text), maxOutput)])
+	}
+	return out.String(), nil
+}
+
+// cleanEnvironment is that of the hub without what would lead PostgreSQL's programs elsewhere.
+func cleanEnvironment() []string {
+	var all []string
+	for _, e := range os.Environ() {
+		if !strings.HasPrefix(e, "PG") {
+			all = append(all, e)
+		}
+	}
+	return append(all, "PGCONNECT_TIMEOUT=10")
+}
+
+// variables of PostgreSQL's client library for parameters of a URL. Others are the hub's driver's own.
+var variables = map[string]string{"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE",
+	"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY", "options": "PGOPTIONS",
+	"application_name": "PGAPPNAME"}
+
+// environment gives a URL as variables, and the name of the database.
+func environment(address string) (env []string, database string, err error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, "", errors.New("database: the URL cannot be read") // it may hold a password
+	}
+	values := map[string]string{"host": u.Hostname(), "port": u.Port(), "user": u.User.Username(), "dbname": strings.TrimPrefix(u.Path, "/")}
+	values["password"], _ = u.User.Password()
+	for name, v := range u.Query() {
+		values[name] = v[0]
+	}
+	for name, v := range values {
+		if variable, ok := variables[name]; ok && v != "" {
+			env = append(env, variable+"="+v)
+		}
+	}
+	return env, values["dbname"], nil
+}

@@ -1,0 +1,144 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"meguri/hub/store"
+)
+
+type sqliteCopy struct{}
+
+func (sqliteCopy) make(ctx context.Context, t Target, file string) ([]store.LogPosition, error) {
+	var before []store.LogPosition
+	err := t.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		before, err = tx.LogPositions(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Store.VacuumInto(ctx, file); err != nil {
+		return nil, err
+	}
+	c, err := store.Inspect(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	return c.Positions, covers(c.Positions, before)
+}
+
+// covers says when a copy has less than the database had before it was made.
+func covers(have, before []store.LogPosition) error {
+	type key struct {
+		device, incarnation string
+		log                 uint8
+	}
+	next := map[key]uint64{}
+	for _, p := range have {
+		next[key{p.Device, p.Incarnation, p.Log}] = p.Next
+	}
+	for _, p := range before {
+		if got := next[key{p.Device, p.Incarnation, p.Log}]; got < p.Next {
+			return fmt.Errorf("%w: log %d of %s reaches to %d, the database had %d", store.ErrNotABackup, p.Log, p.Device, got, p.Next)
+		}
+	}
+	return nil
+}
+
+func (sqliteCopy) check(ctx context.Context, file string) error {
+	if err := checkMagic(file, sqliteMagic); err != nil {
+		return err
+	}
+	if err := checkSum(file); err != nil {
+		return err
+	}
+	c, err := store.Inspect(ctx, file)
+	if err != nil {
+		return err
+	}
+	knows, err := store.SchemaVersion()
+	if err == nil && c.Schema > knows {
+		err = fmt.Errorf("%s: %w: it has version %d, this one knows versions up to %d", file, store.ErrNewerSchema, c.Schema, knows)
+	}
+	return err
+}
+
+// beside are the files that SQLite keeps beside a database. Left from another one they would be taken for its own.
+var beside = []string{"", "-wal", "-shm", "-journal"}
+
+// restore prepares the copy under another name, up to the last step, so that the database is either the old or the whole new
+// one.
+func (sqliteCopy) restore(ctx context.Context, url, file string, overwrite bool, now time.Time) (aside string, err error) {
+	database := strings.TrimPrefix(url, "sqlite:")
+	release, err := store.Exclusive(url)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	occupied := false
+	for _, end := range beside {
+		if _, err := os.Lstat(database + end); !errors.Is(err, fs.ErrNotExist) {
+			occupied = true
+		}
+	}
+	if occupied && !overwrite {
+		return "", fmt.Errorf("%s is there already: --overwrite sets it aside", database)
+	}
+	made := database + partial
+	for _, end := range beside {
+		if err := os.Remove(made + end); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+	}
+	if err := copyFile(file, made); err != nil {
+		return "", errors.Join(err, os.Remove(made))
+	}
+	if err := recordRestore(ctx, "sqlite:"+made, file, now); err != nil { // closing it leaves one file
+		return "", errors.Join(err, os.Remove(made))
+	}
+	if err := syncFile(made); err != nil {
+		return "", err
+	}
+	if occupied {
+		aside = database + ".before-restore-" + now.UTC().Format("20060102T150405.000Z")
+		for _, end := range beside {
+			if err := os.Rename(database+end, aside+end); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return "", err
+			}
+		}
+	}
+	if err := os.Rename(made, database); err != nil {
+		return aside, err
+	}
+	return aside, syncDir(filepath.Dir(database))
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }() // only read
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Sync(), out.Close())
+}
+
+func syncFile(name string) error {
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

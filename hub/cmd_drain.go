@@ -1,0 +1,54 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"meguri/hub/effect"
+	"meguri/hub/link"
+	"meguri/hub/live"
+	"meguri/hub/people"
+	"meguri/hub/plan"
+	"meguri/hub/store"
+)
+
+// DeviceDrainCmd is `hub device drain`.
+type DeviceDrainCmd struct {
+	ID         string `arg:"" help:"The device whose storage it was."`
+	File       string `arg:"" help:"What edge export has written." type:"existingfile"`
+	NeverHeard bool   `help:"Take it also when the hub has never heard of this storage. Be sure that it is this device's."`
+}
+
+// Run takes the records, as if the device had delivered them. To do it again changes nothing.
+func (c *DeviceDrainCmd) Run(g *Globals) error {
+	f, err := os.Open(c.File)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // only read
+	return withStore(g, func(s *store.Store) error {
+		touched := map[string]bool{}
+		r := link.NewReceiver(link.Config{Store: s, Effects: &effect.Effects{Touch: func(place string) { touched[place] = true }},
+			Owns: effect.Owns, Clock: g.Clock, Logger: g.Logger})
+		d, failed := r.Drain(g.Ctx, c.ID, f, c.NeverHeard)
+		if failed != nil {
+			failed = fmt.Errorf("drain %s: %w", c.File, failed)
+		}
+		if failed != nil && d.Events+d.Readings+d.Repeated == 0 {
+			return failed
+		}
+		// What was taken stays, also when the file breaks off.
+		said := fmt.Sprintf("%d events and %d samples taken, %d records were there already", d.Events, d.Readings, d.Repeated)
+		fmt.Fprintln(g.Stdout, said)
+		err := s.Change(g.Ctx, func(tx *store.Tx) error {
+			return tx.RecordAct(g.Ctx, people.NewAct(time.Now(), people.Console, "device.drain", c.ID, said))
+		})
+		maker := plan.NewMaker(s, live.New(), g.Clock, g.Logger)
+		for place := range touched {
+			err = errors.Join(err, maker.Make(g.Ctx, place))
+		}
+		return errors.Join(failed, err)
+	})
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"meguri/hub/dispatch"
+	"meguri/hub/fleet"
+	"meguri/hub/live"
+	"meguri/hub/people"
+	"meguri/hub/plan"
+	"meguri/hub/store"
+)
+
+// DeviceReplaceCmd is `hub device replace`.
+type DeviceReplaceCmd struct {
+	Old  string `arg:"" help:"Id of the device that is broken or lost."`
+	With string `help:"Id for the board that takes its place." required:"" placeholder:"NEW"`
+	Issue
+}
+
+// Run replaces the device, in one transaction.
+func (c *DeviceReplaceCmd) Run(g *Globals) error {
+	var codes []dispatch.Grant
+	err := c.to(g, c.With, func(certificate fleet.Certificate) error {
+		return withStore(g, func(s *store.Store) error {
+			var place string
+			err := s.Change(g.Ctx, func(tx *store.Tx) (err error) {
+				place, codes, err = c.replace(g.Ctx, tx, certificate, time.Now(), g.Clock.Now())
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			return plan.NewMaker(s, live.New(), g.Clock, g.Logger).Make(g.Ctx, place)
+		})
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(g.Stdout, "%s takes the place of %s, which is shut out\n", c.With, c.Old)
+	for _, code := range codes {
+		fmt.Fprintf(g.Stdout, "run %s has another code at %s: hand out its sheet again\n", code.RunID, code.LocationID)
+	}
+	fmt.Fprintf(g.Stdout, "if the old board's storage can still be read: edge export --file %s.db, then hub device drain %s\n", c.Old, c.Old)
+	return nil
+}
+
+// replace shuts the old board out, adds the new one in its place, and issues codes anew of which nobody knows any more how
+// often they were used. now is the machine's time, by which devices are added; today the hub's, by which codes are valid.
+func (c *DeviceReplaceCmd) replace(ctx context.Context, tx *store.Tx, certificate fleet.Certificate, now, today time.Time) (
+	place string, codes []dispatch.Grant, err error) {
+	old, err := tx.Device(ctx, c.Old)
+	if err != nil {
+		return "", nil, err
+	}
+	by, err := tx.ReplacedBy(ctx, c.Old)
+	if err != nil {
+		return "", nil, err
+	}
+	if by != "" {
+		return "", nil, fmt.Errorf("device %s: %w, by %s", c.Old, fleet.ErrReplaced, by)
+	}
+	if err := tx.RevokeDevice(ctx, c.Old, now); err != nil && !errors.Is(err, fleet.ErrRevoked) {
+		return "", nil, err
+	}
+	d := fleet.Device{ID: c.With, Role: old.Role, Place: old.Place, AddedAt: now, AddedBy: people.Console}
+	if err := tx.AddDevice(ctx, d); err != nil {
+		return "", nil, err
+	}
+	if err := tx.AddCertificate(ctx, certificate); err != nil {
+		return "", nil, err
+	}
+	if err := tx.ReplaceDevice(ctx, c.Old, c.With); err != nil {
+		return "", nil, err
+	}
+	if old.Role == fleet.Station {
+		if codes, err = reissue(ctx, tx, old.Place, today); err != nil {
+			return "", nil, err
+		}
+	}
+	detail := fmt.Sprintf("%s %s by %s, %d codes issued anew", old.Role, old.Place, c.With, len(codes))
+	return old.Place, codes, tx.RecordAct(ctx, people.NewAct(now, people.Console, "device.replace", c.Old, detail))
+}
+
+// reissue gives new codes in the place of those whose uses the old board has counted. Their holders find them on the run's
+// sheet, as before; somebody has to tell those who have theirs on paper.
+func reissue(ctx context.Context, tx *store.Tx, location string, now time.Time) ([]dispatch.Grant, error) {
+	grants, err := tx.GrantsAfter(ctx, location, now)
+	if err != nil {
+		return nil, err
+	}
+	var issued []dispatch.Grant
+	for _, g := range grants {
+		if !g.Counted() {
+			continue
+		}
+		taken, err := tx.CodesTaken(ctx, g.DeliveryDate, location)
+		if err != nil {
+			return nil, err
+		}
+		anew := g.Again(dispatch.DrawPIN(dispatch.CourierDigits, taken))
+		if err := tx.ReissueGrant(ctx, g.ID, anew, now); err != nil {
+			return nil, err
+		}
+		if err := tx.OpenWork(ctx, "grant_reissued/"+anew.ID, "grant_reissued", anew.RunID,
+			"the lock at "+location+" was replaced, and the driver's code there is another one: hand out the sheet again", now); err != nil {
+			return nil, err
+		}
+		issued = append(issued, anew)
+	}
+	return issued, nil
+}

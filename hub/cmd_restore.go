@@ -1,0 +1,31 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"meguri/hub/backup"
+)
+
+// RestoreCmd is `hub restore FILE`.
+type RestoreCmd struct {
+	File      string `arg:"" help:"File that hub backup has made." type:"existingfile"`
+	Overwrite bool   `help:"Put it in the place of a database that is there, which is set aside and not deleted."`
+}
+
+// Run puts a backup back. No hub may run on the database.
+func (c *RestoreCmd) Run(g *Globals) error {
+	if err := os.MkdirAll(g.DataDir, 0o700); err != nil {
+		return err
+	}
+	aside, err := backup.Restore(g.Ctx, g.Database, c.File, c.Overwrite, time.Now())
+	if aside != "" {
+		fmt.Fprintf(g.Stdout, "what was there is now %s\n", aside)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(g.Stdout, "restored: start the hub, and see its work items for what is left to do by hand")
+	return err
+}

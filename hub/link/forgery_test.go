@@ -1,0 +1,84 @@
+package link_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"meguri/hub/fleet"
+	"meguri/hub/store"
+	"meguri/hub/storetest"
+	"meguri/protocol"
+)
+
+// A message names no device: whose it is comes from the topic, which the broker lets nobody else write to. So a device that
+// has read another's storage, and says what that one would say next, speaks for itself all the same.
+func TestNoDeviceSpeaksForAnotherWhateverItsMessagesName(t *testing.T) {
+	const n = 50
+	h := newHub(t, storetest.SQLite(t))
+	thief, victim := func(i int) string { return fmt.Sprintf("thief-%d", i) }, func(i int) string { return fmt.Sprintf("victim-%d", i) }
+	logs := make([]*devLog, n)
+	for i := range n {
+		h.addDevice(thief(i), fmt.Sprintf("loc-t%d", i))
+		h.addDevice(victim(i), fmt.Sprintf("loc-v%d", i))
+		logs[i] = newLog(protocol.Events).scans(2)
+		h.say(victim(i), helloOf(logs[i]), logs[i].batch(1, 3))
+		logs[i].scans(1)
+	}
+	before := h.all(n, victim)
+	for i := range n {
+		for v := range n {
+			l := logs[v]
+			h.say(thief(i), helloOf(l), l.batch(3, 4), protocol.Gone{Incarnation: l.incarnation, Boot: 1, Session: 9})
+		}
+	}
+	require.Equal(t, before, h.all(n, victim))
+	for _, d := range before {
+		require.Equal(t, fleet.Online, d.Device.Presence())
+	}
+	for i := range n { // and each goes on as if nothing had been
+		h.say(victim(i), logs[i].batch(3, 4))
+	}
+	for _, d := range h.all(n, victim) {
+		require.EqualValues(t, 4, d.Log.Next)
+	}
+}
+
+// say has a device send messages.
+func (h *hub) say(device string, messages ...protocol.Message) {
+	h.t.Helper()
+	for _, m := range messages {
+		payload, err := protocol.Encode(m)
+		require.NoError(h.t, err)
+		_, err = h.Payload(h.t.Context(), device, payload)
+		require.NoError(h.t, err)
+	}
+}
+
+// known is what the hub knows of a device and its events.
+type known struct {
+	Device fleet.Device
+	Log    fleet.Log
+}
+
+func (h *hub) all(n int, id func(int) string) (all []known) {
+	h.t.Helper()
+	h.change(func(tx *store.Tx) error {
+		all = nil
+		for i := range n {
+			d, err := tx.Device(h.t.Context(), id(i))
+			if err != nil {
+				return err
+			}
+			l, ok, err := tx.DeviceLog(h.t.Context(), d.ID, d.Incarnation, uint8(protocol.Events))
+			if err != nil {
+				return err
+			}
+			require.True(h.t, ok)
+			all = append(all, known{d, l})
+		}
+		return nil
+	})
+	return all
+}

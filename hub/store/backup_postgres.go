@@ -1,0 +1,56 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// EmptyPostgres looks whether the schema public of a PostgreSQL database is empty and nobody else uses the database. With
+// overwrite one that is not empty gets the name aside, and a new one is made; set says so.
+func EmptyPostgres(ctx context.Context, url string, overwrite bool, aside string) (set bool, err error) {
+	err = alone(ctx, url, func(db *sql.DB) error {
+		var tables int
+		if err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM pg_tables WHERE schemaname = 'public'").Scan(&tables); err != nil {
+			return err
+		}
+		if tables == 0 {
+			return nil
+		}
+		if !overwrite {
+			return fmt.Errorf("the database has %d tables already: --overwrite sets them aside", tables)
+		}
+		set = true
+		_, err := db.ExecContext(ctx, "BEGIN; ALTER SCHEMA public RENAME TO "+aside+"; CREATE SCHEMA public; COMMIT")
+		return err
+	})
+	return set, err
+}
+
+// UndoEmptyPostgres takes back what EmptyPostgres has set aside, when nothing took its place.
+func UndoEmptyPostgres(ctx context.Context, url, aside string) error {
+	return alone(ctx, url, func(db *sql.DB) error {
+		_, err := db.ExecContext(ctx, "BEGIN; DROP SCHEMA public; ALTER SCHEMA "+aside+" RENAME TO public; COMMIT")
+		return err
+	})
+}
+
+func alone(ctx context.Context, url string, fn func(*sql.DB) error) (err error) {
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	db.SetMaxOpenConns(1)
+	var others int
+	err = db.QueryRowContext(ctx, `SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+		AND backend_type = 'client backend'`).Scan(&others)
+	if err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	if others > 0 {
+		return fmt.Errorf("%w: %d connections are open: stop every hub first", ErrInUse, others)
+	}
+	return fn(db)
+}

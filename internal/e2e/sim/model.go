@@ -1,0 +1,274 @@
+package sim
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"meguri/hub/dispatch"
+	"meguri/protocol"
+)
+
+// model knows what must be true. It stands outside the system and believes nobody: it hears of each record as soon as it is
+// durable, of each pulse of a relay from the wire that moves the bolt, and of each message from the network.
+type model struct {
+	now   func() time.Time // the true time
+	trace func(format string, args ...any)
+
+	mu       sync.Mutex
+	failures []string
+	devices  map[string]*truth
+	grants   map[string]dispatch.Grant // by id
+	commands map[string]*asked
+	boxes    map[string]string // dated container → the box that people use for it
+	rewound  bool              // the hub was set back to a backup, and devices were not told to keep what is in none
+	restored bool              // the hub was set back to a backup
+	odd      int               // events that the hub could not apply
+}
+
+// asked is a command that a person gave.
+type asked struct {
+	target   string // position
+	deadline time.Time
+	taken    int
+	fired    int
+}
+
+// truth is what is known of one device.
+type truth struct {
+	id        string
+	lives     []*life // the storages that it had; the last one is in use
+	branched  bool    // copies or broken files were put into it: its records come under several numberings
+	badClock  bool    // its wall clock may be wrong
+	owes      bool    // its disk was full: it may have recorded things later than they happened
+	credit    map[string]time.Time
+	plans     map[uint64]map[string]protocol.LockPlan // by version and position, as the hub sent them
+	safe      map[string]uint64                       // the highest number that the hub called safe, by incarnation and log
+	wrongAt   map[string]time.Time                    // when somebody last tried a wrong code, by position
+	acked     map[string]acked                        // by incarnation and log
+	forgotten []span                                  // what was recorded then may have gone with a storage that was put away
+}
+
+// life is one storage.
+type life struct {
+	incarnation protocol.Incarnation // as it said on its newest connection; zero before the first
+	facts       map[protocol.LogID]map[uint64]fact
+	all         []fact // events, in the order of time
+	last        map[protocol.LogID]uint64
+	plan        uint64
+	uses        map[string]uint32
+	in          map[string]bool // boxes that were placed, with their slots
+	unknown     int             // commits of which nobody knows whether they were written
+	destroyed   bool
+}
+
+// acked is the newest acknowledgement of a log.
+type acked struct{ epoch, applied uint64 }
+
+type span struct{ from, until time.Time }
+
+// fact is one durable record.
+type fact struct {
+	kind protocol.Kind
+	body string
+	at   time.Time
+	size int // samples, of readings
+}
+
+// samples counts the samples in a reading.
+func samples(b protocol.Body) int {
+	switch b := b.(type) {
+	case protocol.Rounds:
+		return (len(b.Gaps) + 1) * len(b.Sensors)
+	case protocol.Samples:
+		return len(b.Samples)
+	}
+	return 0
+}
+
+func newLife() *life {
+	return &life{facts: map[protocol.LogID]map[uint64]fact{protocol.Events: {}, protocol.Readings: {}}, last: map[protocol.LogID]uint64{},
+		uses: map[string]uint32{}, in: map[string]bool{}}
+}
+
+func newModel(now func() time.Time, trace func(string, ...any)) *model {
+	return &model{now: now, trace: trace, devices: map[string]*truth{}, grants: map[string]dispatch.Grant{}, commands: map[string]*asked{},
+		boxes: map[string]string{}}
+}
+
+func (m *model) add(device string) {
+	m.devices[device] = &truth{id: device, lives: []*life{newLife()}, credit: map[string]time.Time{}, safe: map[string]uint64{}, acked: map[string]acked{},
+		plans: map[uint64]map[string]protocol.LockPlan{}, wrongAt: map[string]time.Time{}}
+}
+
+func (t *truth) life() *life { return t.lives[len(t.lives)-1] }
+
+const mostFailures = 20
+
+// fail notes that a promise is broken.
+func (m *model) fail(format string, args ...any) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.broken(format, args...)
+}
+
+func (m *model) broken(format string, args ...any) {
+	if len(m.failures) < mostFailures {
+		m.failures = append(m.failures, m.now().Format("01-02 15:04:05.000 ")+fmt.Sprintf(format, args...))
+	}
+}
+
+// with changes what is known of a device.
+func (m *model) with(device string, fn func(*truth)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	fn(m.devices[device])
+}
+
+// slack is how far a good clock may be off: drift, and the moment between a decision and its commit.
+const slack = 3 * time.Minute
+
+// recorded is told of each record as soon as it is durable.
+func (m *model) recorded(device string, log protocol.LogID, number uint64, b protocol.Body) {
+	body, err := protocol.EncodeBody(b)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err != nil {
+		m.broken("%s recorded what cannot be encoded: %v", device, err)
+		return
+	}
+	m.trace("%s %s %d kind %d", device, log, number, b.Kind())
+	t := m.devices[device]
+	l := t.life()
+	if number <= l.last[log] && !t.branched {
+		m.broken("%s: %s %d was recorded after %d (numbers rise)", device, log, number, l.last[log])
+	}
+	l.last[log] = number
+	f := fact{kind: b.Kind(), body: string(body), at: m.now(), size: samples(b)}
+	l.facts[log][number] = f
+	if log == protocol.Events {
+		l.all = append(l.all, f)
+	}
+	switch b := b.(type) {
+	case protocol.GrantUsed:
+		m.used(t, b)
+	case protocol.CommandTaken:
+		m.taken(t, b)
+	case protocol.RelayFired:
+		if o := m.commands[b.Command]; o != nil {
+			if o.fired++; o.fired > 1 {
+				m.broken("%s: command %s fired the lock %d times", device, b.Command, o.fired)
+			}
+		}
+	case protocol.PlanApplied:
+		m.applied(t, b)
+	case protocol.ContainerPlaced:
+		l.in[b.GRAI+" "+b.Slot] = true
+	case protocol.GrantRefused:
+		if b.Grant == "" {
+			t.wrongAt[b.Position] = m.now()
+		}
+	}
+}
+
+// used: a grant opens only its own doors, in its window, and a counted one so many times and not once more.
+func (m *model) used(t *truth, b protocol.GrantUsed) {
+	now := m.now()
+	t.credit[b.Position] = now
+	g, ok := m.grants[b.Grant]
+	switch {
+	case !ok:
+		m.broken("%s: grant %s was used at %s and nobody gave it", t.id, b.Grant, b.Position)
+		return
+	case !t.badClock && (now.Before(g.From.Add(-slack)) || now.After(g.Until.Add(slack))):
+		m.broken("%s: grant %s was used outside its window %s to %s", t.id, b.Grant, g.From, g.Until)
+	case g.Holder == dispatch.Courier && b.Use > dispatch.CourierUses:
+		m.broken("%s: grant %s was used %d times, at most %d", t.id, b.Grant, b.Use, dispatch.CourierUses)
+	}
+	l := t.life()
+	if b.Use != l.uses[b.Grant]+1 && l.unknown == 0 && !t.branched {
+		m.broken("%s: use %d of grant %s came after use %d", t.id, b.Use, b.Grant, l.uses[b.Grant])
+	}
+	l.uses[b.Grant] = b.Use
+}
+
+func (m *model) taken(t *truth, b protocol.CommandTaken) {
+	o := m.commands[b.ID]
+	if o == nil {
+		m.broken("%s: command %s was taken and nobody gave it", t.id, b.ID)
+		return
+	}
+	t.credit[o.target] = m.now()
+	if o.taken++; o.taken > 1 {
+		m.broken("%s: command %s was taken %d times", t.id, b.ID, o.taken)
+	}
+	if !t.badClock && m.now().After(o.deadline.Add(slack)) {
+		m.broken("%s: command %s was taken after its deadline %s", t.id, b.ID, o.deadline)
+	}
+}
+
+// applied: versions rise within a storage.
+func (m *model) applied(t *truth, b protocol.PlanApplied) {
+	l := t.life()
+	if b.Reason != "" {
+		m.broken("%s: plan %d was refused: %s", t.id, b.Plan, b.Reason)
+		return
+	}
+	if b.Plan <= l.plan && !t.branched {
+		m.broken("%s: plan %d came into force after %d", t.id, b.Plan, l.plan)
+	}
+	l.plan = b.Plan
+}
+
+// fired is told by the relay itself: somebody with a right to it must have been recorded just before.
+func (m *model) fired(device, position string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.devices[device]
+	m.trace("%s relay of %s", device, position)
+	if at, ok := t.credit[position]; !ok || m.now().Sub(at) > 5*time.Second {
+		m.broken("%s: the relay of %s fired, and no use of a grant and no command is on record", device, position)
+	}
+	delete(t.credit, position)
+}
+
+// mustOpen says that a code has to open a door now, for the station alone knows all that it takes.
+func (m *model) mustOpen(device, position, grant string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t, now := m.devices[device], m.now()
+	l, g := t.life(), m.grants[grant]
+	if t.branched || t.badClock || now.Before(g.From.Add(slack)) || now.After(g.Until.Add(-slack)) || now.Sub(t.wrongAt[position]) < 10*time.Minute {
+		return false
+	}
+	part := t.plans[l.plan][position]
+	for _, has := range part.Grants {
+		if has.ID != grant {
+			continue
+		}
+		if has.Uses > 0 && l.uses[grant] >= has.Uses || has.Uses == 0 && len(has.Containers) == 0 {
+			return false
+		}
+		for _, c := range has.Containers {
+			for _, slot := range part.Containers {
+				if slot.DatedContainer == c && !l.in[m.boxes[c]+" "+slot.Slot] {
+					return false
+				}
+			}
+		}
+		return true
+	}
+	return false
+}
+
+func (m *model) granted(g dispatch.Grant) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for l := range 9 {
+		for f := range 9 {
+			if location(l) == g.LocationID {
+				m.grants[g.ID+"@"+fridge(l, f)] = g
+			}
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package sim
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"testing"
+	"testing/cryptotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	seed    = flag.Uint64("seed", 0, "run this seed only")
+	seeds   = flag.Uint64("seeds", 1, "how many seeds to run, from -seed on")
+	hours   = flag.Float64("hours", 0, "of faults, in place of what the seed has drawn")
+	verbose = flag.Bool("story", false, "print everything that happens")
+)
+
+// play runs one seed in a bubble.
+func play(t *testing.T, p Params) (r Report) {
+	t.Helper()
+	dir, err := os.MkdirTemp(os.Getenv("SIM_DIR"), "meguri-sim-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // of the system's temporary directory
+	// Single-stepped: one thing at a time, and what is random is drawn from the seed.
+	cryptotest.SetGlobalRandom(t, p.Seed)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	var story bytes.Buffer
+	synctest.Test(t, func(t *testing.T) {
+		if *verbose {
+			r, err = Run(t.Context(), p, dir, &story)
+		} else {
+			r, err = Run(t.Context(), p, dir, nil)
+		}
+	})
+	if *verbose {
+		t.Log("\n" + story.String())
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	for _, f := range r.Failures {
+		t.Errorf("broken: %s", f)
+	}
+	if t.Failed() {
+		t.Logf("faults: %s", p.FaultNames())
+		t.Logf("again: go test ./internal/e2e/sim -run 'TestSeed$' -seed=%d -story -v", p.Seed)
+	}
+	return r
+}
+
+// The first seeds. The many are run by "make sim".
+func TestNoPromiseIsBroken(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
+	for n := range uint64(8) {
+		t.Run(fmt.Sprint(n+1), func(t *testing.T) { play(t, Draw(n+1)) })
+	}
+}
+
+// The real client and the real broker, over connections of our own.
+func TestNoPromiseIsBrokenOverMQTT(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
+	for n, played := uint64(1), 0; played < 2; n++ {
+		if p := Draw(n); p.MQTT {
+			played++
+			t.Run(fmt.Sprint(n), func(t *testing.T) { play(t, p) })
+		}
+	}
+}
+
+func TestTheSameSeedIsTheSameRun(t *testing.T) {
+	p := Draw(5)
+	p.MQTT, p.Phase1 = false, 6*time.Hour
+	first, second := play(t, p), play(t, p)
+	require.Equal(t, first.Trace, second.Trace)
+	p.Seed++
+	require.NotEqual(t, first.Trace, play(t, p).Trace)
+}
+
+func TestSeed(t *testing.T) {
+	if *seed == 0 {
+		t.Skip("replays one seed: -seed=N")
+	}
+	for n := *seed; n < *seed+*seeds; n++ {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			p := Draw(n)
+			if *hours > 0 {
+				p.Phase1 = time.Duration(*hours * float64(time.Hour))
+			}
+			begun := time.Now()
+			r := play(t, p)
+			report, err := json.Marshal(map[string]any{"seed": n, "hours": r.Hours, "took": time.Since(begun).Seconds(), "faults": r.Faults,
+				"events": r.Events, "readings": r.Readings, "failures": len(r.Failures), "agreed": r.Agreed.Seconds(), "trace": r.Trace})
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Printf("sim %s\n", report)
+		})
+	}
+}
