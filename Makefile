@@ -4,7 +4,7 @@ GO      ?= go
 BIN     := bin
 SPEED   ?= 1000
 # Packages whose code runs in several goroutines: tested again with the race detector.
-RACE    := ./edge/... ./hub/broker/... ./hub/link/... ./hub/live/... ./hub/order/... ./hub/app/... ./firmware-sim/... ./internal/...
+RACE    := ./edge/... ./hub/admission/... ./hub/backup/... ./hub/broker/... ./hub/pki/... ./hub/link/... ./hub/live/... ./hub/order/... ./hub/app/... ./firmware-sim/... ./internal/...
 
 .PHONY: help
 help: ## list the targets
@@ -64,7 +64,7 @@ cross: ## build the edge agent for the boards it runs on
 	@ls -l $(BIN)/edge-linux-*
 
 .PHONY: check
-check: lint test race cross ## all that CI checks
+check: lint test race cross arm sim chaos ## all that CI checks
 	$(MAKE) demo DEMO_EXIT=1
 
 .PHONY: bench

@@ -24,7 +24,9 @@ type Certificates struct {
 type Broker struct {
 	Address string // HOST:PORT, on loopback
 	dir     string
+	program string
 	process *os.Process
+	ended   chan struct{} // closed when the process has
 	log     *buffer
 }
 
@@ -32,8 +34,7 @@ type Broker struct {
 // to install.
 func Start(t testing.TB, c Certificates) *Broker {
 	t.Helper()
-	program := find(t, "mosquitto")
-	b := &Broker{dir: t.TempDir()}
+	b := &Broker{dir: t.TempDir(), program: find(t, "mosquitto")}
 	// A TempDir is for its owner only; mosquitto changes to its own user when it is started by root, unless told not to.
 	deploy := filepath.Join(moduleRoot(t), "deploy", "mosquitto")
 	rules := read(t, filepath.Join(deploy, "mosquitto.conf"))
@@ -50,12 +51,24 @@ func Start(t testing.TB, c Certificates) *Broker {
 		_, port, _ := net.SplitHostPort(b.Address)
 		write(t, b.file("mosquitto.conf"), "user root\n"+replace(t, rules, "listener 8883\n", "listener "+port+" 127.0.0.1\n"))
 		var up bool
-		if up, log = b.run(t, exec.Command(program, "-c", b.file("mosquitto.conf"))); up {
+		if up, log = b.run(t); up {
 			return b
 		}
 	}
 	t.Fatalf("Mosquitto did not start:\n%s", log)
 	return nil
+}
+
+// Crash kills the broker and starts it again, at the same address.
+func (b *Broker) Crash(t testing.TB) {
+	t.Helper()
+	if err := b.process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-b.ended
+	if up, log := b.run(t); !up {
+		t.Fatalf("Mosquitto did not start again:\n%s", log)
+	}
 }
 
 func (b *Broker) file(name string) string { return filepath.Join(b.dir, name) }
@@ -92,15 +105,15 @@ func find(t testing.TB, name string) string {
 	return path
 }
 
-func (b *Broker) run(t testing.TB, c *exec.Cmd) (up bool, log string) {
+func (b *Broker) run(t testing.TB) (up bool, log string) {
 	t.Helper()
-	out := &buffer{}
+	out, c := &buffer{}, exec.Command(b.program, "-c", b.file("mosquitto.conf"))
 	c.Stdout, c.Stderr = out, out
 	if err := c.Start(); err != nil {
 		t.Fatalf("start Mosquitto: %v", err)
 	}
-	b.process, b.log = c.Process, out
 	ended := make(chan struct{})
+	b.process, b.log, b.ended = c.Process, out, ended
 	go func() {
 		_ = c.Wait() // how it ended is in its log
 		close(ended)

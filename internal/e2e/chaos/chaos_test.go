@@ -158,6 +158,18 @@ func TestNothingIsLostWhenPostgreSQLCrashesAndConnectionsAreCutInCommit(t *testi
 	t.Logf("PostgreSQL crashed %d times, %d connections were cut in COMMIT", crashes, s.proxy.cuts.Load())
 }
 
+func TestNothingIsLostWhenMosquittoCrashes(t *testing.T) {
+	s := newSite(t, options{agents: 3, mosquitto: true})
+	s.storm(func(ctx context.Context, r *rand.Rand) {
+		for range max(3, *kills/20) {
+			pause(ctx, time.Duration(500+r.IntN(1500))*time.Millisecond)
+			s.broker.Crash(s.t)
+			pause(ctx, time.Duration(r.IntN(1000))*time.Millisecond)
+			s.kill(r)
+		}
+	})
+}
+
 func TestNothingIsLostInABadNetwork(t *testing.T) {
 	s := newSite(t, options{agents: 3, namespace: true})
 	s.storm(func(ctx context.Context, r *rand.Rand) {
@@ -174,14 +186,21 @@ func TestNothingIsLostInABadNetwork(t *testing.T) {
 	})
 }
 
-// A device whose disk is full refuses what it cannot record, says so, and works again when there is room.
-func TestAFullDiskIsARefusalNotALoss(t *testing.T) {
+// smallDisk mounts a disk of so many bytes for the test.
+func smallDisk(t *testing.T, bytes int) string {
+	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("mounting a small disk needs root")
 	}
 	disk := t.TempDir()
-	require.NoError(t, syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=3m"))
+	require.NoError(t, syscall.Mount("tmpfs", disk, "tmpfs", 0, fmt.Sprintf("size=%d", bytes)))
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount(disk, syscall.MNT_DETACH)) })
+	return disk
+}
+
+// A device whose disk is full refuses what it cannot record, says so, and works again when there is room.
+func TestAFullDiskIsARefusalNotALoss(t *testing.T) {
+	disk := smallDisk(t, 3<<20)
 	s := newSite(t, options{agents: 1, edgeData: disk, edgeFlags: []string{"--max-bytes", fmt.Sprint(2 << 20)}})
 	filler := disk + "/filler"
 	s.storm(func(ctx context.Context, r *rand.Rand) {
@@ -198,6 +217,24 @@ func TestAFullDiskIsARefusalNotALoss(t *testing.T) {
 		pause(ctx, 2*time.Second)
 	})
 	require.NotEmpty(t, s.agents[0].refused, "the disk was never full for the agent")
+}
+
+// A hub whose disk is full acknowledges nothing that it has not stored, and goes on when there is room.
+func TestAHubWithAFullDiskAcknowledgesNothing(t *testing.T) {
+	disk := smallDisk(t, 24<<20)
+	s := newSite(t, options{agents: 2, hubData: disk})
+	filler := disk + "/filler"
+	s.storm(func(ctx context.Context, r *rand.Rand) {
+		for range 2 {
+			pause(ctx, 2*time.Second)
+			fill(t, filler)
+			pause(ctx, 3*time.Second)
+			s.hubProcess().signal(syscall.SIGKILL)
+			pause(ctx, 2*time.Second)
+			require.NoError(t, os.Remove(filler))
+		}
+		pause(ctx, time.Second)
+	})
 }
 
 // fill writes until the disk is full.

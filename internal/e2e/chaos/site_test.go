@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
 
+	"meguri/hub/pki"
+	"meguri/internal/mosquittotest"
 	"meguri/internal/pgtest"
 	"meguri/protocol"
 )
@@ -51,7 +53,8 @@ type site struct {
 	net     *network        // nil: loopback
 	cluster *pgtest.Cluster // nil: SQLite
 	proxy   *proxy
-	url     string // of the database, past the proxy
+	broker  *mosquittotest.Broker // nil: the hub's own
+	url     string                // of the database, past the proxy
 
 	mu     sync.Mutex
 	hub    *process
@@ -60,10 +63,10 @@ type site struct {
 
 // options of a site.
 type options struct {
-	postgres, namespace bool
-	agents              int
-	edgeFlags           []string
-	edgeData            string // directory of the agents' files; empty: beside the hub's
+	postgres, namespace, mosquitto bool
+	agents                         int
+	edgeFlags                      []string
+	edgeData, hubData              string // directories of their files; empty: in that of the test
 }
 
 func newSite(t *testing.T, o options) *site {
@@ -75,7 +78,11 @@ func newSite(t *testing.T, o options) *site {
 		host = s.net.hub
 	}
 	broker := freeAddress(t, host)
-	data := filepath.Join(s.dir, "hub")
+	data := o.hubData
+	if data == "" {
+		data = filepath.Join(s.dir, "hub")
+	}
+	s.url = "file:" + filepath.Join(data, "hub.db") + "?mode=ro"
 	global := []string{"--data", data}
 	if o.postgres {
 		s.cluster = pgtest.Start(t)
@@ -86,7 +93,14 @@ func newSite(t *testing.T, o options) *site {
 	root, err := filepath.Abs("../../..")
 	require.NoError(t, err)
 	s.command(append([]string{"import"}, append(global, filepath.Join(root, "deploy", "sample"))...)...)
-	s.serve = append([]string{filepath.Join(built, "hub"), "serve", "--http", s.http, "--broker", broker, "--broker-name", host}, global...)
+	s.serve = append([]string{filepath.Join(built, "hub"), "serve", "--http", s.http}, global...)
+	if o.mosquitto {
+		s.broker = startMosquitto(t, filepath.Join(data, "pki"))
+		broker = s.broker.Address
+		s.serve = append(s.serve, "--broker-url", "tls://"+broker)
+	} else {
+		s.serve = append(s.serve, "--broker", broker, "--broker-name", host)
+	}
 	edges := o.edgeData
 	if edges == "" {
 		edges = filepath.Join(s.dir, "edge")
@@ -186,11 +200,11 @@ func (s *site) awaitHub() {
 // received counts how often the hub has each code that was scanned.
 func (s *site) received() map[string]int {
 	s.t.Helper()
-	driver, url := "sqlite", "file:"+filepath.Join(s.dir, "hub", "hub.db")+"?mode=ro"
+	driver := "sqlite"
 	if s.cluster != nil {
-		driver, url = "pgx", s.url
+		driver = "pgx"
 	}
-	db, err := sql.Open(driver, url)
+	db, err := sql.Open(driver, s.url)
 	require.NoError(s.t, err)
 	defer func() { require.NoError(s.t, db.Close()) }()
 	rows, err := db.Query("SELECT body FROM events WHERE kind = $1", int64(protocol.KindScanRefused))
@@ -206,6 +220,19 @@ func (s *site) received() map[string]int {
 	}
 	require.NoError(s.t, rows.Err())
 	return got
+}
+
+// startMosquitto starts Debian's Mosquitto with certificates of the hub's authority.
+func startMosquitto(t *testing.T, dir string) *mosquittotest.Broker {
+	t.Helper()
+	authority, err := pki.Open(dir)
+	require.NoError(t, err)
+	certificate, err := authority.Broker([]string{"127.0.0.1"})
+	require.NoError(t, err)
+	require.NoError(t, authority.WriteCRL(nil))
+	crl, err := os.ReadFile(authority.CRLPath())
+	require.NoError(t, err)
+	return mosquittotest.Start(t, mosquittotest.Certificates{CA: authority.CA(), Broker: certificate.Certificate, Key: certificate.Key, CRL: crl})
 }
 
 func freeAddress(t *testing.T, host string) string {
