@@ -18,15 +18,15 @@ type exportCommand struct {
 	File string `help:"The agent's file, DEVICE.db." required:"" type:"existingfile" placeholder:"FILE"`
 }
 
-// Run writes to standard output.
-func (c *exportCommand) Run() error { return export(c.File, os.Stdout) }
+// Run writes to standard output, and what that is to standard error.
+func (c *exportCommand) Run() error { return export(c.File, os.Stdout, os.Stderr) }
 
 // leastBytes is the least limit on the size of the copy.
 const leastBytes = 64 << 20
 
 // export writes a hello and all records that a file holds, as a CBOR sequence of messages. It reads a copy: opening counts a boot
 // and mends what is broken, and the file is evidence.
-func export(file string, out io.Writer) (err error) {
+func export(file string, out, said io.Writer) (err error) {
 	dir, err := os.MkdirTemp("", "meguri-export-")
 	if err != nil {
 		return err
@@ -44,9 +44,24 @@ func export(file string, out io.Writer) (err error) {
 	if err != nil {
 		return fmt.Errorf("export %s: %w", file, err)
 	}
-	err = link.Export(l, version.Text(), out)
+	err = errors.Join(link.Export(l, version.Text(), out), summary(l, said))
 	if err = errors.Join(err, l.Close()); err != nil {
 		return fmt.Errorf("export %s: %w", file, err)
+	}
+	return nil
+}
+
+// summary says what was found in a log.
+func summary(l *edgelog.Log, out io.Writer) error {
+	positions, err := l.Positions()
+	if err != nil {
+		return err
+	}
+	for _, p := range positions {
+		fmt.Fprintf(out, "%d records of %s\n", p.Next-p.First, p.Log)
+	}
+	if s := l.Salvaged(); s != nil {
+		fmt.Fprintf(out, "the file is broken, this is what could be read: %s\n", s.Reason)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -20,15 +21,16 @@ func TestExportReadsACopyAndLeavesTheFileAsItIs(t *testing.T) {
 		_, err := tx.Append(protocol.Stopped{})
 		return err
 	}))
-	require.ErrorIs(t, export(file, &bytes.Buffer{}), edgelog.ErrInUse, "an agent runs on it")
+	require.ErrorIs(t, export(file, &bytes.Buffer{}, io.Discard), edgelog.ErrInUse, "an agent runs on it")
 	incarnation := l.Incarnation()
 	require.NoError(t, l.Close())
 	before, err := os.ReadFile(file)
 	require.NoError(t, err)
 
-	var first, second bytes.Buffer
-	require.NoError(t, export(file, &first))
-	require.NoError(t, export(file, &second))
+	var first, second, said bytes.Buffer
+	require.NoError(t, export(file, &first, &said))
+	require.Equal(t, "1 records of events\n0 records of readings\n", said.String())
+	require.NoError(t, export(file, &second, io.Discard))
 	require.Equal(t, first.Bytes(), second.Bytes())
 	after, err := os.ReadFile(file)
 	require.NoError(t, err)
@@ -41,5 +43,13 @@ func TestExportReadsACopyAndLeavesTheFileAsItIs(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, batch.(protocol.Batch).Records, 1)
 
-	require.ErrorIs(t, export(filepath.Join(t.TempDir(), "missing.db"), &first), os.ErrNotExist)
+	require.ErrorIs(t, export(filepath.Join(t.TempDir(), "missing.db"), &first, io.Discard), os.ErrNotExist)
+}
+
+func TestWhatIsExportedOfAFileThatIsNoLogIsSaid(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "d-1.db")
+	require.NoError(t, os.WriteFile(file, []byte("order_id,delivery_date\n"), 0o600))
+	var said bytes.Buffer
+	require.NoError(t, export(file, io.Discard, &said))
+	require.Contains(t, said.String(), "the file is broken, this is what could be read: ")
 }

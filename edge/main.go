@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -50,7 +51,7 @@ type runCommand struct {
 	Kit         string `help:"YAML file that says what is wired to the board; see deploy/kits." required:"" type:"existingfile" env:"MEGURI_KIT"`
 	Data        string `help:"Directory of the agent's file." default:"/var/lib/meguri" type:"path" env:"MEGURI_DATA"`
 
-	Linger time.Duration `help:"How long readings wait for others before they are sent; events and alarms do not wait, and take along what waits." default:"30m" env:"MEGURI_LINGER"`
+	Linger time.Duration `help:"How long readings wait for others before they are sent; events and alarms do not wait, and take along what waits." default:"5m" env:"MEGURI_LINGER"`
 
 	storageFlags `embed:""`
 
@@ -62,6 +63,9 @@ type runCommand struct {
 func (r *runCommand) prepare() (err error) {
 	if err := protocol.CheckDeviceID(r.Device); err != nil {
 		return fmt.Errorf("--device: %w", err)
+	}
+	if u, err := url.Parse(r.Broker); err != nil || u.Scheme != "tls" || u.Hostname() == "" {
+		return fmt.Errorf("--broker %q: want tls://HOST:PORT", r.Broker)
 	}
 	if err := r.check(); err != nil {
 		return err
@@ -76,6 +80,9 @@ func (r *runCommand) prepare() (err error) {
 func (r *runCommand) Run(g *globals) (err error) {
 	if err := os.MkdirAll(r.Data, 0o700); err != nil {
 		return err
+	}
+	if info, err := os.Stat(r.Key); err == nil && info.Mode().Perm()&0o004 != 0 {
+		g.logger.Warn("everybody on this machine can read the device's key: chmod 600", "key", r.Key)
 	}
 	b, err := board.Open()
 	if err != nil {
@@ -95,6 +102,11 @@ type checkCommand struct {
 }
 
 func (c *checkCommand) Run() error {
+	for _, name := range c.kit.Streams() {
+		if err := board.CheckStream(name); err != nil {
+			return config.Usage(fmt.Errorf("kit %s: %w", c.Kit, err))
+		}
+	}
 	fmt.Printf("roles: %s\n", strings.Join(c.kit.Roles(), ", "))
 	return nil
 }

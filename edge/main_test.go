@@ -260,12 +260,32 @@ func TestWhatTheProcessThatSalvagesSaysIsHeard(t *testing.T) {
 func TestFlagsThatAreWrongAreNamedBeforeAnythingIsOpened(t *testing.T) {
 	d := newDevice(t, filepath.Join(t.TempDir(), "none"))
 	for want, flag := range map[string]string{"--max-bytes 5: want at least 1048576": "--max-bytes=5", "--max-age -1s: want": "--max-age=-1s",
-		"--max-readings -1: want": "--max-readings=-1"} {
+		"--max-readings -1: want": "--max-readings=-1", `--broker "tcp://h:1883": want tls://HOST:PORT`: "--broker=tcp://h:1883",
+		`--broker "h:8883": want tls://HOST:PORT`: "--broker=h:8883"} {
 		out, status := ask(t, append(d.args, flag)...)
 		require.Equal(t, 2, status)
 		require.Contains(t, out, want)
 	}
 	require.NoDirExists(t, d.data)
+}
+
+func TestCheckNamesAStreamThatCannotBe(t *testing.T) {
+	kit := filepath.Join(t.TempDir(), "kit.yaml")
+	for reader, want := range map[string]string{"serial:/tmp/line": "want a path below /dev", "/dev/ttyUSB0": "want serial:/dev/ttyUSB0?baud=9600 or",
+		"serial:/dev/ttyUSB0?baud=fast": "baud", "evdev:event3": "want a whole path"} {
+		require.NoError(t, os.WriteFile(kit, []byte("scanner:\n  position: shop-a\n  reader: "+reader+"\n"), 0o600))
+		out, status := ask(t, "check", kit)
+		require.Equal(t, 2, status, out)
+		require.Contains(t, out, want)
+	}
+}
+
+func TestLogShowOfAnEmptyFileSaysSo(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "d-1.db")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	out, status := ask(t, "log", "show", file)
+	require.Equal(t, 1, status)
+	require.Contains(t, out, "the file is empty")
 }
 
 // With the disk full the scanner says clearly that it cannot record, and works again when there is room.

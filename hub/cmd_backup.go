@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"text/tabwriter"
@@ -62,6 +63,16 @@ type BackupFlags struct {
 	BackupEvery     time.Duration `help:"Make a backup so often; never without it." env:"MEGURI_BACKUP_EVERY" placeholder:"1h"`
 	BackupDir       string        `help:"Directory for these backups: on another disk, best on another machine." env:"MEGURI_BACKUP_DIR" type:"path" placeholder:"DIR"`
 	BackupKeep      int           `help:"How many of them to keep." env:"MEGURI_BACKUP_KEEP" default:"24"`
+}
+
+func (f BackupFlags) check() error {
+	switch {
+	case f.BackupEvery == 0 && f.BackupDir != "":
+		return errors.New("--backup-dir without --backup-every makes no backups")
+	case f.BackupEvery != 0 && f.BackupDir == "":
+		return errors.New("--backup-every wants --backup-dir")
+	}
+	return f.schedule().Check()
 }
 
 func (f BackupFlags) schedule() backup.Schedule {

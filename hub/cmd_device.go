@@ -13,6 +13,8 @@ import (
 	"meguri/hub/people"
 	"meguri/hub/pki"
 	"meguri/hub/store"
+	"meguri/internal/config"
+	"meguri/protocol"
 )
 
 // DeviceCmd looks after devices: `hub device add|list|renew|revoke`. It needs no running hub; one that runs takes notice within
@@ -50,9 +52,12 @@ func (i Issue) Validate() error {
 }
 
 // to writes a new certificate for a device, and then has store keep it. The files come first: a device whose key is lost is of
-// no use. When it cannot be stored they are removed.
+// no use. When it cannot be stored they are removed; so store does that and nothing else which can fail.
 func (i Issue) to(g *Globals, device string, store func(fleet.Certificate) error) error {
-	authority, err := pki.Open(g.pkiDir())
+	if err := protocol.CheckDeviceID(device); err != nil {
+		return config.Usage(err)
+	}
+	authority, err := g.authority()
 	if err != nil {
 		return err
 	}
@@ -68,7 +73,23 @@ func (i Issue) to(g *Globals, device string, store func(fleet.Certificate) error
 	if err != nil {
 		return errors.Join(err, pki.Remove(i.Out, device))
 	}
-	return nil
+	return g.wrote(i.Out, device, issued)
+}
+
+// wrote says which files were written for the holder of a certificate.
+func (g *Globals) wrote(dir, name string, i pki.Issued) error {
+	key, certificate := pki.Files(dir, name)
+	_, err := fmt.Fprintf(g.Stdout, "wrote %s, %s and %s; good until %s\n", certificate, key, filepath.Join(dir, pki.CAFile), i.To.UTC().Format(time.DateOnly))
+	return err
+}
+
+// authority is the hub's; see admission.Authority.
+func (g *Globals) authority() (a *pki.Authority, err error) {
+	err = withStore(g, func(s *store.Store) error {
+		a, err = admission.Authority(g.Ctx, s, g.pkiDir())
+		return err
+	})
+	return a, err
 }
 
 // pkiDir is where the hub's certificate authority is.
@@ -90,19 +111,17 @@ func (c *DeviceAddCmd) Run(g *Globals) error {
 	}
 	d := fleet.Device{ID: c.ID, Role: role, Place: c.Place, AddedAt: time.Now(), AddedBy: people.Console}
 	return c.to(g, c.ID, func(certificate fleet.Certificate) error {
-		return withStore(g, func(s *store.Store) error {
-			return s.Change(g.Ctx, func(tx *store.Tx) error {
-				if err := checkPlace(g.Ctx, tx, d.Role, d.Place); err != nil {
-					return err
-				}
-				if err := tx.AddDevice(g.Ctx, d); err != nil {
-					return err
-				}
-				if err := tx.AddCertificate(g.Ctx, certificate); err != nil {
-					return err
-				}
-				return tx.RecordAct(g.Ctx, people.NewAct(d.AddedAt, people.Console, "device.add", d.ID, string(d.Role)+" "+d.Place))
-			})
+		return g.change(func(tx *store.Tx) error {
+			if err := checkPlace(g.Ctx, tx, d.Role, d.Place); err != nil {
+				return err
+			}
+			if err := tx.AddDevice(g.Ctx, d); err != nil {
+				return err
+			}
+			if err := tx.AddCertificate(g.Ctx, certificate); err != nil {
+				return err
+			}
+			return tx.RecordAct(g.Ctx, people.NewAct(d.AddedAt, people.Console, "device.add", d.ID, string(d.Role)+" "+d.Place))
 		})
 	})
 }
@@ -163,14 +182,18 @@ type DeviceRenewCmd struct {
 
 // Run issues a certificate besides the current one, which is good until the new one is used for the first time.
 func (c *DeviceRenewCmd) Run(g *Globals) error {
-	return c.to(g, c.ID, func(certificate fleet.Certificate) error {
-		return changeRevoked(g, func(tx *store.Tx) error {
+	err := c.to(g, c.ID, func(certificate fleet.Certificate) error {
+		return g.change(func(tx *store.Tx) error {
 			if err := tx.AddCertificate(g.Ctx, certificate); err != nil {
 				return err
 			}
 			return tx.RecordAct(g.Ctx, people.NewAct(certificate.IssuedAt, people.Console, "device.renew", c.ID, certificate.Fingerprint))
 		})
 	})
+	if err != nil {
+		return err
+	}
+	return g.writeCRL() // a renewal that was never used may have ended
 }
 
 // DeviceRevokeCmd is `hub device revoke`.
@@ -182,7 +205,7 @@ type DeviceRevokeCmd struct {
 // Run shuts the device, or its old certificate, out.
 func (c *DeviceRevokeCmd) Run(g *Globals) error {
 	now := time.Now()
-	return changeRevoked(g, func(tx *store.Tx) error {
+	err := g.change(func(tx *store.Tx) error {
 		if c.Old {
 			if err := tx.TakeNextCertificate(g.Ctx, c.ID, now); err != nil {
 				return err
@@ -194,18 +217,23 @@ func (c *DeviceRevokeCmd) Run(g *Globals) error {
 		}
 		return tx.RecordAct(g.Ctx, people.NewAct(now, people.Console, "device.revoke", c.ID, ""))
 	})
-}
-
-// changeRevoked makes a change that may revoke certificates, and writes the list of them anew.
-func changeRevoked(g *Globals, fn func(*store.Tx) error) error {
-	authority, err := pki.Open(g.pkiDir())
 	if err != nil {
 		return err
 	}
-	return withStore(g, func(s *store.Store) error {
-		if err := s.Change(g.Ctx, fn); err != nil {
-			return err
-		}
-		return admission.WriteCRL(g.Ctx, s, authority)
-	})
+	return g.writeCRL()
+}
+
+// change runs fn in a transaction on the database.
+func (g *Globals) change(fn func(*store.Tx) error) error {
+	return withStore(g, func(s *store.Store) error { return s.Change(g.Ctx, fn) })
+}
+
+// writeCRL writes the list of revoked certificates anew. The database knows already, and so does a hub that runs; the list is for
+// brokers other than the embedded one.
+func (g *Globals) writeCRL() error {
+	authority, err := g.authority()
+	if err != nil {
+		return err
+	}
+	return withStore(g, func(s *store.Store) error { return admission.WriteCRL(g.Ctx, s, authority) })
 }

@@ -35,6 +35,9 @@ func (c *DeviceDrainCmd) Run(g *Globals) error {
 		d, failed := r.Drain(g.Ctx, c.ID, f, c.NeverHeard)
 		if failed != nil {
 			failed = fmt.Errorf("drain %s: %w", c.File, failed)
+			if errors.Is(failed, link.ErrNeverHeard) {
+				failed = fmt.Errorf("%w. Be sure that it is this device's; it is taken once the device is revoked or replaced, with --never-heard", failed)
+			}
 		}
 		if failed != nil && d.Events+d.Readings+d.Repeated == 0 {
 			return failed

@@ -30,7 +30,7 @@ func (c *ImportCmd) Run(g *Globals) (err error) {
 	if err != nil {
 		return fmt.Errorf("nothing was imported from %s:\n%w", c.Dir, err)
 	}
-	s, err := g.OpenStore()
+	s, err := g.MakeStore()
 	if err != nil {
 		return err
 	}

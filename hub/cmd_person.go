@@ -41,7 +41,7 @@ func (a address) print(g *Globals, code string) error {
 
 // withPeople runs fn on the database; the machine's clock is the one for links.
 func withPeople(g *Globals, fn func(*people.Service, time.Time) error) (err error) {
-	s, err := g.OpenStore()
+	s, err := g.MakeStore() // there are persons before there is anything else
 	if err != nil {
 		return err
 	}

@@ -21,20 +21,14 @@ type DeviceReplaceCmd struct {
 	Issue
 }
 
-// Run replaces the device, in one transaction.
+// Run replaces the device, in one transaction. What follows from it a running hub does, too.
 func (c *DeviceReplaceCmd) Run(g *Globals) error {
+	var place string
 	var codes []dispatch.Grant
 	err := c.to(g, c.With, func(certificate fleet.Certificate) error {
-		return withStore(g, func(s *store.Store) error {
-			var place string
-			err := s.Change(g.Ctx, func(tx *store.Tx) (err error) {
-				place, codes, err = c.replace(g.Ctx, tx, certificate, time.Now(), g.Clock.Now())
-				return err
-			})
-			if err != nil {
-				return err
-			}
-			return plan.NewMaker(s, live.New(), g.Clock, g.Logger).Make(g.Ctx, place)
+		return g.change(func(tx *store.Tx) (err error) {
+			place, codes, err = c.replace(g.Ctx, tx, certificate, time.Now(), g.Clock.Now())
+			return err
 		})
 	})
 	if err != nil {
@@ -44,8 +38,11 @@ func (c *DeviceReplaceCmd) Run(g *Globals) error {
 	for _, code := range codes {
 		fmt.Fprintf(g.Stdout, "run %s has another code at %s: hand out its sheet again\n", code.RunID, code.LocationID)
 	}
-	fmt.Fprintf(g.Stdout, "if the old board's storage can still be read: edge export --file %s.db, then hub device drain %s\n", c.Old, c.Old)
-	return nil
+	fmt.Fprintf(g.Stdout, "if the old board's storage can still be read: edge export --file %s.db > %s.cbor, then hub device drain %s %s.cbor\n",
+		c.Old, c.Old, c.Old, c.Old)
+	return errors.Join(g.writeCRL(), withStore(g, func(s *store.Store) error {
+		return plan.NewMaker(s, live.New(), g.Clock, g.Logger).Make(g.Ctx, place)
+	}))
 }
 
 // replace shuts the old board out, adds the new one in its place, and issues codes anew of which nobody knows any more how

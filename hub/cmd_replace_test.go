@@ -25,7 +25,7 @@ func replaced(t *testing.T, now time.Time) (*Globals, *store.Store) {
 	dir := t.TempDir()
 	g := &Globals{Ctx: t.Context(), DataDir: dir, Database: "sqlite:" + filepath.Join(dir, "hub.db"), Clock: clock.New(time.Now(), now, 1),
 		Logger: slog.New(slog.DiscardHandler)}
-	s, err := g.OpenStore()
+	s, err := g.MakeStore()
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	storetest.Import(t, s, storetest.Network(t))

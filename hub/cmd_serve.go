@@ -38,7 +38,13 @@ func (c *ServeCmd) Validate() error {
 	if u, err := url.Parse(c.BrokerURL); c.BrokerURL != "" && (err != nil || u.Scheme != "tls" || u.Hostname() == "" || u.Port() == "") {
 		return fmt.Errorf("--broker-url %q: want tls://HOST:PORT", c.BrokerURL)
 	}
-	return c.schedule().Check()
+	if err := checkNames("--broker-name", c.BrokerName); err != nil {
+		return err
+	}
+	if c.BrokerURL != "" && len(c.BrokerName) > 0 {
+		return errors.New("--broker-name is for the embedded broker; with --broker-url it is hub ca broker that takes the name")
+	}
+	return c.BackupFlags.check()
 }
 
 // Run serves until it is told to stop.

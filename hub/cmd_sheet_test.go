@@ -41,7 +41,7 @@ func runDay(t *testing.T, g *Globals, args ...string) (string, error) {
 func TestPackingListAndSheetArePrinted(t *testing.T) {
 	dir := t.TempDir()
 	g := &Globals{Ctx: t.Context(), DataDir: dir, Database: "sqlite:" + filepath.Join(dir, "hub.db")}
-	s, err := g.OpenStore()
+	s, err := g.MakeStore()
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
 	storetest.Import(t, s, storetest.Network(t))

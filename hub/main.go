@@ -3,11 +3,14 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -50,8 +53,19 @@ type Globals struct {
 	Stdout   io.Writer
 }
 
-// OpenStore opens the configured database, making the data directory when it is missing.
+// OpenStore opens the configured database. It makes none: behind a wrong --data there would be an empty one.
 func (g *Globals) OpenStore() (*store.Store, error) {
+	file, ok := strings.CutPrefix(g.Database, "sqlite:")
+	if _, err := os.Stat(file); ok && errors.Is(err, os.ErrNotExist) {
+		if _, half := os.Lstat(file + store.Partial); half != nil { // which store.Open tells of
+			return nil, fmt.Errorf("there is no database %s: see --data and --database; hub import makes one", file)
+		}
+	}
+	return store.Open(g.Ctx, g.Database)
+}
+
+// MakeStore opens the configured database, and makes it when it is missing.
+func (g *Globals) MakeStore() (*store.Store, error) {
 	if err := os.MkdirAll(g.DataDir, 0o700); err != nil {
 		return nil, err
 	}
@@ -70,6 +84,9 @@ func main() {
 			}
 			if cli.Database == "" {
 				cli.Database = "sqlite:" + filepath.Join(cli.Data, "hub.db")
+			}
+			if err := store.CheckURL(cli.Database); err != nil {
+				return nil, err
 			}
 			return []any{&Globals{Ctx: ctx, DataDir: cli.Data, Database: cli.Database, Clock: c,
 				Logger: cli.Logger(os.Stderr), Stdout: os.Stdout}}, nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	edgelog "meguri/edge/log"
 	"meguri/protocol"
@@ -14,6 +15,9 @@ var ErrNotWhole = errors.New("not all of it is what was written")
 
 // Show writes what an agent's file says of itself. It changes nothing.
 func Show(w io.Writer, file string) error {
+	if info, err := os.Stat(file); err == nil && info.Size() == 0 { // of which the database says nothing that helps
+		return fmt.Errorf("%s: the file is empty", file)
+	}
 	var m protocol.Manifest
 	var c commandState
 	s, err := edgelog.Inspect(file, func(tx *edgelog.Tx) error {

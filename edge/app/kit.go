@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,6 +76,20 @@ type Terminal struct {
 	Position string `yaml:"position"`
 	Reader   string `yaml:"reader"`
 	Display  string `yaml:"display,omitempty"`
+}
+
+// Streams are the serial lines and input devices that the kit names.
+func (k Kit) Streams() []string {
+	var all []string
+	for _, l := range k.Locks {
+		all = append(all, l.Keypad, l.Display)
+	}
+	for _, t := range []*Terminal{k.HandIn, k.Scanner, k.Driver} {
+		if t != nil {
+			all = append(all, t.Reader, t.Display)
+		}
+	}
+	return slices.DeleteFunc(all, func(name string) bool { return name == "" })
 }
 
 // ReadKit reads a kit file. An unknown key is an error, which names the line.

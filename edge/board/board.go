@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -122,12 +123,33 @@ func (b *Board) Pin(name string) (gpio.PinIO, error) {
 	return p, nil
 }
 
+// CheckStream says what is wrong with the name of a stream, whether or not there is such a device.
+func CheckStream(name string) (err error) {
+	switch kind, rest, _ := strings.Cut(name, ":"); kind {
+	case "serial":
+		_, _, err = parseSerial(rest)
+	case "evdev":
+		if !filepath.IsAbs(rest) {
+			err = fmt.Errorf("input device %q: want a whole path such as /dev/input/event3", rest)
+		}
+	default:
+		err = errors.New("want serial:/dev/ttyUSB0?baud=9600 or evdev:/dev/input/event3")
+	}
+	if err != nil {
+		return fmt.Errorf("stream %q: %w", name, err)
+	}
+	return nil
+}
+
 // Stream opens a serial line or an input device; see the package's comment. Each can be open once.
 func (b *Board) Stream(name string) (io.ReadWriteCloser, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return nil, fmt.Errorf("stream %q: %w", name, ErrClosed)
+	}
+	if err := CheckStream(name); err != nil {
+		return nil, err
 	}
 	kind, rest, _ := strings.Cut(name, ":")
 	key, _, _ := strings.Cut(name, "?")
@@ -136,13 +158,10 @@ func (b *Board) Stream(name string) (io.ReadWriteCloser, error) {
 	}
 	var s io.ReadWriteCloser
 	var err error
-	switch kind {
-	case "serial":
+	if kind == "serial" {
 		s, err = openSerial(rest)
-	case "evdev":
+	} else {
 		s, err = openEvdev(rest)
-	default:
-		return nil, fmt.Errorf("stream %q: want serial:/dev/ttyUSB0?baud=9600 or evdev:/dev/input/event3", name)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("stream %q: %w", name, err)

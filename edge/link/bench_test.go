@@ -206,6 +206,11 @@ func drain(t testing.TB, records int) float64 {
 	start := p.now
 	p.advance()
 	for send(); p.hub.log(logKey{p.log.Incarnation(), protocol.Readings}).next() <= uint64(records); send() {
+		if len(way) == 0 { // everybody waits
+			p.now = p.next
+			p.advance()
+			continue
+		}
 		first := way[0]
 		way = way[1:]
 		p.now = first.at
@@ -235,7 +240,7 @@ func TestADrainIsFortyTimesAsFastAsOneByOne(t *testing.T) {
 // with a window of 20.
 func BenchmarkDrain(b *testing.B) {
 	for range b.N {
-		rate := drain(b, 100_000)
+		rate := drain(b, 50_000)
 		b.ReportMetric(rate, "records/s")
 		b.ReportMetric(rate/oneByOne, "of-one-by-one")
 	}

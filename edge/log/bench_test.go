@@ -3,7 +3,6 @@ package log
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -180,7 +179,7 @@ func BenchmarkMillion(b *testing.B) {
 		whole += time.Since(start).Seconds()
 		require.NoError(b, err)
 		require.NoError(b, os.WriteFile(path, content, 0o600))
-		child := exec.Command(os.Args[0])
+		child := self()
 		child.Env = append(os.Environ(), "MEGURI_DRAIN_FILE="+path)
 		out, err := child.Output()
 		require.NoError(b, err)

@@ -100,6 +100,9 @@ func guard(f func() error) (err error) {
 		if p := recover(); p != nil {
 			err = &panicError{value: p}
 		}
+		if errors.Is(err, bolterrors.ErrIncompatibleValue) { // no value is a bucket, but for a flipped bit
+			err = &panicError{value: err}
+		}
 	}()
 	return f()
 }

@@ -197,8 +197,8 @@ func (t *tree) checkLast(older meta, v *verified, sums directory) error {
 	}
 	for _, name := range []string{bucketEvents, bucketReadings, bucketState, bucketPieces, bucketAside} {
 		check := func(e element) error {
-			if name == bucketAside { // what is damaged stands there
-				return nil
+			if err := e.plain(); err != nil || name == bucketAside { // what is damaged stands there
+				return err
 			}
 			if _, ok := unseal(name, e.key, e.value); ok {
 				return nil

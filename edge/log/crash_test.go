@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -72,7 +71,7 @@ func TestWhatUpdateReturnedSurvivesKill9(t *testing.T) {
 // appendAndKill starts a child on path, kills it some time after its first line, and gives the highest number it printed.
 func appendAndKill(t *testing.T, path string, after time.Duration) (printed uint64) {
 	t.Helper()
-	child := exec.Command(os.Args[0])
+	child := self()
 	child.Env = append(os.Environ(), "MEGURI_CRASH_FILE="+path)
 	var complaints strings.Builder
 	child.Stderr = &complaints

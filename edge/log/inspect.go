@@ -64,6 +64,9 @@ func Inspect(path string, look func(*Tx) error) (s Summary, err error) {
 	if err != nil {
 		return s, fmt.Errorf("edge log %s: %w", path, err) // after a panic bbolt's own Close might wait for ever
 	}
+	if err := verifyPath(path); errors.Is(err, ErrDamaged) {
+		s.damaged(err.Error())
+	}
 	return s, db.Close()
 }
 

@@ -56,6 +56,8 @@ type Log struct {
 
 // Close closes the file. A second call does nothing.
 func (l *Log) Close() error {
+	l.turn <- struct{}{}
+	defer func() { <-l.turn }()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -170,7 +172,7 @@ func (l *Log) reopen() error {
 	if p := (*panicError)(nil); l.closed || why == nil || errors.As(why, &p) {
 		return why
 	}
-	if err := guard(l.db.Close); err != nil && !errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
+	if err := l.closeDatabase(nil); err != nil && !errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
 		return fmt.Errorf("edge log %s: close after %w: %w", l.path, why, err)
 	}
 	if err := errors.Join(l.use(), syncDir(l.path)); err != nil {

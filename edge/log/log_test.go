@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -22,6 +23,14 @@ func TestMain(m *testing.M) {
 		os.Exit(drainMillion(path))
 	}
 	os.Exit(m.Run())
+}
+
+// self is a command that runs this test program: under an emulator that, and what it emulates.
+func self(args ...string) *exec.Cmd {
+	if emulator := os.Getenv("MEGURI_EMULATOR"); emulator != "" {
+		return exec.Command(emulator, append([]string{os.Args[0]}, args...)...)
+	}
+	return exec.Command(os.Args[0], args...)
 }
 
 func path(t testing.TB) string { return filepath.Join(t.TempDir(), "edge.db") }

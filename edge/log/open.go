@@ -86,9 +86,11 @@ func (l *Log) use() error {
 	if err != nil {
 		return errors.Join(err, f.Close())
 	}
-	if l.db, err = openDatabase(f, l.maxBytes); err != nil {
+	db, err := openDatabase(f, l.maxBytes)
+	if err != nil {
 		return err
 	}
+	l.db = db
 	l.life = v.life
 	l.stateMu.Lock()
 	l.position = v.position

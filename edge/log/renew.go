@@ -151,32 +151,11 @@ func (l *Log) Renew() error {
 // replace copies what is held into a new file under the life that next gives, and puts it in the place of the old one. Running
 // hashes are made anew, and damaged records get one that stands for them; renumbered, all count from 1.
 func (l *Log) replace(next func(position) life, renumbered bool) error {
-	if err := l.acquire(); err != nil {
+	l.turn <- struct{}{} // nobody commits meanwhile; who reads goes on with the old file
+	defer func() { <-l.turn }()
+	b, db, err := l.copyHeld(next, renumbered)
+	if err != nil {
 		return err
-	}
-	l.mu.RUnlock()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return ErrClosed
-	}
-	p := l.committed()
-	b, err := newBuilder(l.path+renewedSuffix, max(l.maxBytes, l.size()), next(p))
-	if err != nil {
-		return asFull(err)
-	}
-	if !renumbered {
-		for _, id := range []protocol.LogID{protocol.Events, protocol.Readings} {
-			s := p.of(id)
-			*b.position.of(id) = span{First: s.First, Next: s.First, Before: s.Before, Last: s.Before}
-		}
-	}
-	if err := guard(func() error { return b.copyFrom(l.db.DB, p, renumbered) }); err != nil {
-		return l.note(errors.Join(asFull(err), b.discard()))
-	}
-	db, err := b.finish()
-	if err != nil {
-		return asFull(err)
 	}
 	moved := false
 	err = l.wrap(func() error {
@@ -189,7 +168,9 @@ func (l *Log) replace(next func(position) life, renumbered bool) error {
 	if !moved {
 		return errors.Join(err, errors.New("the copy was not put in the log's place"), b.discard())
 	}
-	// From here on the old file has no name. An error of closing it changes nothing.
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	// The old file has no name any more. An error of closing it changes nothing.
 	_ = guard(l.db.Close)
 	l.db, l.life = db, b.life
 	l.stateMu.Lock()
@@ -200,6 +181,30 @@ func (l *Log) replace(next func(position) life, renumbered bool) error {
 		return l.fail(err)
 	}
 	return nil
+}
+
+// copyHeld makes the new file.
+func (l *Log) copyHeld(next func(position) life, renumbered bool) (*builder, *database, error) {
+	if err := l.acquire(); err != nil {
+		return nil, nil, err
+	}
+	defer l.mu.RUnlock()
+	p := l.committed()
+	b, err := newBuilder(l.path+renewedSuffix, max(l.maxBytes, l.size()), next(p))
+	if err != nil {
+		return nil, nil, asFull(err)
+	}
+	if !renumbered {
+		for _, id := range []protocol.LogID{protocol.Events, protocol.Readings} {
+			s := p.of(id)
+			*b.position.of(id) = span{First: s.First, Next: s.First, Before: s.Before, Last: s.Before}
+		}
+	}
+	if err := guard(func() error { return b.copyFrom(l.db.DB, p, renumbered) }); err != nil {
+		return nil, nil, l.note(errors.Join(asFull(err), b.discard()))
+	}
+	db, err := b.finish()
+	return b, db, asFull(err)
 }
 
 func (l *Log) size() int64 {

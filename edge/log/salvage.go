@@ -138,7 +138,11 @@ func (r *rescue) bound(newest *meta) {
 	if len(s.positions) > 1 && s.positions[1].Tx+1 == s.positions[0].Tx {
 		low = s.positions[1]
 	}
-	s.records(low.Events.Next, low.Readings.Next)
+	var end position
+	if r.best != nil {
+		end = *r.best
+	}
+	s.records([2]uint64{low.Events.Next, low.Readings.Next}, [2]uint64{end.Events.Next, end.Readings.Next})
 	r.logs = map[protocol.LogID]*extent{}
 	for _, w := range []*window{&s.events, &s.readings} {
 		e := &extent{first: max(1, w.least), next: w.most + 1}
@@ -216,11 +220,10 @@ func (r *rescue) load(id protocol.LogID, number uint64) *window {
 	if w.proved && number >= w.low && number < w.low+windowSize {
 		return w
 	}
-	if id == protocol.Events {
-		s.records(number, r.logs[protocol.Readings].first)
-	} else {
-		s.records(r.logs[protocol.Events].first, number)
-	}
+	events, readings := r.logs[protocol.Events], r.logs[protocol.Readings]
+	low := [2]uint64{events.first, readings.first}
+	low[id-protocol.Events] = number
+	s.records(low, [2]uint64{events.next, readings.next})
 	for _, w := range []*window{&s.events, &s.readings} {
 		s.prove(w, r.logs[w.id].next)
 		w.proved = true

@@ -195,9 +195,9 @@ func (s *scan) trust(id uint64) int {
 	return onOther
 }
 
-// records looks for records of both logs, from numbers on.
-func (s *scan) records(events, readings uint64) {
-	s.events, s.readings = newWindow(protocol.Events, events), newWindow(protocol.Readings, readings)
+// records looks for records of both logs, from numbers on, up to but not with others.
+func (s *scan) records(low, end [2]uint64) {
+	s.events, s.readings = newWindow(protocol.Events, low[0], end[0]), newWindow(protocol.Readings, low[1], end[1])
 	s.pages(func(id uint64, p *page) {
 		for i := range p.entries() {
 			e, ok := s.entry(p, i)
@@ -211,8 +211,9 @@ func (s *scan) records(events, readings uint64) {
 	})
 }
 
-func newWindow(id protocol.LogID, low uint64) window {
-	return window{id: id, low: low, found: make([]found, windowSize+1), other: map[uint64][]found{}}
+func newWindow(id protocol.LogID, low, end uint64) window {
+	size := min(windowSize, max(low, end)-low) + 1
+	return window{id: id, low: low, found: make([]found, size), other: map[uint64][]found{}}
 }
 
 func (w *window) add(e element, at int64, trust int) {

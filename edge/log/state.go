@@ -206,12 +206,3 @@ func stateCost(key string, size int) int64 {
 func pieceKey(key string, n int) []byte {
 	return binary.BigEndian.AppendUint32(append([]byte(key), 0), uint32(n))
 }
-
-// cutPieceKey is the reverse of pieceKey.
-func cutPieceKey(k []byte) (key string, n uint32) {
-	at := len(k) - 5
-	if at < 0 || k[at] != 0 {
-		return string(k), 1<<32 - 1
-	}
-	return string(k[:at]), binary.BigEndian.Uint32(k[at+1:])
-}

@@ -198,8 +198,22 @@ func eachOf(p *page, l leaf, visit func(element) error) error {
 	return nil
 }
 
+// plain is an error for an entry that says it is a bucket, where there are none.
+func (e element) plain() error {
+	if e.flags != 0 {
+		return fmt.Errorf("%w: entry %.40q has the flags %#x", ErrDamaged, e.key, e.flags)
+	}
+	return nil
+}
+
 // entries gives all entries of a bucket to visit.
-func (t *tree) entries(name string, visit func(element) error) error {
+func (t *tree) entries(name string, visitPlain func(element) error) error {
+	visit := func(e element) error {
+		if err := e.plain(); err != nil {
+			return err
+		}
+		return visitPlain(e)
+	}
 	s, ok := t.buckets[name]
 	if !ok {
 		return fmt.Errorf("%w: bucket %q is missing", ErrDamaged, name)
@@ -213,6 +227,9 @@ func (t *tree) entries(name string, visit func(element) error) error {
 // get gives the entry with a key, nil when there is none.
 func (t *tree) get(name string, key []byte) (value []byte, err error) {
 	find := func(e element) error {
+		if err := e.plain(); err != nil {
+			return err
+		}
 		if bytes.Equal(e.key, key) {
 			value = bytes.Clone(e.value)
 		}

@@ -74,13 +74,13 @@ func (g *Gate) judge(ctx context.Context, device, fingerprint string) (a fleet.A
 	return a, err
 }
 
-// TwoPlaces is broker.Config's: it leaves work for a person.
+// TwoPlaces is broker.Config's: it leaves work for a person, once a day.
 func (g *Gate) TwoPlaces(a broker.TwoPlaces) {
 	ctx, cancel := context.WithTimeout(context.Background(), askTime)
 	defer cancel()
 	now := g.config.Clock.Now()
 	err := g.config.Store.Change(ctx, func(tx *store.Tx) error {
-		return tx.OpenWork(ctx, fmt.Sprintf("two-places-%s-%d", a.Device, now.Unix()), "two_places", a.Device,
+		return tx.OpenWork(ctx, "two_places/"+a.Device+"/"+now.UTC().Format(time.DateOnly), "two_places", a.Device,
 			fmt.Sprintf("certificate used from two places: %s", strings.Join(a.Addresses, ", ")), now)
 	})
 	if err != nil {

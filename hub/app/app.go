@@ -65,10 +65,6 @@ func Run(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
-	authority, err := pki.Open(c.PKI)
-	if err != nil {
-		return err
-	}
 	release, err := store.Exclusive(c.Database)
 	if err != nil {
 		return err
@@ -79,6 +75,10 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	authority, err := openAuthority(ctx, c, s)
+	if err != nil {
+		return err
+	}
 
 	listener, err := net.Listen("tcp", c.HTTP)
 	if err != nil {
@@ -94,12 +94,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
-	receiver := link.NewReceiver(link.Config{Store: s, Effects: &effect.Effects{Touch: plans.Touch}, Owns: effect.Owns, Clock: c.Clock,
-		Logger: c.Logger, Changed: feed.Changed, Greeted: plans.Touch, Safe: safe.hook()})
-	if err := receiver.ApplyLate(ctx); err != nil { // it is tried again at the next start; devices are not kept waiting for it
-		c.Logger.Error("cannot apply records that an older hub did not know", "error", err)
-	}
-
+	receiver := newReceiver(ctx, c, s, plans, feed, safe)
 	g, ctx := errgroup.WithContext(ctx)
 	gate := admission.New(admission.Config{Store: s, Clock: c.Clock, Changed: feed.Changed, Logger: c.Logger})
 	embedded, err := startBroker(c, authority, gate)
@@ -108,11 +103,10 @@ func Run(ctx context.Context, c Config) (err error) {
 	}
 	defer func() { err = errors.Join(err, embedded.Close()) }()
 	mqtt := newMQTT(ctx, c, authority, embedded, receiver, feed)
-	server, err := newServer(ctx, c, s, feed)
+	server, err := newServer(ctx, c, s, feed, secure)
 	if err != nil {
 		return err
 	}
-	server.TLSConfig = secure
 	d := &day{store: s, plans: plans, feed: feed, clock: c.Clock, logger: c.Logger}
 	g.Go(func() error { return plans.Run(ctx) })
 	g.Go(func() error { return mqtt.Run(ctx) })
@@ -120,15 +114,30 @@ func Run(ctx context.Context, c Config) (err error) {
 	g.Go(func() error { return d.run(ctx) })
 	safe.run(ctx, g, c, s, feed.Changed)
 	g.Go(func() error { return serve(ctx, server, listener, c.Logger) })
-	c.Logger.Info("hub runs", "http", listener.Addr().String(), "broker", brokerName(c, embedded.Addr()), "version", version.Text())
-	if c.Ready != nil {
-		c.Ready(listener.Addr(), embedded.Addr())
-	}
+	announce(c, listener.Addr(), embedded.Addr())
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
 	c.Logger.Info("hub was told to stop, and does")
 	return nil
+}
+
+// newReceiver makes what takes the word of devices, and lets it catch up with what an older hub did not understand.
+func newReceiver(ctx context.Context, c Config, s *store.Store, plans *plan.Maker, feed *live.Feed, safe safety) *link.Receiver {
+	r := link.NewReceiver(link.Config{Store: s, Effects: &effect.Effects{Touch: plans.Touch}, Owns: effect.Owns, Clock: c.Clock,
+		Logger: c.Logger, Changed: feed.Changed, Greeted: plans.Touch, Safe: safe.hook()})
+	if err := r.ApplyLate(ctx); err != nil { // it is tried again at the next start; devices are not kept waiting for it
+		c.Logger.Error("cannot apply records that an older hub did not know", "error", err)
+	}
+	return r
+}
+
+// announce says that everything answers, and where.
+func announce(c Config, http, broker net.Addr) {
+	c.Logger.Info("hub runs", "http", http.String(), "broker", brokerName(c, broker), "version", version.Text())
+	if c.Ready != nil {
+		c.Ready(http, broker)
+	}
 }
 
 // brokerName says where devices have to go.
@@ -158,6 +167,31 @@ func startBroker(c Config, authority *pki.Authority, gate *admission.Gate) (*bro
 	return b, nil
 }
 
+// openAuthority opens the certificate authority, and says what keeps devices from logging in that nobody would notice here.
+func openAuthority(ctx context.Context, c Config, s *store.Store) (*pki.Authority, error) {
+	authority, err := admission.Authority(ctx, s, c.PKI)
+	if err != nil {
+		return nil, err
+	}
+	var without int
+	err = s.Read(ctx, func(tx *store.Tx) (err error) {
+		_, without, err = tx.CertificateCounts(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if without > 0 {
+		c.Logger.Warn("devices without a certificate cannot log in: hub device list shows them, hub device renew makes one", "devices", without)
+	}
+	if host, _, err := net.SplitHostPort(c.Broker); err == nil && c.BrokerURL == "" && len(c.BrokerNames) == 0 {
+		if ip := net.ParseIP(host); host != "localhost" && !ip.IsLoopback() {
+			c.Logger.Warn("devices on other machines will refuse the broker's certificate: say by what name they reach it, with --broker-name", "broker", c.Broker)
+		}
+	}
+	return authority, nil
+}
+
 // newMQTT makes the hub's side of its broker.
 func newMQTT(ctx context.Context, c Config, authority *pki.Authority, b *broker.Broker, r *link.Receiver, f *live.Feed) *link.MQTT {
 	cfg := link.MQTTConfig{Receiver: r, URL: c.BrokerURL, User: broker.HubUser, Wake: f.Subscribe(ctx), Logger: c.Logger}
@@ -169,7 +203,7 @@ func newMQTT(ctx context.Context, c Config, authority *pki.Authority, b *broker.
 	return link.NewMQTT(cfg)
 }
 
-func newServer(ctx context.Context, c Config, s *store.Store, f *live.Feed) (*http.Server, error) {
+func newServer(ctx context.Context, c Config, s *store.Store, f *live.Feed, secure *tls.Config) (*http.Server, error) {
 	a, router, err := api.New(api.Config{Store: s, Orders: order.NewService(s.Orders()), People: people.New(s.People()), Feed: f,
 		Clock: c.Clock, Logger: c.Logger, TLS: c.TLSCert != "", Version: version.Text()})
 	if err != nil {
@@ -178,7 +212,9 @@ func newServer(ctx context.Context, c Config, s *store.Store, f *live.Feed) (*ht
 	if _, err := web.Register(router, web.Config{API: a, Zone: c.Zone}); err != nil {
 		return nil, err
 	}
-	return api.Server(ctx, router, c.Logger), nil
+	server := api.Server(ctx, router, c.Logger)
+	server.TLSConfig = secure
+	return server, nil
 }
 
 // certificate reads the certificate before anything is opened; nil for plain HTTP.

@@ -15,16 +15,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"meguri/hub/store"
 )
 
-// Extensions of what is beside a backup.
-const (
-	partial = ".partial" // while it is made
-	sums    = ".sha256"  // the file's hash, as sha256sum writes it
-)
+// sums is behind the name of a file with a backup's hash, as sha256sum writes it.
+const sums = ".sha256"
 
 // chunk is how many positions one transaction stores: devices are not to wait for longer than that takes.
 const chunk = 1000
@@ -57,14 +55,16 @@ func take(ctx context.Context, t Target, file string) (row store.BackupRow, err 
 		}
 	}
 	row = store.BackupRow{ID: rand.Text(), File: file, Began: t.Now()}
-	made := file + partial
-	if err := os.Remove(made); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	made := file + store.Partial
+	release, err := reserve(made)
+	if err != nil {
 		return row, err
 	}
 	defer func() {
 		if err != nil {
 			_ = os.Remove(made) // when it is there still
 		}
+		err = errors.Join(err, release())
 	}()
 	positions, err := copyOf(t.URL).make(ctx, t, made)
 	if err != nil {
@@ -80,9 +80,45 @@ func take(ctx context.Context, t Target, file string) (row store.BackupRow, err 
 	return row, nil
 }
 
+// reserve makes the empty file that a copy is written to, for its owner only and for one backup at a time. What a process that
+// was killed has left in it is gone. release follows when the file has its name, or was removed.
+func reserve(made string) (release func() error, err error) {
+	f, err := os.OpenFile(made, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err == nil {
+		err = stillNamed(f, made)
+	}
+	if errors.Is(err, syscall.EWOULDBLOCK) || errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("another backup writes %s", made)
+	}
+	if err == nil {
+		err = errors.Join(f.Chmod(0o600), f.Truncate(0))
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f.Close, nil
+}
+
+// stillNamed says whether a file that was opened by a name has it: another backup may have given it its own meanwhile.
+func stillNamed(f *os.File, name string) error {
+	opened, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	named, err := os.Lstat(name)
+	if err == nil && !os.SameFile(opened, named) {
+		err = fs.ErrNotExist
+	}
+	return err
+}
+
 // engine is how one kind of database is copied.
 type engine interface {
-	// make writes a copy to a new file, checks it, and gives the positions that are in it.
+	// make writes a copy to an empty file, checks it, and gives the positions that are in it.
 	make(ctx context.Context, t Target, file string) ([]store.LogPosition, error)
 	// restore puts a checked copy in the place of an empty database, or with overwrite of one that is set aside.
 	restore(ctx context.Context, url, file string, overwrite bool, now time.Time) (aside string, err error)

@@ -65,6 +65,7 @@ func TestBackups(t *testing.T) {
 			"nothing is written over unasked":                    testNothingIsWrittenOverUnasked,
 			"what is not whole is not restored":                  testWhatIsNotWholeIsNotRestored,
 			"a database that is written meanwhile is no trouble": testABackupWhileOthersWrite,
+			"a database of a newer hub is not restored":          testADatabaseOfANewerHubIsNotRestored,
 		} {
 			t.Run(name, func(t *testing.T) { test(t, empty) })
 		}
@@ -258,23 +259,51 @@ func TestAFileOfTheOtherDatabaseIsNamedAsThat(t *testing.T) {
 	require.ErrorContains(t, err, "a backup of a PostgreSQL database")
 }
 
-func TestADatabaseOfANewerHubIsNotRestored(t *testing.T) {
-	url := storetest.SQLite(t)
+func testADatabaseOfANewerHubIsNotRestored(t *testing.T, empty func() string) {
+	url := empty()
 	s := fill(t, url, 5)
-	file := filepath.Join(t.TempDir(), "one")
-	_, err := backup.Take(t.Context(), target(s, url), file)
+	dir := t.TempDir()
+	good, newer := filepath.Join(dir, "good"), filepath.Join(dir, "newer")
+	_, err := backup.Take(t.Context(), target(s, url), good)
 	require.NoError(t, err)
-	require.NoError(t, s.Close())
-	require.NoError(t, os.Remove(file+".sha256"))
-	db, err := sql.Open("sqlite", "file:"+file)
+	driver, source := "pgx", url
+	if file, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		driver, source = "sqlite", "file:"+file
+	}
+	db, err := sql.Open(driver, source)
 	require.NoError(t, err)
 	_, err = db.ExecContext(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (90001, TRUE)")
 	require.NoError(t, err)
 	require.NoError(t, db.Close())
-	other := storetest.SQLite(t)
-	_, err = backup.Restore(t.Context(), other, file, false, now)
+	_, err = backup.Take(t.Context(), target(s, url), newer)
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	other := empty()
+	_, err = backup.Restore(t.Context(), other, newer, false, now)
 	require.ErrorIs(t, err, store.ErrNewerSchema)
-	require.NoFileExists(t, strings.TrimPrefix(other, "sqlite:"))
+	_, err = backup.Restore(t.Context(), other, good, false, now)
+	require.NoError(t, err, "nothing was touched")
+}
+
+// The power may go when the old database is set aside already. A hub that came up on an empty one would know no device.
+func TestARestoreThatWasCutOffIsDoneAgainBeforeAHubRuns(t *testing.T) {
+	url := storetest.SQLite(t)
+	file := strings.TrimPrefix(url, "sqlite:")
+	s := fill(t, url, 5)
+	kept := filepath.Join(t.TempDir(), "one")
+	_, err := backup.Take(t.Context(), target(s, url), kept)
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	require.NoError(t, os.Rename(file, file+".before-restore"))
+	require.NoError(t, os.WriteFile(file+".partial", []byte("some of it"), 0o600))
+	_, err = store.Open(t.Context(), url)
+	require.ErrorIs(t, err, store.ErrHalfRestored)
+	require.NoFileExists(t, file)
+	_, err = backup.Restore(t.Context(), url, kept, false, now)
+	require.NoError(t, err)
+	s, err = store.Open(t.Context(), url)
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
 }
 
 func TestOnlyOneHubRunsOnASQLiteDatabase(t *testing.T) {
@@ -356,6 +385,30 @@ func TestBackupsAreMadeOnTimeKeptAndMissed(t *testing.T) {
 		go func() { ended <- schedule.Run(ctx, tgt, logger, func() { done <- struct{}{} }) }()
 		<-done
 		require.Equal(t, time.Hour, time.Since(began).Round(time.Second))
+		cancel()
+		require.ErrorIs(t, <-ended, context.Canceled)
+		require.NoError(t, s.Close())
+	})
+}
+
+func TestADiskThatIsNotThereFailsBackupsAndNotTheHub(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		url := storetest.SQLite(t)
+		s := fill(t, url, 5)
+		file := filepath.Join(t.TempDir(), "a file, no directory")
+		require.NoError(t, os.WriteFile(file, nil, 0o600))
+		ctx, cancel := context.WithCancel(t.Context())
+		ended, done := make(chan error), make(chan struct{})
+		schedule := backup.Schedule{Every: time.Hour, Dir: filepath.Join(file, "backups"), Keep: 2}
+		go func() {
+			ended <- schedule.Run(ctx, backup.Target{Store: s, URL: url, Now: time.Now}, slog.New(slog.DiscardHandler), func() { done <- struct{}{} })
+		}()
+		<-done
+		change(t, s, func(ctx context.Context, tx *store.Tx) error {
+			open, err := tx.AlarmsNow(ctx, 10)
+			require.Len(t, open, 1)
+			return err
+		})
 		cancel()
 		require.ErrorIs(t, <-ended, context.Canceled)
 		require.NoError(t, s.Close())

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,10 +60,38 @@ func (postgresCopy) check(ctx context.Context, file string) error {
 	if err := checkSum(file); err != nil {
 		return err
 	}
-	return readable(ctx, file)
+	if err := readable(ctx, file); err != nil {
+		return err
+	}
+	return newerSchema(ctx, file)
 }
 
-// restore puts the dump into the schema public. One that is not empty keeps its tables under another name.
+// newerSchema says when a dump is of a hub that is newer than this one.
+func newerSchema(ctx context.Context, file string) error {
+	rows, err := run(ctx, nil, "pg_restore", "--data-only", "--table=goose_db_version", "--file=-", file)
+	if err != nil {
+		return err
+	}
+	has, column := int64(0), -1
+	for line := range strings.Lines(rows) {
+		line = strings.TrimSuffix(line, "\n")
+		if names, ok := strings.CutPrefix(line, "COPY public.goose_db_version ("); ok {
+			names, _, _ = strings.Cut(names, ")")
+			column = slices.Index(strings.Split(names, ", "), "version_id")
+		} else if values := strings.Split(line, "\t"); column >= 0 && column < len(values) {
+			if v, err := strconv.ParseInt(values[column], 10, 64); err == nil {
+				has = max(has, v)
+			}
+		}
+	}
+	if has == 0 {
+		return fmt.Errorf("%s: %w: it does not say of which version it is", file, store.ErrNotABackup)
+	}
+	return checkSchema(file, has)
+}
+
+// restore puts the dump into the schema public. One that is not empty keeps its tables under another name. What cannot be done
+// whole is undone: data that was put back and does not know it must not be served.
 func (postgresCopy) restore(ctx context.Context, address, file string, overwrite bool, now time.Time) (aside string, err error) {
 	env, name, err := environment(address)
 	if err != nil {
@@ -78,12 +108,15 @@ func (postgresCopy) restore(ctx context.Context, address, file string, overwrite
 	_, err = run(ctx, env, "pg_restore", "--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges",
 		"--schema=public", "--dbname="+name, file)
 	if err == nil {
-		return aside, recordRestore(ctx, address, file, now)
+		err = recordRestore(ctx, address, file, now)
 	}
-	if set {
-		err = errors.Join(err, store.UndoEmptyPostgres(ctx, address, schema))
+	if err == nil {
+		return aside, nil
 	}
-	return "", err
+	if !set {
+		schema = ""
+	}
+	return "", errors.Join(err, store.UndoEmptyPostgres(context.WithoutCancel(ctx), address, schema))
 }
 
 // maxOutput bounds what is repeated of a program's complaints.

@@ -46,11 +46,14 @@ const (
 )
 
 // Run makes a backup when the newest is Every old, and so on until ctx ends; then it returns its error. Done is called after
-// each, with nil when it was good.
+// each, good or not. A disk that is not there fails a backup and not the hub.
 func (s Schedule) Run(ctx context.Context, t Target, l *slog.Logger, done func()) error {
+	if err := os.MkdirAll(s.Dir, 0o700); err != nil { // only now: of a disk that goes away later no other one takes the place
+		l.Error("no directory for backups", "error", err)
+	}
 	wait, err := s.first(ctx, t)
-	if err != nil {
-		return err
+	if err != nil && ctx.Err() == nil {
+		l.Warn("cannot see when the last backup was made, and makes one now", "error", err)
 	}
 	for {
 		timer := time.NewTimer(wait)
@@ -69,9 +72,6 @@ func (s Schedule) Run(ctx context.Context, t Target, l *slog.Logger, done func()
 
 // first is how long to wait before the first one: a hub that is started often must not make one each time.
 func (s Schedule) first(ctx context.Context, t Target) (time.Duration, error) {
-	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
-		return 0, fmt.Errorf("directory of backups: %w", err)
-	}
 	var newest []store.BackupRow
 	err := t.Store.Read(ctx, func(tx *store.Tx) (err error) {
 		newest, err = tx.Backups(ctx, 1)
@@ -117,7 +117,7 @@ func (s Schedule) once(ctx context.Context, t Target, l *slog.Logger) {
 		return
 	}
 	l.Info("backup made", "file", row.File, "bytes", row.Bytes, "took", row.Finished.Sub(row.Began).Round(time.Millisecond))
-	if err := s.prune(extension(t.URL)); err != nil {
+	if err := s.prune(row.File); err != nil {
 		l.Warn("cannot remove old backups", "error", err)
 	}
 }
@@ -130,8 +130,10 @@ func extension(url string) string {
 	return ".dump"
 }
 
-// prune removes the oldest of the schedule's own files, beyond Keep. Others in the directory are not its own.
-func (s Schedule) prune(ext string) error {
+// prune removes the oldest of the schedule's own files, beyond Keep, by their names. The one that was just made stays: by it
+// devices delete, and a clock that was set back gives it an old name. Others in the directory are not its own.
+func (s Schedule) prune(made string) error {
+	ext := filepath.Ext(made)
 	entries, err := os.ReadDir(s.Dir)
 	if err != nil {
 		return err
@@ -140,12 +142,12 @@ func (s Schedule) prune(ext string) error {
 	for _, e := range entries {
 		stamp, ok := strings.CutPrefix(e.Name(), filePrefix)
 		stamp, is := strings.CutSuffix(stamp, ext)
-		if _, err := time.Parse(fileTime, stamp); ok && is && err == nil && e.Type().IsRegular() {
+		if _, err := time.Parse(fileTime, stamp); ok && is && err == nil && e.Type().IsRegular() && e.Name() != filepath.Base(made) {
 			own = append(own, e.Name())
 		}
 	}
 	slices.Sort(own) // by time
-	for _, name := range own[:max(0, len(own)-s.Keep)] {
+	for _, name := range own[:max(0, len(own)+1-s.Keep)] {
 		file := filepath.Join(s.Dir, name)
 		if err := os.Remove(file); err != nil {
 			return err

@@ -64,9 +64,14 @@ func (sqliteCopy) check(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
+	return checkSchema(file, c.Schema)
+}
+
+// checkSchema says when a copy has a version of the schema that this hub does not know.
+func checkSchema(file string, has int64) error {
 	knows, err := store.SchemaVersion()
-	if err == nil && c.Schema > knows {
-		err = fmt.Errorf("%s: %w: it has version %d, this one knows versions up to %d", file, store.ErrNewerSchema, c.Schema, knows)
+	if err == nil && has > knows {
+		err = fmt.Errorf("%s: %w: it has version %d, this one knows versions up to %d", file, store.ErrNewerSchema, has, knows)
 	}
 	return err
 }
@@ -75,7 +80,7 @@ func (sqliteCopy) check(ctx context.Context, file string) error {
 var beside = []string{"", "-wal", "-shm", "-journal"}
 
 // restore prepares the copy under another name, up to the last step, so that the database is either the old or the whole new
-// one.
+// one. When the power goes between the two renames there is none, and store.ErrHalfRestored until it is done again.
 func (sqliteCopy) restore(ctx context.Context, url, file string, overwrite bool, now time.Time) (aside string, err error) {
 	database := strings.TrimPrefix(url, "sqlite:")
 	release, err := store.Exclusive(url)
@@ -92,7 +97,7 @@ func (sqliteCopy) restore(ctx context.Context, url, file string, overwrite bool,
 	if occupied && !overwrite {
 		return "", fmt.Errorf("%s is there already: --overwrite sets it aside", database)
 	}
-	made := database + partial
+	made := database + store.Partial
 	for _, end := range beside {
 		if err := os.Remove(made + end); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", err

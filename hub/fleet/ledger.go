@@ -23,7 +23,7 @@ const (
 	StateIncarnationLost State = "incarnation_lost" // what the hub lacks of an earlier life of the storage
 	StateQuarantined     State = "quarantined"      // a record came that could not be read; it is kept raw
 	StateNotHeld         State = "not_held"         // the device no longer had what the hub expected
-	StateNotInUse        State = "not_in_use"       // before the device's first start, or after it was revoked
+	StateNotInUse        State = "not_in_use"       // before the device's first start, after it was revoked, or without any sensor
 	StateAhead           State = "ahead"            // later than now
 )
 
@@ -50,7 +50,7 @@ const (
 	ReasonOnline      = "online"       // not arrived: on its way, or being drained
 	ReasonOffline     = "offline"      // not arrived: nobody knows
 	ReasonRevoked     = "revoked"      // the device was shut out
-	ReasonNoSensor    = "no sensor"    // not sampled: the device does not have the sensor, or none
+	ReasonNoSensor    = "no sensor"    // not sampled: the device does not have the sensor; not in use: it has none at all
 	ReasonRestored    = "restored"     // not held: the hub went back to a backup, and the device had deleted already
 	ReasonNotStarted  = "not started"  // not in use: before its first start
 	ReasonNoLongerHas = "not there"    // not held: no other reason is known

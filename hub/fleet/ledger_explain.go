@@ -256,11 +256,14 @@ func (l *Ledger) powerCut(h hole) {
 
 // without accounts for a boot that has no such sensor.
 func (l *Ledger) without(h hole, reason string) {
-	until := h.until
+	until, state := h.until, StateNotSampled
 	if h.cut {
 		until = sooner(until, h.Alive)
 	}
-	l.paint(until, Stretch{State: StateNotSampled, Reason: reason}, 0)
+	if len(h.sampling.Sensors) == 0 { // a scanner has none: nothing is missing of it
+		state = StateNotInUse
+	}
+	l.paint(until, Stretch{State: state, Reason: reason}, 0)
 	l.paint(h.until, Stretch{State: StateOff, Reason: ReasonPowerCut}, 0)
 }
 

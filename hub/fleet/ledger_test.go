@@ -105,3 +105,26 @@ func TestAllOfTheLastRoundsAreHundredPercentAndOneMissingIsNot(t *testing.T) {
 	_, ok = Complete1000(totals[1:2])
 	require.False(t, ok, "nothing ought to be there")
 }
+
+// A scanner or a driver's device has no probes: nothing is missing of it, and it is not 0 % complete.
+func TestOfADeviceWithoutSensorsNothingIsMissing(t *testing.T) {
+	at := modelStart
+	boot := func(sensors ...string) History {
+		return History{Current: "a", Online: true, AssumedEvery: time.Minute, Boots: []BootRun{{Incarnation: "a", Number: 1, At: at, Alive: at.Add(time.Hour),
+			Samplings: []Sampling{{At: at, Every: time.Minute, Sensors: sensors}}}}}
+	}
+	ask := Ask{From: at, To: at.Add(time.Hour), Now: at.Add(time.Hour)}
+	account := func(h History, ask Ask) []Total {
+		l, err := NewLedger(h, ask)
+		require.NoError(t, err)
+		stretches, _ := l.End()
+		return Totals(stretches)
+	}
+	totals := account(boot(), ask)
+	require.Equal(t, StateNotInUse, Worst(totals))
+	_, ok := Complete1000(totals)
+	require.False(t, ok, "nothing ought to be there")
+
+	ask.Sensor = "f1/air"
+	require.Equal(t, StateNotSampled, Worst(account(boot("f2/air"), ask)), "a sensor that was taken off may be missed")
+}

@@ -29,18 +29,25 @@ type Log struct {
 	Restored    bool // the hub went back to a backup, and the device has not said hello since
 }
 
-// Origin is what a log goes on from when its incarnation names a parent. Numbers First up to, without, Next of the parent's log
-// had been taken by then, and the device may still have held them: it brings them again, under new numbers.
+// Origin is what a log goes on from when its incarnation names a parent. The device held numbers First up to, at most and without,
+// Next of the parent's log by then, and brings them under new numbers. The hub may have them: from the parent, or from another
+// incarnation that goes on from it, for a storage can be salvaged more than once.
 type Origin struct {
 	Parent      string // incarnation; empty for none
 	First, Next uint64
 }
 
-// Carried says whether a record of this number may be one that the hub has from the parent. A few records of its own may stand
-// before those that an incarnation brings along.
-func (o Origin) Carried(number uint64) bool {
+// Carried says whether a record of this number may be one that was brought along.
+func (o Origin) Carried(number uint64) bool { return number <= o.Last() }
+
+// Last is the highest number that a record which was brought along can have; 0 for none. A few records of its own may stand before
+// those that an incarnation brings along.
+func (o Origin) Last() uint64 {
 	const own = 16
-	return o.Parent != "" && o.Next > o.First && number <= o.Next-o.First+own
+	if o.Parent == "" || o.Next <= o.First {
+		return 0
+	}
+	return o.Next - o.First + own
 }
 
 // Holding is which numbers of a log a device says it still holds: First up to Next-1. Before is the running hash before
@@ -161,25 +168,4 @@ func (g Gap) Explain(from, to uint64, kind GapKind, reason string) []Gap {
 		parts = append(parts, Gap{First: last + 1, Last: g.Last, Kind: g.Kind, Reason: g.Reason})
 	}
 	return parts
-}
-
-// Completeness is what the hub has and lacks of one log of one incarnation.
-type Completeness struct {
-	Log
-	Received uint64 // records taken, whatever became of them
-	Gaps     []Gap  // by first number
-}
-
-// Complete counts a log from its gaps.
-func Complete(l Log, gaps []Gap) Completeness {
-	c := Completeness{Log: l, Received: l.Next - 1, Gaps: gaps}
-	reached := uint64(0) // gaps of a restored backup may overlap
-	for _, g := range gaps {
-		from, to := max(g.First, reached+1), min(g.Last, l.Next-1)
-		if from <= to {
-			c.Received -= to - from + 1
-			reached = to
-		}
-	}
-	return c
 }

@@ -97,7 +97,7 @@ type taking struct {
 	owned   map[string]bool // sensors that were asked about
 	carried carried
 
-	events, readings, repeated, quarantined, notApplied, gaps int64
+	events, readings, repeated, quarantined, notApplied, gaps, astray int64
 }
 
 func (t *taking) run(ctx context.Context, device string, hashes []fleet.Hash) error {
@@ -111,6 +111,9 @@ func (t *taking) run(ctx context.Context, device string, hashes []fleet.Hash) er
 		return err
 	}
 	t.next, t.hash = log.Next, log.Hash
+	if err := t.strays(ctx, log); err != nil {
+		return err
+	}
 	skip, err := log.Continue(t.batch.First, hashes)
 	switch {
 	case errors.Is(err, fleet.ErrForked):
@@ -180,6 +183,7 @@ func (t *taking) count() {
 	s.Quarantined.Add(t.quarantined)
 	s.NotApplied.Add(t.notApplied)
 	s.Gaps.Add(t.gaps)
+	s.Astray.Add(t.astray)
 	if t.forked != nil {
 		s.Forks.Add(1)
 	}

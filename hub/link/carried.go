@@ -19,6 +19,9 @@ type carried struct {
 // generations is how many parents are looked at: a log that forks over and over is looked after by people.
 const generations = 8
 
+// maxSiblings is how many incarnations that go on from one parent are looked at.
+const maxSiblings = 64
+
 // loadCarried reads what may come again, when a record from this number on may be one of those.
 func (t *taking) loadCarried(ctx context.Context, log fleet.Log, number uint64) error {
 	t.carried = carried{}
@@ -31,7 +34,10 @@ func (t *taking) loadCarried(ctx context.Context, log fleet.Log, number uint64) 
 		if o.Parent == "" {
 			return nil
 		}
-		if err := t.loadOrigin(ctx, o); err != nil {
+		if err := t.load(ctx, o.Parent, o.First, o.Next); err != nil {
+			return err
+		}
+		if err := t.loadSiblings(ctx, of); err != nil {
 			return err
 		}
 		// What the parent itself has brought along stands with its own parent.
@@ -44,9 +50,27 @@ func (t *taking) loadCarried(ctx context.Context, log fleet.Log, number uint64) 
 	return nil
 }
 
-func (t *taking) loadOrigin(ctx context.Context, o fleet.Origin) error {
+// loadSiblings reads what other incarnations that go on from the same parent have brought along.
+func (t *taking) loadSiblings(ctx context.Context, log fleet.Log) error {
+	siblings, err := t.tx.LogsFrom(ctx, t.device.ID, log.Origin.Parent, log.Log, maxSiblings)
+	if err != nil {
+		return err
+	}
+	for _, s := range siblings {
+		if s.Incarnation == log.Incarnation {
+			continue
+		}
+		if err := t.load(ctx, s.Incarnation, 1, s.Origin.Last()+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// load reads numbers first up to, without, next of an incarnation.
+func (t *taking) load(ctx context.Context, incarnation string, first, next uint64) error {
 	if t.batch.Log == protocol.Readings {
-		rows, err := t.tx.CarriedReadings(ctx, t.device.ID, o.Parent, o.First, o.Next)
+		rows, err := t.tx.CarriedReadings(ctx, t.device.ID, incarnation, first, next)
 		if t.carried.rows == nil {
 			t.carried.rows = map[store.CarriedReading]bool{}
 		}
@@ -55,7 +79,7 @@ func (t *taking) loadOrigin(ctx context.Context, o fleet.Origin) error {
 		}
 		return err
 	}
-	events, err := t.tx.CarriedEvents(ctx, t.device.ID, o.Parent, o.First, o.Next)
+	events, err := t.tx.CarriedEvents(ctx, t.device.ID, incarnation, first, next)
 	if t.carried.known == nil {
 		t.carried.known = map[store.CarriedEvent]bool{}
 	}

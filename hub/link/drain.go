@@ -130,10 +130,10 @@ func (e *emptying) unheard(ctx context.Context, tx *store.Tx) error {
 	if err := tx.SaveLife(ctx, e.device, life); err != nil {
 		return err
 	}
-	if goesOn {
-		return e.goOn(ctx, tx, parent)
+	if parent == "" {
+		return nil
 	}
-	return nil
+	return e.goOn(ctx, tx, parent)
 }
 
 func (e *emptying) done() protocol.Message { return nil }

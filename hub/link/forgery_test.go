@@ -2,11 +2,13 @@ package link_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"meguri/hub/fleet"
+	"meguri/hub/link"
 	"meguri/hub/store"
 	"meguri/hub/storetest"
 	"meguri/protocol"
@@ -43,6 +45,52 @@ func TestNoDeviceSpeaksForAnotherWhateverItsMessagesName(t *testing.T) {
 	for _, d := range h.all(n, victim) {
 		require.EqualValues(t, 4, d.Log.Next)
 	}
+}
+
+// A device may be stolen, and what it said yesterday may have been recorded. Nothing of that changes anything; somebody has to
+// hear of it all the same.
+func testTrafficThatNoDeviceSendsIsWorkForAPerson(t *testing.T, h *hub) {
+	const n = 210
+	say := map[string]func(l *devLog, i uint64) protocol.Batch{
+		"replays": func(l *devLog, i uint64) protocol.Batch { return l.batch(i, i+1) },
+		"forges": func(l *devLog, i uint64) protocol.Batch {
+			b := l.batch(1, 2)
+			b.First = 1<<40 + i
+			return b
+		},
+	}
+	for device, batch := range say {
+		h.addDevice(device, "loc-1")
+		l := newLog(protocol.Events).scans(n)
+		h.say(device, helloOf(l), l.batch(1, n+1), helloOf(l))
+		before := h.Stats().Astray.Load()
+		for i := range uint64(100) { // some come by bad luck
+			h.say(device, batch(l, i+1))
+		}
+		misbehaves := func(w store.WorkView) bool { return w.Kind == "misbehaving" && w.Subject == device }
+		require.False(t, slices.ContainsFunc(h.work(), misbehaves))
+		for i := range uint64(n - 100) {
+			h.say(device, batch(l, i+101))
+		}
+		require.EqualValues(t, n, h.Stats().Astray.Load()-before)
+		require.True(t, slices.ContainsFunc(h.work(), misbehaves))
+	}
+	require.Equal(t, 2*n, h.applied())
+}
+
+// Each new incarnation costs rows and a plan, so that one device could fill the database with them.
+func testADeviceMayNotBeginAnewForEver(t *testing.T, h *hub) {
+	for range 40 {
+		h.hello(newLog(protocol.Events))
+	}
+	current := h.device().Incarnation
+	_, err := h.Hello(t.Context(), station, helloOf(newLog(protocol.Events)))
+	require.ErrorIs(t, err, link.ErrNotTaken)
+	require.Equal(t, current, h.device().Incarnation)
+	require.Len(t, h.work(), 1)
+	require.Equal(t, "misbehaving", h.work()[0].Kind)
+	h.addDevice("another", "loc-1")
+	h.say("another", helloOf(newLog(protocol.Events)))
 }
 
 // say has a device send messages.

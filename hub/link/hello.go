@@ -18,6 +18,9 @@ func (r *Receiver) Hello(ctx context.Context, device string, h protocol.Hello) (
 	if err := r.alone(ctx, g); err != nil {
 		return protocol.Welcome{}, err
 	}
+	if g.refused {
+		return protocol.Welcome{}, fmt.Errorf("%w: device %s has begun anew %d times within a day", ErrNotTaken, device, maxLives)
+	}
 	g.tell()
 	r.changed()
 	return g.welcome, nil
@@ -36,13 +39,18 @@ type greeting struct {
 	acks          []protocol.Ack // of what is safe to delete by now
 	forked        error
 	rival         bool
+	refused       bool // it begins anew too often
 	gaps          int64
 }
+
+// maxLives is how many incarnations a device may begin within a day: each costs rows and a plan. Cards that break, and boards that
+// are set up, need a few.
+const maxLives = 40
 
 func (g *greeting) run(ctx context.Context, tx *store.Tx) error {
 	r, h := g.receiver, g.hello
 	g.now = r.config.Clock.Now()
-	g.acks, g.forked, g.rival, g.gaps = nil, nil, false, 0
+	g.acks, g.forked, g.rival, g.refused, g.gaps = nil, nil, false, false, 0
 	g.welcome = protocol.Welcome{Nonce: h.Nonce, Incarnation: h.Incarnation, Epoch: r.epoch, HubTime: g.now.UnixMilli(), Window: window,
 		Revision: protocol.Revision}
 	g.said = fleet.Greeting{Incarnation: h.Incarnation.String(), Boot: h.Boot, Session: h.Session, Software: clean(h.Software, maxText),
@@ -53,6 +61,9 @@ func (g *greeting) run(ctx context.Context, tx *store.Tx) error {
 	}
 	life, known, err := tx.Life(ctx, g.device, g.said.Incarnation)
 	if err != nil {
+		return err
+	}
+	if g.refused, err = g.tooMany(ctx, tx, known); err != nil || g.refused {
 		return err
 	}
 	g.after = g.before.Greet(g.said, known, g.now)
@@ -74,7 +85,22 @@ func (g *greeting) run(ctx context.Context, tx *store.Tx) error {
 	return r.planOf(ctx, tx, g.after, &g.welcome)
 }
 
+// tooMany says whether the device begins anew too often, of which a person hears. Its log waits; nothing of it is lost.
+func (g *greeting) tooMany(ctx context.Context, tx *store.Tx, known bool) (bool, error) {
+	if known {
+		return false, nil
+	}
+	n, err := tx.LivesSince(ctx, g.device, g.now.Add(-24*time.Hour))
+	if err != nil || n < maxLives {
+		return false, err
+	}
+	return true, misbehaves(ctx, tx, g.device, fmt.Sprintf("its storage has begun anew %d times within a day, and is not heard before tomorrow", n), g.now)
+}
+
 func (g *greeting) done() protocol.Message {
+	if g.refused {
+		return nil
+	}
 	g.tell()
 	return g.welcome
 }
@@ -92,6 +118,7 @@ func (g *greeting) safe() []protocol.Message {
 func (g *greeting) tell() {
 	r := g.receiver
 	r.stats.Gaps.Add(g.gaps)
+	r.astray.welcome(g.device, g.welcome)
 	if g.forked != nil {
 		r.stats.Forks.Add(1)
 		r.config.Logger.Warn("log has forked", "device", g.device, "incarnation", g.hello.Incarnation, "error", g.forked)

@@ -1,6 +1,7 @@
 package link_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -410,4 +411,42 @@ func FuzzPayload(f *testing.F) {
 			require.NoError(t, err, fmt.Sprintf("%#v", a))
 		}
 	})
+}
+
+// account is a log with the numbers that it lacks.
+type account struct {
+	fleet.Log
+	Received uint64 // numbers that were taken and are in no gap; gaps of the tests do not overlap
+	Gaps     []fleet.Gap
+}
+
+// completeness gives the accounts of all logs of the device, the current ones first, events before readings.
+func (h *hub) completeness() (all []account) {
+	h.change(func(tx *store.Tx) error {
+		all = nil
+		positions, err := tx.LogPositions(h.t.Context())
+		require.NoError(h.t, err)
+		for _, p := range positions {
+			if p.Device != station {
+				continue
+			}
+			l, _, err := tx.DeviceLog(h.t.Context(), station, p.Incarnation, p.Log)
+			require.NoError(h.t, err)
+			gaps, err := tx.Gaps(h.t.Context(), station, p.Incarnation, p.Log)
+			require.NoError(h.t, err)
+			a := account{Log: l, Received: l.Next - 1, Gaps: gaps}
+			for _, g := range gaps {
+				if g.First < l.Next {
+					a.Received -= min(g.Last, l.Next-1) + 1 - g.First
+				}
+			}
+			all = append(all, a)
+		}
+		return nil
+	})
+	slices.SortFunc(all, func(a, b account) int {
+		current := func(x account) int { return map[bool]int{true: 0, false: 1}[x.State == fleet.Current] }
+		return cmp.Or(cmp.Compare(current(a), current(b)), cmp.Compare(a.Incarnation, b.Incarnation), cmp.Compare(a.Log.Log, b.Log.Log))
+	})
+	return all
 }

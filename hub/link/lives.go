@@ -45,26 +45,30 @@ func (g *greeting) begin(ctx context.Context, tx *store.Tx) error {
 	return g.beginAfterRestore(ctx, tx)
 }
 
+// maxBrought is more records than a device of the largest file can bring along from its parent.
+const maxBrought = 10_000_000
+
 // goOn makes the logs of an incarnation that goes on from another one, and says so to a person. What was not delivered of the
 // parent comes with it; what was delivered may come again, under new numbers.
 func (g *greeting) goOn(ctx context.Context, tx *store.Tx, parent string) error {
 	from := map[protocol.LogID]uint64{protocol.Events: g.hello.Parent.Events, protocol.Readings: g.hello.Parent.Readings}
+	held := map[protocol.LogID]uint64{}
+	for _, p := range g.hello.Logs {
+		held[p.Log] = min(p.Next, maxBrought)
+	}
 	for _, id := range []protocol.LogID{protocol.Events, protocol.Readings} {
 		old, known, err := tx.DeviceLog(ctx, g.device, parent, uint8(id))
 		if err != nil {
 			return err
 		}
-		if !known {
-			continue
-		}
-		if gap, ok := old.Left(from[id]); ok {
+		if gap, ok := old.Left(from[id]); known && ok {
 			g.gaps++
 			if err := tx.AddGap(ctx, g.device, parent, old.Log, gap, g.now); err != nil {
 				return err
 			}
 		}
 		l := g.newLog(id)
-		l.Origin = fleet.Origin{Parent: parent, First: from[id], Next: old.Next}
+		l.Origin = fleet.Origin{Parent: parent, First: from[id], Next: max(old.Next, from[id]+held[id])}
 		if err := tx.SaveDeviceLog(ctx, g.device, l); err != nil {
 			return err
 		}

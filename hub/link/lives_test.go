@@ -25,6 +25,7 @@ func TestLives(t *testing.T) {
 			"two storages under one id are noticed once":              testTwoStoragesAreNoticedOnce,
 			"a storage that is drained by hand":                       testAStorageIsDrainedByHand,
 			"what a salvaged storage brings again is not taken twice": testWhatIsBroughtAgainIsNotTakenTwice,
+			"a storage that is salvaged twice is taken once":          testAStorageThatIsSalvagedTwiceIsTakenOnce,
 			"a command that was interrupted":                          testACommandThatWasInterrupted,
 		} {
 			t.Run(name, func(t *testing.T) { test(t, newHub(t, empty())) })
@@ -208,6 +209,73 @@ func testWhatIsBroughtAgainIsNotTakenTwice(t *testing.T, h *hub) {
 	require.Equal(t, 7, h.applied(), "1 to 6 once each, and the new one")
 	require.EqualValues(t, 4, h.Stats().Readings.Load()-h.carriedReadings(t, rest))
 	require.Empty(t, h.gaps(old), "it all came along")
+}
+
+// A broken file is read again, or the device has salvaged itself and the file that it set aside is drained as well: each time it
+// gets an incarnation of its own. What they bring was never delivered by the one that they go on from.
+func testAStorageThatIsSalvagedTwiceIsTakenOnce(t *testing.T, h *hub) {
+	ctx := t.Context()
+	salvage := func(events, readings *devLog, from uint64) (*devLog, *devLog, protocol.Hello) {
+		first, second := newLog(protocol.Events), newLog(protocol.Readings)
+		second.incarnation = first.incarnation
+		first.add(protocol.Salvaged{Reason: "both meta pages", Parent: events.incarnation})
+		for to, of := range map[*devLog]*devLog{first: events, second: readings} {
+			for _, raw := range of.records[from-1:] {
+				r, err := protocol.DecodeRecord(raw)
+				require.NoError(t, err)
+				to.record(r)
+			}
+		}
+		hello := helloOf(first, second)
+		hello.Parent = &protocol.Parent{Incarnation: events.incarnation, Events: from, Readings: from}
+		return first, second, hello
+	}
+	storage := func() (events, readings *devLog) {
+		events, readings = newLog(protocol.Events).scans(40), newLog(protocol.Readings)
+		readings.incarnation = events.incarnation
+		for n := range int64(40) {
+			readings.add(protocol.Samples{Samples: []protocol.Sample{{Sensor: "f1/air", MilliC: n}}})
+		}
+		return events, readings
+	}
+	stored := func(l *devLog) (n int) {
+		h.change(func(tx *store.Tx) error {
+			rows, err := tx.CarriedReadings(ctx, station, l.incarnation.String(), 1, l.next())
+			n = len(rows)
+			return err
+		})
+		return n
+	}
+
+	events, readings := storage()
+	h.hello(events, readings)
+	h.batch(events.batch(1, 3))
+	first, rest, hello := salvage(events, readings, 3)
+	_, err := h.Hello(ctx, station, hello)
+	require.NoError(t, err)
+	h.batch(first.batch(1, 40))
+	h.batch(rest.batch(1, 39))
+	require.Equal(t, 40, h.applied())
+	require.Equal(t, 38, stored(rest))
+	h.change(func(tx *store.Tx) error { return tx.RevokeDevice(ctx, station, noon) })
+	again, second, hello := salvage(events, readings, 3)
+	d, err := h.Drain(ctx, station, bytes.NewReader(exported(t, hello, again, 7)), false)
+	require.NoError(t, err)
+	require.EqualValues(t, 38, d.Repeated)
+	require.EqualValues(t, 1, d.Events, "that it was salvaged")
+	_, err = h.Drain(ctx, station, bytes.NewReader(exported(t, hello, second, 7)), false)
+	require.NoError(t, err)
+	require.Equal(t, 40, h.applied())
+	require.Zero(t, stored(second))
+
+	events, readings = storage() // of which the hub has never heard
+	for want := range 2 {
+		l, _, hello := salvage(events, readings, 1)
+		d, err := h.Drain(ctx, station, bytes.NewReader(exported(t, hello, l, 7)), true)
+		require.NoError(t, err)
+		require.EqualValues(t, []int{41, 1}[want], d.Events)
+	}
+	require.Equal(t, 80, h.applied())
 }
 
 // carriedReadings counts samples that were counted and not stored.

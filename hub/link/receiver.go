@@ -48,6 +48,7 @@ type Receiver struct {
 
 	undated *backlog
 	held    held
+	astray  *astray
 }
 
 // Stats counts what was received since the start.
@@ -59,6 +60,7 @@ type Stats struct {
 	NotApplied  atomic.Int64
 	Forks       atomic.Int64
 	Gaps        atomic.Int64 // named
+	Astray      atomic.Int64 // batches that no device of ours sends: of long ago, or of the far future
 	Failed      atomic.Int64 // messages that were not taken for a passing reason
 }
 
@@ -70,7 +72,8 @@ func NewReceiver(c Config) *Receiver {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails, crypto/rand
 	epoch := binary.BigEndian.Uint64(b[:])>>2 | 1
-	return &Receiver{config: c, epoch: epoch, garbage: map[string]int{}, undated: newBacklog(), held: held{logs: map[string]failures{}}}
+	return &Receiver{config: c, epoch: epoch, garbage: map[string]int{}, undated: newBacklog(), held: held{logs: map[string]failures{}},
+		astray: newAstray()}
 }
 
 // Listen is called before devices are heard, first or again after the wire was cut: who has left meanwhile nobody knows, so

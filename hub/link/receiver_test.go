@@ -145,15 +145,6 @@ func (h *hub) work() []store.WorkView {
 	return all
 }
 
-func (h *hub) completeness() []fleet.Completeness {
-	var all []fleet.Completeness
-	h.change(func(tx *store.Tx) (err error) {
-		all, err = tx.Completeness(h.t.Context(), station)
-		return err
-	})
-	return all
-}
-
 func (h *hub) hello(l ...*devLog) protocol.Welcome {
 	h.t.Helper()
 	w, err := h.Hello(h.t.Context(), station, helloOf(l...))

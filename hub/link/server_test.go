@@ -96,6 +96,8 @@ func TestGroup(t *testing.T) {
 			"numbers of the future and of others are left":     testForgeriesAreLeft,
 			"yesterday's traffic changes nothing":              testReplayChangesNothing,
 			"a flood is one device's own trouble":              testFloodIsTheDevicesOwn,
+			"traffic that no device sends is work":             testTrafficThatNoDeviceSendsIsWorkForAPerson,
+			"a device may not begin anew for ever":             testADeviceMayNotBeginAnewForEver,
 		} {
 			t.Run(name, func(t *testing.T) { test(t, newHub(t, empty())) })
 		}

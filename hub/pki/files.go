@@ -43,10 +43,13 @@ func (a *Authority) CRLPath() string { return filepath.Join(a.dir, CRLFile) }
 // Save writes a certificate for its holder: DIR/NAME.pem and NAME.key, the latter for its owner only, and DIR/ca.pem. A key
 // or certificate that is there is left alone, and named in the error.
 func (a *Authority) Save(dir, name string, i Issued) (err error) {
+	key, cert := Files(dir, name)
+	if filepath.Base(cert) == CAFile {
+		return fmt.Errorf("%s: that is where the authority's own certificate goes: want another name", cert)
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	key, cert := Files(dir, name)
 	if err := writeNew(key, i.Key, 0o600); err != nil {
 		return err
 	}
@@ -57,6 +60,17 @@ func (a *Authority) Save(dir, name string, i Issued) (err error) {
 		return errors.Join(err, Remove(dir, name))
 	}
 	return nil
+}
+
+// Exists says whether a directory has an authority, or a part of one.
+func Exists(dir string) (bool, error) {
+	for _, name := range []string{CAFile, KeyFile} {
+		_, err := os.Lstat(filepath.Join(dir, name))
+		if !errors.Is(err, os.ErrNotExist) {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // Files are the paths at which Save puts key and certificate.
@@ -73,14 +87,27 @@ func Remove(dir, name string) error {
 // writeNew writes a file and refuses to change one that is there.
 func writeNew(name string, text []byte, mode os.FileMode) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%s: %w, and is not written over: name another directory", name, os.ErrExist)
+	}
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err = errors.Join(err, f.Sync(), f.Close(), syncDir(name)); err != nil {
 		return errors.Join(err, os.Remove(name))
 	}
 	return nil
+}
+
+// syncDir makes the name of a file durable: a power cut must not leave a database that knows a certificate without its key, or
+// devices without their authority.
+func syncDir(name string) error {
+	d, err := os.Open(filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // writeFile writes a file whole or not at all.
@@ -96,5 +123,5 @@ func writeFile(name string, text []byte, mode os.FileMode) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return nil
+	return syncDir(name)
 }

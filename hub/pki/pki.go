@@ -19,6 +19,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sync"
 	"syscall"
 	"time"
@@ -203,11 +204,15 @@ func (a *Authority) Broker(names []string) (Issued, error) {
 	template := &x509.Certificate{Subject: pkix.Name{CommonName: "broker"}, NotBefore: a.cert.NotBefore, NotAfter: to,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
 	for _, name := range names {
-		ip := net.ParseIP(name)
-		switch {
-		case ip != nil:
+		if name == "" {
+			continue
+		}
+		if err := CheckHost(name); err != nil {
+			return Issued{}, fmt.Errorf("broker's certificate: %w", err)
+		}
+		if ip := net.ParseIP(name); ip != nil {
 			template.IPAddresses = append(template.IPAddresses, ip)
-		case name != "":
+		} else {
 			template.DNSNames = append(template.DNSNames, name)
 		}
 	}
@@ -215,6 +220,20 @@ func (a *Authority) Broker(names []string) (Issued, error) {
 		return Issued{}, errors.New("broker's certificate: want at least one host name or address")
 	}
 	return a.issue(template)
+}
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*$`)
+
+// CheckHost says what is wrong with a host name or address: devices dial it, and compare it with the broker's certificate.
+func CheckHost(name string) error {
+	ip := net.ParseIP(name)
+	switch {
+	case ip != nil && ip.IsUnspecified():
+		return fmt.Errorf("%q: want an address by which others reach it", name)
+	case ip == nil && (len(name) > 253 || !hostName.MatchString(name)):
+		return fmt.Errorf("%q: want a host name or an address, without a port", name)
+	}
+	return nil
 }
 
 func (a *Authority) issue(template *x509.Certificate) (i Issued, err error) {

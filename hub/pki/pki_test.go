@@ -204,3 +204,12 @@ func TestACertificateThatIsThereIsLeftAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, dev.Certificate, text)
 }
+
+// A device may have any id. Its certificate must not be written where ca.pem goes, which it needs as well.
+func TestNoCertificateIsWrittenInThePlaceOfTheAuthoritys(t *testing.T) {
+	a, dir := open(t, t.TempDir()), t.TempDir()
+	require.ErrorContains(t, a.Save(dir, "ca", device(t, a, "ca")), "ca.pem")
+	all, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, all)
+}

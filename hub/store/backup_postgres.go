@@ -28,10 +28,15 @@ func EmptyPostgres(ctx context.Context, url string, overwrite bool, aside string
 	return set, err
 }
 
-// UndoEmptyPostgres takes back what EmptyPostgres has set aside, when nothing took its place.
+// UndoEmptyPostgres drops what was put into the schema public and gives what EmptyPostgres has set aside its name back. Without
+// an aside the schema was empty, and is again.
 func UndoEmptyPostgres(ctx context.Context, url, aside string) error {
+	before := "CREATE SCHEMA public"
+	if aside != "" {
+		before = "ALTER SCHEMA " + aside + " RENAME TO public"
+	}
 	return alone(ctx, url, func(db *sql.DB) error {
-		_, err := db.ExecContext(ctx, "BEGIN; DROP SCHEMA public; ALTER SCHEMA "+aside+" RENAME TO public; COMMIT")
+		_, err := db.ExecContext(ctx, "BEGIN; DROP SCHEMA public CASCADE; "+before+"; COMMIT")
 		return err
 	})
 }

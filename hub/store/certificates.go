@@ -80,6 +80,13 @@ func (tx *Tx) revokeCertificate(ctx context.Context, fingerprint string, at time
 	return err
 }
 
+// CertificateCounts gives how many devices that are not shut out have a certificate, and how many have none.
+func (tx *Tx) CertificateCounts(ctx context.Context) (with, without int, err error) {
+	err = tx.row(ctx, `SELECT COUNT(CASE WHEN certificate <> '' THEN 1 END), COUNT(CASE WHEN certificate = '' THEN 1 END)
+		FROM devices WHERE revoked_at IS NULL`).Scan(&with, &without)
+	return with, without, err
+}
+
 // CertificateRevision changes whenever a certificate is revoked, by whatever process.
 func (tx *Tx) CertificateRevision(ctx context.Context) (revision int64, err error) {
 	err = tx.row(ctx, "SELECT COUNT(*) FROM certificates WHERE revoked_at IS NOT NULL").Scan(&revision)

@@ -188,21 +188,3 @@ func (tx *Tx) ReplaceGap(ctx context.Context, device, incarnation string, log ui
 	}
 	return nil
 }
-
-// Completeness says what the hub has and lacks of every log of a device, the current incarnation first.
-func (tx *Tx) Completeness(ctx context.Context, device string) ([]fleet.Completeness, error) {
-	logs, err := list(ctx, tx, scanLog, "SELECT "+logColumns+` WHERE device_id = $1
-		ORDER BY CASE state WHEN 'current' THEN 0 ELSE 1 END, incarnation, log`, device)
-	if err != nil {
-		return nil, err
-	}
-	var all []fleet.Completeness
-	for _, l := range logs {
-		gaps, err := tx.Gaps(ctx, device, l.Incarnation, l.Log)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, fleet.Complete(l, gaps))
-	}
-	return all, nil
-}

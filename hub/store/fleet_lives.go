@@ -33,6 +33,12 @@ func (tx *Tx) SaveLife(ctx context.Context, device string, l fleet.Life) error {
 	return err
 }
 
+// LivesSince counts the lives of a device's storage that were heard of for the first time since a moment.
+func (tx *Tx) LivesSince(ctx context.Context, device string, since time.Time) (n int, err error) {
+	err = tx.row(ctx, "SELECT COUNT(*) FROM incarnations WHERE device_id = $1 AND first_heard_at > $2", device, millis(since)).Scan(&n)
+	return n, err
+}
+
 // ForgetSession takes the next hello of an incarnation for a new one, whatever its boot and session.
 func (tx *Tx) ForgetSession(ctx context.Context, device, incarnation string) error {
 	_, err := tx.exec(ctx, "UPDATE incarnations SET boot = 0, session = 0 WHERE device_id = $1 AND incarnation = $2", device, incarnation)
@@ -62,6 +68,12 @@ func (tx *Tx) HasIncarnation(ctx context.Context, incarnation string) (device st
 // LogsOf gives all logs of one incarnation of a device.
 func (tx *Tx) LogsOf(ctx context.Context, device, incarnation string) ([]fleet.Log, error) {
 	return list(ctx, tx, scanLog, "SELECT "+logColumns+" WHERE device_id = $1 AND incarnation = $2 ORDER BY log", device, incarnation)
+}
+
+// LogsFrom gives a log of each incarnation of a device that goes on from a parent, at most so many.
+func (tx *Tx) LogsFrom(ctx context.Context, device, parent string, log uint8, most int) ([]fleet.Log, error) {
+	return list(ctx, tx, scanLog, "SELECT "+logColumns+" WHERE device_id = $1 AND parent = $2 AND log = $3 ORDER BY incarnation LIMIT $4",
+		device, parent, log, most)
 }
 
 // MarkRestored notes that a log was taken by a hub whose data is gone.

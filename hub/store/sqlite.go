@@ -18,12 +18,22 @@ type sqliteEngine struct{}
 
 const readers = 4
 
+// Partial is behind the name of a file that is not complete yet: of a backup, or of a database that is being put back.
+const Partial = ".partial"
+
+// ErrHalfRestored is a SQLite database whose restore was cut off: the old one may be set aside already, and the new one is not
+// in its place.
+var ErrHalfRestored = errors.New("a restore of this database was cut off: run hub restore again")
+
 // open gives one writing connection, which begins every transaction as a writer, and a few reading ones. FULL makes a
 // commit durable before it returns; with NORMAL a power cut loses the newest.
 func (sqliteEngine) open(ctx context.Context, address string) (writer, reader *sql.DB, err error) {
 	file := strings.TrimPrefix(address, "sqlite:")
 	if file == "" || strings.ContainsAny(file, "?#") {
 		return nil, nil, fmt.Errorf("sqlite:%s: want the path of a file", file)
+	}
+	if _, err := os.Lstat(file + Partial); err == nil {
+		return nil, nil, fmt.Errorf("%s: %w, or remove %s", file, ErrHalfRestored, file+Partial)
 	}
 	// SQLite would make it readable for everybody; its other files get the permissions of this one.
 	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)

@@ -53,14 +53,9 @@ var ErrNewerSchema = errors.New("the database belongs to a newer hub")
 
 // Open opens the database at url, "sqlite:FILE" or "postgres://…", and brings its schema up to date.
 func Open(ctx context.Context, url string) (*Store, error) {
-	var e engine
-	switch {
-	case strings.HasPrefix(url, "sqlite:"):
-		e = sqliteEngine{}
-	case strings.HasPrefix(url, "postgres:"), strings.HasPrefix(url, "postgresql:"):
-		e = postgresEngine{}
-	default:
-		return nil, errors.New("database: want sqlite:FILE or postgres://…")
+	e, err := engineOf(url)
+	if err != nil {
+		return nil, err
 	}
 	writer, reader, err := e.open(ctx, url)
 	if err != nil {
@@ -74,6 +69,22 @@ func Open(ctx context.Context, url string) (*Store, error) {
 		s.written, s.read = newStatements(writer), newStatements(reader)
 	}
 	return s, nil
+}
+
+// CheckURL says what is wrong with the text that names a database.
+func CheckURL(url string) error {
+	_, err := engineOf(url)
+	return err
+}
+
+func engineOf(url string) (engine, error) {
+	switch {
+	case strings.HasPrefix(url, "sqlite:"):
+		return sqliteEngine{}, nil
+	case strings.HasPrefix(url, "postgres:"), strings.HasPrefix(url, "postgresql:"):
+		return postgresEngine{}, nil
+	}
+	return nil, errors.New("database: want sqlite:FILE or postgres://…") // without the text: it may hold a password
 }
 
 // Writers is how many transactions the database lets write side by side.

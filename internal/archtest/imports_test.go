@@ -136,3 +136,68 @@ func TestHubEdgeAndSimulatorMeetOnlyWhereTheyMay(t *testing.T) {
 		}
 	}
 }
+
+// doors are packages of libraries and of the machine, and which packages may use them. Every other one goes through these.
+var doors = map[string][]string{
+	"github.com/mochi-mqtt/":   {"hub/broker"},
+	"github.com/eclipse/paho":  {"edge/link", "hub/link"},
+	"go.etcd.io/bbolt":         {"edge/log"},
+	"modernc.org/":             {"hub/store"},
+	"github.com/jackc/":        {"hub/store"},
+	"github.com/pressly/":      {"hub/store"},
+	"database/sql":             {"hub/store"},
+	"github.com/labstack/echo": {"hub/api", "hub/web"},
+	"github.com/fxamacker/":    {"protocol"},
+	"periph.io/":               {"edge/app", "edge/board", "edge/device"},
+	"crypto/x509":              {"hub/pki", "hub/broker", "edge/app"}, // pki makes certificates; the others read them
+	"os/exec":                  {"hub/backup", "edge"},                // PostgreSQL's own programs, and salvage
+}
+
+func TestWhatIsOutsideHasOneDoor(t *testing.T) {
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		if !under(name, "hub") && !under(name, "edge") && name != "protocol" || strings.HasSuffix(name, "test") {
+			continue
+		}
+		for _, i := range p.Imports {
+			for library, may := range doors {
+				if !strings.HasPrefix(i, library) {
+					continue
+				}
+				ok := slices.ContainsFunc(may, func(door string) bool { return name == door || door == "edge/device" && under(name, door) })
+				if !ok {
+					t.Errorf("%s imports %s: that is for %s", name, i, strings.Join(may, ", "))
+				}
+			}
+		}
+	}
+}
+
+// mayImport is what packages that others trust depend on, of ours: little, so that they can be read alone.
+var mayImport = map[string][]string{
+	"edge/log":      {"protocol"},
+	"edge/link":     {"edge/log", "internal/clock", "protocol"},
+	"hub/pki":       {"protocol"},
+	"hub/broker":    {"hub/pki", "protocol"},
+	"hub/admission": {"hub/broker", "hub/fleet", "hub/pki", "hub/store", "internal/clock"},
+	"hub/backup":    {"hub/store", "protocol"},
+	"hub/link":      {"hub/fleet", "hub/store", "internal/clock", "protocol"},
+}
+
+func TestWhatIsTrustedDependsOnLittle(t *testing.T) {
+	seen := 0
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		may, ok := mayImport[name]
+		if !ok {
+			continue
+		}
+		seen++
+		for _, i := range p.Imports {
+			if to, ours := strings.CutPrefix(i, module); ours && !slices.Contains(may, to) {
+				t.Errorf("%s imports %s: it may know %s only", name, to, strings.Join(may, ", "))
+			}
+		}
+	}
+	require.Equal(t, len(mayImport), seen, "a package is gone: take it out of this list")
+}

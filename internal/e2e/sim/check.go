@@ -151,9 +151,11 @@ func (s *sim) agreed(want map[string]map[protocol.LogID]uint64, until time.Time)
 		var online bool
 		var active, newest uint64
 		var open int
+		var outcome string
 		err := l.raw.QueryRow(`SELECT online, plan_active, (SELECT coalesce(max(version), 0) FROM plans p WHERE p.device_id = d.id),
-			(SELECT count(*) FROM commands c WHERE c.device_id = d.id AND outcome = '') FROM devices d WHERE id = ?`, d.id).
-			Scan(&online, &active, &newest, &open)
+			(SELECT count(*) FROM commands c WHERE c.device_id = d.id AND outcome = ''),
+			(SELECT outcome FROM commands c WHERE c.id = ?) FROM devices d WHERE id = ?`, lastCommand+d.id, d.id).
+			Scan(&online, &active, &newest, &open, &outcome)
 		switch {
 		case why != "", branched && err == nil: // which of the branches is the current one, a person decides
 		case err != nil:
@@ -162,6 +164,8 @@ func (s *sim) agreed(want map[string]map[protocol.LogID]uint64, until time.Time)
 			why = d.id + " is not online"
 		case active < newest:
 			why = fmt.Sprintf("%s has plan %d of %d", d.id, active, newest)
+		case outcome != "done":
+			why = fmt.Sprintf("%s: the last command is %q", d.id, outcome)
 		case open > 0:
 			why = fmt.Sprintf("%s has %d open commands", d.id, open)
 		}

@@ -28,7 +28,7 @@ func many(t *testing.T, devices, events int, test func(s *sim)) {
 		s := newSim(Params{Seed: 1, Stations: 1, Fridges: 1, Shops: 1, Days: 1, MaxBytes: 8 << 20, Faults: map[Fault]bool{}}, dir, nil)
 		for n := range devices {
 			id := fmt.Sprintf("device-%d", n)
-			s.devices[id] = &device{id: id, role: "scanner", place: shop(0)}
+			s.devices[id] = &device{id: id, role: "shipper", place: id} // a place of its own: its plan is empty
 			s.lines[id] = s.newLine(id)
 			s.model.add(id)
 		}

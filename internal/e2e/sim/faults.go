@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"slices"
 	"time"
 
 	hubfleet "meguri/hub/fleet"
@@ -178,7 +177,7 @@ func (s *sim) fillDisk(ctx context.Context, r *rand.Rand) {
 	d := s.any(r)
 	s.model.with(d.id, func(t *truth) { t.owes = true })
 	d.setFull(true)
-	_ = sleep(ctx, between(r, time.Minute, time.Hour))
+	_ = sleep(ctx, between(r, 5*time.Minute, 4*time.Hour))
 	d.setFull(false)
 }
 
@@ -301,10 +300,31 @@ func (s *sim) corrupt(_ context.Context, r *rand.Rand) {
 	}))
 }
 
+// commandAll gives each device a command when all is well again: it has to be done, whatever became of those before.
+func (s *sim) commandAll() bool {
+	l := s.hub.alive()
+	if l == nil {
+		return false
+	}
+	err := l.store.Change(l.ctx, func(tx *store.Tx) error {
+		for _, d := range s.order {
+			_, err := tx.AddCommand(l.ctx, hubfleet.Command{ID: lastCommand + d.id, Device: d.id, Kind: uint8(protocol.CommandIdentify),
+				AskedBy: people.Console, AskedAt: s.clock.Now(), Deadline: s.clock.Now().Add(2 * healsWithin)})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return err == nil
+}
+
+const lastCommand = "last-"
+
 // dispatcher gives commands.
 func (s *sim) dispatcher(ctx context.Context) {
 	r := source(s.Seed, "dispatcher")
-	for sleep(ctx, between(r, 30*time.Minute, 6*time.Hour)) == nil {
+	for sleep(ctx, between(r, 5*time.Minute, 2*time.Hour)) == nil {
 		d := s.any(r)
 		c := hubfleet.Command{ID: fmt.Sprintf("command-%016x", r.Uint64()), Device: d.id, Kind: uint8(protocol.CommandIdentify), AskedBy: people.Console,
 			AskedAt: s.clock.Now(), Deadline: s.clock.Now().Add(between(r, 30*time.Second, 30*time.Minute))}
@@ -324,14 +344,4 @@ func (s *sim) dispatcher(ctx context.Context) {
 			}
 		}
 	}
-}
-
-// faultNames sorts kinds for a report.
-func faultNames[V any](m map[Fault]V) []Fault {
-	var all []Fault
-	for f := range m {
-		all = append(all, f)
-	}
-	slices.Sort(all)
-	return all
 }

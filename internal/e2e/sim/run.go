@@ -225,9 +225,12 @@ func (s *sim) converge(ctx context.Context) time.Duration {
 			}
 		})
 	}
-	why := ""
+	why, asked := "", false
 	for time.Since(healed) < healsWithin {
 		_ = sleep(ctx, 5*time.Second)
+		if asked = asked || s.commandAll(); !asked {
+			continue
+		}
 		if why = s.agreed(want, until); why == "" {
 			break
 		}

@@ -25,8 +25,6 @@ type result struct {
 	Readings int
 	Failures int
 	Agreed   float64
-
-	said string // of a seed that has failed
 }
 
 // process runs seeds first, first+1, … in one process.
