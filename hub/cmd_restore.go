@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"meguri/hub/backup"
+	"meguri/hub/pki"
 )
 
 // RestoreCmd is `hub restore FILE`.
@@ -25,6 +26,9 @@ func (c *RestoreCmd) Run(g *Globals) error {
 	}
 	if err != nil {
 		return err
+	}
+	if there, err := pki.Exists(g.pkiDir()); err == nil && !there {
+		fmt.Fprintf(g.Stdout, "there is no certificate authority in %s: copy the old hub's there, or no device can log in\n", g.pkiDir())
 	}
 	_, err = fmt.Fprintln(g.Stdout, "restored: start the hub, and see its work items for what is left to do by hand")
 	return err

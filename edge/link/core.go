@@ -230,9 +230,6 @@ func (c *core) renew(why string) error {
 	if err := c.config.Log.Renew(); err != nil {
 		return err
 	}
-	for _, s := range c.streams { // what was safe to delete had numbers of before
-		s.safe, s.deleteAt = 0, time.Time{}
-	}
 	for _, s := range c.streams {
 		s.safe, s.deleteAt = 0, time.Time{} // those were numbers of the old one
 	}

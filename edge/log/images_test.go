@@ -173,7 +173,7 @@ func TestAPowerCutInACommitLeavesAllOrNothing(t *testing.T) {
 			before, after, was, is := commitOf(t, path, act)
 			n, counts := 0, map[string]int{}
 			for i, image := range images(before, after) {
-				if (testing.Short() || raced) && i%8 > 0 {
+				if (testing.Short() || raced) && i%7 > 0 {
 					continue
 				}
 				n++

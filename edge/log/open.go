@@ -194,8 +194,12 @@ func settle(path string) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if _, err := os.Stat(path + salvagedSuffix); err == nil {
-		return moveFile(path+salvagedSuffix, path)
+	if _, err := os.Stat(path + salvagedSuffix); err != nil {
+		return nil
 	}
-	return nil
+	// The mark was of the broken file: left behind, it would have the sound one salvaged, too.
+	if err := os.Remove(path + suspectSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return moveFile(path+salvagedSuffix, path)
 }

@@ -66,6 +66,7 @@ func TestBackups(t *testing.T) {
 			"what is not whole is not restored":                  testWhatIsNotWholeIsNotRestored,
 			"a database that is written meanwhile is no trouble": testABackupWhileOthersWrite,
 			"a database of a newer hub is not restored":          testADatabaseOfANewerHubIsNotRestored,
+			"a restore that cannot be recorded is undone":        testARestoreThatCannotBeRecordedIsUndone,
 		} {
 			t.Run(name, func(t *testing.T) { test(t, empty) })
 		}
@@ -259,6 +260,50 @@ func TestAFileOfTheOtherDatabaseIsNamedAsThat(t *testing.T) {
 	require.ErrorContains(t, err, "a backup of a PostgreSQL database")
 }
 
+// raw changes a database behind the store's back.
+func raw(t *testing.T, url, query string) {
+	driver, source := "pgx", url
+	if file, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		driver, source = "sqlite", "file:"+file
+	}
+	db, err := sql.Open(driver, source)
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), query)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+}
+
+// Data that was put back and does not know it would name gaps wrongly and give out versions twice.
+func testARestoreThatCannotBeRecordedIsUndone(t *testing.T, empty func() string) {
+	url := empty()
+	s := fill(t, url, 5)
+	dir := t.TempDir()
+	good, odd := filepath.Join(dir, "good"), filepath.Join(dir, "odd")
+	_, err := backup.Take(t.Context(), target(s, url), good)
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	other, broken := empty(), empty()
+	s = fill(t, broken, 7)
+	raw(t, broken, "DROP TABLE restores")
+	_, err = backup.Take(t.Context(), target(s, broken), odd)
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	_, err = backup.Restore(t.Context(), other, odd, false, now)
+	require.ErrorContains(t, err, "record the restore")
+	_, err = backup.Restore(t.Context(), url, odd, true, now)
+	require.ErrorContains(t, err, "record the restore")
+	back, err := store.Open(t.Context(), url)
+	require.NoError(t, err)
+	change(t, back, func(ctx context.Context, tx *store.Tx) error {
+		l, _, err := tx.DeviceLog(ctx, "d-1", incarnation, 1)
+		require.EqualValues(t, 5, l.Next, "what was there is there again")
+		return err
+	})
+	require.NoError(t, back.Close())
+	_, err = backup.Restore(t.Context(), other, good, false, now)
+	require.NoError(t, err, "and what was empty is empty")
+}
+
 func testADatabaseOfANewerHubIsNotRestored(t *testing.T, empty func() string) {
 	url := empty()
 	s := fill(t, url, 5)
@@ -266,15 +311,7 @@ func testADatabaseOfANewerHubIsNotRestored(t *testing.T, empty func() string) {
 	good, newer := filepath.Join(dir, "good"), filepath.Join(dir, "newer")
 	_, err := backup.Take(t.Context(), target(s, url), good)
 	require.NoError(t, err)
-	driver, source := "pgx", url
-	if file, ok := strings.CutPrefix(url, "sqlite:"); ok {
-		driver, source = "sqlite", "file:"+file
-	}
-	db, err := sql.Open(driver, source)
-	require.NoError(t, err)
-	_, err = db.ExecContext(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (90001, TRUE)")
-	require.NoError(t, err)
-	require.NoError(t, db.Close())
+	raw(t, url, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (90001, TRUE)")
 	_, err = backup.Take(t.Context(), target(s, url), newer)
 	require.NoError(t, err)
 	require.NoError(t, s.Close())

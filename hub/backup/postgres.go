@@ -107,16 +107,21 @@ func (postgresCopy) restore(ctx context.Context, address, file string, overwrite
 	}
 	_, err = run(ctx, env, "pg_restore", "--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges",
 		"--schema=public", "--dbname="+name, file)
-	if err == nil {
+	put := err == nil // pg_restore puts all back, or nothing
+	if put {
 		err = recordRestore(ctx, address, file, now)
 	}
 	if err == nil {
 		return aside, nil
 	}
-	if !set {
-		schema = ""
+	ctx = context.WithoutCancel(ctx) // also when somebody has lost patience
+	switch {
+	case set:
+		err = errors.Join(err, store.UndoEmptyPostgres(ctx, address, schema))
+	case put:
+		err = errors.Join(err, store.LeavePostgres(ctx, address, "failed"+strings.TrimPrefix(schema, "before")))
 	}
-	return "", errors.Join(err, store.UndoEmptyPostgres(context.WithoutCancel(ctx), address, schema))
+	return "", err
 }
 
 // maxOutput bounds what is repeated of a program's complaints.

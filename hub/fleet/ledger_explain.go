@@ -18,11 +18,11 @@ func (l *Ledger) explain(until time.Time, right *Seen) {
 		}
 		s := l.segmentAt(l.pos)
 		if s == nil {
-			l.paint(sooner(stop, l.nextStart()), Stretch{State: StateNotInUse, Reason: ReasonNotStarted}, 0)
+			l.paint(firstOf(stop, l.nextStart()), Stretch{State: StateNotInUse, Reason: ReasonNotStarted}, 0)
 			continue
 		}
 		if !s.end.IsZero() && !s.end.After(l.pos) {
-			l.paint(sooner(stop, l.nextStart()), Stretch{State: StateOff, Reason: ReasonStopped, Within: s.Within}, 0)
+			l.paint(firstOf(stop, l.nextStart()), Stretch{State: StateOff, Reason: ReasonStopped, Within: s.Within}, 0)
 			continue
 		}
 		h := hole{segment: *s, sampling: s.sampling(l.pos, l.h.AssumedEvery), until: stop, right: right}
@@ -84,11 +84,11 @@ func (l *Ledger) inside(h hole) {
 		if !l.atEdge(lead) {
 			l.rest(lead)
 		}
-		whole := !from.Before(l.pos) && !l.pos.Before(l.ask.From) && !to.After(sooner(h.until, l.limit))
+		whole := !from.Before(l.pos) && !l.pos.Before(l.ask.From) && !to.After(firstOf(h.until, l.limit))
 		if h.cut && t.To.After(h.until) {
 			to = l.thinnedUntil(t, h)
 		}
-		l.thinned(t, sooner(to, h.until), h.sampling, whole)
+		l.thinned(t, firstOf(to, h.until), h.sampling, whole)
 	}
 	l.rest(h)
 }
@@ -220,7 +220,7 @@ func (l *Ledger) missing(h hole) {
 		if h.closed && reach.Before(h.Alive) {
 			reach = h.Alive
 		}
-		until = sooner(until, reach)
+		until = firstOf(until, reach)
 	}
 	var done uint64
 	for _, m := range h.runs {
@@ -246,10 +246,10 @@ func (l *Ledger) powerCut(h hole) {
 		held += p.Every // the boot's first round is still to come
 	}
 	if held > 0 {
-		l.paint(sooner(h.until, l.pos.Add(held)), Stretch{State: StateNotFlushed, Reason: ReasonPowerCut, Within: held, Assumed: p.Assumed}, p.Every)
+		l.paint(firstOf(h.until, l.pos.Add(held)), Stretch{State: StateNotFlushed, Reason: ReasonPowerCut, Within: held, Assumed: p.Assumed}, p.Every)
 	}
 	if h.Alive.After(l.pos) {
-		l.paint(sooner(h.until, h.Alive), Stretch{State: StateNotSampled, Within: h.Within, Assumed: p.Assumed}, 0)
+		l.paint(firstOf(h.until, h.Alive), Stretch{State: StateNotSampled, Within: h.Within, Assumed: p.Assumed}, 0)
 	}
 	l.paint(h.until, Stretch{State: StateOff, Reason: ReasonPowerCut, Within: held + h.Within}, 0)
 }
@@ -258,18 +258,11 @@ func (l *Ledger) powerCut(h hole) {
 func (l *Ledger) without(h hole, reason string) {
 	until, state := h.until, StateNotSampled
 	if h.cut {
-		until = sooner(until, h.Alive)
+		until = firstOf(until, h.Alive)
 	}
 	if len(h.sampling.Sensors) == 0 { // a scanner has none: nothing is missing of it
 		state = StateNotInUse
 	}
 	l.paint(until, Stretch{State: state, Reason: reason}, 0)
 	l.paint(h.until, Stretch{State: StateOff, Reason: ReasonPowerCut}, 0)
-}
-
-func sooner(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }

@@ -352,7 +352,7 @@ func (m *model) allowed(at time.Time) map[State]bool {
 			ok[StateNotFlushed] = ok[StateNotFlushed] || m.flush > 0 && meets(o.from, o.to) && meets(b.At, next)
 		}
 		last := b.end.Add(m.flush + 2*m.every)
-		ok[StateNotFlushed] = ok[StateNotFlushed] || m.flush > 0 && meets(b.end, sooner(last, next))
+		ok[StateNotFlushed] = ok[StateNotFlushed] || m.flush > 0 && meets(b.end, firstOf(last, next))
 		for _, s := range m.tail(b) {
 			ok[s] = ok[s] || meets(b.end.Add(-m.flush-m.every), next)
 		}

@@ -75,11 +75,12 @@ type hub struct {
 	effects *effects
 	greeted []string
 	owns    func(context.Context, *store.Tx, fleet.Device, string) (bool, error)
+	now     time.Time // of restart
 }
 
 func newHub(t testing.TB, url string) *hub {
 	s := storetest.Open(t, url)
-	h := &hub{t: t, store: s, effects: &effects{}}
+	h := &hub{t: t, store: s, effects: &effects{}, now: noon}
 	h.addDevice(station, "loc-1")
 	h.restart()
 	return h
@@ -93,7 +94,7 @@ func (h *hub) addDevice(id, place string) {
 
 // restart begins with the same data and a new epoch.
 func (h *hub) restart() {
-	h.Receiver = link.NewReceiver(link.Config{Store: h.store, Effects: h.effects, Clock: clock.New(time.Now(), noon, 1),
+	h.Receiver = link.NewReceiver(link.Config{Store: h.store, Effects: h.effects, Clock: clock.New(time.Now(), h.now, 1),
 		Logger: slog.New(slog.DiscardHandler), Owns: h.owns, Greeted: func(place string) { h.greeted = append(h.greeted, place) }})
 	require.NoError(h.t, h.Listen(h.t.Context()))
 }

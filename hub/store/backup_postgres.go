@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // EmptyPostgres looks whether the schema public of a PostgreSQL database is empty and nobody else uses the database. With
@@ -28,19 +29,28 @@ func EmptyPostgres(ctx context.Context, url string, overwrite bool, aside string
 	return set, err
 }
 
-// UndoEmptyPostgres drops what was put into the schema public and gives what EmptyPostgres has set aside its name back. Without
-// an aside the schema was empty, and is again.
+// UndoEmptyPostgres gives what EmptyPostgres has set aside its name back. What was put into the schema public, which
+// EmptyPostgres has made, is dropped.
 func UndoEmptyPostgres(ctx context.Context, url, aside string) error {
-	before := "CREATE SCHEMA public"
-	if aside != "" {
-		before = "ALTER SCHEMA " + aside + " RENAME TO public"
-	}
 	return alone(ctx, url, func(db *sql.DB) error {
-		_, err := db.ExecContext(ctx, "BEGIN; DROP SCHEMA public CASCADE; "+before+"; COMMIT")
+		_, err := db.ExecContext(ctx, "BEGIN; DROP SCHEMA public CASCADE; ALTER SCHEMA "+aside+" RENAME TO public; COMMIT")
 		return err
 	})
 }
 
+// LeavePostgres takes what was put into a schema public that was empty of tables out of the way, under the name aside: what else
+// stood there nobody knows.
+func LeavePostgres(ctx context.Context, url, aside string) error {
+	return alone(ctx, url, func(db *sql.DB) error {
+		_, err := db.ExecContext(ctx, "BEGIN; ALTER SCHEMA public RENAME TO "+aside+"; CREATE SCHEMA public; COMMIT")
+		return err
+	})
+}
+
+// aloneWithin is how long connections that were just closed may take to be gone on the server's side.
+const aloneWithin = 3 * time.Second
+
+// alone runs fn when nobody else uses the database.
 func alone(ctx context.Context, url string, fn func(*sql.DB) error) (err error) {
 	db, err := sql.Open("pgx", url)
 	if err != nil {
@@ -48,14 +58,22 @@ func alone(ctx context.Context, url string, fn func(*sql.DB) error) (err error) 
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	db.SetMaxOpenConns(1)
-	var others int
-	err = db.QueryRowContext(ctx, `SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
-		AND backend_type = 'client backend'`).Scan(&others)
-	if err != nil {
-		return fmt.Errorf("database: %w", err)
+	for until := time.Now().Add(aloneWithin); ; {
+		var others int
+		err = db.QueryRowContext(ctx, `SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+			AND backend_type = 'client backend'`).Scan(&others)
+		switch {
+		case err != nil:
+			return fmt.Errorf("database: %w", err)
+		case others == 0:
+			return fn(db)
+		case time.Now().After(until):
+			return fmt.Errorf("%w: %d connections are open: stop every hub first", ErrInUse, others)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
-	if others > 0 {
-		return fmt.Errorf("%w: %d connections are open: stop every hub first", ErrInUse, others)
-	}
-	return fn(db)
 }
