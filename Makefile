@@ -35,7 +35,7 @@ ARM := ./protocol ./edge/log ./edge/station ./edge/scanner ./edge/driver ./edge/
 
 .PHONY: arm
 arm: needs ## run the edge's unit and crash tests as 32-bit ARM programs, under qemu
-	CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=7 $(GO) test -short -exec qemu-arm $(ARM)
+	MEGURI_EMULATOR=qemu-arm CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=7 $(GO) test -short -exec qemu-arm $(ARM)
 
 .PHONY: chaos
 KILLS ?= 200

@@ -23,8 +23,8 @@ func (s storageFlags) check() error {
 	switch {
 	case s.MaxBytes < 1<<20:
 		return fmt.Errorf("--max-bytes %d: want at least %d", s.MaxBytes, 1<<20)
-	case s.MaxReadings < 0:
-		return fmt.Errorf("--max-readings %d: want 0 or more", s.MaxReadings)
+	case s.MaxReadings != 0 && s.MaxReadings < edgelog.MinReadings:
+		return fmt.Errorf("--max-readings %d: want 0 or at least %d", s.MaxReadings, edgelog.MinReadings)
 	case s.MaxAge < 0:
 		return fmt.Errorf("--max-age %v: want 0s or more", s.MaxAge)
 	}

@@ -14,9 +14,10 @@ const (
 	smallGrowth = 4 << 10
 	// A log that is renewed maps two files, and a process of 32 bits has some 3 GiB of addresses.
 	maxMap = min(math.MaxInt/4, 1<<40)
-	// With fewer readings there would be more records about thinning than readings.
-	minReadings = 64
 )
+
+// MinReadings is the least that Options.MaxReadings may be: with fewer there would be more records about thinning than readings.
+const MinReadings = 64
 
 // room shares out the bytes that records and local state may take. It is less than the file may take, because bbolt
 // writes changed pages anew before the old ones are free, and leaves gaps in pages.
@@ -40,8 +41,8 @@ func newRoom(o Options) (room, error) {
 	if maxBytes > maxMap {
 		return room{}, fmt.Errorf("at most %d bytes: want %d or less, what this machine can map", maxBytes, int64(maxMap))
 	}
-	if o.MaxReadings < 0 || o.MaxReadings > 0 && o.MaxReadings < minReadings {
-		return room{}, fmt.Errorf("at most %d readings: want %d or more, or 0 for no limit", o.MaxReadings, minReadings)
+	if o.MaxReadings < 0 || o.MaxReadings > 0 && o.MaxReadings < MinReadings {
+		return room{}, fmt.Errorf("at most %d readings: want %d or more, or 0 for no limit", o.MaxReadings, MinReadings)
 	}
 	if o.MaxAge < 0 {
 		return room{}, fmt.Errorf("readings of %s at most: want more, or 0 for no limit", o.MaxAge)
