@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -23,6 +24,7 @@ type Store struct {
 	writer *sql.DB
 	reader *sql.DB // the same as writer on PostgreSQL
 	engine engine
+	turn   sync.RWMutex // held to write by a transaction that has to be alone
 
 	written, read *statements // prepared on writer and reader; nil where the driver keeps them itself
 }
@@ -138,15 +140,19 @@ func (tx *Tx) OnCommit(fn func()) { tx.after = append(tx.after, fn) }
 
 const (
 	attempts   = 10
+	together   = 3 // attempts of a transaction beside others
 	firstPause = 2 * time.Millisecond
 )
 
 // Change runs fn in a transaction and commits it when fn returns nil. On a passing conflict it runs fn again, so fn only
 // reads, decides and writes; what is to be sent or shown comes after Change has returned nil.
+//
+// A transaction that reads much, such as one that dates a boot's records again, conflicts with every other one that writes
+// there, and among many short ones it would lose for ever: after a few tries it runs while no other of this hub does.
 func (s *Store) Change(ctx context.Context, fn func(*Tx) error) error {
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
-		err := s.once(ctx, s.writer, s.written, &sql.TxOptions{Isolation: s.engine.isolation()}, fn)
+		err := s.change(ctx, attempt > together, fn)
 		if err == nil || attempt == attempts || !s.engine.transient(err) {
 			return err
 		}
@@ -157,6 +163,20 @@ func (s *Store) Change(ctx context.Context, fn func(*Tx) error) error {
 			pause *= 2
 		}
 	}
+}
+
+// change is one attempt, alone or together with others.
+func (s *Store) change(ctx context.Context, alone bool, fn func(*Tx) error) error {
+	switch {
+	case s.Writers() == 1: // the database lets one in after the other
+	case alone:
+		s.turn.Lock()
+		defer s.turn.Unlock()
+	default:
+		s.turn.RLock()
+		defer s.turn.RUnlock()
+	}
+	return s.once(ctx, s.writer, s.written, &sql.TxOptions{Isolation: s.engine.isolation()}, fn)
 }
 
 // Read runs fn on one consistent view of the data.

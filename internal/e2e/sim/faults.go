@@ -177,7 +177,7 @@ func (s *sim) fillDisk(ctx context.Context, r *rand.Rand) {
 	d := s.any(r)
 	s.model.with(d.id, func(t *truth) { t.owes = true })
 	d.setFull(true)
-	_ = sleep(ctx, between(r, 5*time.Minute, 4*time.Hour))
+	_ = sleep(ctx, between(r, 5*time.Minute, 90*time.Minute))
 	d.setFull(false)
 }
 
@@ -287,7 +287,7 @@ func (s *sim) corrupt(_ context.Context, r *rand.Rand) {
 		s.model.with(d.id, func(t *truth) { t.branched = true })
 		switch r.IntN(3) {
 		case 0, 1:
-			for range 1 + r.IntN(4) {
+			for range 1 + r.IntN([]int{4, 400}[r.IntN(2)]) {
 				b[r.IntN(len(b))] ^= 1 << r.IntN(8)
 			}
 		case 2:
