@@ -47,8 +47,8 @@ chaos: needs ## real processes killed, held, cut off and starved while people sc
 load: needs ## what a hub takes from 1,000 and from 10,000 devices over MQTT with TLS, with SQLite and with PostgreSQL
 	$(GO) test ./internal/e2e/load -count 1 -v -devices 1000 -records 10 -events 20
 	$(GO) test ./internal/e2e/load -count 1 -v -devices 1000 -records 10 -events 20 -postgres
-	$(GO) test ./internal/e2e/load -count 1 -v -devices 10000 -records 2 -events 4
-	$(GO) test ./internal/e2e/load -count 1 -v -devices 10000 -records 2 -events 4 -postgres
+	$(GO) test ./internal/e2e/load -count 1 -v -devices 10000 -records 5 -events 5 -event-rate 1000
+	$(GO) test ./internal/e2e/load -count 1 -v -devices 10000 -records 5 -events 5 -event-rate 1000 -postgres
 
 .PHONY: lint
 lint: ## format, vet, staticcheck
