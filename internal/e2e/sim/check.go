@@ -138,8 +138,10 @@ func (s *sim) agreed(want map[string]map[protocol.LogID]uint64, until time.Time)
 				why = wrong[0]
 			}
 		})
-		branched := false
-		s.model.with(d.id, func(t *truth) { incarnation, branched = t.life().incarnation.String(), t.branched })
+		branched, badClock := false, false
+		s.model.with(d.id, func(t *truth) {
+			incarnation, branched, badClock = t.life().incarnation.String(), t.branched, t.badClock
+		})
 		for log, last := range want[d.id] {
 			var next uint64
 			err := l.raw.QueryRow("SELECT coalesce(max(next_number), 0) FROM device_logs WHERE device_id = ? AND incarnation = ? AND log = ?",
@@ -164,7 +166,7 @@ func (s *sim) agreed(want map[string]map[protocol.LogID]uint64, until time.Time)
 			why = d.id + " is not online"
 		case active < newest:
 			why = fmt.Sprintf("%s has plan %d of %d", d.id, active, newest)
-		case outcome != "done":
+		case outcome != "done" && !(badClock && outcome == "expired"):
 			why = fmt.Sprintf("%s: the last command is %q", d.id, outcome)
 		case open > 0:
 			why = fmt.Sprintf("%s has %d open commands", d.id, open)

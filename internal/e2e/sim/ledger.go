@@ -18,6 +18,7 @@ func (s *sim) compareLedger(l *hubLife, t *truth, until time.Time) {
 		return
 	}
 	rounds, every := t.life().rounds(until)
+	all, _ := t.life().rounds(s.model.now()) // the newest may have arrived, too
 	if len(rounds) < 2 || every == 0 {
 		return
 	}
@@ -38,7 +39,7 @@ func (s *sim) compareLedger(l *hubLife, t *truth, until time.Time) {
 	for _, st := range stretches {
 		margin := every + st.Within + dated
 		from, to := st.From.Add(margin), st.To.Add(-margin)
-		inside := within(rounds, from, to)
+		inside := within(all, from, to)
 		switch {
 		case !from.Before(to):
 		case st.State == fleet.StateOff && len(inside) > 0:

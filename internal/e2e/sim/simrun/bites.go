@@ -154,7 +154,8 @@ func (b bite) try(ctx context.Context, o options, work, whole string) (f found) 
 			continue
 		}
 		if _, unbroken, err := process(ctx, whole, seed, 1); err != nil {
-			return found{err: fmt.Errorf("seed %d fails without the break, too: %s", seed, reason(unbroken))}
+			fmt.Printf("seed %d fails without the break, too: %s\n", seed, reason(unbroken))
+			continue
 		}
 		return found{seeds: i + 1, why: fmt.Sprintf("seed %d: %s", seed, reason(said))}
 	}
