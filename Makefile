@@ -39,7 +39,7 @@ arm: needs ## run the edge's unit and crash tests as 32-bit ARM programs, under 
 
 .PHONY: chaos
 KILLS ?= 200
-HOLD ?= 20s
+HOLD ?= 10s
 chaos: needs ## real processes killed, held, cut off and starved while people scan; KILLS=n HOLD=d
 	$(GO) test ./internal/e2e/chaos -count 1 -v -timeout 30m -kills $(KILLS) -hold $(HOLD)
 

@@ -46,6 +46,10 @@ func newAgent(t *testing.T, device, dir string, under, flags []string) *agent {
 	far, path, err := ptytest.Open()
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = far.Close() })
+	// Held open, the near end is not hung up when the program dies: reading the far end would be over then.
+	near, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOCTTY, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = near.Close() })
 	kit := filepath.Join(dir, device+".yaml")
 	require.NoError(t, os.WriteFile(kit, fmt.Appendf(nil, "battery_clock: true\nscanner:\n  position: %s\n  reader: serial:%s\n  display: serial:%s\n",
 		"shop-aoki", path, path), 0o600))
@@ -117,6 +121,7 @@ func (a *agent) scans(ctx context.Context, every time.Duration) {
 				continue
 			}
 		}
+		a.drain() // of a program that died: a terminal hands on what was written late
 		code := fmt.Sprintf("CHAOS-%s-%06d", a.device, n)
 		if _, err := a.line.WriteString(code + "\r\n"); err != nil {
 			a.t.Errorf("scan: %v", err)
@@ -245,7 +250,7 @@ func (p *process) end(t *testing.T) {
 	select {
 	case <-p.ended:
 	case <-time.After(20 * time.Second):
-		p.signal(syscall.SIGKILL)
+		p.signal(syscall.SIGQUIT) // says in its log where it hangs
 		<-p.ended
 		t.Errorf("%s did not stop within 20 s of SIGTERM", p.cmd.Path)
 	}
