@@ -196,14 +196,31 @@ func (h *hardware) line(name string) *line {
 	return l
 }
 
+// closing bounds how long lines may take to close. A serial line whose read hangs in the kernel cannot be closed; it ends with
+// the process.
+const closing = time.Second
+
 // halt makes every lock safe and closes the lines, once; readers waiting on them end.
 func (h *hardware) halt() (err error) {
 	h.halted.Do(func() {
 		for _, l := range h.locks {
 			err = errors.Join(err, l.strike.Halt())
 		}
+		closed := make(chan struct{}, len(h.lines))
 		for _, l := range h.lines {
-			_ = l.Close() // never fails
+			go func() {
+				_ = l.Close() // never fails
+				closed <- struct{}{}
+			}()
+		}
+		late := time.NewTimer(closing)
+		defer late.Stop()
+		for range h.lines {
+			select {
+			case <-closed:
+			case <-late.C:
+				return
+			}
 		}
 	})
 	return err

@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	kills = flag.Int("kills", 12, "how many processes to kill, in all")
+	kills = flag.Int("kills", 0, "how many processes to kill, in all; 0: do not run")
 	hold  = flag.Duration("hold", 2*time.Second, "how long SIGSTOP holds a process at most")
 	seed  = flag.Uint64("seed", 1, "of the order of faults")
 )

@@ -71,6 +71,9 @@ type options struct {
 
 func newSite(t *testing.T, o options) *site {
 	t.Helper()
+	if *kills == 0 {
+		t.Skip("minutes of it: run it with make chaos")
+	}
 	s := &site{t: t, dir: t.TempDir(), http: freeAddress(t, "127.0.0.1")}
 	host := "127.0.0.1"
 	if o.namespace {

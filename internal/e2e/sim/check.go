@@ -164,7 +164,7 @@ func (s *sim) agreed(want map[string]map[protocol.LogID]uint64, until time.Time)
 			why = err.Error()
 		case !online:
 			why = d.id + " is not online"
-		case active < newest:
+		case active != newest:
 			why = fmt.Sprintf("%s has plan %d of %d", d.id, active, newest)
 		case outcome != "done" && !(badClock && outcome == "expired"):
 			why = fmt.Sprintf("%s: the last command is %q", d.id, outcome)

@@ -163,6 +163,10 @@ func (m *model) recorded(device string, log protocol.LogID, number uint64, b pro
 				m.broken("%s: command %s fired the lock %d times", device, b.Command, o.fired)
 			}
 		}
+	case protocol.CommandAnswered:
+		if o := m.commands[b.ID]; o != nil && b.Outcome == protocol.CommandDone && !t.badClock && m.now().After(o.deadline.Add(drifts)) {
+			m.broken("%s: command %s was done after its deadline %s", t.id, b.ID, o.deadline)
+		}
 	case protocol.PlanApplied:
 		m.applied(t, b)
 	case protocol.ContainerPlaced:

@@ -193,10 +193,25 @@ func (s *sim) deliver(ctx context.Context, r *rand.Rand, day int, place, fridge 
 			for _, j := range mine {
 				s.scan(ctx, r, set.HandIn, label(gs1.GRAI, j.box), label(gs1.Slot, j.SlotID))
 			}
-		}) || ctx.Err() != nil {
+		}) {
+			s.start(func() { s.comeBack(ctx, place, fridge, id) })
+			return
+		}
+		if ctx.Err() != nil {
 			return
 		}
 		_ = sleep(ctx, between(r, 5*time.Minute, 30*time.Minute))
+	}
+}
+
+// comeBack is a driver who opens a fridge again and again, as often as the code allows and then some.
+func (s *sim) comeBack(ctx context.Context, place, fridge, grant string) {
+	r := source(s.Seed, "back "+fridge+grant)
+	for range r.IntN(dispatch.CourierUses + 3) {
+		if sleep(ctx, between(r, 2*time.Minute, 90*time.Minute)) != nil {
+			return
+		}
+		s.through(ctx, r, place, fridge, grant, s.pin(grant, dispatch.CourierDigits), func() {})
 	}
 }
 
