@@ -146,12 +146,14 @@ func (b bite) try(ctx context.Context, o options, work, whole string) (f found) 
 	}
 	defer func() { _ = os.Remove(program) }() // with the rest at the latest
 	for i, seed := range b.seeds(o.from, o.seeds) {
-		_, said, err := process(ctx, program, seed, 1)
-		if ctx.Err() != nil {
+		said, err := judged(ctx, program, seed)
+		switch {
+		case ctx.Err() != nil:
 			return found{err: ctx.Err()}
-		}
-		if err == nil {
+		case err == nil:
 			continue
+		case said == "":
+			return found{err: err}
 		}
 		if _, unbroken, err := process(ctx, whole, seed, 1); err != nil {
 			fmt.Printf("seed %d fails without the break, too: %s\n", seed, reason(unbroken))
@@ -160,6 +162,18 @@ func (b bite) try(ctx context.Context, o options, work, whole string) (f found) 
 		return found{seeds: i + 1, why: fmt.Sprintf("seed %d: %s", seed, reason(said))}
 	}
 	return found{}
+}
+
+// judged runs a seed until it has come to an end of its own: a process that somebody has killed says nothing. What it said is
+// empty when it never did.
+func judged(ctx context.Context, program string, seed uint64) (said string, err error) {
+	for range 3 {
+		_, said, err = process(ctx, program, seed, 1)
+		if err == nil || strings.Contains(said, "--- FAIL") || strings.Contains(said, "panic:") || strings.Contains(said, "fatal error:") {
+			return said, err
+		}
+	}
+	return "", fmt.Errorf("seed %d does not end: %w", seed, err)
 }
 
 // reason is the first promise that a run says is broken.
