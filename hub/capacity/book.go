@@ -47,6 +47,7 @@ type Line struct {
 
 // Item is one unit of an order in its dated container. Line and Unit count from 1.
 type Item struct {
+	Order       string
 	Line, Unit  int64
 	Product     string
 	Shop        string
@@ -70,17 +71,11 @@ type Container struct {
 	Address         string
 }
 
-// Numbering is what an accepted order gets.
-type Numbering struct {
-	Items  []Item
-	Opened []Container // containers that it is the first to use, with what it put in
-	Filled []Container // containers that were there before, as they are now
-}
-
-// State is what is numbered on a date already.
+// State is what is numbered on a date already: what held and accepted orders take.
 type State struct {
-	Containers []Container      // in the order of their sequence
-	Sold       map[string]int64 // units by product
+	Containers []Container // in the order of their sequence
+	Items      []Item      // in the order in which their orders were decided, then by line and unit
+	Sequence   int64       // the highest that a container of the date ever had; at least that of Containers
 }
 
 // Book is the numbering of one delivery date. It is not safe for use by several goroutines at once.
@@ -93,6 +88,8 @@ type Book struct {
 	shippers   []*shipper
 	byWay      map[way][]*shipper // in the order in which they are tried
 	containers []*container
+	items      map[string][]Item // by order
+	sequence   int64             // of the container that was opened last; no id is used twice
 }
 
 type product struct {
@@ -141,7 +138,7 @@ type container struct {
 // fit the network; numbering on top of it would sell what is not there.
 func NewBook(n Network, s State) (*Book, error) {
 	b := &Book{network: n, products: map[string]*product{}, locations: map[string]*location{}, spots: map[string]*spot{},
-		byWay: map[way][]*shipper{}}
+		byWay: map[way][]*shipper{}, items: map[string][]Item{}}
 	if err := b.addProducts(n); err != nil {
 		return nil, err
 	}
@@ -156,17 +153,20 @@ func NewBook(n Network, s State) (*Book, error) {
 		b.spots[a.SpotID].addresses = append(b.spots[a.SpotID].addresses, &address{id: a.ID})
 	}
 	b.addShippers(n)
+	b.sequence = s.Sequence
 	for _, c := range s.Containers {
+		b.sequence = max(b.sequence, c.Sequence)
 		if err := b.restore(c); err != nil {
 			return nil, fmt.Errorf("dated container %s: %w", c.ID, err)
 		}
 	}
-	for id, units := range s.Sold {
-		p := b.products[id]
+	for _, i := range s.Items {
+		p := b.products[i.Product]
 		if p == nil {
-			return nil, fmt.Errorf("sold units of product %q: %w", id, &Unknown{Kind: "product", ID: id})
+			return nil, fmt.Errorf("item %d.%d of order %s: %w", i.Line, i.Unit, i.Order, &Unknown{Kind: "product", ID: i.Product})
 		}
-		p.sold = units
+		p.sold++
+		b.items[i.Order] = append(b.items[i.Order], i)
 	}
 	return b, nil
 }

@@ -92,7 +92,7 @@ func TestFirstFit(t *testing.T) {
 			b, err := NewBook(n, State{})
 			require.NoError(t, err)
 			for i, s := range c.steps {
-				_, err := b.Place("loc-1", s.lines)
+				_, err := b.Place("o-1", "loc-1", s.lines)
 				if s.refused == "" {
 					require.NoError(t, err, "order %d", i)
 					continue
@@ -108,18 +108,18 @@ func TestFirstFit(t *testing.T) {
 func TestNumberingSaysWhereEachUnitGoes(t *testing.T) {
 	b, err := NewBook(small(), State{})
 	require.NoError(t, err)
-	first, err := b.Place("loc-1", lines("a-cold", 2))
+	first, err := b.Place("o-1", "loc-1", lines("a-cold", 2))
 	require.NoError(t, err)
 	require.Equal(t, []Item{
-		{1, 1, "a-cold", "shop-a", "cold", "C-20261201-0001"},
-		{1, 2, "a-cold", "shop-a", "cold", "C-20261201-0001"},
-	}, first.Items)
+		{"o-1", 1, 1, "a-cold", "shop-a", "cold", "C-20261201-0001"},
+		{"o-1", 1, 2, "a-cold", "shop-a", "cold", "C-20261201-0001"},
+	}, first.Added)
 	want := Container{ID: "C-20261201-0001", Sequence: 1, Slot: small().Slots[0], UsedML: 800, Shop: "shop-a", Spot: "spot-1",
 		Category: "cold", Run: "r1", Shipper: "box-cold", ShipperCapacity: 2, ShipperPlace: 1, Address: "spot-1-1"}
 	require.Equal(t, []Container{want}, first.Opened)
 	require.Empty(t, first.Filled)
 
-	second, err := b.Place("loc-1", lines("a-rare", 1, "a-cold", 1))
+	second, err := b.Place("o-1", "loc-1", lines("a-rare", 1, "a-cold", 1))
 	require.NoError(t, err)
 	want.UsedML = 900
 	require.Equal(t, []Container{want}, second.Filled)
@@ -131,9 +131,9 @@ func TestNumberingSaysWhereEachUnitGoes(t *testing.T) {
 func TestUnknownNamesAreNotRefusals(t *testing.T) {
 	b, err := NewBook(small(), State{})
 	require.NoError(t, err)
-	_, err = b.Place("loc-2", lines("a-cold", 1))
+	_, err = b.Place("o-1", "loc-2", lines("a-cold", 1))
 	require.Equal(t, &Unknown{Kind: "location", ID: "loc-2"}, err)
-	_, err = b.Place("loc-1", lines("a-cold", 1, "melon", 1))
+	_, err = b.Place("o-1", "loc-1", lines("a-cold", 1, "melon", 1))
 	require.Equal(t, &Unknown{Kind: "product", ID: "melon", Line: 1}, err)
 }
 
@@ -148,7 +148,7 @@ func TestBookRefusesStoredRowsThatDoNotFit(t *testing.T) {
 		"address of another spot":   func(c *Container, _ *State) { c.Address = "spot-2-1" },
 		"over volume":               func(c *Container, _ *State) { c.UsedML = 1001 },
 		"category not for the slot": func(c *Container, _ *State) { c.Category = "frozen" },
-		"sold product is unknown":   func(_ *Container, s *State) { s.Sold = map[string]int64{"melon": 1} },
+		"sold product is unknown":   func(_ *Container, s *State) { s.Items = []Item{{Order: "o-1", Line: 1, Unit: 1, Product: "melon"}} },
 	} {
 		s, c := State{}, good
 		change(&c, &s)
@@ -171,7 +171,7 @@ func TestBookRefusesStoredRowsThatDoNotFit(t *testing.T) {
 func TestRemainingCountsWhatIsLeft(t *testing.T) {
 	b, err := NewBook(small(), State{})
 	require.NoError(t, err)
-	_, err = b.Place("loc-1", lines("a-cold", 2, "b-cold", 1, "a-rare", 2))
+	_, err = b.Place("o-1", "loc-1", lines("a-cold", 2, "b-cold", 1, "a-rare", 2))
 	require.NoError(t, err)
 	r := b.Remaining()
 	require.Equal(t, "2026-12-01", r.Date)

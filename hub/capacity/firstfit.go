@@ -7,23 +7,24 @@ import "slices"
 // stand in and fits; then each opened container into the first place of the first shipper that goes the way, and onto the
 // first free address. It returns *Refused with the first limit that does not hold, looked at in the order of the constants
 // for the whole order each, or *Unknown; the book is then as before.
-func (b *Book) Place(locationID string, lines []Line) (Numbering, error) {
+func (b *Book) Place(orderID, locationID string, lines []Line) (Change, error) {
 	l := b.locations[locationID]
 	if l == nil {
-		return Numbering{}, &Unknown{Kind: "location", ID: locationID}
+		return Change{}, &Unknown{Kind: "location", ID: locationID}
 	}
 	if err := b.checkSales(lines); err != nil {
-		return Numbering{}, err
+		return Change{}, err
 	}
-	t := &trial{book: b, location: l, added: map[*container]int64{}}
+	t := &trial{book: b, order: orderID, location: l, added: map[*container]int64{}}
 	if err := t.number(lines); err != nil {
 		t.undo()
-		return Numbering{}, err
+		return Change{}, err
 	}
 	for _, line := range lines {
 		b.products[line.Product].sold += line.Quantity
 	}
-	return t.numbering(), nil
+	b.items[orderID] = t.items
+	return t.change(), nil
 }
 
 // checkSales takes several lines of one product as their sum.
@@ -48,6 +49,7 @@ func (b *Book) checkSales(lines []Line) error {
 // trial is an order that is being numbered. It changes the book, and can undo what it did.
 type trial struct {
 	book     *Book
+	order    string
 	location *location
 	items    []Item
 	opened   []*container
@@ -63,7 +65,7 @@ func (t *trial) number(lines []Line) error {
 			if c == nil {
 				return &Refused{NoContainer, p.ShopID}
 			}
-			t.items = append(t.items, Item{Line: int64(i) + 1, Unit: unit + 1, Product: p.ID, Shop: p.ShopID, Category: p.Category,
+			t.items = append(t.items, Item{Order: t.order, Line: int64(i) + 1, Unit: unit + 1, Product: p.ID, Shop: p.ShopID, Category: p.Category,
 				ContainerID: c.ID})
 		}
 	}
@@ -110,11 +112,8 @@ func (t *trial) put(c *container, ml int64) {
 }
 
 func (t *trial) open(s *slot, p *product) *container {
-	sequence := int64(1)
-	if n := len(t.book.containers); n > 0 {
-		sequence = t.book.containers[n-1].Sequence + 1
-	}
-	c := &container{slot: s, Container: Container{ID: containerID(t.book.network.Date, sequence), Sequence: sequence, Slot: s.Slot,
+	t.book.sequence++
+	c := &container{slot: s, Container: Container{ID: containerID(t.book.network.Date, t.book.sequence), Sequence: t.book.sequence, Slot: s.Slot,
 		Shop: p.ShopID, Spot: p.spot, Category: p.Category}}
 	s.taken = true
 	t.book.containers = append(t.book.containers, c)
@@ -168,19 +167,78 @@ func (t *trial) undo() {
 	}
 	// Opened containers are the last ones of the book and of their groups.
 	t.book.containers = t.book.containers[:len(t.book.containers)-len(t.opened)]
+	t.book.sequence -= int64(len(t.opened))
 	for _, c := range t.opened {
 		g := group{c.Shop, c.Category}
 		t.location.groups[g] = slices.DeleteFunc(t.location.groups[g], func(other *container) bool { return other == c })
 	}
 }
 
-func (t *trial) numbering() Numbering {
-	n := Numbering{Items: t.items}
-	for _, c := range t.opened {
-		n.Opened = append(n.Opened, c.Container)
+func (t *trial) change() Change {
+	c := Change{Added: slices.Clone(t.items)}
+	for _, opened := range t.opened {
+		c.Opened = append(c.Opened, opened.Container)
 	}
-	for _, c := range t.filled {
-		n.Filled = append(n.Filled, c.Container)
+	for _, filled := range t.filled {
+		c.Filled = append(c.Filled, filled.Container)
 	}
-	return n
+	return c
+}
+
+// Remove takes an order's items out. What nothing is in any more is closed, and its slot, place and address are free again.
+// An order that has none changes nothing.
+func (b *Book) Remove(orderID string) Change { return b.Withdraw(b.items[orderID]) }
+
+// Withdraw takes single items out, known by order, line and unit; those that are not numbered change nothing.
+func (b *Book) Withdraw(items []Item) Change {
+	w := &withdrawal{book: b, was: map[string]Container{}}
+	for _, i := range slices.Clone(items) {
+		w.take(i)
+	}
+	return w.change()
+}
+
+type withdrawal struct {
+	book    *Book
+	was     map[string]Container // as they were, by id
+	touched []*container
+	removed []Item
+}
+
+func (w *withdrawal) take(i Item) {
+	of := w.book.items[i.Order]
+	n := slices.IndexFunc(of, func(o Item) bool { return o.Line == i.Line && o.Unit == i.Unit })
+	if n < 0 {
+		return
+	}
+	i = of[n]
+	if w.book.items[i.Order] = slices.Delete(of, n, n+1); len(of) == 1 {
+		delete(w.book.items, i.Order)
+	}
+	p := w.book.products[i.Product]
+	p.sold--
+	c := w.book.containers[slices.IndexFunc(w.book.containers, func(c *container) bool { return c.ID == i.ContainerID })]
+	if _, met := w.was[c.ID]; !met {
+		w.was[c.ID] = c.Container
+		w.touched = append(w.touched, c)
+	}
+	c.UsedML -= p.VolumeML
+	w.removed = append(w.removed, i)
+}
+
+func (w *withdrawal) change() Change {
+	c := Change{Removed: w.removed}
+	for _, t := range w.touched {
+		if t.UsedML > 0 {
+			c.Filled = append(c.Filled, t.Container)
+			continue
+		}
+		t.slot.taken, t.shipper.places[t.ShipperPlace-1], t.address.taken = false, false, false
+		l, g := w.book.locations[t.Slot.LocationID], group{t.Shop, t.Category}
+		same := func(other *container) bool { return other == t }
+		l.groups[g] = slices.DeleteFunc(l.groups[g], same)
+		w.book.containers = slices.DeleteFunc(w.book.containers, same)
+		c.Closed = append(c.Closed, w.was[t.ID])
+	}
+	return c
 }

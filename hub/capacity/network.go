@@ -41,6 +41,12 @@ type Shop struct{ ID, Name, SpotID string }
 type Product struct {
 	ID, Name, ShopID, GTIN, Category string
 	VolumeML, SalesLimit             int64
+	PriceYen                         int64 // of a unit, tax included; 0 when nothing is charged through the hub
+
+	// What is 0 or false limits nothing.
+	WeightG                     int64
+	LengthMM, WidthMM, HeightMM int64 // may be turned over any edge, unless NoStacking: then only around the vertical
+	NoStacking                  bool  // nothing stands on it, and it on nothing: its footprint counts
 }
 
 // Fridge stands at a location or, of CollectionKind, at a collection spot; the other id is empty.
@@ -53,6 +59,11 @@ type Fridge struct {
 type Slot struct {
 	ID, FridgeID, LocationID, FridgeKind string
 	CapacityML                           int64
+
+	// What is 0 limits nothing.
+	MaxWeightG                  int64 // of what is in the container
+	FillPercent                 int64 // of the volume may be filled, 1 to 100; 0 is 100
+	LengthMM, WidthMM, HeightMM int64 // inner measures of the container
 }
 
 // Address is a shelf position at a collection spot. It holds one container a date.

@@ -70,9 +70,10 @@ type day struct {
 	order      []string
 	content    map[string][]Item
 	sold       map[string]int64
+	items      []Item
 }
 
-func (d *day) add(n Numbering) {
+func (d *day) add(n Change) {
 	for _, c := range n.Opened {
 		d.order = append(d.order, c.ID)
 		d.containers[c.ID] = c
@@ -80,14 +81,15 @@ func (d *day) add(n Numbering) {
 	for _, c := range n.Filled {
 		d.containers[c.ID] = c
 	}
-	for _, i := range n.Items {
+	for _, i := range n.Added {
 		d.content[i.ContainerID] = append(d.content[i.ContainerID], i)
 		d.sold[i.Product]++
+		d.items = append(d.items, i)
 	}
 }
 
 func (d *day) state() State {
-	s := State{Sold: d.sold}
+	s := State{Items: d.items}
 	for _, id := range d.order {
 		s.Containers = append(s.Containers, d.containers[id])
 	}
@@ -167,7 +169,8 @@ func TestNoLimitIsEverExceeded(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := &day{containers: map[string]Container{}, content: map[string][]Item{}, sold: map[string]int64{}}
-		for range rapid.IntRange(1, 12).Draw(t, "orders") {
+		for i := range rapid.IntRange(1, 12).Draw(t, "orders") {
+			order := fmt.Sprint("order-", i)
 			location, lines := rapid.SampledFrom(n.Locations).Draw(t, "at"), drawLines(t, n)
 			before := fmt.Sprint(b.Remaining())
 			// A book that is loaded from what is stored decides the same as the one that has numbered it.
@@ -178,8 +181,8 @@ func TestNoLimitIsEverExceeded(t *testing.T) {
 			if was := fmt.Sprint(loaded.Remaining()); was != before {
 				t.Fatalf("loaded %s, want %s", was, before)
 			}
-			numbering, err := b.Place(location, lines)
-			again, errAgain := loaded.Place(location, lines)
+			numbering, err := b.Place(order, location, lines)
+			again, errAgain := loaded.Place(order, location, lines)
 			if fmt.Sprint(again, errAgain) != fmt.Sprint(numbering, err) {
 				t.Fatalf("loaded book: %v %v, want %v %v", again, errAgain, numbering, err)
 			}
@@ -193,8 +196,8 @@ func TestNoLimitIsEverExceeded(t *testing.T) {
 			for _, l := range lines {
 				units += l.Quantity
 			}
-			if int64(len(numbering.Items)) != units {
-				t.Fatalf("%d units were numbered, want %d", len(numbering.Items), units)
+			if int64(len(numbering.Added)) != units {
+				t.Fatalf("%d units were numbered, want %d", len(numbering.Added), units)
 			}
 			d.add(numbering)
 			d.check(t, n)
@@ -214,7 +217,7 @@ func TestAcceptsWhatUnitByUnitFirstFitAccepts(t *testing.T) {
 		u := NewUnitByUnit(n)
 		for range rapid.IntRange(1, 12).Draw(t, "orders") {
 			location, lines := rapid.SampledFrom(n.Locations).Draw(t, "at"), drawLines(t, n)
-			_, err := b.Place(location, lines)
+			_, err := b.Place("order", location, lines)
 			if refused := u.Place(location, lines); (err == nil) != (refused == "") {
 				t.Fatalf("book: %v, unit by unit: %q", err, refused)
 			}

@@ -48,7 +48,7 @@ func TestTokyo24AcceptsAsManyAsItsReadmeSays(t *testing.T) {
 			lines = append(lines, capacity.Line{Product: line.ProductID, Quantity: line.Quantity})
 		}
 		var refused capacity.Refused
-		_, err := books[o.V.DeliveryDate].Place(o.V.LocationID, lines)
+		_, err := books[o.V.DeliveryDate].Place(o.V.ID, o.V.LocationID, lines)
 		if is := (*capacity.Refused)(nil); errors.As(err, &is) {
 			refused = *is
 		} else {

@@ -115,7 +115,7 @@ var benchLines = []capacity.Line{{Product: "a-cold", Quantity: 1}, {Product: "b-
 func benchMemory(b *testing.B) {
 	book := benchBook(b, storetest.Open(b, storetest.SQLite(b)))
 	for n := int64(0); b.Loop(); n++ {
-		if _, err := book.Place(fmt.Sprintf("loc-%d", n%24+1), benchLines); err != nil {
+		if _, err := book.Place(fmt.Sprint("o-", n), fmt.Sprintf("loc-%d", n%24+1), benchLines); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -131,9 +131,9 @@ func benchBare(b *testing.B, url string) float64 {
 		var group []order.Decision
 		for i := range int64(order.MaxGroup) {
 			a := benchOrder(n + i)
-			numbering, err := book.Place(a.Request.LocationID, benchLines)
+			change, err := book.Place(a.Request.ID, a.Request.LocationID, benchLines)
 			require.NoError(b, err)
-			group = append(group, order.Decision{Sequence: n + i + 1, Numbering: numbering,
+			group = append(group, order.Decision{Sequence: n + i + 1, Change: change,
 				Order: order.Order{Request: a.Request, State: order.Accepted, PlacedBy: a.By, PlacedAt: a.At}})
 		}
 		require.NoError(b, s.Change(b.Context(), func(tx *store.Tx) error { return tx.AddDecisions(b.Context(), group) }))

@@ -16,13 +16,22 @@ type State string
 
 // The states of an order.
 const (
+	Held        State = "held" // takes capacity until its deadline; not paid yet
 	Accepted    State = "accepted"
 	Refused     State = "refused"
-	Ready       State = "ready" // all its containers that hold something are in the fridge
+	Expired     State = "expired"    // was held, and its deadline passed
+	Cancelled   State = "cancelled"  // by its customer, by the office, or since it was not paid
+	CalledOff   State = "called_off" // by us: what it needs broke or was called off
+	Ready       State = "ready"      // all its containers that hold something are in the fridge
 	PickedUp    State = "picked_up"
 	LeftOver    State = "left_over"
 	Undelivered State = "undelivered" // was never ready, and pickup has closed
 )
+
+// Holds says whether an order in the state takes capacity.
+func (s State) Holds() bool {
+	return s != Refused && s != Expired && s != Cancelled && s != CalledOff
+}
 
 // Bounds of an order. They are far above what a household buys, and keep one request from tying up the hub.
 const (

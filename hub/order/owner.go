@@ -111,7 +111,7 @@ func (o *owner) decide(arrivals []Arrival, results []Result) (decisions []Decisi
 			results[i].Err = err
 			continue
 		}
-		d := Decision{Numbering: n, Order: Order{Request: a.Request, State: Accepted, PlacedBy: a.By, PlacedAt: a.At}}
+		d := Decision{Change: n, Order: Order{Request: a.Request, State: Accepted, PlacedBy: a.By, PlacedAt: a.At}}
 		if refused != nil {
 			d.Order.State, d.Order.Limit, d.Order.What = Refused, refused.Limit, refused.What
 		}
@@ -135,12 +135,12 @@ func (o *owner) takesOrders(a Arrival) error {
 	return nil
 }
 
-func (o *owner) number(r Request) (capacity.Numbering, error) {
+func (o *owner) number(r Request) (capacity.Change, error) {
 	lines := make([]capacity.Line, len(r.Lines))
 	for i, line := range r.Lines {
 		lines[i] = capacity.Line{Product: line.ProductID, Quantity: line.Quantity}
 	}
-	n, err := o.book.Place(r.LocationID, lines)
+	n, err := o.book.Place(r.ID, r.LocationID, lines)
 	var unknown *capacity.Unknown
 	if errors.As(err, &unknown) && unknown.Kind == "product" {
 		return n, &FieldError{fmt.Sprintf("lines[%d].product_id", unknown.Line), unknown.ID, "the id of a product"}

@@ -46,9 +46,9 @@ type Date struct {
 
 // Decision is a new order with what was decided on it.
 type Decision struct {
-	Order     Order
-	Sequence  int64 // in order of decision within the date, from 1
-	Numbering capacity.Numbering
+	Order    Order
+	Sequence int64 // in order of decision within the date, from 1
+	Change   capacity.Change
 }
 
 // Filter chooses orders for a list. Empty fields choose all.

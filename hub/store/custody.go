@@ -152,7 +152,8 @@ func (tx *Tx) AddPickup(ctx context.Context, order, fridge string, at time.Time,
 
 // SetOrderFate stores what has become of an accepted order.
 func (tx *Tx) SetOrderFate(ctx context.Context, order string, f dispatch.Fate) error {
-	_, err := tx.exec(ctx, "UPDATE orders SET state = $2, ready_at = $3, ended_at = $4 WHERE id = $1 AND state <> 'refused'",
+	_, err := tx.exec(ctx, `UPDATE orders SET state = $2, ready_at = $3, ended_at = $4
+		WHERE id = $1 AND state NOT IN ('held', 'refused', 'expired', 'cancelled', 'called_off')`,
 		order, string(f.State), optionalMillis(f.ReadyAt), optionalMillis(f.EndedAt))
 	return err
 }

@@ -50,7 +50,7 @@ func (tx *Tx) AddDecisions(ctx context.Context, decisions []order.Decision) erro
 		for i, line := range o.Lines {
 			lines = append(lines, []any{o.ID, i + 1, line.ProductID, line.Quantity})
 		}
-		for _, i := range d.Numbering.Items {
+		for _, i := range d.Change.Added {
 			items = append(items, []any{o.ID, i.Line, i.Unit, o.DeliveryDate, i.Product, i.Shop, i.Category, i.ContainerID, false})
 		}
 	}
@@ -80,11 +80,11 @@ func (tx *Tx) addContainers(ctx context.Context, decisions []order.Decision) err
 	filled := map[string]int64{}
 	var filledOrder []string
 	for _, d := range decisions {
-		for _, c := range d.Numbering.Opened {
+		for _, c := range d.Change.Opened {
 			index[c.ID] = len(opened)
 			opened = append(opened, c)
 		}
-		for _, c := range d.Numbering.Filled {
+		for _, c := range d.Change.Filled {
 			if i, new := index[c.ID]; new {
 				opened[i] = c
 				continue
@@ -227,17 +227,15 @@ func (tx *Tx) numbered(ctx context.Context, date string) (s capacity.State, err 
 	if err != nil {
 		return s, err
 	}
-	type sold struct {
-		product string
-		units   int64
+	s.Items, err = list(ctx, tx, func(row scanner) (i capacity.Item, err error) {
+		err = row.Scan(&i.Order, &i.Line, &i.Unit, &i.Product, &i.Shop, &i.Category, &i.ContainerID)
+		return i, err
+	}, `SELECT i.order_id, i.line, i.unit, i.product_id, i.shop_id, i.category, i.dated_container_id
+		FROM order_items i JOIN orders o ON o.id = i.order_id WHERE o.delivery_date = $1
+		ORDER BY o.sequence, i.order_id, i.line, i.unit`, date)
+	if err != nil {
+		return s, err
 	}
-	units, err := list(ctx, tx, func(row scanner) (u sold, err error) {
-		err = row.Scan(&u.product, &u.units)
-		return u, err
-	}, "SELECT product_id, COUNT(*) FROM order_items WHERE delivery_date = $1 GROUP BY product_id", date)
-	s.Sold = map[string]int64{}
-	for _, u := range units {
-		s.Sold[u.product] = u.units
-	}
+	err = tx.row(ctx, `SELECT COALESCE(MAX(sequence), 0) FROM container_timeline WHERE delivery_date = $1`, date).Scan(&s.Sequence)
 	return s, err
 }

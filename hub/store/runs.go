@@ -234,9 +234,9 @@ func (tx *Tx) OrderClosedAt(ctx context.Context, order string) (time.Time, error
 	return fromOptionalMillis(closed), err
 }
 
-// AcceptedOrders gives the accepted orders of a location and date, in order of decision.
+// AcceptedOrders gives the accepted orders of a location and date that still stand, in order of decision.
 func (tx *Tx) AcceptedOrders(ctx context.Context, date, location string) ([]string, error) {
-	return list(ctx, tx, scanText, `SELECT id FROM orders WHERE delivery_date = $1 AND location_id = $2 AND state <> 'refused'
+	return list(ctx, tx, scanText, `SELECT id FROM orders WHERE delivery_date = $1 AND location_id = $2 AND state NOT IN ('held', 'refused', 'expired', 'cancelled', 'called_off')
 		ORDER BY sequence`, date, location)
 }
 
