@@ -24,6 +24,7 @@ func runDay(t *testing.T, g *Globals, args ...string) (string, error) {
 	var cli struct {
 		Packing PackingCmd `cmd:""`
 		Sheet   SheetCmd   `cmd:""`
+		History HistoryCmd `cmd:""`
 		Serve   ServeCmd   `cmd:""`
 	}
 	var out bytes.Buffer
@@ -67,13 +68,22 @@ func TestPackingListAndSheetArePrinted(t *testing.T) {
 	require.NotContains(t, out, "87654321", "paper gets lost")
 	require.NotContains(t, out, "member-1")
 
+	g.Clock = clock.Real()
+	out, err = runDay(t, g, "history", "--location", "loc-1", "--date", "2026-12-01", "--as-known-at", "2026-12-01T00:00:00Z")
+	require.NoError(t, err)
+	require.Contains(t, out, "loc-1 on 2026-12-01, at 2026-12-01 09:00:00 JST, as known at 2026-12-01 09:00:00 JST: 1 containers")
+	require.Regexp(t, `loc-1-f1-s1 +C-20261201-0001 +shop-a +cold +box-1-cold +spot-1-1 +2 units +planned`, out)
+
 	for want, args := range map[string][]string{
-		`"2026-13-01": want YYYY-MM-DD`: {"packing", "--date", "2026-13-01", "--shop", "shop-a"},
-		"no delivery on this date":      {"packing", "--date", "2026-12-25", "--shop", "shop-a"},
-		"shop shop-9: not found":        {"packing", "--date", "2026-12-01", "--shop", "shop-9"},
-		"route route-9 on 2026-12-01":   {"sheet", "--date", "2026-12-01", "--route", "route-9"},
-		"--time-zone":                   {"sheet", "--date", "2026-12-01", "--route", "route-1", "--time-zone", "Nowhere/Else"},
-		"unexpected argument":           {"sheet", "now"},
+		"location":                       {"history", "--date", "2026-12-01"},
+		"loc-9 on 2026-12-01: not found": {"history", "--location", "loc-9", "--date", "2026-12-01"},
+		"--as-known-at: \"noon\"":        {"history", "--location", "loc-1", "--date", "2026-12-01", "--as-known-at", "noon"},
+		`"2026-13-01": want YYYY-MM-DD`:  {"packing", "--date", "2026-13-01", "--shop", "shop-a"},
+		"no delivery on this date":       {"packing", "--date", "2026-12-25", "--shop", "shop-a"},
+		"shop shop-9: not found":         {"packing", "--date", "2026-12-01", "--shop", "shop-9"},
+		"route route-9 on 2026-12-01":    {"sheet", "--date", "2026-12-01", "--route", "route-9"},
+		"--time-zone":                    {"sheet", "--date", "2026-12-01", "--route", "route-1", "--time-zone", "Nowhere/Else"},
+		"unexpected argument":            {"sheet", "now"},
 	} {
 		_, err := runDay(t, g, args...)
 		require.ErrorContains(t, err, want)

@@ -114,7 +114,9 @@ func (h *historian) say(thing, where string, valid, known int) {
 	h.replay.said = append(h.replay.said, believed{thing, valid, known, where})
 }
 
-func since(valid, known int) store.Since { return store.Since{Valid: minute(valid), Known: minute(known)} }
+func since(valid, known int) store.Since {
+	return store.Since{Valid: minute(valid), Known: minute(known)}
+}
 
 // container moves, opens or closes a container. Each has two slots of its own.
 func (h *historian) container(c, valid, known int, slot string, there bool) {
