@@ -21,7 +21,8 @@ type memory struct {
 	sequence int64
 
 	// Orders whose ids belong to orders for other dates or whose keys were used. That never changes, so it outlives the rest.
-	taken, reused map[string]bool
+	taken  map[string]bool
+	reused map[KeyOf]bool
 }
 
 // maxRemembered bounds taken and reused: they only spare somebody's mistakes a load of the date.
@@ -98,12 +99,12 @@ func (m *memory) refresh(ctx context.Context, store Store, date string) error {
 
 func (m *memory) remember(e *TakenError) {
 	if m.taken == nil || len(m.taken)+len(m.reused) > maxRemembered {
-		m.taken, m.reused = map[string]bool{}, map[string]bool{}
+		m.taken, m.reused = map[string]bool{}, map[KeyOf]bool{}
 	}
 	for _, id := range e.Orders {
 		m.taken[id] = true
 	}
-	for _, id := range e.Keys {
-		m.reused[id] = true
+	for _, key := range e.Keys {
+		m.reused[key] = true
 	}
 }

@@ -86,7 +86,7 @@ func (p *placing) one(o *owner, b *batch, r *Result) {
 	case o.taken[id]:
 		r.Err = ErrConflict
 		return
-	case o.reused[id]:
+	case a.Request.Key.Text != "" && o.reused[KeyOf{a.By, a.Request.Key.Text}]:
 		r.Err = ErrKeyReused
 		return
 	}

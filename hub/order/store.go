@@ -50,11 +50,17 @@ var (
 	ErrRejected = errors.New("the database refuses this")
 )
 
-// TakenError names new orders whose ids belong to orders for other dates, and those whose keys were used before.
-type TakenError struct{ Orders, Keys []string }
+// TakenError names ids of new orders that belong to orders for other dates, and keys of new orders that were used before.
+type TakenError struct {
+	Orders []string
+	Keys   []KeyOf
+}
+
+// KeyOf is a person's idempotency key.
+type KeyOf struct{ Person, Text string }
 
 func (e *TakenError) Error() string {
-	return fmt.Sprintf("orders %v have ids, and orders %v keys, that others have", e.Orders, e.Keys)
+	return fmt.Sprintf("in use: ids %q, keys %q", e.Orders, e.Keys)
 }
 
 // Mark says which version of a date somebody knows. Who commits raises the revision; who commits for the first time since

@@ -163,7 +163,7 @@ func (w *decided) addKeys(ctx context.Context) error {
 			return err
 		}
 		if k.OrderID != d.Order.ID {
-			e.Keys = append(e.Keys, d.Order.ID)
+			e.Keys = append(e.Keys, order.KeyOf{Person: d.Order.PlacedBy, Text: d.Key.Text})
 		}
 	}
 	return e
