@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"meguri/hub/dispatch"
@@ -63,51 +64,84 @@ type Since struct{ Valid, Known time.Time }
 // At is a change that is stored as it comes about.
 func At(now time.Time) Since { return Since{Valid: now, Known: now} }
 
-// versions are the two tables of a thing with versions, and its columns but for the intervals.
-type versions struct{ table, history, columns, key string }
+// versions are the two tables of a thing with versions: its columns but for the intervals, and its key.
+type versions struct {
+	table, history string
+	columns, key   []string
+	types          []string // of the key
+}
 
 var (
-	containerVersions = versions{"dated_containers", "dated_container_history", `id, sequence, delivery_date, location_id, fridge_id, slot_id,
-		shop_id, category, run_id, shipper_id, shipper_place, address_id`, "id = $1"}
-	itemVersions = versions{"order_items", "order_item_history", "order_id, line, unit, delivery_date, product_id, dated_container_id",
-		"order_id = $1 AND line = $2 AND unit = $3"}
+	containerVersions = versions{"dated_containers", "dated_container_history", []string{"id", "sequence", "delivery_date", "location_id",
+		"fridge_id", "slot_id", "shop_id", "category", "run_id", "shipper_id", "shipper_place", "address_id"}, []string{"id"}, []string{"TEXT"}}
+	itemVersions = versions{"order_items", "order_item_history", []string{"order_id", "line", "unit", "delivery_date", "product_id",
+		"dated_container_id"}, []string{"order_id", "line", "unit"}, []string{"TEXT", "BIGINT", "BIGINT"}}
 )
 
-// KeepContainer writes a dated container's present version into the history, before it is changed or deleted; the caller then
+// ending is a row whose stored version ends.
+type ending struct {
+	key   []any
+	at    time.Time // from then on it is not so
+	cause string
+}
+
+// KeepContainer writes a dated container's stored version into the history, before the row is changed or deleted; the caller then
 // gives the changed row valid_from and known_from of since. The cause is one of the words at dated_container_history.cause.
 func (tx *Tx) KeepContainer(ctx context.Context, id string, since Since, cause string) error {
-	return tx.keep(ctx, containerVersions, since, cause, id)
+	return tx.keep(ctx, containerVersions, []ending{{[]any{id}, since.Valid, cause}}, since.Known)
 }
 
 // KeepItem is KeepContainer for an order item.
 func (tx *Tx) KeepItem(ctx context.Context, order string, line, unit int64, since Since, cause string) error {
-	return tx.keep(ctx, itemVersions, since, cause, order, line, unit)
-}
-
-// keep ends what was believed to be so from since.Valid on, at since.Known: that belief stays, closed, and what it said of the
-// time before since.Valid is known to have been so from now on. A change that reaches back behind earlier ones ends those, too.
-func (tx *Tx) keep(ctx context.Context, v versions, since Since, cause string, key ...any) error {
-	valid, known := millis(since.Valid), millis(since.Known)
-	arg := func(i int) string { return fmt.Sprintf("$%d", len(key)+i) }
-	into := "INSERT INTO " + v.history + " (" + v.columns + ", valid_from, valid_until, known_from, known_until, cause) SELECT " + v.columns
-	untilValid := into + ", valid_from, CAST(" + arg(1) + " AS BIGINT), CAST(" + arg(2) + " AS BIGINT), " + open + ", CAST(" + arg(3) + " AS TEXT) FROM "
-	reaches := " WHERE " + v.key + " AND known_until = " + open + " AND valid_until > " + arg(1)
-	for _, step := range []struct {
-		text string
-		args []any
-	}{
-		{untilValid + v.history + reaches + " AND valid_from < " + arg(1), []any{valid, known, cause}},
-		{"UPDATE " + v.history + " SET known_until = " + arg(2) + reaches, []any{valid, known}},
-		{into + ", valid_from, " + open + ", known_from, CAST(" + arg(1) + " AS BIGINT), CAST(" + arg(2) + " AS TEXT) FROM " + v.table +
-			" WHERE " + v.key + " AND known_from < " + arg(1), []any{known, cause}},
-		{untilValid + v.table + " WHERE " + v.key + " AND valid_from < " + arg(1), []any{valid, known, cause}},
-	} {
-		if _, err := tx.exec(ctx, step.text, append(key[:len(key):len(key)], step.args...)...); err != nil {
-			return fmt.Errorf("history of %s %v: %w", v.table, key, err)
-		}
-	}
-	return nil
+	return tx.keep(ctx, itemVersions, []ending{{[]any{order, line, unit}, since.Valid, cause}}, since.Known)
 }
 
 // open is the end of an interval that has not ended: the last moment there is.
 const open = "9223372036854775807"
+
+// keep ends, as known from a moment on, what was believed of rows. What was believed stays, as known until then; and that it was
+// so until its end is known from then on. An end that lies before earlier changes, because it is learnt late, ends those, too.
+func (tx *Tx) keep(ctx context.Context, v versions, ends []ending, known time.Time) error {
+	for len(ends) > 0 {
+		size := sizeFor(tx.e.insertSizes(), len(ends))
+		rows := make([][]any, size)
+		for i, e := range ends[:size] {
+			rows[i] = append(e.key[:len(e.key):len(e.key)], millis(e.at), millis(known), e.cause)
+		}
+		for _, text := range v.statements(size) {
+			if _, err := tx.exec(ctx, text, flat(rows)...); err != nil {
+				return fmt.Errorf("history of %s: %w", v.table, err)
+			}
+		}
+		ends = ends[size:]
+	}
+	return nil
+}
+
+// statements write the history of so many rows.
+func (v versions) statements(rows int) []string {
+	n := len(v.key)
+	values := "(" + valuesText(rows, append(v.types[:n:n], "BIGINT", "BIGINT", "TEXT")...) + ") AS v"
+	at, known, cause := fmt.Sprintf("v.column%d", n+1), fmt.Sprintf("v.column%d", n+2), fmt.Sprintf("v.column%d", n+3)
+	columns := strings.Join(v.columns, ", ")
+	match := func(table string) string {
+		on := make([]string, n)
+		for i, k := range v.key {
+			on[i] = fmt.Sprintf("%s.%s = v.column%d", table, k, i+1)
+		}
+		return strings.Join(on, " AND ")
+	}
+	insert := func(table, interval, where string) string {
+		return "INSERT INTO " + v.history + " (" + columns + ", valid_from, valid_until, known_from, known_until, cause) SELECT t." +
+			strings.Join(v.columns, ", t.") + ", t.valid_from, " + interval + ", " + cause + " FROM " + values + " JOIN " + table + " t ON " +
+			match("t") + " WHERE " + where
+	}
+	stillSo := ".known_until = " + open + " AND " + v.history + ".valid_until > " + at
+	past := at + ", " + known + ", " + open
+	return []string{
+		insert(v.history, past, "t.known_until = "+open+" AND t.valid_until > "+at+" AND t.valid_from < "+at),
+		"UPDATE " + v.history + " SET known_until = " + known + " FROM " + values + " WHERE " + match(v.history) + " AND " + v.history + stillSo,
+		insert(v.table, open+", t.known_from, "+known, "t.known_from < "+known),
+		insert(v.table, past, "t.valid_from < "+at),
+	}
+}
