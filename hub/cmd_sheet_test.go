@@ -74,7 +74,25 @@ func TestPackingListAndSheetArePrinted(t *testing.T) {
 	require.Contains(t, out, "loc-1 on 2026-12-01, at 2026-12-01 09:00:00 JST, as known at 2026-12-01 09:00:00 JST: 1 containers")
 	require.Regexp(t, `loc-1-f1-s1 +C-20261201-0001 +shop-a +cold +box-1-cold +spot-1-1 +2 units +planned`, out)
 
+	out, err = runDay(t, g, "sheet", "--dry-run", "--date", "2026-12-01", "--route", "route-1")
+	require.NoError(t, err)
+	require.Regexp(t, `^PREVIEW of 2026-12-01 at .*: 1 orders accepted, 0 held.\nUntil the cutoff at 2026-12-01 02:00:00 JST`, out)
+	require.Contains(t, out, "Sheet route-1@2026-12-01")
+	out, err = runDay(t, g, "packing", "--dry-run", "--date", "2026-12-01", "--shop", "shop-a")
+	require.NoError(t, err)
+	require.Contains(t, out, "PREVIEW")
+	require.Contains(t, out, "Packing list")
+	out, err = runDay(t, g, "sheet", "--all", "--date", "2026-12-01")
+	require.NoError(t, err)
+	require.NotContains(t, out, "PREVIEW")
+	require.Regexp(t, `route-1@2026-12-01 +version 1 +4 stops +1 containers +2 units +shippers 1 of 4`, out)
+	for _, part := range []string{"Sheet route-1@", "Sheet route-2@", "Packing list 2026-12-01, 青木精肉店"} {
+		require.Contains(t, out, part)
+	}
+
 	for want, args := range map[string][]string{
+		"missing flags":                  {"sheet", "--date", "2026-12-01"},
+		"can't be used together":         {"sheet", "--date", "2026-12-01", "--all", "--route", "route-1"},
 		"location":                       {"history", "--date", "2026-12-01"},
 		"loc-9 on 2026-12-01: not found": {"history", "--location", "loc-9", "--date", "2026-12-01"},
 		"--as-known-at: \"noon\"":        {"history", "--location", "loc-1", "--date", "2026-12-01", "--as-known-at", "noon"},

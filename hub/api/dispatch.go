@@ -45,6 +45,7 @@ type packingListJSON struct {
 	SpotName     string            `json:"spot_name"`
 	Units        int               `json:"units"`
 	Containers   []packingLineJSON `json:"containers"`
+	Preview      *previewJSON      `json:"preview,omitempty"`
 }
 
 type packingLineJSON struct {
@@ -63,7 +64,11 @@ type packedProductJSON struct {
 
 func (a *API) getPacking(c echo.Context) error {
 	var l dispatch.PackingList
+	var preview *previewJSON
 	err := a.read(c, func(ctx context.Context, tx *store.Tx) (err error) {
+		if preview, err = a.preview(ctx, c, tx, ""); err != nil {
+			return err
+		}
 		l, err = tx.PackingList(ctx, c.QueryParam("date"), c.QueryParam("shop"))
 		return err
 	})
@@ -71,7 +76,7 @@ func (a *API) getPacking(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, packingListJSON{DeliveryDate: l.DeliveryDate, ShopID: l.ShopID, ShopName: l.ShopName,
-		SpotName: l.SpotName, Units: l.Units(), Containers: each(l.Lines, func(line dispatch.PackingLine) packingLineJSON {
+		SpotName: l.SpotName, Units: l.Units(), Preview: preview, Containers: each(l.Lines, func(line dispatch.PackingLine) packingLineJSON {
 			return packingLineJSON{toContainer(line.Container), line.Location,
 				each(line.Products, func(p dispatch.PackedProduct) packedProductJSON { return packedProductJSON(p) })}
 		})})
@@ -85,6 +90,7 @@ type sheetJSON struct {
 	VehicleID    string          `json:"vehicle_id"`
 	DriverID     string          `json:"driver_id"`
 	Stops        []sheetStopJSON `json:"stops"`
+	Preview      *previewJSON    `json:"preview,omitempty"`
 }
 
 type sheetStopJSON struct {
@@ -100,7 +106,11 @@ type sheetStopJSON struct {
 
 func (a *API) getSheet(c echo.Context) error {
 	var s dispatch.Sheet
-	err := a.read(c, func(ctx context.Context, tx *store.Tx) error {
+	var preview *previewJSON
+	err := a.read(c, func(ctx context.Context, tx *store.Tx) (err error) {
+		if preview, err = a.preview(ctx, c, tx, c.QueryParam("route")); err != nil {
+			return err
+		}
 		run, err := tx.RunOfRoute(ctx, c.QueryParam("route"), c.QueryParam("date"))
 		if err != nil {
 			return err
@@ -111,7 +121,9 @@ func (a *API) getSheet(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, toSheet(s, Who(c)))
+	out := toSheet(s, Who(c))
+	out.Preview = preview
+	return c.JSON(http.StatusOK, out)
 }
 
 func toSheet(s dispatch.Sheet, who people.Person) sheetJSON {

@@ -97,6 +97,8 @@ func answersFit(t *testing.T, h *apitest.Hub) {
 		{people.Customer, "GET", "/v1/capacity", "/v1/capacity?date=2030-01-01", "", 404},
 		{people.Shop, "GET", "/v1/packing", "/v1/packing" + day + "&shop=shop-1", "", 200},
 		{people.Driver, "GET", "/v1/sheets", "/v1/sheets" + day + "&route=route-01", "", 200},
+		{people.Driver, "GET", "/v1/sheets", "/v1/sheets" + day + "&route=route-01&dry_run=true", "", 200},
+		{people.Shop, "GET", "/v1/packing", "/v1/packing" + day + "&shop=shop-1&dry_run=true", "", 200},
 		{people.Quality, "GET", "/v1/history", "/v1/history" + day + "&location=loc-001&as_known_at=2026-12-01T00:00:00Z", "", 200},
 		{people.Quality, "GET", "/v1/history", "/v1/history" + day + "&location=none", "", 404},
 		{people.Quality, "GET", "/v1/history", "/v1/history" + day + "&location=loc-001&at=yesterday", "", 400},

@@ -4,6 +4,16 @@ package web
 var dispatchMessages = map[string]message{
 	"nav.history": {"History", "履歴"},
 
+	"preview.title":    {"Preview of %s.", "%s 時点のプレビューです。"},
+	"preview.orders":   {"%d orders accepted, %d held.", "確定 %d 件、仮押さえ %d 件。"},
+	"preview.held":     {"Held orders are in it: they stay if they are paid, and leave if not, the last one at %s.", "仮押さえ分も含みます。支払われれば残り、期限（最終 %s）までに支払われなければ外れます。"},
+	"preview.until":    {"Until the cutoff at %s orders come, change and leave, and containers may move.", "締切（%s）までは注文の追加・変更・取消や容器の移動があります。"},
+	"preview.final":    {"Final: numbering is frozen, only recorded exceptions change it. Read at %s.", "確定済み。以後の変更は記録された例外のみです。（%s 現在）"},
+	"preview.run":      {"%d stops, %d containers, shippers %d of %d", "停車 %d、容器 %d、保冷箱 %d/%d"},
+	"preview.onlyheld": {"%d only for held orders", "うち %d は仮押さえのみ"},
+	"preview.out":      {"%d out of service", "使用不可 %d"},
+	"preview.broken":   {"%d containers have something on their way that is out of service. Do not load them.", "%d 個の容器の経路に使用不可のものがあります。積載しないでください。"},
+
 	"history.title":    {"History", "履歴"},
 	"history.location": {"Location", "拠点"},
 	"history.known":    {"As known at", "この時点の情報で"},
