@@ -8,14 +8,6 @@ import (
 	"meguri/hub/dispatch"
 )
 
-// outContainers are the containers of a date ($1) that have something on their way that is out of service.
-const outContainers = `SELECT c.id FROM dated_containers c JOIN out_of_service o ON o.delivery_date = c.delivery_date
-	AND (o.kind = 'slot' AND o.thing_id = c.slot_id OR o.kind = 'address' AND o.thing_id = c.address_id
-	OR o.kind = 'shipper' AND o.thing_id = c.shipper_id OR o.kind = 'run' AND o.thing_id = c.run_id
-	OR o.kind = 'location' AND o.thing_id = c.location_id OR o.kind = 'fridge' AND (o.thing_id = c.fridge_id
-		OR EXISTS (SELECT 1 FROM collection_addresses a WHERE a.id = c.address_id AND a.fridge_id = o.thing_id)))
-	WHERE c.delivery_date = $1`
-
 // Preview says how final a date is at now, with each run and shop in numbers; ErrNotFound for a date without deliveries.
 func (tx *Tx) Preview(ctx context.Context, date string, now time.Time) (dispatch.Preview, error) {
 	p := dispatch.Preview{DeliveryDate: date, At: now}
@@ -57,11 +49,11 @@ func (tx *Tx) runSummaries(ctx context.Context, date string) ([]dispatch.RunSumm
 		return r, err
 	}, `SELECT r.id, r.route_id, r.version, (SELECT COUNT(*) FROM run_stops s WHERE s.run_id = r.id), COUNT(f.id),
 		COALESCE(SUM(CASE WHEN f.units > 0 AND f.units = f.held THEN 1 ELSE 0 END), 0), COALESCE(SUM(f.units), 0),
-		COALESCE(SUM(f.out), 0)
+		COALESCE(SUM(f.out_of), 0)
 		FROM runs r LEFT JOIN (SELECT c.id, c.run_id, COUNT(i.order_id) AS units,
-			SUM(CASE WHEN o.state = 'held' THEN 1 ELSE 0 END) AS held, MAX(CASE WHEN c.id IN (`+outContainers+`) THEN 1 ELSE 0 END) AS out
+			SUM(CASE WHEN o.state = 'held' THEN 1 ELSE 0 END) AS held, MAX(CASE WHEN b.id IS NULL THEN 0 ELSE 1 END) AS out_of
 			FROM dated_containers c LEFT JOIN order_items i ON i.dated_container_id = c.id LEFT JOIN orders o ON o.id = i.order_id
-			WHERE c.delivery_date = $1 GROUP BY c.id, c.run_id) f ON f.run_id = r.id
+			LEFT JOIN (`+outContainers+`) b ON b.id = c.id WHERE c.delivery_date = $1 GROUP BY c.id, c.run_id) f ON f.run_id = r.id
 		JOIN routes t ON t.id = r.route_id
 		WHERE r.delivery_date = $1 GROUP BY r.id, r.route_id, r.version, t.sequence ORDER BY t.sequence, r.id`, date)
 	if err != nil {
