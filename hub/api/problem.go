@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"meguri/hub/disruption"
 	"meguri/hub/fleet"
 	"meguri/hub/order"
 	"meguri/hub/people"
@@ -61,6 +62,12 @@ var statuses = []struct {
 	{order.ErrAfterCutoff, http.StatusConflict},
 	{order.ErrBusy, http.StatusServiceUnavailable},
 	{store.ErrNotFound, http.StatusNotFound},
+	{store.ErrTaken, http.StatusConflict},
+	{store.ErrOldVersion, http.StatusConflict},
+	{disruption.ErrNotFrozen, http.StatusConflict},
+	{disruption.ErrChanged, http.StatusConflict},
+	{disruption.ErrAlready, http.StatusConflict},
+	{disruption.ErrOver, http.StatusConflict},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable},
 	{context.Canceled, http.StatusServiceUnavailable},
 }
@@ -84,6 +91,9 @@ func ProblemOf(err error) Problem {
 		p.Status, p.Detail = http.StatusRequestEntityTooLarge, tooLarge.Error()
 	case errors.As(err, &ofEcho):
 		p.Status = ofEcho.Code
+	}
+	if d, ok := disrupted(err); ok {
+		p.Status, p.Detail, p.Errors = d.Status, d.Detail, d.Errors
 	}
 	for _, s := range statuses {
 		if errors.Is(err, s.err) {

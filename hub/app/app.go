@@ -17,6 +17,7 @@ import (
 	"meguri/hub/api"
 	"meguri/hub/backup"
 	"meguri/hub/broker"
+	"meguri/hub/disruption"
 	"meguri/hub/effect"
 	"meguri/hub/link"
 	"meguri/hub/live"
@@ -106,7 +107,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	orders := order.NewService(s.Orders()).WithClock(c.Clock.Now)
 	held := &holds{orders: orders, feed: feed, clock: c.Clock, logger: c.Logger, lookEvery: lookEvery(s.Writers())}
 	held.start(ctx)
-	server, err := newServer(ctx, c, s, orders, feed, secure)
+	server, err := newServer(ctx, c, s, orders, &disruption.Service{Store: s, Touch: plans.Touch}, feed, secure)
 	if err != nil {
 		return err
 	}
@@ -207,8 +208,8 @@ func newMQTT(ctx context.Context, c Config, authority *pki.Authority, b *broker.
 	return link.NewMQTT(cfg)
 }
 
-func newServer(ctx context.Context, c Config, s *store.Store, orders *order.Service, f *live.Feed, secure *tls.Config) (*http.Server, error) {
-	a, router, err := api.New(api.Config{Store: s, Orders: orders, People: people.New(s.People()), Feed: f,
+func newServer(ctx context.Context, c Config, s *store.Store, orders *order.Service, disruptions *disruption.Service, f *live.Feed, secure *tls.Config) (*http.Server, error) {
+	a, router, err := api.New(api.Config{Store: s, Orders: orders, People: people.New(s.People()), Feed: f, Disruptions: disruptions,
 		Clock: c.Clock, Logger: c.Logger, TLS: c.TLSCert != "", Version: version.Text()})
 	if err != nil {
 		return nil, err
