@@ -203,12 +203,9 @@ func (o *owner) commit(ctx context.Context, b batch) error {
 	if !o.owns {
 		to.Epoch++
 	}
-	known := o.service.knownAt(b.decisions)
-	if known.Before(o.known) {
-		known = o.known // a clock that was set back must not make history run backwards
-	}
+	known := o.service.knownAt(o.known, b.decisions)
 	err := o.service.store.Change(ctx, func(tx Tx) error {
-		raised, err := tx.RaiseDate(ctx, o.date, o.mark, to)
+		raised, err := tx.RaiseDate(ctx, o.date, o.mark, to, known)
 		if err != nil {
 			return err
 		}

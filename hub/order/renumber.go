@@ -47,11 +47,11 @@ func (*renumbering) decide(*owner, *batch) {}
 func (o *owner) renumber(ctx context.Context, r *renumbering) error {
 	o.drop() // its next task loads what this one leaves
 	err := o.service.store.Change(ctx, func(tx Tx) error {
-		decisions, err := o.numberAnew(ctx, tx, r)
-		if err != nil || len(decisions) == 0 {
+		decisions, known, err := o.numberAnew(ctx, tx, r)
+		if err != nil {
 			return err
 		}
-		return tx.AddDecisions(ctx, decisions, o.service.knownAt(decisions))
+		return tx.AddDecisions(ctx, decisions, known)
 	})
 	if err != nil {
 		return fmt.Errorf("number %s anew: %w", o.date, err)
@@ -59,56 +59,55 @@ func (o *owner) renumber(ctx context.Context, r *renumbering) error {
 	return nil
 }
 
-func (o *owner) numberAnew(ctx context.Context, tx Tx, r *renumbering) ([]Decision, error) {
+func (o *owner) numberAnew(ctx context.Context, tx Tx, r *renumbering) (all []Decision, known time.Time, err error) {
 	before, err := tx.Date(ctx, o.date)
 	if err != nil {
-		return nil, err
+		return nil, known, err
 	}
+	known = o.service.knownAt(before.Known, []Decision{{At: r.At}})
 	to := Mark{before.Mark.Epoch + 1, before.Mark.Revision + 1, before.Mark.Frozen}
-	raised, err := tx.RaiseDate(ctx, o.date, before.Mark, to)
-	if err != nil {
-		return nil, err
+	raised, err := tx.RaiseDate(ctx, o.date, before.Mark, to, known)
+	if err == nil && !raised {
+		err = ErrStale
 	}
-	if !raised {
-		return nil, ErrStale
+	if err != nil {
+		return nil, known, err
 	}
 	book, err := capacity.NewBook(before.Network, before.State)
 	if err != nil {
-		return nil, err
+		return nil, known, err
 	}
 	if err := r.Write(ctx, tx); err != nil {
-		return nil, err
+		return nil, known, err
 	}
 	network, err := tx.Network(ctx, o.date)
 	if err != nil {
-		return nil, err
+		return nil, known, err
 	}
-	var m memory
-	m.install(before, book)
 	var holding []string
+	standing := map[string]Standing{}
 	for _, s := range before.Orders {
 		if s.State.Holds() {
 			holding = append(holding, s.ID)
+			standing[s.ID] = s
 		}
 	}
 	change, gone, err := book.Renumber(network, holding)
-	if err != nil {
-		return nil, err
-	}
 	r.done = Renumbered{change, gone}
-	return calledOff(o, m, r), nil
+	return r.decisions(o.date, standing), known, err
 }
 
-// calledOff are the decisions: one on the numbering, and one on each order that does not fit.
-func calledOff(o *owner, m memory, r *renumbering) []Decision {
+// decisions are one on the numbering, and one on each order that no longer fits.
+func (r *renumbering) decisions(date string, standing map[string]Standing) []Decision {
 	at := r.At.Truncate(time.Millisecond)
 	numbering := Decision{Verb: Renumber, At: at, By: r.By, Cause: r.Cause, Change: r.done.Change}
-	numbering.Order.DeliveryDate = o.date
+	numbering.Order.DeliveryDate = date
 	all := []Decision{numbering}
 	for _, id := range r.done.CalledOff {
-		s := m.orders[id]
-		d := Decision{Verb: End, From: s.State, At: at, By: r.By, Cause: r.Cause, Order: Order{State: CalledOff, EndedAt: at, EndReason: r.Reason}}
-		d.Order.ID, d.Order.DeliveryDate, d.Order.LocationID, d.Order.HoldUntil = id, o.date, s.LocationID, s.HoldUntil
+		s := standing[id]
+		d := Decision{Verb: End, From: s.State, At: at, By: r.By, Cause: r.Cause,
+			Order: Order{State: CalledOff, HoldUntil: s.HoldUntil, EndedAt: at, EndReason: r.Reason}}
+		d.Order.ID, d.Order.DeliveryDate, d.Order.LocationID = id, date, s.LocationID
 		all = append(all, d)
 	}
 	return all
