@@ -103,11 +103,6 @@ func (tx *Tx) ReplaceDevice(ctx context.Context, id, by string) error {
 	return err
 }
 
-// RevokedDevices gives the ids of the devices that are shut out.
-func (tx *Tx) RevokedDevices(ctx context.Context) ([]string, error) {
-	return list(ctx, tx, scanText, "SELECT id FROM devices WHERE revoked_at IS NOT NULL")
-}
-
 // ForgetPresence takes no device for online, as after a start of the hub.
 func (tx *Tx) ForgetPresence(ctx context.Context) error {
 	_, err := tx.exec(ctx, "UPDATE devices SET online = FALSE, presence_known = FALSE WHERE presence_known")
