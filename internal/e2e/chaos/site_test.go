@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -194,6 +195,22 @@ func (s *site) close() {
 			s.t.Logf("%s: … %s", a.device, tail(filepath.Join(a.dir, a.device+".log"), 1500))
 		}
 	}
+}
+
+// dump ends all processes so that their logs say what each goroutine waits for: what is missing may only be held up.
+func (s *site) dump() {
+	for _, a := range s.agents {
+		if p := a.process(); p == nil || !p.running() {
+			s.t.Logf("%s does not run", a.device)
+		}
+		a.abort()
+	}
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	hub := s.hubProcess()
+	hub.signal(syscall.SIGQUIT)
+	<-hub.ended
 }
 
 // keep copies what the processes left behind to where go test -artifacts keeps it: without the hub's and the devices' files
