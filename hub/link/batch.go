@@ -87,6 +87,7 @@ type taking struct {
 	now         time.Time
 
 	device  fleet.Device
+	from    uint64 // expected before this batch
 	next    uint64
 	hash    fleet.Hash // behind the number before next
 	known   bool       // the incarnation has said hello
@@ -110,7 +111,7 @@ func (t *taking) run(ctx context.Context, device string, hashes []fleet.Hash) er
 	if t.known = known; err != nil || !known {
 		return err
 	}
-	t.next, t.hash = log.Next, log.Hash
+	t.from, t.next, t.hash = log.Next, log.Next, log.Hash
 	if err := t.strays(ctx, log); err != nil {
 		return err
 	}
@@ -166,7 +167,7 @@ func (t *taking) take(ctx context.Context, skip int) error {
 			err = t.event(ctx, e)
 		}
 		if err != nil {
-			return &heldUp{log: t.logName(), device: t.device.ID, of: t.batch.Log, number: e.number, err: err}
+			return t.heldAt(e.number, err)
 		}
 	}
 	if err := t.tx.AddReadings(ctx, t.device.ID, t.incarnation, t.now, t.carried.readings(t.rows)); err != nil {
