@@ -161,6 +161,17 @@ func (tx *Tx) Gaps(ctx context.Context, device, incarnation string, log uint8) (
 		WHERE device_id = $1 AND incarnation = $2 AND log = $3 ORDER BY first_number`, device, incarnation, log)
 }
 
+// GapUpTo gives the gap of a log that ends with a number, and false when there is none.
+func (tx *Tx) GapUpTo(ctx context.Context, device, incarnation string, log uint8, last uint64) (g fleet.Gap, found bool, err error) {
+	err = tx.row(ctx, `SELECT first_number, last_number, kind, reason FROM device_gaps WHERE device_id = $1 AND incarnation = $2
+		AND log = $3 AND first_number <= $4 AND last_number = $4 ORDER BY first_number DESC LIMIT 1`,
+		device, incarnation, log, int64(last)).Scan(&g.First, &g.Last, &g.Kind, &g.Reason)
+	if errors.Is(err, sql.ErrNoRows) {
+		return g, false, nil
+	}
+	return g, err == nil, err
+}
+
 // AddGap names a gap.
 func (tx *Tx) AddGap(ctx context.Context, device, incarnation string, log uint8, g fleet.Gap, at time.Time) error {
 	_, err := tx.exec(ctx, `INSERT INTO device_gaps (device_id, incarnation, log, first_number, last_number, kind, reason, noted_at)

@@ -112,6 +112,21 @@ func (tx *Tx) QuarantinedPayloads(ctx context.Context, device string) (int, erro
 	return n, err
 }
 
+// Kept is what is kept of a device's records that could not be read.
+type Kept struct {
+	Records int
+	Bytes   int64
+}
+
+// KeptUnread counts the records of a device that are kept though they could not be read, of both logs.
+func (tx *Tx) KeptUnread(ctx context.Context, device string) (k Kept, err error) {
+	err = tx.row(ctx, `SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM (
+		SELECT LENGTH(raw) AS bytes FROM quarantine WHERE device_id = $1 AND incarnation <> ''
+		UNION ALL
+		SELECT LENGTH(body) AS bytes FROM events WHERE device_id = $1 AND outcome = 'quarantined') AS kept`, device).Scan(&k.Records, &k.Bytes)
+	return k, err
+}
+
 const quarantineColumns = "id, device_id, incarnation, log, number, received_at, reason, raw FROM quarantine"
 
 func scanQuarantine(row scanner) (q QuarantineRow, err error) {

@@ -230,12 +230,6 @@ func (tx *Tx) Lost(err error) bool { return errors.Is(err, errLost) || tx.e.tran
 func (tx *Tx) Savepoint(ctx context.Context, fn func() error) error {
 	tx.depth++
 	level := tx.depth
-	if !tx.e.readsFailAlone() {
-		if err := tx.mark(ctx); err != nil {
-			tx.depth--
-			return err
-		}
-	}
 	before, pending := len(tx.after), tx.pending
 	err := fn()
 	tx.depth = level - 1
@@ -300,11 +294,20 @@ func (tx *Tx) exec(ctx context.Context, query string, args ...any) (rows int64, 
 }
 
 func (tx *Tx) row(ctx context.Context, query string, args ...any) scanner {
-	if err := tx.settle(ctx, query, args); err != nil {
+	if err := tx.beforeRead(ctx, query, args); err != nil {
 		return noRow{err}
 	}
 	stmt, ctx := tx.run(ctx, query)
 	return stmt.QueryRowContext(ctx, args...)
+}
+
+// beforeRead prepares for a statement that only reads. Where one that fails would end the transaction, the savepoint that it is in
+// has to be known before it; a step that asks nothing, as most events are that are only kept, costs none.
+func (tx *Tx) beforeRead(ctx context.Context, query string, args []any) error {
+	if err := tx.settle(ctx, query, args); err != nil || tx.e.readsFailAlone() {
+		return err
+	}
+	return tx.mark(ctx)
 }
 
 // noRow is a row that could not be asked for.
@@ -314,7 +317,7 @@ func (n noRow) Scan(...any) error { return n.err }
 
 // list reads all rows of a query, each by scan.
 func list[T any](ctx context.Context, tx *Tx, scan func(scanner) (T, error), query string, args ...any) (_ []T, err error) {
-	if err := tx.settle(ctx, query, args); err != nil {
+	if err := tx.beforeRead(ctx, query, args); err != nil {
 		return nil, err
 	}
 	stmt, ctx := tx.run(ctx, query)
