@@ -200,7 +200,7 @@ func openAuthority(ctx context.Context, c Config, s *store.Store) (*pki.Authorit
 func newMQTT(ctx context.Context, c Config, authority *pki.Authority, b *broker.Broker, r *link.Receiver, f *live.Feed) *link.MQTT {
 	cfg := link.MQTTConfig{Receiver: r, URL: c.BrokerURL, User: broker.HubUser, Wake: f.Subscribe(ctx), Logger: c.Logger}
 	if c.BrokerURL == "" {
-		cfg.URL, cfg.Dial, cfg.Kick = "tcp://embedded", b.Dial, b.Kick
+		cfg.URL, cfg.Dial = "tcp://embedded", b.Dial
 	} else {
 		cfg.TLS = authority.HubTLS()
 	}

@@ -105,7 +105,7 @@ func (l *Ledger) accounted(h hole) bool {
 	}
 	open := h.right.Number - after - 1
 	for _, m := range h.runs {
-		if m.State == StateDamaged || m.State == StateQuarantined {
+		if m.State == StateDamaged || m.State == StateQuarantined || m.State == StateDiscarded {
 			open -= min(open, m.Last-m.First+1)
 		}
 	}

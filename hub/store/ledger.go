@@ -277,6 +277,8 @@ func gapState(k fleet.GapKind) (fleet.State, string) {
 		return fleet.StateThinned, ""
 	case fleet.Damaged:
 		return fleet.StateDamaged, fleet.ReasonRecord
+	case fleet.Discarded:
+		return fleet.StateDiscarded, ""
 	case fleet.Restored:
 		return fleet.StateNotHeld, fleet.ReasonRestored
 	}
@@ -285,6 +287,9 @@ func gapState(k fleet.GapKind) (fleet.State, string) {
 
 // each runs fn on all rows of a query.
 func each(ctx context.Context, tx *Tx, fn func(scanner) error, query string, args ...any) (err error) {
+	if err := tx.beforeRead(ctx, query, args); err != nil {
+		return err
+	}
 	stmt, ctx := tx.run(ctx, query)
 	rows, err := stmt.QueryContext(ctx, args...)
 	if err != nil {

@@ -155,7 +155,7 @@ func (h *hub) start(ctx context.Context) error {
 	if h.sim.MQTT {
 		l.broker = broker.New(broker.Config{Auth: func(string, string) bool { return true }, Logger: h.logger})
 		mqtt := link.NewMQTT(link.MQTTConfig{Receiver: receiver, URL: "tcp://embedded", User: broker.HubUser, Dial: l.broker.Dial,
-			Kick: l.broker.Kick, Wake: l.feed.Subscribe(l.ctx), Logger: h.logger})
+			Wake: l.feed.Subscribe(l.ctx), Logger: h.logger})
 		l.work.Go(func() { _ = mqtt.Run(l.ctx) }) // ends with ctx
 		h.run(l)
 		return nil
