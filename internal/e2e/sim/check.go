@@ -26,6 +26,9 @@ func (m *model) lose(device string) {
 	})
 }
 
+// everyLook is how often minute looks.
+const everyLook = 5*time.Minute + 77*time.Microsecond
+
 // minute looks at what has to hold at any moment, faults or not.
 func (s *sim) minute() {
 	l := s.hub.alive()
@@ -47,11 +50,32 @@ func (s *sim) minute() {
 		if branched || d.running(time.Minute) == nil || !d.line.steady(time.Minute) {
 			continue
 		}
+		s.checkOwed(l, d)
 		var online, known bool
 		if err := l.raw.QueryRowContext(l.ctx, "SELECT online, presence_known FROM devices WHERE id = ?", d.id).Scan(&online, &known); err == nil &&
 			!online && known && s.hub.alive() == l {
 			s.model.fail("%s has been connected for a minute, and the hub says that it is not there", d.id)
 		}
+	}
+}
+
+// checkOwed: a plan that the hub owes to a device reaches it while nothing is in the way. The hub sends what is owed again every
+// minute at the latest, so what it owed at one look and still owes at the next has been held up. After its start it owes nothing
+// to a device before it has heard of it.
+func (s *sim) checkOwed(l *hubLife, d *device) {
+	before := d.owed
+	d.owed = owed{}
+	if d.running(everyLook+time.Minute) == nil || !d.line.steady(everyLook+time.Minute) {
+		return
+	}
+	now := owed{life: l}
+	err := l.raw.QueryRowContext(l.ctx, "SELECT plan_sent FROM devices WHERE id = ? AND online AND plan_sent > plan_active", d.id).Scan(&now.plan)
+	if err != nil || s.hub.alive() != l {
+		return // nothing is owed, or the hub has just died
+	}
+	d.owed = now
+	if now == before {
+		s.model.fail("%s is connected, is owed plan %d, and has not got it for %s", d.id, now.plan, everyLook)
 	}
 }
 

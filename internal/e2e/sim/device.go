@@ -40,6 +40,14 @@ type device struct {
 	trap    trap
 	disk    bool     // full
 	repairs []func() // done with the card while the power is off
+
+	owed owed // at the last look; only checkOwed uses it
+}
+
+// owed is a plan that a run of the hub owes a device.
+type owed struct {
+	life *hubLife
+	plan uint64
 }
 
 // power is one run of the agent, from its start to its end.

@@ -172,7 +172,7 @@ func (s *sim) run(ctx context.Context) (Report, error) {
 		s.start(func() { s.backups(phase) })
 	}
 	s.start(func() {
-		for sleep(phase, 5*time.Minute+77*time.Microsecond) == nil {
+		for sleep(phase, everyLook) == nil {
 			s.minute()
 		}
 	})
