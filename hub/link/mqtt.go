@@ -35,6 +35,7 @@ type MQTTConfig struct {
 	TLS      *tls.Config
 	Wake     <-chan struct{}          // something new may be owed to devices
 	Kick     func(device string) bool // ends the live session of a device, where the broker is ours
+	Look     time.Duration            // how often to look for what is owed when nobody wakes it; 0 is a second
 	Logger   *slog.Logger
 }
 
@@ -56,7 +57,7 @@ type MQTTStats struct {
 // NewMQTT makes the hub's side of a broker; Run does the work.
 func NewMQTT(c MQTTConfig) *MQTT {
 	m := &MQTT{config: c}
-	m.server = NewServer(ServerConfig{Receiver: c.Receiver, Send: m.publish, Wake: c.Wake, Kick: c.Kick, Logger: c.Logger})
+	m.server = NewServer(ServerConfig{Receiver: c.Receiver, Send: m.publish, Wake: c.Wake, Kick: c.Kick, Look: c.Look, Logger: c.Logger})
 	return m
 }
 
