@@ -133,8 +133,10 @@ func (d *device) session(ctx context.Context) error {
 		d.mu.Unlock()
 	}()
 	deps := app.Deps{Board: board, Clock: d.clock(), Logger: d.sim.quiet, Jitter: d.line.jitter,
-		Connect:  func(ctx context.Context, will protocol.Gone) (link.Wire, error) { return d.line.connect(ctx, p, will) },
-		Recorded: func(log protocol.LogID, n uint64, b protocol.Body) { d.sim.model.recorded(d.id, log, n, b) }}
+		Connect: func(ctx context.Context, will protocol.Gone) (link.Wire, error) { return d.line.connect(ctx, p, will) },
+		Recorded: func(log protocol.LogID, n uint64, b protocol.Body) {
+			d.sim.model.recorded(d.id, log, n, b, time.Since(p.since))
+		}}
 	if d.sim.MQTT {
 		deps.Connect = nil
 		deps.Dial = func(ctx context.Context) (net.Conn, error) { return d.line.dial(ctx, p) }

@@ -275,7 +275,11 @@ func (l *line) steady(d time.Duration) bool {
 	return !l.up.cut && !l.down.cut && !l.up.lossy && !l.up.late
 }
 
+// sleep waits, unless ctx has ended: then it says so whatever d is, for a select between two that are ready would toss a coin.
 func sleep(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
