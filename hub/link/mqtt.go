@@ -34,6 +34,7 @@ type MQTTConfig struct {
 	Dial     func(ctx context.Context) (net.Conn, error) // in place of URL
 	TLS      *tls.Config
 	Wake     <-chan struct{} // something new may be owed to devices
+	Look     time.Duration   // how often to look for what is owed when nobody wakes it; 0 is a second
 	Logger   *slog.Logger
 }
 
@@ -55,7 +56,7 @@ type MQTTStats struct {
 // NewMQTT makes the hub's side of a broker; Run does the work.
 func NewMQTT(c MQTTConfig) *MQTT {
 	m := &MQTT{config: c}
-	m.server = NewServer(ServerConfig{Receiver: c.Receiver, Send: m.publish, Wake: c.Wake, Logger: c.Logger})
+	m.server = NewServer(ServerConfig{Receiver: c.Receiver, Send: m.publish, Wake: c.Wake, Look: c.Look, Logger: c.Logger})
 	return m
 }
 

@@ -24,7 +24,8 @@ type Store struct {
 	writer *sql.DB
 	reader *sql.DB // the same as writer on PostgreSQL
 	engine engine
-	turn   sync.RWMutex // held to write by a transaction that has to be alone
+	turn   sync.RWMutex  // held to write by a transaction that has to be alone
+	queue  chan struct{} // held by the one that writes, where the database lets one in after the other
 
 	written, read *statements // prepared on writer and reader; nil where the driver keeps them itself
 }
@@ -65,7 +66,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	s := &Store{writer: writer, reader: reader, engine: e}
+	s := &Store{writer: writer, reader: reader, engine: e, queue: make(chan struct{}, 1)}
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("migrate database: %w", err), s.Close())
 	}
@@ -172,7 +173,14 @@ func (s *Store) Change(ctx context.Context, fn func(*Tx) error) error {
 // change is one attempt, alone or together with others.
 func (s *Store) change(ctx context.Context, alone bool, fn func(*Tx) error) error {
 	switch {
-	case s.Writers() == 1: // the database lets one in after the other
+	case s.Writers() == 1:
+		// In order of arrival: of those that wait for its only connection, database/sql lets in any, so that one may wait long.
+		select {
+		case s.queue <- struct{}{}:
+		case <-ctx.Done():
+			return fmt.Errorf("begin: %w", ctx.Err())
+		}
+		defer func() { <-s.queue }()
 	case alone:
 		s.turn.Lock()
 		defer s.turn.Unlock()
