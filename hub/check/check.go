@@ -93,27 +93,34 @@ type Mark struct {
 }
 
 // Marks are what a sheet or packing list has to say of broken rows: whole containers, and single units in containers that are
-// whole otherwise, by order/line/unit.
+// whole otherwise.
 type Marks struct {
 	Containers map[string]Mark
-	Units      map[string]Mark
+	Units      []UnitMark
+}
+
+// UnitMark is a unit that must not be packed.
+type UnitMark struct {
+	Item
+	Mark
 }
 
 // Judge looks at some containers of a date, at what is in them and at all that they share places with, for a sheet or a packing
 // list. It takes no longer than reading the date's containers and these ones' items.
-func Judge(ctx context.Context, src Source, date string, ids []string, now time.Time) (Marks, error) {
-	m := Marks{map[string]Mark{}, map[string]Mark{}}
+func Judge(ctx context.Context, src Source, date string, ids []string) (Marks, error) {
+	m := Marks{Containers: map[string]Mark{}}
 	n, err := src.Network(ctx)
 	if err != nil {
 		return m, fmt.Errorf("read the network: %w", err)
 	}
-	l := newLook(indexed(n), src, now, &findings{})
+	l := newLook(indexed(n), src, time.Time{}, &findings{}) // nothing here depends on the time
 	if err := l.judgeSome(ctx, date, ids); err != nil {
 		return m, fmt.Errorf("check containers of %s: %w", date, err)
 	}
 	slices.SortFunc(l.found.list, byUrgency)
+	seen := map[itemKey]bool{}
 	for _, f := range l.found.list {
-		m.note(f)
+		m.note(f, seen)
 	}
 	return m, nil
 }
@@ -177,8 +184,8 @@ func (l *look) judgeOne(ctx context.Context, id string) error {
 	return nil
 }
 
-// note takes from a finding what must not be loaded. The first, and so the worst, that is said of a container stays.
-func (m Marks) note(f *Finding) {
+// note takes from a finding what must not be loaded. The first, and so the worst, that is said of a row stays.
+func (m *Marks) note(f *Finding, seen map[itemKey]bool) {
 	mark := Mark{f.Kind, f.Text()}
 	for _, b := range f.boxes {
 		if _, has := m.Containers[b.ID]; rules[f.Kind].doNotLoad && !has {
@@ -189,8 +196,9 @@ func (m Marks) note(f *Finding) {
 		return // the unit is what it is
 	}
 	for _, u := range f.units {
-		if _, has := m.Units[u.key().String()]; !has {
-			m.Units[u.key().String()] = mark
+		if !seen[u.key()] {
+			seen[u.key()] = true
+			m.Units = append(m.Units, UnitMark{u, mark})
 		}
 	}
 }

@@ -125,6 +125,9 @@ func Kinds() []Kind {
 // Severity says how bad a finding of the kind is.
 func (k Kind) Severity() Severity { return rules[k].severity }
 
+// Format is the kind's text in English, for fmt with the arguments of a finding by number.
+func (k Kind) Format() string { return rules[k].text }
+
 // Text tells a finding of the kind with its arguments, in English.
 func (k Kind) Text(args []string) string {
 	r, ok := rules[k]

@@ -28,12 +28,6 @@ func (c checkStore) Change(ctx context.Context, fn func(check.Tx) error) error {
 // checkTx is Tx with the checker's names for things. Its queries join little: a row whose neighbour is gone must be found, too.
 type checkTx struct{ tx *Tx }
 
-// Marks says which of some containers of a date must not be loaded, and which units in them not be packed, and why. Nothing is
-// marked when the rows are right.
-func (tx *Tx) Marks(ctx context.Context, date string, containers []string, now time.Time) (check.Marks, error) {
-	return check.Judge(ctx, checkTx{tx}, date, containers, now)
-}
-
 // Dates begins with yesterday in UTC, which is today in every zone, and adds whatever is open for longer.
 func (c checkTx) Dates(ctx context.Context, now time.Time) ([]string, error) {
 	from := now.UTC().AddDate(0, 0, -1).Format(time.DateOnly)
