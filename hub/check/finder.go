@@ -90,7 +90,7 @@ func (f *finder) findSlot(c *Container, load added) string {
 		return ""
 	}
 	for _, s := range f.net.Slots {
-		if f.slots[s.ID] == "" && suits(s) {
+		if free(f.slots[s.ID], c.ID) && suits(s) {
 			use(s)
 			return ""
 		}
@@ -98,7 +98,7 @@ func (f *finder) findSlot(c *Container, load added) string {
 	return fmt.Sprintf("no slot at %s is free for %s and large enough", c.Location, c.Category)
 }
 
-// free says whether a thing is nobody's, or this container's own.
+// free says whether a thing is nobody's, or this container's own: two findings about one container get the same repair.
 func free(taken, id string) bool { return taken == "" || taken == id }
 
 // holds says whether a slot's container has room and strength for a load.
@@ -127,7 +127,7 @@ func (f *finder) findRide(c *Container, _ added) string {
 			continue
 		}
 		for n := int64(1); n <= f.net.Shippers[a.Shipper].Containers; n++ {
-			if f.places[place{a.Run, a.Shipper, n}] == "" {
+			if free(f.places[place{a.Run, a.Shipper, n}], c.ID) {
 				use(a, n)
 				return ""
 			}
@@ -144,7 +144,7 @@ func (f *finder) findAddress(c *Container, _ added) string {
 		return ""
 	}
 	for _, a := range f.net.Addresses {
-		if f.addresses[a.ID] == "" && suits(a) {
+		if free(f.addresses[a.ID], c.ID) && suits(a) {
 			c.Address = a.ID
 			return ""
 		}

@@ -91,6 +91,18 @@ func (s *Service) Watch(ctx context.Context, now time.Time, clock func() time.Ti
 	return r, nil
 }
 
+// Refresh looks at dates again and keeps what is found of them.
+func (s *Service) Refresh(ctx context.Context, now time.Time, dates ...string) error {
+	if len(dates) == 0 {
+		return nil
+	}
+	r, err := s.Look(ctx, now, dates...)
+	if err != nil {
+		return err
+	}
+	return s.store.Change(ctx, func(tx Tx) error { return tx.KeepFindings(ctx, dates, r, now) })
+}
+
 // Apply applies the repair with an id to dates (see Finding.Dates), in one transaction: it looks anew, makes the same repair
 // again or none, raises the revision of the dates, so that whoever has them in memory loads again, gives the runs of a frozen date
 // a new sheet, looks once more and goes back on everything unless the finding is gone and no other has come. It is ErrChanged
