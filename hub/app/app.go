@@ -17,6 +17,7 @@ import (
 	"meguri/hub/api"
 	"meguri/hub/backup"
 	"meguri/hub/broker"
+	"meguri/hub/check"
 	"meguri/hub/effect"
 	"meguri/hub/link"
 	"meguri/hub/live"
@@ -116,6 +117,8 @@ func Run(ctx context.Context, c Config) (err error) {
 	g.Go(func() error { return mqtt.Run(ctx) })
 	g.Go(func() error { return gate.Watch(ctx, embedded, authority) })
 	g.Go(func() error { return d.run(ctx) })
+	looks := &checks{service: check.NewService(s.Checks()), feed: feed, clock: c.Clock, logger: c.Logger}
+	g.Go(func() error { return looks.run(ctx) })
 	safe.run(ctx, g, c, s, feed.Changed)
 	g.Go(func() error { return serve(ctx, server, listener, c.Logger) })
 	announce(c, listener.Addr(), embedded.Addr())

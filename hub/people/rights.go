@@ -64,6 +64,7 @@ func apiRights() []Right {
 		{Route: "GET /v1/alarms", Roles: with(staff, System)},
 		{Route: "GET /v1/work-items", Roles: with(staff, System)},
 		{Route: "POST /v1/work-items/:id/close", Roles: staff, Act: true},
+		{Route: "GET /v1/findings", Roles: []Role{Admin, Dispatcher, System}},
 		{Route: "GET /v1/summary", Roles: with(staff, System)},
 	}
 }
@@ -82,6 +83,8 @@ func pageRights() []Right {
 		{Route: "GET /orders/:id", Roles: office},
 		{Route: "GET /work-items", Roles: staff},
 		{Route: "POST /work-items/:id/close", Roles: staff, Act: true},
+		{Route: "GET /check", Roles: []Role{Admin, Dispatcher}},
+		{Route: "POST /check/:id/repair", Roles: []Role{Admin, Dispatcher}, Act: true},
 		{Route: "GET /people", Roles: []Role{Admin}},
 		{Route: "POST /people", Roles: []Role{Admin}, Act: true},
 		{Route: "POST /people/:id/link", Roles: []Role{Admin}, Act: true},

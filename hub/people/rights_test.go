@@ -54,10 +54,11 @@ func TestWhoMayChangeWhat(t *testing.T) {
 		}
 	}
 	order, command := "POST /v1/orders", "POST /v1/devices/:id/commands"
+	repair := "POST /check/:id/repair"
 	work := []string{"POST /v1/work-items/:id/close", "POST /work-items/:id/close"}
 	require.Equal(t, map[Role][]string{
-		Admin:      {order, command, work[0], work[1], "POST /people", "POST /people/:id/link", "POST /people/:id/remove"},
-		Dispatcher: {order, command, work[0], work[1]},
+		Admin:      {order, command, work[0], work[1], repair, "POST /people", "POST /people/:id/link", "POST /people/:id/remove"},
+		Dispatcher: {order, command, work[0], work[1], repair},
 		Support:    {order, work[0], work[1]},
 		Quality:    work,
 		Warehouse:  work,

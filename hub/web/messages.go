@@ -1,6 +1,9 @@
 package web
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+)
 
 // message is a text in each language. Verbs of fmt may be indexed, since languages order words differently.
 type message struct{ en, ja string }
@@ -37,8 +40,19 @@ func (l lang) known(prefix, word string) string {
 	return word
 }
 
-// messages is the one table of what pages say.
-var messages = map[string]message{
+// messages is what pages say: the tables of all files.
+var messages = together(commonMessages, checkMessages)
+
+func together(tables ...map[string]message) map[string]message {
+	all := map[string]message{}
+	for _, t := range tables {
+		maps.Copy(all, t)
+	}
+	return all
+}
+
+// commonMessages is what most pages say.
+var commonMessages = map[string]message{
 	"app.name": {"Meguri", "巡り"},
 
 	"nav.today":   {"Today", "本日"},

@@ -81,6 +81,8 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.GET("/orders/:id", w.order)
 	e.GET("/work-items", w.work)
 	e.POST("/work-items/:id/close", w.closeWork)
+	e.GET("/check", w.check)
+	e.POST("/check/:id/repair", w.repair)
 	e.GET("/people", w.people)
 	e.POST("/people", w.addPerson)
 	e.POST("/people/:id/link", w.linkPerson)
@@ -149,7 +151,7 @@ type navItem struct {
 
 var navigation = []struct{ key, href, icon string }{
 	{"nav.today", "/", "home"}, {"nav.work", "/work-items", "work"}, {"nav.packing", "/packing", "box"}, {"nav.sheet", "/sheet", "truck"},
-	{"nav.devices", "/devices", "device"}, {"nav.people", "/people", "people"}, {"nav.me", "/me", "me"},
+	{"nav.check", "/check", "check"}, {"nav.devices", "/devices", "device"}, {"nav.people", "/people", "people"}, {"nav.me", "/me", "me"},
 }
 
 // render answers with a page.
