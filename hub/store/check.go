@@ -284,13 +284,7 @@ func (c checkTx) Run(ctx context.Context, id string) (check.Run, bool, error) {
 // ItemsIn gives the items of containers.
 func (c checkTx) ItemsIn(ctx context.Context, containers []string) (all []check.Item, err error) {
 	for len(containers) > 0 {
-		size := 1
-		for _, s := range insertSizes {
-			if s <= len(containers) {
-				size = s
-				break
-			}
-		}
+		size := sizeFor(c.tx.e.insertSizes(), len(containers))
 		args := make([]any, size)
 		marks := make([]string, size)
 		for i, id := range containers[:size] {
