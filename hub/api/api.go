@@ -85,6 +85,7 @@ func (a *API) routes(e *echo.Echo) {
 	get("/capacity", a.getCapacity)
 	get("/packing", a.getPacking)
 	get("/sheets", a.getSheet)
+	get("/history", a.getHistory)
 	get("/devices", a.listDevices)
 	get("/devices/:id", a.getDevice)
 	get("/devices/:id/completeness", a.getCompleteness)

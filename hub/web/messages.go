@@ -41,7 +41,7 @@ func (l lang) known(prefix, word string) string {
 }
 
 // messages is what pages say: the tables of all files.
-var messages = together(commonMessages, checkMessages)
+var messages = together(commonMessages, checkMessages, dispatchMessages)
 
 func together(tables ...map[string]message) map[string]message {
 	all := map[string]message{}
@@ -231,7 +231,6 @@ var commonMessages = map[string]message{
 	"packing.box":      {"Box %s", "箱 %s"},
 	"packing.scan":     {"1. Scan this, then the box.", "1. ここを読み取り、次に箱を読み取る。"},
 	"packing.shelve":   {"2. Put it on this address and scan both.", "2. この棚に置き、箱と棚を読み取る。"},
-	"packing.notyet":   {"Orders still come in: this list is not final before the cutoff.", "受注中のため、締切まで内容は変わります。"},
 	"packing.units":    {"Units", "数量"},
 	"packing.product":  {"Product", "商品"},
 	"packing.shortage": {"%d short", "欠品 %d"},
