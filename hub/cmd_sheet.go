@@ -42,13 +42,13 @@ func printPacking(out io.Writer, l dispatch.PackingList) error {
 		l.DeliveryDate, l.ShopName, l.ShopID, l.SpotName, len(l.Lines), l.Units())
 	for _, line := range l.Lines {
 		fmt.Fprintf(w, "\n%s\t%s\taddress %s\tfor %s\t%s\t%s\n", line.ID, line.Category, line.AddressID, line.Location, line.State, line.GRAI)
-		for _, p := range line.Products {
-			short := ""
-			if p.Short > 0 {
-				short = fmt.Sprintf("%d short", p.Short)
-			}
-			fmt.Fprintf(w, "\t%d ×\t%s\t%s\t%s\n", p.Units, p.Name, p.GTIN, short)
-		}
+		printBroken(w, line.Broken)
+		printProducts(w, line.Products)
+	}
+	for _, line := range l.Lost {
+		fmt.Fprintf(w, "\n%s\n", line.ID)
+		printBroken(w, line.Broken)
+		printProducts(w, line.Products)
 	}
 	return w.Flush()
 }
@@ -101,12 +101,42 @@ func printSheet(out io.Writer, s dispatch.Sheet, zone *time.Location) error {
 			fmt.Fprintln(w, line)
 		}
 	}
+	if len(s.Astray) > 0 {
+		fmt.Fprintf(w, "\n%s: no stop of this run is for\n", dispatch.DoNotLoad)
+		for _, c := range s.Astray {
+			fmt.Fprintf(w, "\t%s %s\t%s\t→ %s\t%s\n", c.ID, c.GRAI, c.AddressID, c.SlotID, c.Broken.Text)
+		}
+	}
 	return w.Flush()
+}
+
+// printBroken prints that a row must not be loaded. Nothing stands where nothing is wrong.
+func printBroken(w io.Writer, b dispatch.Broken) {
+	if b.Yes() {
+		fmt.Fprintf(w, "\t%s\t%s\n", dispatch.DoNotLoad, b.Text)
+	}
+}
+
+func printProducts(w io.Writer, products []dispatch.PackedProduct) {
+	for _, p := range products {
+		note := ""
+		if p.Short > 0 {
+			note = fmt.Sprintf("%d short", p.Short)
+		}
+		fmt.Fprintf(w, "\t%d ×\t%s\t%s\t%s\n", p.Units, p.Name, p.GTIN, note)
+		if p.Barred > 0 {
+			fmt.Fprintf(w, "\t%s\t%d ×: %s\n", dispatch.DoNotLoad, p.Barred, p.Broken.Text)
+		}
+	}
 }
 
 func sheetLines(stop dispatch.SheetStop) []string {
 	var lines []string
 	for _, c := range stop.Containers {
+		if c.Broken.Yes() {
+			lines = append(lines, fmt.Sprintf("\t%s\t→ %s %s\t%s", dispatch.DoNotLoad, c.ID, c.GRAI, c.Broken.Text))
+			continue
+		}
 		if stop.Kind == dispatch.Collect {
 			lines = append(lines, fmt.Sprintf("\t%s\t→ %s %s\t→ %s\t%s", c.AddressID, c.ID, c.GRAI, c.ShipperID, c.State))
 			continue

@@ -33,6 +33,7 @@ type commandLine struct {
 	Order     OrderCmd     `cmd:"" help:"Place orders."`
 	Packing   PackingCmd   `cmd:"" help:"Print what a shop packs for a date."`
 	Sheet     SheetCmd     `cmd:"" help:"Print a driver's sheet."`
+	Check     CheckCmd     `cmd:"" help:"Say what is broken in future assignments, and repair it."`
 	Outage    OutageCmd    `cmd:"" help:"Put things out of service on a date, and back."`
 	Limit     LimitCmd     `cmd:"" help:"Set how much of a product is sold for a date."`
 	Calloff   CallOffCmd   `cmd:"" help:"Call off a location's delivery or a run."`

@@ -110,6 +110,7 @@ func (a *API) routes(e *echo.Echo) {
 	get("/alarms", a.listAlarms)
 	get("/work-items", a.listWork)
 	post("/work-items/:id/close", a.closeWork)
+	get("/findings", a.listFindings)
 	get("/summary", a.getSummary)
 }
 

@@ -29,13 +29,14 @@ type containerJSON struct {
 	ShelvedAt   *time.Time     `json:"shelved_at,omitempty"`
 	LoadedAt    *time.Time     `json:"loaded_at,omitempty"`
 	PlacedAt    *time.Time     `json:"placed_at,omitempty"`
+	DoNotLoad   *doNotLoadJSON `json:"do_not_load,omitempty"`
 }
 
 func toContainer(c dispatch.Container) containerJSON {
 	return containerJSON{ContainerID: c.ID, Category: c.Category, State: c.State, GRAI: c.GRAI, AddressID: c.AddressID,
 		RunID: c.RunID, ShipperID: c.ShipperID, ShipperGRAI: c.ShipperGRAI, LocationID: c.LocationID, FridgeID: c.FridgeID,
 		SlotID: c.SlotID, ShopID: c.ShopID, FilledAt: optional(c.FilledAt), ShelvedAt: optional(c.ShelvedAt),
-		LoadedAt: optional(c.LoadedAt), PlacedAt: optional(c.PlacedAt)}
+		LoadedAt: optional(c.LoadedAt), PlacedAt: optional(c.PlacedAt), DoNotLoad: toDoNotLoad(c.Broken)}
 }
 
 type packingListJSON struct {
@@ -45,6 +46,7 @@ type packingListJSON struct {
 	SpotName     string            `json:"spot_name"`
 	Units        int               `json:"units"`
 	Containers   []packingLineJSON `json:"containers"`
+	Lost         []lostUnitsJSON   `json:"lost,omitempty"`
 	Preview      *previewJSON      `json:"preview,omitempty"`
 }
 
@@ -60,6 +62,9 @@ type packedProductJSON struct {
 	GTIN      string `json:"gtin"`
 	Units     int    `json:"units"`
 	Short     int    `json:"short"`
+
+	DoNotPack int            `json:"do_not_pack,omitempty"`
+	DoNotLoad *doNotLoadJSON `json:"do_not_load,omitempty"`
 }
 
 func (a *API) getPacking(c echo.Context) error {
@@ -78,8 +83,8 @@ func (a *API) getPacking(c echo.Context) error {
 	return c.JSON(http.StatusOK, packingListJSON{DeliveryDate: l.DeliveryDate, ShopID: l.ShopID, ShopName: l.ShopName,
 		SpotName: l.SpotName, Units: l.Units(), Preview: preview, Containers: each(l.Lines, func(line dispatch.PackingLine) packingLineJSON {
 			return packingLineJSON{toContainer(line.Container), line.Location,
-				each(line.Products, func(p dispatch.PackedProduct) packedProductJSON { return packedProductJSON(p) })}
-		})})
+				each(line.Products, toPackedProduct)}
+		}), Lost: toLost(l.Lost)})
 }
 
 type sheetJSON struct {
@@ -90,6 +95,7 @@ type sheetJSON struct {
 	VehicleID    string          `json:"vehicle_id"`
 	DriverID     string          `json:"driver_id"`
 	Stops        []sheetStopJSON `json:"stops"`
+	Astray       []containerJSON `json:"astray,omitempty"`
 	Preview      *previewJSON    `json:"preview,omitempty"`
 }
 
@@ -128,7 +134,7 @@ func (a *API) getSheet(c echo.Context) error {
 
 func toSheet(s dispatch.Sheet, who people.Person) sheetJSON {
 	return sheetJSON{RunID: s.ID, RouteID: s.RouteID, DeliveryDate: s.DeliveryDate, Version: s.Version,
-		VehicleID: s.VehicleID, DriverID: s.DriverID, Stops: each(s.Stops, func(stop dispatch.SheetStop) sheetStopJSON {
+		VehicleID: s.VehicleID, DriverID: s.DriverID, Astray: each(s.Astray, toContainer), Stops: each(s.Stops, func(stop dispatch.SheetStop) sheetStopJSON {
 			out := sheetStopJSON{Sequence: stop.Sequence, Kind: stop.Kind, PlaceID: stop.PlaceID, PlaceName: stop.PlaceName,
 				PlannedAt: stop.PlannedAt, ReachedAt: optional(stop.ReachedAt), Containers: each(stop.Containers, toContainer)}
 			if who.Role.SeesCourierCode() {

@@ -233,14 +233,14 @@ type versionsJSON struct {
 }
 
 type versionJSON struct {
-	Version int              `json:"version"`
-	MadeAt  time.Time        `json:"made_at"`
-	MadeBy  string           `json:"made_by"`
-	Reason  string           `json:"reason"`
-	Changes []differenceJSON `json:"changes"`
+	Version int                   `json:"version"`
+	MadeAt  time.Time             `json:"made_at"`
+	MadeBy  string                `json:"made_by"`
+	Reason  string                `json:"reason"`
+	Changes []sheetDifferenceJSON `json:"changes"`
 }
 
-type differenceJSON struct {
+type sheetDifferenceJSON struct {
 	ContainerID string `json:"container_id,omitempty"`
 	Field       string `json:"field"`
 	Was         string `json:"was"`
@@ -266,9 +266,9 @@ func (a *API) listVersions(c echo.Context) error {
 			return err
 		}
 		for i, e := range all {
-			v := versionJSON{e.Version, e.MadeAt, e.MadeBy, e.Reason, []differenceJSON{}}
+			v := versionJSON{e.Version, e.MadeAt, e.MadeBy, e.Reason, []sheetDifferenceJSON{}}
 			if i+1 < len(all) {
-				v.Changes = each(e.Content.Since(all[i+1].Content), func(d dispatch.Difference) differenceJSON { return differenceJSON(d) })
+				v.Changes = each(e.Content.Since(all[i+1].Content), func(d dispatch.Difference) sheetDifferenceJSON { return sheetDifferenceJSON(d) })
 			}
 			out.Versions = append(out.Versions, v)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"meguri/hub/check"
 	"meguri/hub/disruption"
 	"meguri/hub/fleet"
 	"meguri/hub/order"
@@ -60,6 +61,7 @@ var statuses = []struct {
 	{order.ErrNoDelivery, http.StatusNotFound},
 	{order.ErrConflict, http.StatusConflict},
 	{order.ErrAfterCutoff, http.StatusConflict},
+	{check.ErrChanged, http.StatusConflict},
 	{order.ErrBusy, http.StatusServiceUnavailable},
 	{store.ErrNotFound, http.StatusNotFound},
 	{store.ErrTaken, http.StatusConflict},

@@ -161,7 +161,7 @@ func (c *change) begin(date string) (err error) {
 // raised in any case: whoever holds it in memory has to look again.
 func (c *change) finish() error {
 	from := c.date.Mark
-	raised, err := c.tx.RaiseDate(c.ctx, c.result.Date, from, order.Mark{Epoch: from.Epoch + 1, Revision: from.Revision + 1, Frozen: from.Frozen})
+	raised, err := c.tx.RaiseDate(c.ctx, c.result.Date, from, order.Mark{Epoch: from.Epoch + 1, Revision: from.Revision + 1, Frozen: from.Frozen}, c.act.At)
 	if err == nil && !raised {
 		err = order.ErrStale
 	}
@@ -169,7 +169,7 @@ func (c *change) finish() error {
 		return err
 	}
 	if len(c.decisions) > 0 {
-		if err := c.tx.AddDecisions(c.ctx, c.decisions, c.act.At); err != nil {
+		if err := c.tx.AddDecisions(c.ctx, c.decisions, c.known()); err != nil {
 			return err
 		}
 	}
@@ -199,6 +199,14 @@ func (c *change) finish() error {
 		})
 	}
 	return err
+}
+
+// known is when the change is stored, as history counts it: never before what was stored last, whatever the clocks say.
+func (c *change) known() time.Time {
+	if c.date.Known.After(c.act.At) {
+		return c.date.Known
+	}
+	return c.act.At
 }
 
 // giveMoneyBack has what is owed back of an order go back, in the same transaction, where the store can do that.

@@ -75,6 +75,7 @@ func apiRights() []Right {
 		{Route: "GET /v1/alarms", Roles: with(staff, System)},
 		{Route: "GET /v1/work-items", Roles: with(staff, System)},
 		{Route: "POST /v1/work-items/:id/close", Roles: staff, Act: true},
+		{Route: "GET /v1/findings", Roles: []Role{Admin, Dispatcher, System}},
 		{Route: "GET /v1/summary", Roles: with(staff, System)},
 	}
 }
@@ -99,6 +100,8 @@ func pageRights() []Right {
 		{Route: "POST /sheet/:id/confirm", Roles: []Role{Driver}, Act: true}, // their own only
 		{Route: "GET /work-items", Roles: staff},
 		{Route: "POST /work-items/:id/close", Roles: staff, Act: true},
+		{Route: "GET /check", Roles: []Role{Admin, Dispatcher}},
+		{Route: "POST /check/:id/repair", Roles: []Role{Admin, Dispatcher}, Act: true},
 		{Route: "GET /people", Roles: []Role{Admin}},
 		{Route: "POST /people", Roles: []Role{Admin}, Act: true},
 		{Route: "POST /people/:id/link", Roles: []Role{Admin}, Act: true},

@@ -54,10 +54,11 @@ func TestWhoMayChangeWhat(t *testing.T) {
 		}
 	}
 	order, command := "POST /v1/orders", "POST /v1/devices/:id/commands"
+	repair := "POST /check/:id/repair"
 	work := []string{"POST /v1/work-items/:id/close", "POST /work-items/:id/close"}
 	limit, confirm := "PUT /v1/products/:id/limit", []string{"POST /v1/sheets/:id/confirm", "POST /sheet/:id/confirm"}
 	dispatch := []string{order, "POST /v1/outages", "DELETE /v1/outages", "POST /v1/calloffs", limit, "POST /v1/exceptions", command, work[0],
-		"POST /outages", "POST /exceptions", work[1]}
+		"POST /outages", "POST /exceptions", work[1], repair}
 	require.Equal(t, map[Role][]string{
 		Admin:      append(slices.Clone(dispatch), "POST /people", "POST /people/:id/link", "POST /people/:id/remove"),
 		Dispatcher: dispatch,

@@ -20,7 +20,8 @@ func (tx *Tx) custodyOf(ctx context.Context, id string) (c custody, err error) {
 	return c, err
 }
 
-// endContainers writes the stored versions of containers into the history.
+// endContainers writes the stored versions of containers into the history. One that ends before it begins, as when an order of an
+// imported file, dated just before its cutoff, is cancelled earlier, was never valid.
 func (tx *Tx) endContainers(ctx context.Context, boxes []*boxChange, known time.Time) error {
 	ends := make([]ending, len(boxes))
 	for i, b := range boxes {

@@ -87,6 +87,8 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.POST("/sheet/:id/confirm", w.confirmSheet)
 	e.GET("/work-items", w.work)
 	e.POST("/work-items/:id/close", w.closeWork)
+	e.GET("/check", w.check)
+	e.POST("/check/:id/repair", w.repair)
 	e.GET("/people", w.people)
 	e.POST("/people", w.addPerson)
 	e.POST("/people/:id/link", w.linkPerson)
@@ -155,7 +157,7 @@ type navItem struct {
 
 var navigation = []struct{ key, href, icon string }{
 	{"nav.today", "/", "home"}, {"nav.work", "/work-items", "work"}, {"nav.packing", "/packing", "box"}, {"nav.sheet", "/sheet", "truck"},
-	{"nav.outages", "/outages", "warn"}, {"nav.history", "/history", "past"},
+	{"nav.outages", "/outages", "warn"}, {"nav.check", "/check", "check"}, {"nav.history", "/history", "past"},
 	{"nav.devices", "/devices", "device"}, {"nav.people", "/people", "people"}, {"nav.me", "/me", "me"},
 }
 
