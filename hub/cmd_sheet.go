@@ -100,7 +100,7 @@ func (g *Globals) readDate(date string, fn func(*store.Tx) error) error {
 	}
 	defer func() { _ = s.Close() }() // only read
 	return s.Read(g.Ctx, func(tx *store.Tx) error {
-		if _, err := tx.DateRevision(g.Ctx, date); err != nil {
+		if _, err := tx.DateMark(g.Ctx, date); err != nil {
 			return fmt.Errorf("--date %s: %w", date, err)
 		}
 		return fn(tx)

@@ -103,11 +103,15 @@ func Run(ctx context.Context, c Config) (err error) {
 	}
 	defer func() { err = errors.Join(err, embedded.Close()) }()
 	mqtt := newMQTT(ctx, c, authority, embedded, receiver, feed)
-	server, err := newServer(ctx, c, s, feed, secure)
+	orders := order.NewService(s.Orders()).WithClock(c.Clock.Now)
+	held := &holds{orders: orders, feed: feed, clock: c.Clock, logger: c.Logger, lookEvery: lookEvery(s.Writers())}
+	held.start(ctx)
+	server, err := newServer(ctx, c, s, orders, feed, secure)
 	if err != nil {
 		return err
 	}
-	d := &day{store: s, plans: plans, feed: feed, clock: c.Clock, logger: c.Logger}
+	d := &day{store: s, orders: orders, plans: plans, feed: feed, clock: c.Clock, logger: c.Logger}
+	g.Go(func() error { return held.run(ctx) })
 	g.Go(func() error { return plans.Run(ctx) })
 	g.Go(func() error { return mqtt.Run(ctx) })
 	g.Go(func() error { return gate.Watch(ctx, embedded, authority) })
@@ -203,8 +207,8 @@ func newMQTT(ctx context.Context, c Config, authority *pki.Authority, b *broker.
 	return link.NewMQTT(cfg)
 }
 
-func newServer(ctx context.Context, c Config, s *store.Store, f *live.Feed, secure *tls.Config) (*http.Server, error) {
-	a, router, err := api.New(api.Config{Store: s, Orders: order.NewService(s.Orders()), People: people.New(s.People()), Feed: f,
+func newServer(ctx context.Context, c Config, s *store.Store, orders *order.Service, f *live.Feed, secure *tls.Config) (*http.Server, error) {
+	a, router, err := api.New(api.Config{Store: s, Orders: orders, People: people.New(s.People()), Feed: f,
 		Clock: c.Clock, Logger: c.Logger, TLS: c.TLSCert != "", Version: version.Text()})
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"meguri/hub/dispatch"
 	"meguri/hub/effect"
 	"meguri/hub/live"
+	"meguri/hub/order"
 	"meguri/hub/plan"
 	"meguri/hub/store"
 	"meguri/internal/clock"
@@ -21,6 +22,7 @@ import (
 // that a hub that was down catches up.
 type day struct {
 	store  *store.Store
+	orders *order.Service
 	plans  *plan.Maker
 	feed   *live.Feed
 	clock  clock.Clock
@@ -69,7 +71,12 @@ func (d *day) freezeDue(ctx context.Context, now time.Time) error {
 		return err
 	})
 	for _, date := range dates {
-		if failed := d.freeze(ctx, date, now); failed != nil {
+		// No hold outlasts its cutoff, so that with this all are decided; Freeze sees to it.
+		_, failed := d.orders.Expire(ctx, date, now)
+		if failed == nil {
+			failed = d.freeze(ctx, date, now)
+		}
+		if failed != nil {
 			err = errors.Join(err, fmt.Errorf("freeze %s: %w", date, failed))
 		}
 	}

@@ -49,7 +49,7 @@ func newBench(t *testing.T, url string, replace ...string) *bench {
 
 func newDay(s *store.Store) *day {
 	quiet := slog.New(slog.DiscardHandler)
-	return &day{store: s, plans: plan.NewMaker(s, nil, clock.Real(), quiet), feed: live.New(), clock: clock.Real(), logger: quiet}
+	return &day{store: s, orders: order.NewService(s.Orders()), plans: plan.NewMaker(s, nil, clock.Real(), quiet), feed: live.New(), clock: clock.Real(), logger: quiet}
 }
 
 func (b *bench) place(id, location string) {

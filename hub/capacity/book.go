@@ -1,8 +1,10 @@
 // Package capacity numbers order items: it gives each unit of an order a place in a dated container, and each dated
-// container a slot, a shipper and an address, so that no physical limit is exceeded. It knows one delivery date at a time.
+// container a slot, a shipper and an address, so that no physical limit is exceeded. An order is refused only when no numbering
+// exists that holds it together with all others. The package knows one delivery date at a time.
 package capacity
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,18 +16,20 @@ type Limit string
 // The limits, in the order in which they are looked at.
 const (
 	SalesLimit  Limit = "sales_limit" // units of a product a date, over all locations
-	NoContainer Limit = "container"   // room in the shop's and category's containers, or a free slot for another
+	NoContainer Limit = "container"   // room in the shop's and category's containers, with all slots that there are
 	NoShipper   Limit = "shipper"     // a place in a shipper of the category, aboard a run that calls at spot and location
-	NoAddress   Limit = "address"     // a free address at the shop's spot
+	NoAddress   Limit = "address"     // an address at the shop's spot
+	SearchBound Limit = "search_bound"
 )
 
-// Limits gives all limits, in the order in which they are looked at.
-func Limits() []Limit { return []Limit{SalesLimit, NoContainer, NoShipper, NoAddress} }
+// Limits gives all limits, in the order in which they are looked at. SearchBound is none of the physical world: whether there is
+// a numbering was not found out within the bound on the search, and so the order was refused.
+func Limits() []Limit { return []Limit{SalesLimit, NoContainer, NoShipper, NoAddress, SearchBound} }
 
 // Refused is the error of an order that the limits do not allow.
 type Refused struct {
 	Limit Limit
-	What  string // the product of a sales limit, the shop of a container or shipper, the spot of an address
+	What  string // the product of a sales limit, the shop of a container or shipper, the spot of an address, the location of a search
 }
 
 func (r *Refused) Error() string { return fmt.Sprintf("refused: %s of %s", r.Limit, r.What) }
@@ -75,192 +79,240 @@ type Container struct {
 type State struct {
 	Containers []Container // in the order of their sequence
 	Items      []Item      // in the order in which their orders were decided, then by line and unit
-	Sequence   int64       // the highest that a container of the date ever had; at least that of Containers
+	Sequence   int64       // the highest that a container of the date ever had
 }
+
+// SearchNodes bounds the search for a numbering of one order. The hardest order of a year of real baskets takes about a
+// thousandth of it.
+const SearchNodes = 2_000_000
 
 // Book is the numbering of one delivery date. It is not safe for use by several goroutines at once.
 type Book struct {
-	network    Network
-	products   map[string]*product
-	locations  map[string]*location
-	spots      map[string]*spot
-	spotOrder  []string
-	shippers   []*shipper
-	byWay      map[way][]*shipper // in the order in which they are tried
-	containers []*container
-	items      map[string][]Item // by order
-	sequence   int64             // of the container that was opened last; no id is used twice
+	network   Network
+	nodes     int // bound of a search
+	products  map[string]*product
+	locations map[string]*location
+	spots     []*spot
+	shippers  []*shipper
+	pools     []*pool
+	ways      []*way
+	orders    map[string][]*item
+	sequence  int64 // of the container that was opened last; no id is used twice
 }
 
 type product struct {
 	Product
+	size size
 	spot string
 	sold int64
 }
 
+// item is one unit of an order.
+type item struct {
+	order      string
+	line, unit int32
+	product    *product
+	group      *groupState
+	in         *container
+	mark       *trial // that has kept where it was before
+}
+
+func (i *item) view() Item {
+	v := Item{Order: i.order, Line: int64(i.line), Unit: int64(i.unit), Product: i.product.ID, Shop: i.product.ShopID,
+		Category: i.product.Category}
+	if i.in != nil {
+		v.ContainerID = i.in.ID
+	}
+	return v
+}
+
+// hardFirst orders items for packing, the same whatever order they were stored in.
+func hardFirst(a, b *item) int {
+	return cmp.Or(a.product.size.before(b.product.size), strings.Compare(a.order, b.order), cmp.Compare(a.line, b.line),
+		cmp.Compare(a.unit, b.unit))
+}
+
 type location struct {
-	slots  []*slot
-	groups map[group][]*container
+	id      string
+	slots   []*slot // in unloading order
+	fridges []string
+	classes []*class
+	groups  []*groupState // by shop and category
+	byGroup map[group]*groupState
+	ways    []*way
+	cached  []option // for the groups as they are; nil when not reckoned since the last change
 }
 
 // group is whose goods one container may hold; the location is given.
 type group struct{ shop, category string }
 
+// groupState is what a group holds at a location.
+type groupState struct {
+	group
+	way        *way
+	containers []*container // by sequence
+	items      []*item
+	mixes      []mix // minimal ones for items; nil when not reckoned since the last change
+}
+
 type slot struct {
 	Slot
-	categories map[string]bool // shared by all slots of the kind
-	taken      bool
+	class  *class
+	fridge int // index in the location's fridges
+	inUse  *container
 }
 
-type spot struct{ addresses []*address }
-
-type address struct {
-	id    string
-	taken bool
-}
-
-type shipper struct {
-	Aboard
-	places []bool // taken
-}
-
-// way is what a shipper has to serve to take a container.
-type way struct{ spot, location, category string }
-
+// container is a dated container with what it takes. What is nil it does not have yet.
 type container struct {
 	Container
+	group   *groupState
+	load    load
+	items   int
 	slot    *slot
 	shipper *shipper
+	place   int
 	address *address
+	listed  bool   // it is in its group
+	mark    *trial // that has kept how it was before
 }
 
 // NewBook makes the book of a date from its network and what is numbered already. An error says which stored row does not
 // fit the network; numbering on top of it would sell what is not there.
 func NewBook(n Network, s State) (*Book, error) {
-	b := &Book{network: n, products: map[string]*product{}, locations: map[string]*location{}, spots: map[string]*spot{},
-		byWay: map[way][]*shipper{}, items: map[string][]Item{}}
-	if err := b.addProducts(n); err != nil {
+	b := &Book{network: n, nodes: SearchNodes, products: map[string]*product{}, locations: map[string]*location{},
+		orders: map[string][]*item{}, sequence: s.Sequence}
+	if err := b.build(n); err != nil {
 		return nil, err
 	}
-	if err := b.addSlots(n); err != nil {
-		return nil, err
-	}
-	for _, a := range n.Addresses {
-		if b.spots[a.SpotID] == nil {
-			b.spots[a.SpotID] = &spot{}
-			b.spotOrder = append(b.spotOrder, a.SpotID)
+	containers := make(map[string]*container, len(s.Containers))
+	for _, stored := range s.Containers {
+		c, err := b.restore(stored)
+		if err != nil {
+			return nil, fmt.Errorf("dated container %s: %w", stored.ID, err)
 		}
-		b.spots[a.SpotID].addresses = append(b.spots[a.SpotID].addresses, &address{id: a.ID})
-	}
-	b.addShippers(n)
-	b.sequence = s.Sequence
-	for _, c := range s.Containers {
+		containers[c.ID] = c
 		b.sequence = max(b.sequence, c.Sequence)
-		if err := b.restore(c); err != nil {
-			return nil, fmt.Errorf("dated container %s: %w", c.ID, err)
-		}
 	}
 	for _, i := range s.Items {
-		p := b.products[i.Product]
-		if p == nil {
-			return nil, fmt.Errorf("item %d.%d of order %s: %w", i.Line, i.Unit, i.Order, &Unknown{Kind: "product", ID: i.Product})
+		if err := b.restoreItem(i, containers[i.ContainerID]); err != nil {
+			return nil, fmt.Errorf("item %d.%d of order %s: %w", i.Line, i.Unit, i.Order, err)
 		}
-		p.sold++
-		b.items[i.Order] = append(b.items[i.Order], i)
+	}
+	for _, c := range containers {
+		if c.load.ml != c.UsedML || !c.load.within(c.slot.class.room) {
+			return nil, fmt.Errorf("dated container %s: its items take %d ml, want the %d ml that are stored and all within %v",
+				c.ID, c.load.ml, c.UsedML, c.slot.class.room)
+		}
 	}
 	return b, nil
 }
 
-func (b *Book) addProducts(n Network) error {
-	spots := map[string]string{}
-	for _, s := range n.Shops {
-		spots[s.ID] = s.SpotID
-	}
-	for _, p := range n.Products {
-		at, ok := spots[p.ShopID]
-		if !ok || p.VolumeML <= 0 {
-			return fmt.Errorf("product %s: want a known shop and a volume above 0, have %q and %d", p.ID, p.ShopID, p.VolumeML)
-		}
-		b.products[p.ID] = &product{Product: p, spot: at}
-	}
-	return nil
-}
-
-func (b *Book) addSlots(n Network) error {
-	mayStand := map[string]map[string]bool{} // fridge kind to categories
-	for _, c := range n.Categories {
-		for _, kind := range c.FridgeKinds {
-			if mayStand[kind] == nil {
-				mayStand[kind] = map[string]bool{}
-			}
-			mayStand[kind][c.ID] = true
-		}
-	}
-	for _, id := range n.Locations {
-		b.locations[id] = &location{groups: map[group][]*container{}}
-	}
-	for _, s := range n.Slots {
-		if s.CapacityML <= 0 {
-			return fmt.Errorf("slot %s: want a capacity above 0, have %d", s.ID, s.CapacityML)
-		}
-		if l := b.locations[s.LocationID]; l != nil { // a location may have no delivery on this date
-			l.slots = append(l.slots, &slot{Slot: s, categories: mayStand[s.FridgeKind]})
-		}
-	}
-	return nil
-}
-
-func (b *Book) addShippers(n Network) {
-	calls := map[string][]Call{}
-	for _, c := range n.Calls {
-		calls[c.RunID] = append(calls[c.RunID], c)
-	}
-	for _, a := range n.Aboard {
-		s := &shipper{Aboard: a, places: make([]bool, a.Containers)}
-		b.shippers = append(b.shippers, s)
-		for _, c := range calls[a.RunID] {
-			w := way{c.SpotID, c.LocationID, a.Category}
-			b.byWay[w] = append(b.byWay[w], s)
-		}
-	}
-}
-
 // restore takes the places of a stored container.
-func (b *Book) restore(stored Container) error {
-	c := &container{Container: stored}
+func (b *Book) restore(stored Container) (*container, error) {
 	l := b.locations[stored.Slot.LocationID]
 	if l == nil {
-		return &Unknown{Kind: "location", ID: stored.Slot.LocationID}
+		return nil, &Unknown{Kind: "location", ID: stored.Slot.LocationID}
 	}
+	c := &container{Container: stored, place: int(stored.ShipperPlace) - 1}
 	if i := slices.IndexFunc(l.slots, func(s *slot) bool { return s.ID == stored.Slot.ID }); i >= 0 {
 		c.slot = l.slots[i]
 	}
-	ways := b.byWay[way{stored.Spot, stored.Slot.LocationID, stored.Category}]
-	if i := slices.IndexFunc(ways, func(s *shipper) bool { return s.ShipperID == stored.Shipper && s.RunID == stored.Run }); i >= 0 {
-		c.shipper = ways[i]
+	if c.slot == nil || c.slot.inUse != nil || !c.slot.class.categories[stored.Category] {
+		return nil, fmt.Errorf("slot %q is unknown, out of service, taken or not for %s", stored.Slot.ID, stored.Category)
 	}
-	if at := b.spots[stored.Spot]; at != nil {
-		if i := slices.IndexFunc(at.addresses, func(a *address) bool { return a.id == stored.Address }); i >= 0 {
-			c.address = at.addresses[i]
+	if c.group = b.groupOf(l, group{stored.Shop, stored.Category}, stored.Spot); c.group == nil {
+		return nil, fmt.Errorf("spot %q or category %q is unknown", stored.Spot, stored.Category)
+	}
+	for _, p := range c.group.way.pools {
+		if i := slices.IndexFunc(p.shippers, func(s *shipper) bool { return s.ShipperID == stored.Shipper && s.RunID == stored.Run }); i >= 0 {
+			c.shipper = p.shippers[i]
 		}
 	}
-	place := stored.ShipperPlace - 1
-	switch {
-	case c.slot == nil || c.slot.taken || !c.slot.categories[stored.Category]:
-		return fmt.Errorf("slot %q is unknown, taken or not for %s", stored.Slot.ID, stored.Category)
-	case c.shipper == nil || place < 0 || place >= int64(len(c.shipper.places)) || c.shipper.places[place]:
-		return fmt.Errorf("place %d of shipper %q in run %q is unknown, taken or not on the way",
-			stored.ShipperPlace, stored.Shipper, stored.Run)
-	case c.address == nil || c.address.taken:
-		return fmt.Errorf("address %q is unknown, taken or at another spot", stored.Address)
-	case stored.UsedML < 0 || stored.UsedML > c.slot.CapacityML:
-		return fmt.Errorf("holds %d ml, want 0 to %d", stored.UsedML, c.slot.CapacityML)
+	if c.shipper == nil || c.place < 0 || c.place >= len(c.shipper.inUse) || c.shipper.inUse[c.place] != nil {
+		return nil, fmt.Errorf("place %d of shipper %q in run %q is unknown, taken or not on the way", stored.ShipperPlace,
+			stored.Shipper, stored.Run)
 	}
-	c.slot.taken, c.shipper.places[place], c.address.taken = true, true, true
-	b.containers = append(b.containers, c)
-	g := group{stored.Shop, stored.Category}
-	l.groups[g] = append(l.groups[g], c)
+	at := c.group.way.spot.addresses
+	if i := slices.IndexFunc(at, func(a *address) bool { return a.id == stored.Address }); i >= 0 {
+		c.address = at[i]
+	}
+	if c.address == nil || c.address.inUse != nil {
+		return nil, fmt.Errorf("address %q is unknown, taken or at another spot", stored.Address)
+	}
+	b.attach(c)
+	return c, nil
+}
+
+func (b *Book) restoreItem(stored Item, c *container) error {
+	p := b.products[stored.Product]
+	switch {
+	case p == nil:
+		return &Unknown{Kind: "product", ID: stored.Product}
+	case c == nil:
+		return fmt.Errorf("dated container %q is unknown", stored.ContainerID)
+	case c.Shop != p.ShopID || c.Category != p.Category || !c.slot.class.takes(p.size):
+		return fmt.Errorf("%s of %s, %s, is in dated container %s of %s, %s", p.ID, p.ShopID, p.Category, c.ID, c.Shop, c.Category)
+	}
+	used := c.UsedML // as stored
+	it := &item{order: stored.Order, line: int32(stored.Line), unit: int32(stored.Unit), product: p, group: c.group}
+	b.know(it)
+	it.move(c)
+	c.UsedML = used
 	return nil
+}
+
+// attach takes a container's slot, place and address, and puts it into its group.
+func (b *Book) attach(c *container) {
+	if c.slot != nil {
+		c.slot.inUse = c
+	}
+	if c.shipper != nil {
+		c.shipper.inUse[c.place] = c
+		c.shipper.pool.free--
+	}
+	if c.address != nil {
+		c.address.inUse = c
+		c.address.spot.free--
+	}
+	g := c.group
+	i, _ := slices.BinarySearchFunc(g.containers, c.Sequence, func(o *container, s int64) int { return cmp.Compare(o.Sequence, s) })
+	g.containers = slices.Insert(g.containers, i, c)
+	g.way.count++
+	c.listed = true
+}
+
+// detach is the opposite of attach.
+func (b *Book) detach(c *container) {
+	c.leaveSlot()
+	c.leaveShipper()
+	c.leaveAddress()
+	g := c.group
+	i := slices.Index(g.containers, c)
+	g.containers = slices.Delete(g.containers, i, i+1)
+	g.way.count--
+	c.listed = false
+}
+
+func (c *container) leaveSlot() {
+	if c.slot != nil {
+		c.slot.inUse, c.slot = nil, nil
+	}
+}
+
+func (c *container) leaveShipper() {
+	if c.shipper != nil {
+		c.shipper.inUse[c.place] = nil
+		c.shipper.pool.free++
+		c.shipper = nil
+	}
+}
+
+func (c *container) leaveAddress() {
+	if c.address != nil {
+		c.address.inUse = nil
+		c.address.spot.free++
+		c.address = nil
+	}
 }
 
 // containerID is the id of a date's container, short enough for a label.

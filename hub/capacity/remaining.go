@@ -1,5 +1,10 @@
 package capacity
 
+import (
+	"slices"
+	"strings"
+)
+
 // Remaining is what a date still has room for. Lists are in the network's order.
 type Remaining struct {
 	Date      string
@@ -59,18 +64,13 @@ func (b *Book) Remaining() Remaining {
 	}
 	for _, s := range b.shippers {
 		left := ShipperLeft{Run: s.RunID, Shipper: s.ShipperID, Category: s.Category, Total: s.Containers}
-		for _, taken := range s.places {
-			left.Free += one(!taken)
+		for _, c := range s.inUse {
+			left.Free += one(c == nil)
 		}
 		r.Shippers = append(r.Shippers, left)
 	}
-	for _, id := range b.spotOrder {
-		left := SpotLeft{Spot: id}
-		for _, a := range b.spots[id].addresses {
-			left.Total++
-			left.Free += one(!a.taken)
-		}
-		r.Spots = append(r.Spots, left)
+	for _, s := range b.spots {
+		r.Spots = append(r.Spots, SpotLeft{s.id, int64(s.free), int64(len(s.addresses))})
 	}
 	return r
 }
@@ -88,14 +88,17 @@ func (b *Book) locationLeft(id string) LocationLeft {
 	}
 	for _, c := range b.network.Categories {
 		may := SlotsLeft{Name: c.ID}
-		may.count(l.slots, func(s *slot) bool { return s.categories[c.ID] })
+		may.count(l.slots, func(s *slot) bool { return s.class.categories[c.ID] })
 		left.Categories = append(left.Categories, may)
 	}
-	for _, c := range b.containers {
-		if free := c.Slot.CapacityML - c.UsedML; c.slot.LocationID == id && free > 0 {
-			left.Open = append(left.Open, ContainerRoom{c.ID, c.Shop, c.Category, free})
+	for _, g := range l.groups {
+		for _, c := range g.containers {
+			if free := c.slot.class.room.ml - c.load.ml; free > 0 {
+				left.Open = append(left.Open, ContainerRoom{c.ID, c.Shop, c.Category, free})
+			}
 		}
 	}
+	slices.SortFunc(left.Open, func(a, b ContainerRoom) int { return strings.Compare(a.Container, b.Container) })
 	return left
 }
 
@@ -112,7 +115,7 @@ func (left *SlotsLeft) count(slots []*slot, of func(*slot) bool) {
 	for _, s := range slots {
 		if of(s) {
 			left.Total++
-			left.Free += one(!s.taken)
+			left.Free += one(s.inUse == nil)
 		}
 	}
 }

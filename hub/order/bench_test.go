@@ -136,7 +136,7 @@ func benchBare(b *testing.B, url string) float64 {
 			group = append(group, order.Decision{Sequence: n + i + 1, Change: change,
 				Order: order.Order{Request: a.Request, State: order.Accepted, PlacedBy: a.By, PlacedAt: a.At}})
 		}
-		require.NoError(b, s.Change(b.Context(), func(tx *store.Tx) error { return tx.AddDecisions(b.Context(), group) }))
+		require.NoError(b, s.Change(b.Context(), func(tx *store.Tx) error { return tx.AddDecisions(b.Context(), group, arrived) }))
 		orders += len(group)
 	}
 	return perSecond(b, orders, 0)

@@ -36,7 +36,9 @@ func (s State) Holds() bool {
 // Bounds of an order. They are far above what a household buys, and keep one request from tying up the hub.
 const (
 	MaxLines    = 200
-	MaxQuantity = 1000 // of a line
+	MaxQuantity = 1000           // of a line
+	MaxHold     = 24 * time.Hour // longer than any payment takes
+	MaxReason   = 200            // bytes
 	maxID       = 64
 )
 
@@ -50,7 +52,22 @@ type Request struct {
 	LocationID   string
 	CustomerID   string // a pseudonym
 	Lines        []Line
+
+	// Hold is how long the capacity is held for an order that is to be confirmed; never beyond the location's cutoff. With 0 the
+	// order is accepted at once. Who asks again need not give the same.
+	Hold time.Duration
+	// Key is what the order was asked with; the zero Key is none.
+	Key Key
 }
+
+// Key is an idempotency key of a person's: what was decided under it is answered again.
+type Key struct {
+	Text string // as given, 1 to MaxKey bytes
+	Hash string // of what was asked with it
+}
+
+// MaxKey bounds idempotency keys, in bytes.
+const MaxKey = 255
 
 // Line asks for units of a product.
 type Line struct {
@@ -58,7 +75,7 @@ type Line struct {
 	Quantity  int64
 }
 
-// Same says whether two requests ask for the same.
+// Same says whether two requests ask for the same goods for the same customer, place and date.
 func (r Request) Same(other Request) bool {
 	return r.ID == other.ID && r.DeliveryDate == other.DeliveryDate && r.LocationID == other.LocationID &&
 		r.CustomerID == other.CustomerID && slices.Equal(r.Lines, other.Lines)
@@ -68,26 +85,40 @@ func (r Request) Same(other Request) bool {
 type Outcome struct {
 	OrderID      string
 	DeliveryDate string
-	State        State // Accepted or Refused when it is decided; what it is now when it had been before
+	State        State // Held, Accepted or Refused when it is placed; what it is now when it had been before
 	Limit        capacity.Limit
 	What         string // the product, shop or spot that the limit is of
 	Repeated     bool   // the same request had been decided before
 }
 
-// Accepted says whether the order was accepted, whatever became of it since.
+// Accepted says whether the order was accepted or held, whatever became of it since.
 func (o Outcome) Accepted() bool { return o.State != Refused }
 
-// Order is a decided order as stored.
+// Order is a decided order as stored. Its Request is without Hold and Key: HoldUntil says what became of the hold.
 type Order struct {
 	Request
-	State    State
-	Limit    capacity.Limit
-	What     string
-	PlacedBy string
-	PlacedAt time.Time
-	ReadyAt  time.Time // zero before
-	EndedAt  time.Time // picked up or left over; zero before
-	Items    []Item    // empty when it was refused
+	State      State
+	HoldUntil  time.Time // of an order that is or was held; else zero
+	Limit      capacity.Limit
+	What       string
+	PlacedBy   string
+	PlacedAt   time.Time
+	ReadyAt    time.Time   // zero before
+	EndedAt    time.Time   // picked up, left over, expired, cancelled or called off; zero before
+	EndReason  string      // why it expired, was cancelled or called off
+	LineStates []LineState // one for each of Lines
+	Items      []Item      // empty when it takes no capacity
+}
+
+// LineState is what a line's units cost, and how many of them were taken off since they cannot be delivered.
+type LineState struct{ UnitPriceYen, Withdrawn int64 }
+
+// TotalYen is the price of what is ordered and was not withdrawn, tax included.
+func (o Order) TotalYen() (yen int64) {
+	for i, line := range o.Lines {
+		yen += (line.Quantity - o.LineStates[i].Withdrawn) * o.LineStates[i].UnitPriceYen
+	}
+	return yen
 }
 
 // Outcome is the decision on the order.
@@ -119,8 +150,15 @@ var (
 	ErrConflict = errors.New("another order has this id")
 	// ErrAfterCutoff says that the location takes no more orders for the date.
 	ErrAfterCutoff = errors.New("the order cutoff of this delivery has passed")
-	// ErrBusy says that other writers changed the date again and again. Nothing was decided; ask again.
-	ErrBusy = errors.New("the delivery date is being changed by others")
+	// ErrBusy says that more orders wait for the date than the hub takes, or that other writers changed it again and again.
+	// Nothing was decided; ask again.
+	ErrBusy = errors.New("the delivery date is busy")
+	// ErrExpired says that the order's hold has passed its deadline: what it held is given back.
+	ErrExpired = errors.New("the hold of this order has expired")
+	// ErrEnded says that what became of the order does not allow what is asked.
+	ErrEnded = errors.New("the order is not open")
+	// ErrKeyReused says that an idempotency key was used before, with another request.
+	ErrKeyReused = errors.New("this idempotency key belongs to another request")
 )
 
 // FieldError names the field of a request that is wrong, as in the API.
@@ -145,10 +183,17 @@ func (r Request) Check() error {
 	if _, err := time.Parse(time.DateOnly, r.DeliveryDate); err != nil {
 		return &FieldError{"delivery_date", clip(r.DeliveryDate), "a date YYYY-MM-DD"}
 	}
-	if len(r.Lines) == 0 || len(r.Lines) > MaxLines {
-		return &FieldError{"lines", fmt.Sprint(len(r.Lines)), LinesWanted}
+	if r.Hold < 0 || r.Hold > MaxHold {
+		return &FieldError{"hold_seconds", fmt.Sprint(int64(r.Hold / time.Second)), fmt.Sprintf("0 to %d", int64(MaxHold/time.Second))}
 	}
-	for i, line := range r.Lines {
+	return checkLines(r.Lines)
+}
+
+func checkLines(lines []Line) error {
+	if len(lines) == 0 || len(lines) > MaxLines {
+		return &FieldError{"lines", fmt.Sprint(len(lines)), LinesWanted}
+	}
+	for i, line := range lines {
 		if !validID(line.ProductID) {
 			return &FieldError{fmt.Sprintf("lines[%d].product_id", i), clip(line.ProductID), "the id of a product"}
 		}

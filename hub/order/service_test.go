@@ -45,7 +45,9 @@ func (f *faulty) Change(ctx context.Context, fn func(order.Tx) error) error {
 
 type staleTx struct{ order.Tx }
 
-func (staleTx) RaiseDate(context.Context, string, int64) (bool, error) { return false, nil }
+func (staleTx) RaiseDate(context.Context, string, order.Mark, order.Mark) (bool, error) {
+	return false, nil
+}
 
 func newFaulty(t *testing.T) (*faulty, *order.Service) {
 	s := storetest.Open(t, storetest.SQLite(t))

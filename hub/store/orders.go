@@ -21,117 +21,75 @@ func (o orderStore) Read(ctx context.Context, fn func(order.Tx) error) error {
 }
 
 func (o orderStore) Change(ctx context.Context, fn func(order.Tx) error) error {
-	return o.s.Change(ctx, func(tx *Tx) error { return fn(tx) })
-}
-
-// DateRevision is the revision of a date, or order.ErrNoDelivery.
-func (tx *Tx) DateRevision(ctx context.Context, date string) (revision int64, err error) {
-	err = tx.row(ctx, "SELECT revision FROM delivery_dates WHERE delivery_date = $1", date).Scan(&revision)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, order.ErrNoDelivery
+	err := o.s.Change(ctx, func(tx *Tx) error { return fn(tx) })
+	if err != nil && o.s.engine.refused(err) {
+		return fmt.Errorf("%w: %w", order.ErrRejected, err)
 	}
-	return revision, err
+	return err
 }
 
-// RaiseDate raises the revision of a date that is not frozen by one, if it is still from.
-func (tx *Tx) RaiseDate(ctx context.Context, date string, from int64) (bool, error) {
-	n, err := tx.exec(ctx, `UPDATE delivery_dates SET revision = revision + 1
-		WHERE delivery_date = $1 AND revision = $2 AND frozen_at IS NULL`, date, from)
+// DateMark is the mark of a date, or order.ErrNoDelivery.
+func (tx *Tx) DateMark(ctx context.Context, date string) (m order.Mark, err error) {
+	err = tx.row(ctx, "SELECT owner_epoch, revision, frozen_at IS NOT NULL FROM delivery_dates WHERE delivery_date = $1", date).
+		Scan(&m.Epoch, &m.Revision, &m.Frozen)
+	if errors.Is(err, sql.ErrNoRows) {
+		return m, order.ErrNoDelivery
+	}
+	return m, err
+}
+
+// RaiseDate changes the epoch and revision of a date, if they, and whether it is frozen, are still as in from.
+func (tx *Tx) RaiseDate(ctx context.Context, date string, from, to order.Mark) (bool, error) {
+	n, err := tx.exec(ctx, `UPDATE delivery_dates SET owner_epoch = $5, revision = $6
+		WHERE delivery_date = $1 AND owner_epoch = $2 AND revision = $3 AND (frozen_at IS NOT NULL) = $4`,
+		date, from.Epoch, from.Revision, from.Frozen, to.Epoch, to.Revision)
 	return n == 1, err
 }
 
-// AddDecisions stores decided orders with their numbering. It is order.ErrConflict when the id of one is in use.
-func (tx *Tx) AddDecisions(ctx context.Context, decisions []order.Decision) error {
-	var orders, lines, items [][]any
-	for _, d := range decisions {
-		o := d.Order
-		orders = append(orders, []any{o.ID, d.Sequence, o.DeliveryDate, o.LocationID, o.CustomerID, string(o.State),
-			string(o.Limit), o.What, o.PlacedBy, millis(o.PlacedAt)})
-		for i, line := range o.Lines {
-			lines = append(lines, []any{o.ID, i + 1, line.ProductID, line.Quantity})
-		}
-		for _, i := range d.Change.Added {
-			items = append(items, []any{o.ID, i.Line, i.Unit, o.DeliveryDate, i.Product, i.Shop, i.Category, i.ContainerID, false})
-		}
+// DateOfOrder is the delivery date of an order, or order.ErrNotFound.
+func (tx *Tx) DateOfOrder(ctx context.Context, id string) (date string, err error) {
+	err = tx.row(ctx, "SELECT delivery_date FROM orders WHERE id = $1", id).Scan(&date)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", order.ErrNotFound
 	}
-	added, err := tx.insert(ctx, "orders", []string{"id", "sequence", "delivery_date", "location_id", "customer_id", "state",
-		"refused_limit", "refused_what", "placed_by", "placed_at"}, orders, "ON CONFLICT (id) DO NOTHING")
-	if err != nil {
-		return err
-	}
-	if added != int64(len(orders)) {
-		return order.ErrConflict
-	}
-	if _, err := tx.insert(ctx, "order_lines", []string{"order_id", "line", "product_id", "quantity"}, lines, ""); err != nil {
-		return err
-	}
-	if err := tx.addContainers(ctx, decisions); err != nil {
-		return err
-	}
-	_, err = tx.insert(ctx, "order_items", []string{"order_id", "line", "unit", "delivery_date", "product_id", "shop_id", "category",
-		"dated_container_id", "short"}, items, "")
-	return err
+	return date, err
 }
 
-// addContainers stores the opened containers as the last decision left them, and the new fill of those that were there.
-func (tx *Tx) addContainers(ctx context.Context, decisions []order.Decision) error {
-	var opened []capacity.Container
-	index := map[string]int{} // in opened
-	filled := map[string]int64{}
-	var filledOrder []string
-	for _, d := range decisions {
-		for _, c := range d.Change.Opened {
-			index[c.ID] = len(opened)
-			opened = append(opened, c)
-		}
-		for _, c := range d.Change.Filled {
-			if i, new := index[c.ID]; new {
-				opened[i] = c
-				continue
-			}
-			if _, again := filled[c.ID]; !again {
-				filledOrder = append(filledOrder, c.ID)
-			}
-			filled[c.ID] = c.UsedML
-		}
-	}
-	if err := tx.insertContainers(ctx, decisions[0].Order.DeliveryDate, opened); err != nil {
-		return err
-	}
-	for _, id := range filledOrder {
-		n, err := tx.exec(ctx, "UPDATE dated_containers SET used_ml = $2 WHERE id = $1", id, filled[id])
-		if err == nil && n != 1 {
-			err = ErrNotFound
-		}
-		if err != nil {
-			return fmt.Errorf("fill container %s: %w", id, err)
-		}
-	}
-	return nil
+// HeldDates gives, by date, the earliest deadline of orders that are held.
+func (tx *Tx) HeldDates(ctx context.Context) (map[string]time.Time, error) {
+	dates := map[string]time.Time{}
+	_, err := list(ctx, tx, func(row scanner) (_ struct{}, err error) {
+		var date string
+		var first int64
+		err = row.Scan(&date, &first)
+		dates[date] = fromMillis(first)
+		return struct{}{}, err
+	}, "SELECT delivery_date, MIN(hold_until) FROM orders WHERE state = 'held' GROUP BY delivery_date")
+	return dates, err
 }
 
-func (tx *Tx) insertContainers(ctx context.Context, date string, containers []capacity.Container) error {
-	var rows [][]any
-	for _, c := range containers {
-		rows = append(rows, []any{c.ID, c.Sequence, date, c.Slot.LocationID, c.Slot.FridgeID, c.Slot.FridgeKind, c.Slot.ID,
-			c.Slot.CapacityML, c.UsedML, c.Shop, c.Spot, c.Category, c.Run, c.Shipper, c.ShipperCapacity, c.ShipperPlace, c.Address,
-			"planned"})
+// OrderOfKey gives what was decided under a person's idempotency key, or order.ErrNotFound.
+func (tx *Tx) OrderOfKey(ctx context.Context, person, key string) (k order.Keyed, err error) {
+	var at int64
+	err = tx.row(ctx, "SELECT order_id, request_hash, state, known_at FROM order_keys WHERE person_id = $1 AND key = $2", person, key).
+		Scan(&k.OrderID, &k.Hash, &k.State, &at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return k, order.ErrNotFound
 	}
-	_, err := tx.insert(ctx, "dated_containers", []string{"id", "sequence", "delivery_date", "location_id", "fridge_id", "fridge_kind",
-		"slot_id", "capacity_ml", "used_ml", "shop_id", "collection_spot_id", "category", "run_id", "shipper_id", "shipper_capacity",
-		"shipper_place", "address_id", "state"}, rows, "")
-	return err
+	k.At = fromMillis(at)
+	return k, err
 }
 
-const orderColumns = `id, delivery_date, location_id, customer_id, state, refused_limit, refused_what, placed_by, placed_at,
-	ready_at, ended_at FROM orders`
+const orderColumns = `id, delivery_date, location_id, customer_id, state, hold_until, refused_limit, refused_what, placed_by,
+	placed_at, ready_at, ended_at, end_reason FROM orders`
 
 func scanOrder(row scanner) (order.Order, error) {
 	var o order.Order
 	var placed int64
-	var ready, ended sql.NullInt64
-	err := row.Scan(&o.ID, &o.DeliveryDate, &o.LocationID, &o.CustomerID, &o.State, &o.Limit, &o.What, &o.PlacedBy, &placed,
-		&ready, &ended)
+	var held, ready, ended sql.NullInt64
+	err := row.Scan(&o.ID, &o.DeliveryDate, &o.LocationID, &o.CustomerID, &o.State, &held, &o.Limit, &o.What, &o.PlacedBy, &placed,
+		&ready, &ended, &o.EndReason)
+	o.HoldUntil = fromOptionalMillis(held)
 	o.PlacedAt, o.ReadyAt, o.EndedAt = fromMillis(placed), fromOptionalMillis(ready), fromOptionalMillis(ended)
 	return o, err
 }
@@ -145,10 +103,13 @@ func (tx *Tx) Order(ctx context.Context, id string) (order.Order, error) {
 	if err != nil {
 		return order.Order{}, err
 	}
-	o.Lines, err = list(ctx, tx, func(row scanner) (line order.Line, err error) {
-		err = row.Scan(&line.ProductID, &line.Quantity)
-		return line, err
-	}, "SELECT product_id, quantity FROM order_lines WHERE order_id = $1 ORDER BY line", id)
+	_, err = list(ctx, tx, func(row scanner) (_ struct{}, err error) {
+		var line order.Line
+		var state order.LineState
+		err = row.Scan(&line.ProductID, &line.Quantity, &state.UnitPriceYen, &state.Withdrawn)
+		o.Lines, o.LineStates = append(o.Lines, line), append(o.LineStates, state)
+		return struct{}{}, err
+	}, "SELECT product_id, quantity, unit_price_yen, withdrawn FROM order_lines WHERE order_id = $1 ORDER BY line", id)
 	if err != nil {
 		return order.Order{}, err
 	}
@@ -189,15 +150,11 @@ func (tx *Tx) OrderCounts(ctx context.Context, date string) ([]order.Count, erro
 // Date reads what numbering has to know of a date, or order.ErrNoDelivery.
 func (tx *Tx) Date(ctx context.Context, date string) (order.Date, error) {
 	d := order.Date{Cutoffs: map[string]time.Time{}}
-	var frozen sql.NullInt64
-	err := tx.row(ctx, "SELECT revision, frozen_at FROM delivery_dates WHERE delivery_date = $1", date).Scan(&d.Revision, &frozen)
-	if errors.Is(err, sql.ErrNoRows) {
-		return d, order.ErrNoDelivery
-	}
+	mark, err := tx.DateMark(ctx, date)
 	if err != nil {
 		return d, err
 	}
-	d.Frozen = frozen.Valid
+	d.Mark = mark
 	if d.Network, err = tx.network(ctx, date); err != nil {
 		return d, err
 	}
@@ -211,7 +168,12 @@ func (tx *Tx) Date(ctx context.Context, date string) (order.Date, error) {
 	if d.State, err = tx.numbered(ctx, date); err != nil {
 		return d, err
 	}
-	d.Decided, err = list(ctx, tx, scanText, "SELECT id FROM orders WHERE delivery_date = $1 ORDER BY sequence, id", date)
+	d.Orders, err = list(ctx, tx, func(row scanner) (o order.Standing, err error) {
+		var held sql.NullInt64
+		err = row.Scan(&o.ID, &o.Sequence, &o.State, &o.LocationID, &held)
+		o.HoldUntil = fromOptionalMillis(held)
+		return o, err
+	}, "SELECT id, sequence, state, location_id, hold_until FROM orders WHERE delivery_date = $1 ORDER BY sequence, id", date)
 	return d, err
 }
 

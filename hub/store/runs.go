@@ -181,9 +181,20 @@ func (tx *Tx) DatesToFreeze(ctx context.Context, now, since time.Time) ([]string
 		ORDER BY d.delivery_date`, millis(now), millis(since))
 }
 
-// Freeze ends the numbering of a date.
+// ErrStillHeld says that a date has orders that are neither confirmed nor expired.
+var ErrStillHeld = errors.New("orders are still held")
+
+// Freeze ends the numbering of a date. While an order is held it is ErrStillHeld: what is frozen is decided.
 func (tx *Tx) Freeze(ctx context.Context, date string, at time.Time) error {
-	_, err := tx.exec(ctx, "UPDATE delivery_dates SET frozen_at = $2, revision = revision + 1 WHERE delivery_date = $1 AND frozen_at IS NULL",
+	var held bool
+	err := tx.row(ctx, "SELECT EXISTS (SELECT 1 FROM orders WHERE delivery_date = $1 AND state = 'held')", date).Scan(&held)
+	if err == nil && held {
+		err = fmt.Errorf("freeze %s: %w", date, ErrStillHeld)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(ctx, "UPDATE delivery_dates SET frozen_at = $2, revision = revision + 1 WHERE delivery_date = $1 AND frozen_at IS NULL",
 		date, millis(at))
 	return err
 }

@@ -46,6 +46,8 @@ type engine interface {
 	readsFailAlone() bool
 	// inUse says whether a row was refused because another one needs it, or lacks one that it needs.
 	inUse(err error) bool
+	// insertSizes are how many rows one statement writes: a few sizes, falling to 1.
+	insertSizes() []int
 	// refused says whether the database cannot take these values, however often they are tried.
 	refused(err error) bool
 }

@@ -50,8 +50,8 @@ func TestImport(t *testing.T) {
 func importIsLoaded(t *testing.T, empty func() string) {
 	s, _ := fresh(t, empty)
 	n, d := Network(t), loaded(t, s)
-	require.False(t, d.Frozen)
-	require.Empty(t, d.Decided)
+	require.False(t, d.Mark.Frozen)
+	require.Empty(t, d.Orders)
 	require.Equal(t, []string{"loc-1", "loc-2"}, d.Network.Locations)
 	require.Equal(t, n.Categories[1].V.ID, d.Network.Categories[1].ID)
 	require.ElementsMatch(t, n.Categories[1].V.FridgeKinds, d.Network.Categories[1].FridgeKinds)
@@ -89,8 +89,8 @@ func importAgain(t *testing.T, empty func() string) {
 	require.NoError(t, err)
 	require.Equal(t, bulk.Imported{Dates: 2}, done)
 	second := loaded(t, s)
-	require.Equal(t, first.Revision+1, second.Revision, "owners in memory have to look again")
-	second.Revision = first.Revision
+	require.Equal(t, first.Mark.Revision+1, second.Mark.Revision, "owners in memory have to look again")
+	second.Mark.Revision = first.Mark.Revision
 	require.Equal(t, first, second)
 }
 

@@ -81,7 +81,8 @@ func acceptedIsStored(t *testing.T, empty func() string) {
 	b2.Unit = 2
 	a := order.Item{Line: 2, Unit: 1, ProductID: "a-cold", ShopID: "shop-a", Category: "cold", ContainerID: "C-20261201-0002",
 		FridgeID: "loc-1-f1", SlotID: "loc-1-f1-s2", RunID: "route-1@2026-12-01", ShipperID: "box-1-cold", AddressID: "spot-1-1"}
-	require.Equal(t, order.Order{Request: r, State: order.Accepted, PlacedBy: "person-1", PlacedAt: before, Items: []order.Item{b, b2, a}}, o)
+	require.Equal(t, order.Order{Request: r, State: order.Accepted, PlacedBy: "person-1", PlacedAt: before,
+		LineStates: make([]order.LineState, 2), Items: []order.Item{b, b2, a}}, o)
 
 	_, err = service.Get(t.Context(), "o-9")
 	require.ErrorIs(t, err, order.ErrNotFound)
@@ -288,9 +289,11 @@ func raceTwoServices(t *testing.T, empty func() string) {
 	})
 	require.NoError(t, err)
 	require.Len(t, counts, 2)
-	revision, err := read(t, s, func(tx *store.Tx) (int64, error) { return tx.DateRevision(t.Context(), date) })
+	mark, err := read(t, s, func(tx *store.Tx) (order.Mark, error) { return tx.DateMark(t.Context(), date) })
 	require.NoError(t, err)
-	require.Equal(t, int64(20), revision, "each order has raised it once")
+	require.Positive(t, mark.Revision)
+	require.LessOrEqual(t, mark.Revision, int64(20), "each group of orders has raised it once")
+	require.LessOrEqual(t, mark.Epoch, mark.Revision, "and who was first to write since it loaded took an epoch")
 }
 
 // read is what fn reads.
@@ -328,15 +331,16 @@ func lists(t *testing.T, empty func() string) {
 func TestChanges(t *testing.T) {
 	Each(t, func(t *testing.T, empty func() string) {
 		s, _ := fresh(t, empty)
-		revision := func() int64 {
-			n, err := read(t, s, func(tx *store.Tx) (int64, error) { return tx.DateRevision(t.Context(), date) })
+		revision := func() order.Mark {
+			n, err := read(t, s, func(tx *store.Tx) (order.Mark, error) { return tx.DateMark(t.Context(), date) })
 			require.NoError(t, err)
 			return n
 		}
 		was := revision()
+		next := order.Mark{Epoch: was.Epoch + 1, Revision: was.Revision + 1}
 		t.Run("an error leaves the database as it was", func(t *testing.T) {
 			err := s.Change(t.Context(), func(tx *store.Tx) error {
-				raised, err := tx.RaiseDate(t.Context(), date, was)
+				raised, err := tx.RaiseDate(t.Context(), date, was, next)
 				require.True(t, raised)
 				require.NoError(t, err)
 				return context.Canceled
@@ -347,7 +351,7 @@ func TestChanges(t *testing.T) {
 		t.Run("a failed commit leaves the database as it was", func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			err := s.Change(ctx, func(tx *store.Tx) error {
-				raised, err := tx.RaiseDate(ctx, date, was)
+				raised, err := tx.RaiseDate(ctx, date, was, next)
 				require.True(t, raised)
 				cancel()
 				return err
@@ -357,9 +361,13 @@ func TestChanges(t *testing.T) {
 		})
 		t.Run("a revision is raised only from what it is", func(t *testing.T) {
 			require.NoError(t, s.Change(t.Context(), func(tx *store.Tx) error {
-				raised, err := tx.RaiseDate(t.Context(), date, was-1)
-				require.False(t, raised)
-				return err
+				for _, other := range []order.Mark{{Epoch: was.Epoch, Revision: was.Revision - 1}, {Epoch: was.Epoch + 1, Revision: was.Revision},
+					{Epoch: was.Epoch, Revision: was.Revision, Frozen: true}} {
+					raised, err := tx.RaiseDate(t.Context(), date, other, next)
+					require.NoError(t, err)
+					require.False(t, raised)
+				}
+				return nil
 			}))
 			require.Equal(t, was, revision())
 		})

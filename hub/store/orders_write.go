@@ -1,0 +1,293 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"meguri/hub/order"
+	"meguri/hub/people"
+)
+
+// AddDecisions stores what was decided on one date, with the numbering as the last decision leaves it. It is a
+// *order.TakenError when the id or the key of a new order is in use, and order.ErrStale when an order is not in the state that
+// it was decided from.
+//
+// What one decision did and a later one of the group undid was never known to anybody, and is not stored.
+func (tx *Tx) AddDecisions(ctx context.Context, decisions []order.Decision, known time.Time) error {
+	w := &decided{tx: tx, known: known, fresh: map[string]int{}, states: map[string]int{}}
+	for i := range decisions {
+		w.fold(&decisions[i])
+	}
+	n := foldNumbering(decisions)
+	for _, step := range []func(context.Context) error{
+		w.addOrders, w.addKeys, w.setStates,
+		func(ctx context.Context) error { return n.takeOut(ctx, tx, known) },
+		w.setLines,
+		func(ctx context.Context) error { return n.putIn(ctx, tx, known) },
+		w.revokeGrants, w.recordActs,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decided is what a group of decisions changes of orders.
+type decided struct {
+	tx    *Tx
+	known time.Time
+
+	orders []order.Decision // new ones, as the last decision leaves them
+	fresh  map[string]int   // their indexes, by id
+	ends   []order.Decision // of stored orders, the last one each
+	states map[string]int   // their indexes, by id
+	lines  []order.Decision // that revise or withdraw, of stored orders
+	acts   []people.Act
+	revoke []string // orders whose grants are no longer valid
+}
+
+func (w *decided) fold(d *order.Decision) {
+	i, isNew := w.fresh[d.Order.ID]
+	switch d.Verb {
+	case order.Place:
+		w.fresh[d.Order.ID] = len(w.orders)
+		w.orders = append(w.orders, *d)
+	case order.Confirm, order.End:
+		if isNew {
+			o := &w.orders[i].Order
+			o.State, o.EndedAt, o.EndReason = d.Order.State, d.Order.EndedAt, d.Order.EndReason
+		} else {
+			w.foldState(d)
+		}
+	case order.Revise:
+		if isNew {
+			w.orders[i].Order.Lines, w.orders[i].Order.LineStates = d.Order.Lines, d.Order.LineStates
+		} else {
+			w.lines = append(w.lines, *d)
+		}
+	case order.Withdraw:
+		w.lines = append(w.lines, *d) // the lines of a new order are stored by then
+	}
+	w.foldAct(d)
+}
+
+func (w *decided) foldState(d *order.Decision) {
+	at, again := w.states[d.Order.ID]
+	if !again {
+		w.states[d.Order.ID] = len(w.ends)
+		w.ends = append(w.ends, *d)
+		return
+	}
+	from := w.ends[at].From
+	w.ends[at] = *d
+	w.ends[at].From = from
+}
+
+// foldAct notes who did what. That an order was placed or confirmed is in its own row.
+func (w *decided) foldAct(d *order.Decision) {
+	if d.Verb == order.End && (d.Order.State == order.Cancelled || d.Order.State == order.CalledOff) {
+		w.revoke = append(w.revoke, d.Order.ID)
+	}
+	act := map[order.Verb]string{order.Revise: "order.change", order.Withdraw: "order.withdraw"}[d.Verb]
+	if d.Verb == order.End {
+		act = map[order.State]string{order.Cancelled: "order.cancel", order.CalledOff: "order.call_off"}[d.Order.State]
+	}
+	if act != "" && d.By != "" {
+		w.acts = append(w.acts, people.NewAct(d.At, d.By, act, d.Order.ID, d.Order.EndReason))
+	}
+}
+
+func (w *decided) addOrders(ctx context.Context) error {
+	var orders, lines [][]any
+	for i := range w.orders {
+		o := &w.orders[i].Order
+		orders = append(orders, []any{o.ID, w.orders[i].Sequence, o.DeliveryDate, o.LocationID, o.CustomerID, string(o.State),
+			optionalMillis(o.HoldUntil), string(o.Limit), o.What, o.PlacedBy, millis(o.PlacedAt), optionalMillis(o.EndedAt), o.EndReason})
+		for n, line := range o.Lines {
+			lines = append(lines, []any{o.ID, n + 1, line.ProductID, line.Quantity, o.LineStates[n].UnitPriceYen})
+		}
+	}
+	added, err := w.tx.insert(ctx, "orders", []string{"id", "sequence", "delivery_date", "location_id", "customer_id", "state",
+		"hold_until", "refused_limit", "refused_what", "placed_by", "placed_at", "ended_at", "end_reason"}, orders, "ON CONFLICT (id) DO NOTHING")
+	if err != nil {
+		return err
+	}
+	if added != int64(len(orders)) {
+		return w.taken(ctx)
+	}
+	_, err = w.tx.insert(ctx, "order_lines", []string{"order_id", "line", "product_id", "quantity", "unit_price_yen"}, lines, "")
+	return err
+}
+
+// taken finds out which ids belong to orders for other dates.
+func (w *decided) taken(ctx context.Context) error {
+	e := &order.TakenError{}
+	for i := range w.orders {
+		d := &w.orders[i]
+		var sequence int64
+		var date string
+		err := w.tx.row(ctx, "SELECT sequence, delivery_date FROM orders WHERE id = $1", d.Order.ID).Scan(&sequence, &date)
+		if err != nil {
+			return err
+		}
+		if date != d.Order.DeliveryDate || sequence != d.Sequence {
+			e.Orders = append(e.Orders, d.Order.ID)
+		}
+	}
+	return e
+}
+
+func (w *decided) addKeys(ctx context.Context) error {
+	var keys [][]any
+	for _, d := range w.orders {
+		if d.Key.Text != "" {
+			keys = append(keys, []any{d.Order.PlacedBy, d.Key.Text, d.Order.ID, d.Key.Hash, string(d.Order.State), millis(w.known)})
+		}
+	}
+	added, err := w.tx.insert(ctx, "order_keys", []string{"person_id", "key", "order_id", "request_hash", "state", "known_at"}, keys,
+		"ON CONFLICT (person_id, key) DO NOTHING")
+	if err != nil || added == int64(len(keys)) {
+		return err
+	}
+	e := &order.TakenError{}
+	for _, d := range w.orders {
+		if d.Key.Text == "" {
+			continue
+		}
+		k, err := w.tx.OrderOfKey(ctx, d.Order.PlacedBy, d.Key.Text)
+		if err != nil {
+			return err
+		}
+		if k.OrderID != d.Order.ID {
+			e.Keys = append(e.Keys, order.KeyOf{Person: d.Order.PlacedBy, Text: d.Key.Text})
+		}
+	}
+	return e
+}
+
+// setStates moves orders on, each from the state that it was decided from.
+func (w *decided) setStates(ctx context.Context) error {
+	for rest := w.ends; len(rest) > 0; {
+		size := sizeFor(w.tx.e.insertSizes(), len(rest))
+		rows := make([][]any, size)
+		for i, d := range rest[:size] {
+			var confirmed time.Time
+			if d.Verb == order.Confirm {
+				confirmed = d.At
+			}
+			rows[i] = []any{d.Order.ID, string(d.From), string(d.Order.State), optionalMillis(d.Order.EndedAt), d.Order.EndReason,
+				optionalMillis(confirmed), d.By}
+		}
+		text := `UPDATE orders SET state = v.column3, ended_at = v.column4, end_reason = v.column5,
+			confirmed_at = COALESCE(v.column6, confirmed_at), confirmed_by = CASE WHEN v.column6 IS NULL THEN confirmed_by ELSE v.column7 END
+			FROM (` + valuesText(size, "TEXT", "TEXT", "TEXT", "BIGINT", "TEXT", "BIGINT", "TEXT") + `) AS v
+			WHERE id = v.column1 AND state = v.column2`
+		n, err := w.tx.exec(ctx, text, flat(rows)...)
+		if err != nil {
+			return fmt.Errorf("states of orders: %w", err)
+		}
+		if n != int64(size) {
+			return order.ErrStale
+		}
+		rest = rest[size:]
+	}
+	return nil
+}
+
+// setLines stores the lines of orders that have others now, and what was withdrawn of them. Items of lines that are gone have
+// to be out by then.
+func (w *decided) setLines(ctx context.Context) error {
+	for _, d := range w.lines {
+		id := d.Order.ID
+		for _, u := range d.Units {
+			n, err := w.tx.exec(ctx, "UPDATE order_lines SET withdrawn = withdrawn + 1 WHERE order_id = $1 AND line = $2", id, u.Line)
+			if err == nil && n != 1 {
+				err = ErrNotFound
+			}
+			if err != nil {
+				return fmt.Errorf("withdraw of order %s, line %d: %w", id, u.Line, err)
+			}
+		}
+		if d.Verb != order.Revise {
+			continue
+		}
+		if _, err := w.tx.exec(ctx, "DELETE FROM order_lines WHERE order_id = $1 AND line > $2", id, len(d.Order.Lines)); err != nil {
+			return fmt.Errorf("lines of order %s: %w", id, err)
+		}
+		var lines [][]any
+		for n, line := range d.Order.Lines {
+			lines = append(lines, []any{id, n + 1, line.ProductID, line.Quantity, d.Order.LineStates[n].UnitPriceYen})
+		}
+		_, err := w.tx.insert(ctx, "order_lines", []string{"order_id", "line", "product_id", "quantity", "unit_price_yen"}, lines,
+			`ON CONFLICT (order_id, line) DO UPDATE SET product_id = excluded.product_id, quantity = excluded.quantity,
+			unit_price_yen = excluded.unit_price_yen, withdrawn = 0`)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// revokeGrants ends the codes of orders that were drawn already.
+func (w *decided) revokeGrants(ctx context.Context) error {
+	for _, id := range w.revoke {
+		if _, err := w.tx.exec(ctx, "UPDATE grants SET revoked_at = $2 WHERE order_id = $1 AND revoked_at IS NULL", id,
+			millis(w.known)); err != nil {
+			return fmt.Errorf("revoke the code of order %s: %w", id, err)
+		}
+	}
+	return nil
+}
+
+func (w *decided) recordActs(ctx context.Context) error {
+	for _, a := range w.acts {
+		if err := w.tx.RecordAct(ctx, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sizeFor is the largest of sizes, which fall to 1, that n rows fill.
+func sizeFor(sizes []int, n int) int {
+	for _, s := range sizes {
+		if s <= n {
+			return s
+		}
+	}
+	return 1
+}
+
+func flat(rows [][]any) []any {
+	all := make([]any, 0, len(rows)*len(rows[0]))
+	for _, row := range rows {
+		all = append(all, row...)
+	}
+	return all
+}
+
+// valuesText is a VALUES list of typed parameters; both databases call its columns column1, column2 and so on.
+func valuesText(rows int, types ...string) string {
+	var b strings.Builder
+	b.WriteString("VALUES ")
+	n := 0
+	for r := range rows {
+		if r > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteByte('(')
+		for c, t := range types {
+			if c > 0 {
+				b.WriteString(", ")
+			}
+			n++
+			b.WriteString("CAST($" + strconv.Itoa(n) + " AS " + t + ")")
+		}
+		b.WriteByte(')')
+	}
+	return b.String()
+}
