@@ -63,6 +63,13 @@ const (
 // maxVolumeML bounds volumes, far beyond any product or box, so that sums cannot overflow.
 const maxVolumeML = 1_000_000_000
 
+// Bounds of what need not be given, far beyond what is sold and what a box bears or measures.
+const (
+	maxPriceYen = 100_000_000
+	maxWeightG  = 10_000_000
+	maxMM       = 100_000
+)
+
 // networkReader holds the tables whose ids others refer to.
 type networkReader struct {
 	files    fs.FS
@@ -86,7 +93,7 @@ func ReadNetwork(files fs.FS) (Network, error) {
 }
 
 // read goes through one file. Its table stays for references to it.
-func (r *networkReader) read(file string, columns []string, each func(*row)) *table {
+func (r *networkReader) read(file string, columns []string, each func(*row), optional ...string) *table {
 	f, err := r.files.Open(file)
 	if err != nil {
 		why := "this file"
@@ -96,7 +103,7 @@ func (r *networkReader) read(file string, columns []string, each func(*row)) *ta
 		r.problems.add(Problem{File: file, Want: why})
 		return &table{file: file, broken: true}
 	}
-	t := open(f, file, columns, &r.problems)
+	t := open(f, file, columns, &r.problems, optional...)
 	t.rows(each)
 	if err := f.Close(); err != nil {
 		t.problem(0, "", "", "a readable file: "+err.Error())
@@ -162,10 +169,16 @@ func (r *networkReader) readGoods() {
 			ID: row.newID("id"), Name: row.text("name"), ShopID: row.reference("shop_id", r.shops), GTIN: row.key("gtin", 13, 0),
 			Category: row.reference("temperature_category", r.categories),
 			VolumeML: row.number("volume_ml", 1, maxVolumeML), SalesLimit: row.number("sales_limit_per_day", 0, maxVolumeML),
+			PriceYen: row.optional("price_yen", maxPriceYen), WeightG: row.optional("weight_g", maxWeightG),
+			NoStacking: row.yes("no_stacking"),
+		}
+		p.LengthMM, p.WidthMM, p.HeightMM = row.measures()
+		if p.NoStacking && p.LengthMM == 0 {
+			row.problem("no_stacking", "length_mm, width_mm and height_mm with it, for its footprint counts")
 		}
 		row.uniqueIn(gtins, "gtin", p.GTIN)
 		r.n.Products = append(r.n.Products, Row[capacity.Product]{row.line, p})
-	})
+	}, "price_yen", "weight_g", "length_mm", "width_mm", "height_mm", "no_stacking")
 }
 
 func (r *networkReader) readFridges() {
@@ -186,14 +199,16 @@ func (r *networkReader) readFridges() {
 	})
 	r.read(SlotsFile, []string{"id", "fridge_id", "capacity_ml"}, func(row *row) {
 		s := capacity.Slot{ID: row.newID("id"), FridgeID: row.reference("fridge_id", r.fridges),
-			CapacityML: row.number("capacity_ml", 1, maxVolumeML)}
+			CapacityML: row.number("capacity_ml", 1, maxVolumeML), MaxWeightG: row.optional("max_weight_g", maxWeightG),
+			FillPercent: row.optional("fill_percent", 100)}
+		s.LengthMM, s.WidthMM, s.HeightMM = row.measures()
 		f, ok := fridges[s.FridgeID]
 		if ok && !r.fridges.broken && f.Kind == capacity.CollectionKind {
 			row.problem("fridge_id", "a fridge at a location: those at collection spots have addresses")
 		}
 		s.LocationID, s.FridgeKind = f.LocationID, f.Kind
 		r.n.Slots = append(r.n.Slots, Row[capacity.Slot]{row.line, s})
-	})
+	}, "max_weight_g", "fill_percent", "length_mm", "width_mm", "height_mm")
 	r.read(AddressesFile, []string{"id", "collection_spot_id", "fridge_id"}, func(row *row) {
 		a := capacity.Address{ID: row.newID("id"), SpotID: row.reference("collection_spot_id", r.spots),
 			FridgeID: row.reference("fridge_id", r.fridges)}

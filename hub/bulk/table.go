@@ -37,8 +37,8 @@ type table struct {
 	broken   bool           // something was wrong with a row or with the file
 }
 
-// open reads the header. The columns may stand in any order; others are left alone, with a note.
-func open(r io.Reader, file string, want []string, problems *Problems) *table {
+// open reads the header. The columns may stand in any order, and optional ones may be missing; others are left alone, with a note.
+func open(r io.Reader, file string, want []string, problems *Problems, optional ...string) *table {
 	t := &table{file: file, columns: map[string]int{}, problems: problems, ids: map[string]int{}}
 	buffered := bufio.NewReader(&bounded{r: r, left: maxFileBytes})
 	if mark, _ := buffered.Peek(3); bytes.Equal(mark, []byte("\xef\xbb\xbf")) {
@@ -63,7 +63,7 @@ func open(r io.Reader, file string, want []string, problems *Problems) *table {
 		switch {
 		case again:
 			t.problem(1, name, name, "each column once")
-		case slices.Contains(want, name):
+		case slices.Contains(want, name), slices.Contains(optional, name):
 			t.columns[name] = i
 		case !utf8.ValidString(name):
 			t.problem(1, "", name, "a column name in UTF-8")

@@ -41,6 +41,7 @@ type packing struct {
 	key    []byte
 	sums   []bitset // volumes that units of parcels[i:] can fill, once the search has turned out to be hard
 	unit   int64    // of the volumes in sums, ml
+	widest int64    // room of the largest bin at first, ml
 	begun  int
 }
 
@@ -57,6 +58,9 @@ func pack(all []parcels, bins []bin, b *budget) [][]int {
 	p := &packing{parcels: all, bins: slices.Clone(bins), budget: b, begun: b.nodes, left: make([]load, len(all)+1)}
 	for i := len(all) - 1; i >= 0; i-- {
 		p.left[i] = p.left[i+1].plus(all[i].times(all[i].n))
+	}
+	for _, b := range bins {
+		p.widest = max(p.widest, b.room.ml)
 	}
 	if !p.roomFor(0) {
 		return nil
@@ -174,18 +178,15 @@ func (p *packing) roomFor(i int) bool {
 // reckonSums finds the volumes that units of the sizes from i on can fill, for all i.
 func (p *packing) reckonSums() {
 	p.sums = make([]bitset, len(p.parcels)+1)
-	var most, unit int64
-	for _, b := range p.bins {
-		most = max(most, b.room.ml)
-	}
+	unit := int64(0)
 	for _, s := range p.parcels {
 		unit = gcd(unit, s.ml)
 	}
-	if unit == 0 || most/unit >= maxSumBits {
+	if unit == 0 || p.widest/unit >= maxSumBits {
 		return // then volumes are bounded as if goods were water
 	}
 	p.unit = unit
-	p.sums[len(p.parcels)] = newBitset(most / unit)
+	p.sums[len(p.parcels)] = newBitset(p.widest / unit)
 	p.sums[len(p.parcels)].set(0)
 	for i := len(p.parcels) - 1; i >= 0; i-- {
 		p.sums[i] = slices.Clone(p.sums[i+1])

@@ -17,51 +17,32 @@ func TestTokyo24AcceptsAsManyAsItsReadmeSays(t *testing.T) {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		t.Skipf("%s is not there: only this check against it is left out", dir)
 	}
-	n, err := bulk.ReadNetwork(os.DirFS(dir))
-	require.NoError(t, err)
-	known := bulk.Known{Products: map[string]bool{}, Deliveries: map[bulk.Visit]bulk.Taking{}}
-	for _, p := range n.Products {
-		known.Products[p.V.ID] = true
-	}
-	for _, d := range n.Deliveries {
-		known.Deliveries[bulk.Visit{LocationID: d.V.LocationID, Date: d.V.Date}] = bulk.Taking{Cutoff: d.V.OrderCutoff}
-	}
-	f, err := os.Open(dir + "/orders.csv")
-	require.NoError(t, err)
-	defer func() { require.NoError(t, f.Close()) }()
-	orders, _, err := bulk.ReadOrders(f, "orders.csv", known)
-	require.NoError(t, err)
-	require.Len(t, orders, 7975)
-
+	networks, baskets := year(t)
+	require.Len(t, baskets, 7975)
 	books, others := map[string]*capacity.Book{}, map[string]*capacity.UnitByUnit{}
-	for _, date := range n.Dates() {
-		network := networkOf(t, n, date)
+	for date, network := range networks {
 		others[date] = capacity.NewUnitByUnit(network)
+		var err error
 		books[date], err = capacity.NewBook(network, capacity.State{})
 		require.NoError(t, err)
 	}
 	ours, readme := map[capacity.Limit]int{}, map[capacity.Limit]int{}
-	for _, o := range orders {
-		var lines []capacity.Line
-		for _, line := range o.V.Lines {
-			lines = append(lines, capacity.Line{Product: line.ProductID, Quantity: line.Quantity})
-		}
-		var refused capacity.Refused
-		_, err := books[o.V.DeliveryDate].Place(o.V.ID, o.V.LocationID, lines)
-		if is := (*capacity.Refused)(nil); errors.As(err, &is) {
-			refused = *is
+	for _, o := range baskets {
+		var limit capacity.Limit
+		_, err := books[o.date].Place(o.id, o.location, o.lines)
+		if refused := (*capacity.Refused)(nil); errors.As(err, &refused) {
+			limit = refused.Limit
 		} else {
 			require.NoError(t, err)
 		}
-		other := others[o.V.DeliveryDate].Place(o.V.LocationID, lines)
-		ours[refused.Limit]++
-		readme[other]++
+		ours[limit]++
+		readme[others[o.date].Place(o.location, o.lines)]++
 	}
 	require.Equal(t, map[capacity.Limit]int{"": 6886, "container": 629, "sales_limit": 276, "shipper": 184}, readme)
 	require.Equal(t, map[capacity.Limit]int{"": 6902, "container": 614, "sales_limit": 292, "shipper": 167}, ours)
 }
 
-func networkOf(t *testing.T, n bulk.Network, date string) capacity.Network {
+func networkOf(t testing.TB, n bulk.Network, date string) capacity.Network {
 	c := capacity.Network{Date: date, Categories: values(n.Categories), Shops: values(n.Shops), Products: values(n.Products),
 		Slots: values(n.Slots), Addresses: values(n.Addresses)}
 	for _, l := range n.Locations {

@@ -17,7 +17,7 @@ type trial struct {
 type step struct {
 	kind stepKind
 	c    *container // of a placing
-	was  container
+	was  *container
 	it   *item      // of the others
 	from *container // of a putting
 }
@@ -59,7 +59,8 @@ func (t *trial) touch(c *container, existed bool) {
 // place is a step that changes what a container takes.
 func (t *trial) place(c *container) {
 	t.touch(c, true)
-	t.steps = append(t.steps, step{kind: placing, c: c, was: *c})
+	was := *c
+	t.steps = append(t.steps, step{kind: placing, c: c, was: &was})
 }
 
 // changed forgets what was reckoned of the group and its location.
@@ -200,7 +201,7 @@ func (t *trial) back(n int) {
 	for _, s := range slices.Backward(t.steps[n:]) {
 		switch s.kind {
 		case placing:
-			t.book.replace(s.c, s.was)
+			t.book.replace(s.c, *s.was)
 		case putting:
 			s.it.move(s.from)
 			s.it.group.changed()

@@ -12,8 +12,8 @@ import (
 type memory struct {
 	book     *capacity.Book // nil when nothing is known
 	mark     Mark
-	owns     bool // has committed since it was loaded
-	known    time.Time
+	owns     bool      // has committed since it was loaded
+	known    time.Time // when what was decided last became known
 	cutoffs  map[string]time.Time
 	prices   map[string]int64     // yen, by product
 	orders   map[string]*Standing // those that were decided for the date
@@ -54,7 +54,7 @@ func (m *memory) load(ctx context.Context, store Store, date string) error {
 }
 
 func (m *memory) install(d Date, book *capacity.Book) {
-	m.book, m.mark, m.owns, m.cutoffs, m.sequence = book, d.Mark, false, d.Cutoffs, 0
+	m.book, m.mark, m.owns, m.known, m.cutoffs, m.sequence = book, d.Mark, false, d.Known, d.Cutoffs, 0
 	m.prices = make(map[string]int64, len(d.Network.Products))
 	for _, p := range d.Network.Products {
 		m.prices[p.ID] = p.PriceYen

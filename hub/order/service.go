@@ -47,10 +47,15 @@ func (s *Service) WithClock(now func() time.Time) *Service {
 	return s
 }
 
-// knownAt is when decisions become known: by the clock, or when the last of them was made.
-func (s *Service) knownAt(decisions []Decision) (at time.Time) {
+// knownAt is when decisions become known: by the clock, or when the last of them was made; but not before those that were known
+// last, for a clock that is set back, or another hub's, must not make history run backwards.
+func (s *Service) knownAt(last time.Time, decisions []Decision) (at time.Time) {
+	at = last
 	if s.clock != nil {
-		return s.clock()
+		if now := s.clock(); now.After(at) {
+			at = now
+		}
+		return at
 	}
 	for _, d := range decisions {
 		if d.At.After(at) {

@@ -45,7 +45,7 @@ func (f *faulty) Change(ctx context.Context, fn func(order.Tx) error) error {
 
 type staleTx struct{ order.Tx }
 
-func (staleTx) RaiseDate(context.Context, string, order.Mark, order.Mark) (bool, error) {
+func (staleTx) RaiseDate(context.Context, string, order.Mark, order.Mark, time.Time) (bool, error) {
 	return false, nil
 }
 

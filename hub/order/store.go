@@ -22,10 +22,13 @@ type Store interface {
 type Tx interface {
 	// Date reads all that numbering has to know of a delivery date. Without deliveries it is ErrNoDelivery.
 	Date(ctx context.Context, date string) (Date, error)
+	// Network reads what can be used on a date.
+	Network(ctx context.Context, date string) (capacity.Network, error)
 	// DateMark is the date's mark. Without deliveries it is ErrNoDelivery.
 	DateMark(ctx context.Context, date string) (Mark, error)
-	// RaiseDate changes the date's epoch and revision. It returns false when they, or whether it is frozen, are not as in from.
-	RaiseDate(ctx context.Context, date string, from, to Mark) (bool, error)
+	// RaiseDate changes the date's epoch and revision, and notes when it is known to have changed. It returns false when they, or
+	// whether it is frozen, are not as in from.
+	RaiseDate(ctx context.Context, date string, from, to Mark, known time.Time) (bool, error)
 	// AddDecisions stores what was decided on one date, in order of decision; known is when it is stored. It is a *TakenError
 	// when the id of a new order is in use or its key was used before, and ErrStale when an order is not in the state that it was
 	// decided from.
@@ -75,6 +78,7 @@ type Date struct {
 	Network capacity.Network
 	State   capacity.State
 	Mark    Mark
+	Known   time.Time            // when what was decided last became known
 	Cutoffs map[string]time.Time // by location
 	Orders  []Standing           // all its orders, in order of decision
 }

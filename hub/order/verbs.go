@@ -153,11 +153,6 @@ type revising struct {
 	lines []Line
 }
 
-// replacer numbers an order's new lines in the place of the old ones, or leaves all as it was.
-type replacer interface {
-	Replace(orderID, locationID string, lines []capacity.Line) (capacity.Change, error)
-}
-
 func (r *revising) decide(o *owner, b *batch) {
 	s := r.find(o)
 	if s == nil || !r.open(o, s) {
@@ -167,12 +162,7 @@ func (r *revising) decide(o *owner, b *batch) {
 		r.err = ErrExpired // what holds it back in time gives it back
 		return
 	}
-	book, can := any(o.book).(replacer)
-	if !can {
-		r.err = fmt.Errorf("change of lines: %w", ErrEnded)
-		return
-	}
-	n, err := book.Replace(s.ID, s.LocationID, capacityLines(r.lines))
+	n, err := o.book.Replace(s.ID, s.LocationID, capacityLines(r.lines))
 	if r.err = fieldOf(err); r.err != nil {
 		return
 	}

@@ -135,13 +135,15 @@ func (tx *Tx) importGoods(ctx context.Context, n bulk.Network) error {
 		return err
 	}
 	err = importRows(ctx, tx, bulk.ProductsFile, n.Products,
-		`INSERT INTO products (id, sequence, name, shop_id, gtin, category, volume_ml, sales_limit_per_day)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		`INSERT INTO products (id, sequence, name, shop_id, gtin, category, volume_ml, sales_limit_per_day, price_yen, weight_g,
+		length_mm, width_mm, height_mm, no_stacking) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 		ON CONFLICT (id) DO UPDATE SET sequence = excluded.sequence, name = excluded.name, shop_id = excluded.shop_id,
 		gtin = excluded.gtin, category = excluded.category, volume_ml = excluded.volume_ml,
-		sales_limit_per_day = excluded.sales_limit_per_day`,
+		sales_limit_per_day = excluded.sales_limit_per_day, price_yen = excluded.price_yen, weight_g = excluded.weight_g,
+		length_mm = excluded.length_mm, width_mm = excluded.width_mm, height_mm = excluded.height_mm, no_stacking = excluded.no_stacking`,
 		func(i int, p capacity.Product) []any {
-			return []any{p.ID, i, p.Name, p.ShopID, p.GTIN, p.Category, p.VolumeML, p.SalesLimit}
+			return []any{p.ID, i, p.Name, p.ShopID, p.GTIN, p.Category, p.VolumeML, p.SalesLimit, p.PriceYen, p.WeightG, p.LengthMM,
+				p.WidthMM, p.HeightMM, p.NoStacking}
 		})
 	if err != nil {
 		return err
@@ -163,11 +165,14 @@ func (tx *Tx) importFridges(ctx context.Context, n bulk.Network) error {
 		return err
 	}
 	err = importRows(ctx, tx, bulk.SlotsFile, n.Slots,
-		`INSERT INTO slots (id, sequence, fridge_id, location_id, fridge_kind, capacity_ml) VALUES ($1, $2, $3, $4, $5, $6)
+		`INSERT INTO slots (id, sequence, fridge_id, location_id, fridge_kind, capacity_ml, max_weight_g, fill_percent, length_mm,
+		width_mm, height_mm) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 		ON CONFLICT (id) DO UPDATE SET sequence = excluded.sequence, fridge_id = excluded.fridge_id,
-		location_id = excluded.location_id, fridge_kind = excluded.fridge_kind, capacity_ml = excluded.capacity_ml`,
+		location_id = excluded.location_id, fridge_kind = excluded.fridge_kind, capacity_ml = excluded.capacity_ml,
+		max_weight_g = excluded.max_weight_g, fill_percent = excluded.fill_percent, length_mm = excluded.length_mm,
+		width_mm = excluded.width_mm, height_mm = excluded.height_mm`,
 		func(i int, s capacity.Slot) []any {
-			return []any{s.ID, i, s.FridgeID, s.LocationID, s.FridgeKind, s.CapacityML}
+			return []any{s.ID, i, s.FridgeID, s.LocationID, s.FridgeKind, s.CapacityML, s.MaxWeightG, s.FillPercent, s.LengthMM, s.WidthMM, s.HeightMM}
 		})
 	if err != nil {
 		return err

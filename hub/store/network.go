@@ -2,13 +2,15 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"time"
 
 	"meguri/hub/capacity"
 )
 
-// network reads what numbering has to know of a date. The order of its lists is the order in which first-fit tries things.
-func (tx *Tx) network(ctx context.Context, date string) (n capacity.Network, err error) {
+// Network reads what numbering has to know of a date. The order of its lists is the order in which first-fit tries things.
+func (tx *Tx) Network(ctx context.Context, date string) (n capacity.Network, err error) {
 	n.Date = date
 	steps := []func() error{
 		func() error { n.Categories, err = tx.categories(ctx); return err },
@@ -29,7 +31,65 @@ func (tx *Tx) network(ctx context.Context, date string) (n capacity.Network, err
 			return n, err
 		}
 	}
-	return n, nil
+	if err := tx.lowerLimits(ctx, &n); err != nil {
+		return n, err
+	}
+	return n, tx.takeOutOfService(ctx, &n)
+}
+
+// lowerLimits puts the limits of the date into the place of the standing ones.
+func (tx *Tx) lowerLimits(ctx context.Context, n *capacity.Network) error {
+	of := map[string]int64{}
+	_, err := list(ctx, tx, func(row scanner) (_ struct{}, err error) {
+		var id string
+		var most int64
+		err = row.Scan(&id, &most)
+		of[id] = most
+		return struct{}{}, err
+	}, "SELECT product_id, sales_limit FROM product_limits WHERE delivery_date = $1", n.Date)
+	for i := range n.Products {
+		if most, has := of[n.Products[i].ID]; has {
+			n.Products[i].SalesLimit = most
+		}
+	}
+	return err
+}
+
+// AddOutOfService notes that a thing cannot be used on a date: a slot, fridge, address, shipper, run or location. Call it in a
+// renumbering, for what is numbered already has to fit what is left.
+func (tx *Tx) AddOutOfService(ctx context.Context, date, kind, thing, reason, by string, at time.Time) error {
+	_, err := tx.exec(ctx, `INSERT INTO out_of_service (kind, thing_id, delivery_date, reason, set_by, set_at)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`, kind, thing, date, reason, by, millis(at))
+	return err
+}
+
+// takeOutOfService leaves out what cannot be used on the date.
+func (tx *Tx) takeOutOfService(ctx context.Context, n *capacity.Network) error {
+	type thing struct{ kind, id string }
+	out := map[thing]bool{}
+	_, err := list(ctx, tx, func(row scanner) (_ struct{}, err error) {
+		var t thing
+		err = row.Scan(&t.kind, &t.id)
+		out[t] = true
+		return struct{}{}, err
+	}, "SELECT kind, thing_id FROM out_of_service WHERE delivery_date = $1", n.Date)
+	if err != nil || len(out) == 0 {
+		return err
+	}
+	n.Locations = slices.DeleteFunc(n.Locations, func(id string) bool { return out[thing{"location", id}] })
+	n.Slots = slices.DeleteFunc(n.Slots, func(s capacity.Slot) bool {
+		return out[thing{"slot", s.ID}] || out[thing{"fridge", s.FridgeID}] || out[thing{"location", s.LocationID}]
+	})
+	n.Addresses = slices.DeleteFunc(n.Addresses, func(a capacity.Address) bool {
+		return out[thing{"address", a.ID}] || out[thing{"fridge", a.FridgeID}]
+	})
+	n.Calls = slices.DeleteFunc(n.Calls, func(c capacity.Call) bool {
+		return out[thing{"run", c.RunID}] || out[thing{"location", c.LocationID}]
+	})
+	n.Aboard = slices.DeleteFunc(n.Aboard, func(a capacity.Aboard) bool {
+		return out[thing{"run", a.RunID}] || out[thing{"shipper", a.ShipperID}]
+	})
+	return nil
 }
 
 func (tx *Tx) calls(ctx context.Context, date string) ([]capacity.Call, error) {
@@ -73,17 +133,21 @@ func (tx *Tx) shops(ctx context.Context) ([]capacity.Shop, error) {
 // products gives the products of all shops.
 func (tx *Tx) products(ctx context.Context) ([]capacity.Product, error) {
 	return list(ctx, tx, func(row scanner) (p capacity.Product, err error) {
-		err = row.Scan(&p.ID, &p.Name, &p.ShopID, &p.GTIN, &p.Category, &p.VolumeML, &p.SalesLimit)
+		err = row.Scan(&p.ID, &p.Name, &p.ShopID, &p.GTIN, &p.Category, &p.VolumeML, &p.SalesLimit, &p.PriceYen, &p.WeightG, &p.LengthMM,
+			&p.WidthMM, &p.HeightMM, &p.NoStacking)
 		return p, err
-	}, `SELECT id, name, shop_id, gtin, category, volume_ml, sales_limit_per_day FROM products ORDER BY sequence, id`)
+	}, `SELECT id, name, shop_id, gtin, category, volume_ml, sales_limit_per_day, price_yen, weight_g, length_mm, width_mm, height_mm,
+		no_stacking FROM products ORDER BY sequence, id`)
 }
 
 // slots gives the slots of all locations.
 func (tx *Tx) slots(ctx context.Context) ([]capacity.Slot, error) {
 	return list(ctx, tx, func(row scanner) (s capacity.Slot, err error) {
-		err = row.Scan(&s.ID, &s.FridgeID, &s.LocationID, &s.FridgeKind, &s.CapacityML)
+		err = row.Scan(&s.ID, &s.FridgeID, &s.LocationID, &s.FridgeKind, &s.CapacityML, &s.MaxWeightG, &s.FillPercent, &s.LengthMM,
+			&s.WidthMM, &s.HeightMM)
 		return s, err
-	}, `SELECT id, fridge_id, location_id, fridge_kind, capacity_ml FROM slots ORDER BY sequence, id`)
+	}, `SELECT id, fridge_id, location_id, fridge_kind, capacity_ml, max_weight_g, fill_percent, length_mm, width_mm, height_mm
+		FROM slots ORDER BY sequence, id`)
 }
 
 // addresses gives the shelf addresses of all collection spots.

@@ -39,10 +39,10 @@ func (tx *Tx) DateMark(ctx context.Context, date string) (m order.Mark, err erro
 }
 
 // RaiseDate changes the epoch and revision of a date, if they, and whether it is frozen, are still as in from.
-func (tx *Tx) RaiseDate(ctx context.Context, date string, from, to order.Mark) (bool, error) {
-	n, err := tx.exec(ctx, `UPDATE delivery_dates SET owner_epoch = $5, revision = $6
+func (tx *Tx) RaiseDate(ctx context.Context, date string, from, to order.Mark, known time.Time) (bool, error) {
+	n, err := tx.exec(ctx, `UPDATE delivery_dates SET owner_epoch = $5, revision = $6, known_at = $7
 		WHERE delivery_date = $1 AND owner_epoch = $2 AND revision = $3 AND (frozen_at IS NOT NULL) = $4`,
-		date, from.Epoch, from.Revision, from.Frozen, to.Epoch, to.Revision)
+		date, from.Epoch, from.Revision, from.Frozen, to.Epoch, to.Revision, millis(known))
 	return n == 1, err
 }
 
@@ -155,7 +155,12 @@ func (tx *Tx) Date(ctx context.Context, date string) (order.Date, error) {
 		return d, err
 	}
 	d.Mark = mark
-	if d.Network, err = tx.network(ctx, date); err != nil {
+	var known int64
+	if err := tx.row(ctx, "SELECT known_at FROM delivery_dates WHERE delivery_date = $1", date).Scan(&known); err != nil {
+		return d, err
+	}
+	d.Known = fromMillis(known)
+	if d.Network, err = tx.Network(ctx, date); err != nil {
 		return d, err
 	}
 	deliveries, err := tx.DeliveriesOfDate(ctx, date)

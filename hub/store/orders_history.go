@@ -20,13 +20,14 @@ func (tx *Tx) custodyOf(ctx context.Context, id string) (c custody, err error) {
 	return c, err
 }
 
-// endContainers writes the stored versions of containers into the history.
+// endContainers writes the stored versions of containers into the history. One that ends before it begins, as when an order of an
+// imported file, dated just before its cutoff, is cancelled earlier, was never valid.
 func (tx *Tx) endContainers(ctx context.Context, boxes []*boxChange, known time.Time) error {
 	for _, b := range boxes {
 		err := tx.one(ctx, `INSERT INTO dated_container_history (id, sequence, delivery_date, location_id, fridge_id, slot_id, shop_id,
 			category, run_id, shipper_id, shipper_place, address_id, valid_from, valid_until, known_from, known_until, cause)
 			SELECT id, sequence, delivery_date, location_id, fridge_id, slot_id, shop_id, category, run_id, shipper_id, shipper_place,
-			address_id, valid_from, CAST($2 AS BIGINT), known_from, CAST($3 AS BIGINT), CAST($4 AS TEXT)
+			address_id, valid_from, CASE WHEN valid_from > $2 THEN valid_from ELSE CAST($2 AS BIGINT) END, known_from, CAST($3 AS BIGINT), CAST($4 AS TEXT)
 			FROM dated_containers WHERE id = $1`, b.was.ID, millis(b.end.at), millis(known), b.end.cause)
 		if err != nil {
 			return fmt.Errorf("history of container %s: %w", b.was.ID, err)
@@ -61,7 +62,8 @@ func (tx *Tx) endItems(ctx context.Context, items []*itemChange, known time.Time
 		}
 		n, err := tx.exec(ctx, `INSERT INTO order_item_history (order_id, line, unit, delivery_date, product_id, dated_container_id,
 			valid_from, valid_until, known_from, known_until, cause)
-			SELECT i.order_id, i.line, i.unit, i.delivery_date, i.product_id, i.dated_container_id, i.valid_from, v.column4, i.known_from,
+			SELECT i.order_id, i.line, i.unit, i.delivery_date, i.product_id, i.dated_container_id, i.valid_from,
+			CASE WHEN i.valid_from > v.column4 THEN i.valid_from ELSE v.column4 END, i.known_from,
 			v.column5, v.column6 FROM (`+valuesText(size, "TEXT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT")+`) AS v
 			JOIN order_items i ON i.order_id = v.column1 AND i.line = v.column2 AND i.unit = v.column3`, flat(ends)...)
 		if err == nil && n == int64(size) {

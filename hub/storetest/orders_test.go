@@ -340,7 +340,7 @@ func TestChanges(t *testing.T) {
 		next := order.Mark{Epoch: was.Epoch + 1, Revision: was.Revision + 1}
 		t.Run("an error leaves the database as it was", func(t *testing.T) {
 			err := s.Change(t.Context(), func(tx *store.Tx) error {
-				raised, err := tx.RaiseDate(t.Context(), date, was, next)
+				raised, err := tx.RaiseDate(t.Context(), date, was, next, before)
 				require.True(t, raised)
 				require.NoError(t, err)
 				return context.Canceled
@@ -351,7 +351,7 @@ func TestChanges(t *testing.T) {
 		t.Run("a failed commit leaves the database as it was", func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			err := s.Change(ctx, func(tx *store.Tx) error {
-				raised, err := tx.RaiseDate(ctx, date, was, next)
+				raised, err := tx.RaiseDate(ctx, date, was, next, before)
 				require.True(t, raised)
 				cancel()
 				return err
@@ -363,7 +363,7 @@ func TestChanges(t *testing.T) {
 			require.NoError(t, s.Change(t.Context(), func(tx *store.Tx) error {
 				for _, other := range []order.Mark{{Epoch: was.Epoch, Revision: was.Revision - 1}, {Epoch: was.Epoch + 1, Revision: was.Revision},
 					{Epoch: was.Epoch, Revision: was.Revision, Frozen: true}} {
-					raised, err := tx.RaiseDate(t.Context(), date, other, next)
+					raised, err := tx.RaiseDate(t.Context(), date, other, next, before)
 					require.NoError(t, err)
 					require.False(t, raised)
 				}

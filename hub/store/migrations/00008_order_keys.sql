@@ -2,6 +2,9 @@
 
 -- +goose Up
 
+-- When what was decided last became known: a clock that is set back must not make history run backwards.
+ALTER TABLE delivery_dates ADD COLUMN known_at BIGINT NOT NULL DEFAULT 0;
+
 ALTER TABLE orders ADD COLUMN confirmed_at BIGINT; -- of an order that was held
 ALTER TABLE orders ADD COLUMN confirmed_by TEXT NOT NULL DEFAULT ''; -- person
 
