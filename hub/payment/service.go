@@ -213,10 +213,11 @@ func save(ctx context.Context, tx Tx, b Bill, now time.Time) error {
 		if err != nil {
 			return err
 		}
+		if found && t.Tries > 0 {
+			continue // somebody is at it
+		}
 		if !found {
 			t = Task{OrderID: r.OrderID, RefundID: r.ID, Round: 1, Since: now}
-		} else if r.State == Waiting || t.Tries > 0 {
-			continue
 		}
 		t.DueAt = now
 		if err := tx.SavePaymentTask(ctx, t); err != nil {

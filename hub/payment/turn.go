@@ -150,15 +150,9 @@ func (j *Job) enter(now time.Time, from State) {
 	// Whether the provider knows of a payment that is given up while it was opened stays as unsure as it was.
 	unsure := j.Task.Unsure && from == Opening && j.Payment.State == Voiding
 	j.Task.Tries, j.Task.Round, j.Task.Since, j.Task.Problem, j.Task.Unsure = 0, 1, now, "", unsure
-	if from == Captured || j.Payment.State != Captured {
-		return
+	if j.Payment.State == Captured {
+		j.OwedBack(j.Order, now) // of an order that ended while its money was being taken
 	}
-	for i := range j.Refunds {
-		if j.Refunds[i].State == Waiting {
-			j.Refunds[i].State = Refunding
-		}
-	}
-	j.OwedBack(j.Order, now) // of an order that ended while its money was being taken
 }
 
 // begin notes that a step is being done.

@@ -99,6 +99,13 @@ func play(t *testing.T, seed uint64, url string) {
 	require.NoError(t, err)
 	w.fake.SetFaults([]int{0, 150, 400}[seed%3], seed)
 
+	t.Cleanup(func() {
+		if last := w.front.get(); last != nil {
+			last.kill()
+			last.ended.Wait()
+		}
+		require.NoError(t, w.fake.Close())
+	})
 	calm, lives, shopped := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(lives)
@@ -121,10 +128,6 @@ func play(t *testing.T, seed uint64, url string) {
 	<-lives
 	time.Sleep(calmWait)
 	w.atTheEnd()
-	last := w.front.get()
-	last.kill()
-	last.ended.Wait()
-	require.NoError(t, w.fake.Close())
 }
 
 // tokens of what shoppers pay with. Most are good.
