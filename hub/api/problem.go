@@ -11,6 +11,7 @@ import (
 
 	"meguri/hub/fleet"
 	"meguri/hub/order"
+	"meguri/hub/payment"
 	"meguri/hub/people"
 	"meguri/hub/store"
 )
@@ -60,6 +61,13 @@ var statuses = []struct {
 	{order.ErrConflict, http.StatusConflict},
 	{order.ErrAfterCutoff, http.StatusConflict},
 	{order.ErrBusy, http.StatusServiceUnavailable},
+	{payment.ErrNotFound, http.StatusNotFound},
+	{payment.ErrNotPaid, http.StatusConflict},
+	{payment.ErrTooMuch, http.StatusConflict},
+	{payment.ErrConflict, http.StatusConflict},
+	{errPaidHere, http.StatusConflict},
+	{errNotCovered, http.StatusConflict},
+	{ErrBadEvent, http.StatusBadRequest},
 	{store.ErrNotFound, http.StatusNotFound},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable},
 	{context.Canceled, http.StatusServiceUnavailable},
@@ -71,6 +79,7 @@ func ProblemOf(err error) Problem {
 	var wrong *invalid
 	var orderField *order.FieldError
 	var personField *people.FieldError
+	var payField *payment.FieldError
 	var tooLarge *http.MaxBytesError
 	var ofEcho *echo.HTTPError
 	switch {
@@ -80,6 +89,8 @@ func ProblemOf(err error) Problem {
 		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{orderField.Field, orderField.Want}}
 	case errors.As(err, &personField):
 		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{personField.Field, personField.Want}}
+	case errors.As(err, &payField):
+		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{payField.Field, payField.Want}}
 	case errors.As(err, &tooLarge):
 		p.Status, p.Detail = http.StatusRequestEntityTooLarge, tooLarge.Error()
 	case errors.As(err, &ofEcho):

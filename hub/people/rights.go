@@ -34,6 +34,7 @@ func publicRights() []Right {
 		public("GET /openapi.json"),
 		public("GET /openapi.yaml"),
 		public("POST /v1/login"),
+		public("POST /v1/payments/webhook"), // by its signature
 		public("GET /login"),
 		public("POST /login"),
 		public("GET /static/*"),
@@ -47,6 +48,8 @@ func apiRights() []Right {
 
 		{Route: "POST /v1/orders", Roles: []Role{Admin, Dispatcher, Support, Customer, System}, Act: true},
 		{Route: "GET /v1/orders/:id", Roles: []Role{Admin, Dispatcher, Support, Customer, System}},
+		{Route: "POST /v1/orders/:id/refunds", Roles: []Role{Admin, Dispatcher, Support, System}, Act: true},
+		{Route: "GET /v1/payments", Roles: []Role{Admin, Dispatcher, Support, System}},
 		{Route: "GET /v1/locations", Roles: all},
 		{Route: "GET /v1/products", Roles: all},
 		{Route: "GET /v1/deliveries", Roles: all},
@@ -80,6 +83,8 @@ func pageRights() []Right {
 		{Route: "GET /packing", Roles: []Role{Admin, Dispatcher, Shop}, Own: map[Role]string{Shop: "shop"}},
 		{Route: "GET /sheet", Roles: []Role{Admin, Dispatcher, Driver}, Own: map[Role]string{Driver: "route"}},
 		{Route: "GET /orders/:id", Roles: office},
+		{Route: "GET /payments", Roles: office},
+		{Route: "GET /payments/live", Roles: office},
 		{Route: "GET /work-items", Roles: staff},
 		{Route: "POST /work-items/:id/close", Roles: staff, Act: true},
 		{Route: "GET /people", Roles: []Role{Admin}},
