@@ -47,6 +47,10 @@ func apiRights() []Right {
 
 		{Route: "POST /v1/orders", Roles: []Role{Admin, Dispatcher, Support, Customer, System}, Act: true},
 		{Route: "GET /v1/orders/:id", Roles: []Role{Admin, Dispatcher, Support, Customer, System}},
+		// Not the customer: whoever confirms says that it is paid.
+		{Route: "POST /v1/orders/:id/confirm", Roles: []Role{Admin, Support, System}, Act: true},
+		{Route: "POST /v1/orders/:id/cancel", Roles: []Role{Admin, Dispatcher, Support, Customer, System}, Act: true},
+		{Route: "PUT /v1/orders/:id/lines", Roles: []Role{Admin, Dispatcher, Support, Customer, System}, Act: true},
 		{Route: "GET /v1/locations", Roles: all},
 		{Route: "GET /v1/products", Roles: all},
 		{Route: "GET /v1/deliveries", Roles: all},

@@ -57,7 +57,18 @@ func Open(tb testing.TB) *Hub {
 // OpenAt makes a hub with the network and nothing else, in an empty database.
 func OpenAt(tb testing.TB, database string) *Hub {
 	tb.Helper()
-	h := &Hub{Store: storetest.Open(tb, database), Feed: live.New(), Clock: clock.New(time.Now(), Now, 1)}
+	return openAt(tb, database, Now)
+}
+
+// OpenBeforeCutoff makes a hub whose clock shows an hour before the cutoffs of Date, in an empty database.
+func OpenBeforeCutoff(tb testing.TB, database string) *Hub {
+	tb.Helper()
+	return openAt(tb, database, at("01:00"))
+}
+
+func openAt(tb testing.TB, database string, now time.Time) *Hub {
+	tb.Helper()
+	h := &Hub{Store: storetest.Open(tb, database), Feed: live.New(), Clock: clock.New(time.Now(), now, 1)}
 	n, err := bulk.ReadNetwork(Network())
 	require.NoError(tb, err)
 	storetest.Import(tb, h.Store, n)
