@@ -83,6 +83,9 @@ func (a *API) routes(e *echo.Echo) {
 	post("/orders/:id/refunds", a.refundOrder)
 	get("/payments", a.listPayments)
 	e.POST("/v1/payments/webhook", a.paymentEvent) // not checked by the document: its signature is of the bytes
+	post("/orders/:id/confirm", a.confirmOrder)
+	post("/orders/:id/cancel", a.cancelOrder)
+	e.PUT("/v1/orders/:id/lines", a.document.check(a.changeOrder))
 	get("/locations", a.listLocations)
 	get("/products", a.listProducts)
 	get("/deliveries", a.listDeliveries)

@@ -111,11 +111,11 @@ func (a *API) beginPayment(ctx context.Context, o order.Order, ask *paymentAskJS
 }
 
 // paymentOf is an order's payment for who asks; nil for an order that is not paid here. A fresh one is as it was begun.
-func (a *API) paymentOf(c echo.Context, orderID string, fresh bool) (*paymentJSON, error) {
-	if a.Paying.Service == nil {
+func (a *API) paymentOf(c echo.Context, o order.Order, fresh bool) (*paymentJSON, error) {
+	if a.Paying.Service == nil || o.HoldUntil.IsZero() { // who pays here was held first
 		return nil, nil
 	}
-	b, t, pending, err := a.Paying.Service.Of(c.Request().Context(), orderID)
+	b, t, pending, err := a.Paying.Service.Of(c.Request().Context(), o.ID)
 	if errors.Is(err, payment.ErrNotFound) {
 		return nil, nil
 	}

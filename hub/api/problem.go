@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"meguri/hub/capacity"
 	"meguri/hub/fleet"
 	"meguri/hub/order"
 	"meguri/hub/payment"
@@ -68,6 +69,9 @@ var statuses = []struct {
 	{errPaidHere, http.StatusConflict},
 	{errNotCovered, http.StatusConflict},
 	{ErrBadEvent, http.StatusBadRequest},
+	{order.ErrExpired, http.StatusConflict},
+	{order.ErrEnded, http.StatusConflict},
+	{order.ErrKeyReused, http.StatusUnprocessableEntity},
 	{store.ErrNotFound, http.StatusNotFound},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable},
 	{context.Canceled, http.StatusServiceUnavailable},
@@ -78,6 +82,7 @@ func ProblemOf(err error) Problem {
 	p := Problem{Type: "about:blank", Status: http.StatusInternalServerError}
 	var wrong *invalid
 	var orderField *order.FieldError
+	var refused *capacity.Refused
 	var personField *people.FieldError
 	var payField *payment.FieldError
 	var tooLarge *http.MaxBytesError
@@ -87,6 +92,8 @@ func ProblemOf(err error) Problem {
 		p.Status, p.Errors = http.StatusBadRequest, wrong.fields
 	case errors.As(err, &orderField):
 		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{orderField.Field, orderField.Want}}
+	case errors.As(err, &refused):
+		p.Status, p.Detail = http.StatusConflict, err.Error()
 	case errors.As(err, &personField):
 		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{personField.Field, personField.Want}}
 	case errors.As(err, &payField):

@@ -50,6 +50,10 @@ func apiRights() []Right {
 		{Route: "GET /v1/orders/:id", Roles: []Role{Admin, Dispatcher, Support, Customer, System}},
 		{Route: "POST /v1/orders/:id/refunds", Roles: []Role{Admin, Dispatcher, Support, System}, Act: true},
 		{Route: "GET /v1/payments", Roles: []Role{Admin, Dispatcher, Support, System}},
+		// Not the customer: whoever confirms says that it is paid.
+		{Route: "POST /v1/orders/:id/confirm", Roles: []Role{Admin, Support, System}, Act: true},
+		{Route: "POST /v1/orders/:id/cancel", Roles: []Role{Admin, Dispatcher, Support, Customer, System}, Act: true},
+		{Route: "PUT /v1/orders/:id/lines", Roles: []Role{Admin, Dispatcher, Support, Customer, System}, Act: true},
 		{Route: "GET /v1/locations", Roles: all},
 		{Route: "GET /v1/products", Roles: all},
 		{Route: "GET /v1/deliveries", Roles: all},
@@ -84,7 +88,6 @@ func pageRights() []Right {
 		{Route: "GET /sheet", Roles: []Role{Admin, Dispatcher, Driver}, Own: map[Role]string{Driver: "route"}},
 		{Route: "GET /orders/:id", Roles: office},
 		{Route: "GET /payments", Roles: office},
-		{Route: "GET /payments/live", Roles: office},
 		{Route: "GET /work-items", Roles: staff},
 		{Route: "POST /work-items/:id/close", Roles: staff, Act: true},
 		{Route: "GET /people", Roles: []Role{Admin}},

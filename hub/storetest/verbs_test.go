@@ -247,6 +247,7 @@ func history(t *testing.T, empty func() string) {
 	known = known.Add(time.Minute)
 	_, err := service.Cancel(t.Context(), "o-1", "person-1", "", before.Add(time.Minute))
 	require.NoError(t, err)
+	known = known.Add(time.Minute)
 	place(t, service, request("o-2", "a-cold", 1))
 	o, err := service.Get(t.Context(), "o-2")
 	require.NoError(t, err)
@@ -260,7 +261,7 @@ func history(t *testing.T, empty func() string) {
 	want := func(open bool, id, cause string) version {
 		v := version{ID: id, From: before.UnixMilli(), Known: known.UnixMilli(), Until: 1<<63 - 1, KnownThen: 1<<63 - 1}
 		if !open {
-			v = version{id, cause, before.UnixMilli(), before.Add(time.Minute).UnixMilli(), known.Add(-time.Minute).UnixMilli(), known.UnixMilli()}
+			v = version{id, cause, before.UnixMilli(), before.Add(time.Minute).UnixMilli(), known.Add(-2 * time.Minute).UnixMilli(), known.Add(-time.Minute).UnixMilli()}
 		}
 		return v
 	}

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"testing/synctest"
 	"time"
 
@@ -42,13 +41,7 @@ const (
 
 // network is the fixture's, with prices.
 func network(t *testing.T) bulk.Network {
-	files := apitest.Network()
-	lines := strings.Split(strings.TrimSpace(string(files["products.csv"].Data)), "\n")
-	for i := range lines {
-		lines[i] += map[bool]string{true: ",price_yen", false: fmt.Sprintf(",%d", 110*i)}[i == 0]
-	}
-	files["products.csv"] = &fstest.MapFile{Data: []byte(strings.Join(lines, "\n") + "\n")}
-	n, err := bulk.ReadNetwork(files)
+	n, err := bulk.ReadNetwork(apitest.Priced())
 	require.NoError(t, err)
 	return n
 }
@@ -155,7 +148,7 @@ func (w *world) shop(id string, r *rand.Rand, n int) {
 	q := order.Request{ID: id, DeliveryDate: apitest.Date, LocationID: fmt.Sprintf("loc-%03d", 1+n%3), CustomerID: "member-1",
 		Hold: time.Duration(3+r.IntN([]int{12, 400}[n%2])) * time.Second}
 	for range 1 + r.IntN(3) {
-		q.Lines = append(q.Lines, order.Line{ProductID: fmt.Sprintf("prod-%03d", 1+r.IntN(8)), Quantity: int64(1 + r.IntN(2))})
+		q.Lines = append(q.Lines, order.Line{ProductID: fmt.Sprintf("prod-%03d", 1+r.IntN(7)), Quantity: int64(1 + r.IntN(2))})
 	}
 	var outcome order.Outcome
 	err := w.again(func(h *hub) (err error) {
