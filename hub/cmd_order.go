@@ -15,8 +15,10 @@ import (
 	"meguri/internal/durable"
 )
 
-// OrderCmd looks after orders: `hub order import`.
+// OrderCmd looks after orders: `hub order import`, `hub order show`, `hub order cancel`.
 type OrderCmd struct {
+	Show   OrderShowCmd   `cmd:"" help:"Show an order, what became of it, and where its items are."`
+	Cancel OrderCancelCmd `cmd:"" help:"Cancel an order before its cutoff."`
 	Import OrderImportCmd `cmd:"" help:"Place the orders of a CSV file and write what became of each."`
 }
 
@@ -57,7 +59,7 @@ func (c *OrderImportCmd) Run(g *Globals) (err error) {
 		fmt.Fprintln(g.Stdout, "note:", note)
 	}
 	begun := time.Now() // the machine's clock: this measures the machine
-	placed, err := bulk.PlaceOrders(g.Ctx, order.NewService(s.Orders()), filepath.Base(c.File), rows, known, people.Console)
+	placed, err := bulk.PlaceOrders(g.Ctx, order.NewService(s.Orders()).WithClock(g.Clock.Now), filepath.Base(c.File), rows, known, people.Console)
 	took := time.Since(begun)
 	if err != nil {
 		return fmt.Errorf("%d orders were placed: %w", placed.New, err)

@@ -25,6 +25,7 @@ type Config struct {
 	Orders  *order.Service
 	People  *people.Service
 	Feed    *live.Feed
+	Paying  Paying           // its Service is nil for a hub that takes no payments
 	Clock   clock.Clock      // of the business: cutoffs, days, alarms
 	RealNow func() time.Time // the machine's, for sessions; nil is time.Now
 	Logger  *slog.Logger
@@ -79,6 +80,12 @@ func (a *API) routes(e *echo.Echo) {
 	get("/me", a.me)
 	post("/orders", a.placeOrder)
 	get("/orders/:id", a.getOrder)
+	post("/orders/:id/refunds", a.refundOrder)
+	get("/payments", a.listPayments)
+	e.POST("/v1/payments/webhook", a.paymentEvent) // not checked by the document: its signature is of the bytes
+	post("/orders/:id/confirm", a.confirmOrder)
+	post("/orders/:id/cancel", a.cancelOrder)
+	e.PUT("/v1/orders/:id/lines", a.document.check(a.changeOrder))
 	get("/locations", a.listLocations)
 	get("/products", a.listProducts)
 	get("/deliveries", a.listDeliveries)

@@ -46,6 +46,8 @@ type Config struct {
 	BrokerNames []string
 	BrokerURL   string
 
+	Payments Payments
+
 	Backups backup.Schedule
 	// SafeAfterBackup lets devices delete only what is in a backup; else what is committed.
 	SafeAfterBackup bool
@@ -107,7 +109,12 @@ func Run(ctx context.Context, c Config) (err error) {
 	orders := order.NewService(s.Orders()).WithClock(c.Clock.Now)
 	held := &holds{orders: orders, feed: feed, clock: c.Clock, logger: c.Logger, lookEvery: lookEvery(s.Writers())}
 	held.start(ctx)
-	server, err := newServer(ctx, c, s, orders, feed, secure)
+	till, err := openTill(c, s, orders, feed)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, till.close()) }()
+	server, err := newServer(ctx, c, s, orders, till.paying, feed, secure)
 	if err != nil {
 		return err
 	}
@@ -120,6 +127,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	looks := &checks{service: check.NewService(s.Checks()), feed: feed, clock: c.Clock, logger: c.Logger}
 	g.Go(func() error { return looks.run(ctx) })
 	safe.run(ctx, g, c, s, feed.Changed)
+	till.run(ctx, g, c, listener.Addr())
 	g.Go(func() error { return serve(ctx, server, listener, c.Logger) })
 	announce(c, listener.Addr(), embedded.Addr())
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
@@ -210,8 +218,8 @@ func newMQTT(ctx context.Context, c Config, authority *pki.Authority, b *broker.
 	return link.NewMQTT(cfg)
 }
 
-func newServer(ctx context.Context, c Config, s *store.Store, orders *order.Service, f *live.Feed, secure *tls.Config) (*http.Server, error) {
-	a, router, err := api.New(api.Config{Store: s, Orders: orders, People: people.New(s.People()), Feed: f,
+func newServer(ctx context.Context, c Config, s *store.Store, orders *order.Service, paying api.Paying, f *live.Feed, secure *tls.Config) (*http.Server, error) {
+	a, router, err := api.New(api.Config{Store: s, Orders: orders, Paying: paying, People: people.New(s.People()), Feed: f,
 		Clock: c.Clock, Logger: c.Logger, TLS: c.TLSCert != "", Version: version.Text()})
 	if err != nil {
 		return nil, err

@@ -247,6 +247,7 @@ func history(t *testing.T, empty func() string) {
 	known = known.Add(time.Minute)
 	_, err := service.Cancel(t.Context(), "o-1", "person-1", "", before.Add(time.Minute))
 	require.NoError(t, err)
+	known = known.Add(time.Minute)
 	place(t, service, request("o-2", "a-cold", 1))
 	o, err := service.Get(t.Context(), "o-2")
 	require.NoError(t, err)
