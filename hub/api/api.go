@@ -28,6 +28,7 @@ type Config struct {
 	// Disruptions changes what was promised; nil for one that makes no plans of devices.
 	Disruptions *disruption.Service
 	Feed        *live.Feed
+	Paying      Paying           // its Service is nil for a hub that takes no payments
 	Clock       clock.Clock      // of the business: cutoffs, days, alarms
 	RealNow     func() time.Time // the machine's, for sessions; nil is time.Now
 	Logger      *slog.Logger
@@ -85,6 +86,12 @@ func (a *API) routes(e *echo.Echo) {
 	get("/me", a.me)
 	post("/orders", a.placeOrder)
 	get("/orders/:id", a.getOrder)
+	post("/orders/:id/refunds", a.refundOrder)
+	get("/payments", a.listPayments)
+	e.POST("/v1/payments/webhook", a.paymentEvent) // not checked by the document: its signature is of the bytes
+	post("/orders/:id/confirm", a.confirmOrder)
+	post("/orders/:id/cancel", a.cancelOrder)
+	e.PUT("/v1/orders/:id/lines", a.document.check(a.changeOrder))
 	get("/locations", a.listLocations)
 	get("/products", a.listProducts)
 	get("/deliveries", a.listDeliveries)

@@ -47,6 +47,8 @@ type Config struct {
 	BrokerNames []string
 	BrokerURL   string
 
+	Payments Payments
+
 	Backups backup.Schedule
 	// SafeAfterBackup lets devices delete only what is in a backup; else what is committed.
 	SafeAfterBackup bool
@@ -108,7 +110,12 @@ func Run(ctx context.Context, c Config) (err error) {
 	orders := order.NewService(s.Orders()).WithClock(c.Clock.Now)
 	held := &holds{orders: orders, feed: feed, clock: c.Clock, logger: c.Logger, lookEvery: lookEvery(s.Writers())}
 	held.start(ctx)
-	server, err := newServer(ctx, c, s, orders, &disruption.Service{Store: s, Touch: plans.Touch}, feed, secure)
+	till, err := openTill(c, s, orders, feed)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, till.close()) }()
+	server, err := newServer(ctx, c, s, orders, &disruption.Service{Store: s, Touch: plans.Touch}, till.paying, feed, secure)
 	if err != nil {
 		return err
 	}
@@ -121,6 +128,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	looks := &checks{service: check.NewService(s.Checks()), feed: feed, clock: c.Clock, logger: c.Logger}
 	g.Go(func() error { return looks.run(ctx) })
 	safe.run(ctx, g, c, s, feed.Changed)
+	till.run(ctx, g, c, listener.Addr())
 	g.Go(func() error { return serve(ctx, server, listener, c.Logger) })
 	announce(c, listener.Addr(), embedded.Addr())
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
@@ -211,8 +219,8 @@ func newMQTT(ctx context.Context, c Config, authority *pki.Authority, b *broker.
 	return link.NewMQTT(cfg)
 }
 
-func newServer(ctx context.Context, c Config, s *store.Store, orders *order.Service, disruptions *disruption.Service, f *live.Feed, secure *tls.Config) (*http.Server, error) {
-	a, router, err := api.New(api.Config{Store: s, Orders: orders, People: people.New(s.People()), Feed: f, Disruptions: disruptions,
+func newServer(ctx context.Context, c Config, s *store.Store, orders *order.Service, disruptions *disruption.Service, paying api.Paying, f *live.Feed, secure *tls.Config) (*http.Server, error) {
+	a, router, err := api.New(api.Config{Store: s, Orders: orders, Paying: paying, People: people.New(s.People()), Feed: f, Disruptions: disruptions,
 		Clock: c.Clock, Logger: c.Logger, TLS: c.TLSCert != "", Version: version.Text()})
 	if err != nil {
 		return nil, err

@@ -177,7 +177,7 @@ func (c *change) finish() error {
 		if err := c.tx.AddNotice(c.ctx, n); err != nil {
 			return err
 		}
-		if err := giveMoneyBack(c.ctx, c.tx, n.OrderID, c.act.At); err != nil {
+		if err := c.tx.OwedBack(c.ctx, n.OrderID, c.act.At); err != nil {
 			return fmt.Errorf("money of order %s: %w", n.OrderID, err)
 		}
 	}
@@ -207,16 +207,6 @@ func (c *change) known() time.Time {
 		return c.date.Known
 	}
 	return c.act.At
-}
-
-// giveMoneyBack has what is owed back of an order go back, in the same transaction, where the store can do that.
-func giveMoneyBack(ctx context.Context, tx *store.Tx, order string, now time.Time) error {
-	if p, can := any(tx).(interface {
-		OwedBack(ctx context.Context, orderID string, now time.Time) error
-	}); can {
-		return p.OwedBack(ctx, order, now)
-	}
-	return nil
 }
 
 // record notes who did what.

@@ -53,23 +53,25 @@ func TestWhoMayChangeWhat(t *testing.T) {
 			}
 		}
 	}
-	order, command := "POST /v1/orders", "POST /v1/devices/:id/commands"
+	order, command, refund := "POST /v1/orders", "POST /v1/devices/:id/commands", "POST /v1/orders/:id/refunds"
+	confirm, cancel, lines := "POST /v1/orders/:id/confirm", "POST /v1/orders/:id/cancel", "PUT /v1/orders/:id/lines"
 	repair := "POST /check/:id/repair"
 	work := []string{"POST /v1/work-items/:id/close", "POST /work-items/:id/close"}
-	limit, confirm := "PUT /v1/products/:id/limit", []string{"POST /v1/sheets/:id/confirm", "POST /sheet/:id/confirm"}
-	dispatch := []string{order, "POST /v1/outages", "DELETE /v1/outages", "POST /v1/calloffs", limit, "POST /v1/exceptions", command, work[0],
+	limit := "PUT /v1/products/:id/limit"
+	disrupt := []string{"POST /v1/outages", "DELETE /v1/outages", "POST /v1/calloffs", limit, "POST /v1/exceptions", command, work[0],
 		"POST /outages", "POST /exceptions", work[1], repair}
 	require.Equal(t, map[Role][]string{
-		Admin:      append(slices.Clone(dispatch), "POST /people", "POST /people/:id/link", "POST /people/:id/remove"),
-		Dispatcher: dispatch,
-		Support:    {order, work[0], work[1]},
+		Admin: slices.Concat([]string{order, refund, confirm, cancel, lines}, disrupt,
+			[]string{"POST /people", "POST /people/:id/link", "POST /people/:id/remove"}),
+		Dispatcher: append([]string{order, refund, cancel, lines}, disrupt...),
+		Support:    {order, refund, confirm, cancel, lines, work[0], work[1]},
 		Quality:    work,
 		Warehouse:  work,
 		Kitting:    {command, work[0], work[1]},
-		Driver:     confirm,
+		Driver:     {"POST /v1/sheets/:id/confirm", "POST /sheet/:id/confirm"},
 		Shop:       {limit},
-		Customer:   {order},
-		System:     {order},
+		Customer:   {order, cancel, lines},
+		System:     {order, refund, confirm, cancel, lines},
 	}, got)
 }
 

@@ -27,7 +27,7 @@ func (tx *Tx) AddDecisions(ctx context.Context, decisions []order.Decision, know
 		func(ctx context.Context) error { return n.takeOut(ctx, tx, known) },
 		w.setLines,
 		func(ctx context.Context) error { return n.putIn(ctx, tx, known) },
-		w.revokeGrants, w.recordActs,
+		w.revokeGrants, w.recordActs, w.oweBack,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -99,6 +99,21 @@ func (w *decided) foldAct(d *order.Decision) {
 	if act != "" && d.By != "" {
 		w.acts = append(w.acts, people.NewAct(d.At, d.By, act, d.Order.ID, d.Order.EndReason))
 	}
+}
+
+// oweBack makes the money of what was ended or taken off go back, with the decision.
+func (w *decided) oweBack(ctx context.Context) error {
+	for _, of := range [][]order.Decision{w.ends, w.lines} {
+		for i := range of {
+			if of[i].Verb == order.Confirm {
+				continue
+			}
+			if err := w.tx.OwedBack(ctx, of[i].Order.ID, of[i].At); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (w *decided) addOrders(ctx context.Context) error {

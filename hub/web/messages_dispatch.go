@@ -82,11 +82,6 @@ var dispatchMessages = map[string]message{
 	"notice.withdrawn":  {"%d × %s cannot be delivered.", "%d × %s をお届けできません。"},
 	"notice.reason":     {"(%s) What was paid for it goes back.", "（理由：%s）該当分は返金します。"},
 
-	"state.held":       {"Held", "仮押さえ"},
-	"state.expired":    {"Expired", "期限切れ"},
-	"state.cancelled":  {"Cancelled", "キャンセル"},
-	"state.called_off": {"Called off", "中止"},
-
 	"preview.title":    {"Preview of %s.", "%s 時点のプレビューです。"},
 	"preview.orders":   {"%d orders accepted, %d held.", "確定 %d 件、仮押さえ %d 件。"},
 	"preview.held":     {"Held orders are in it: they stay if they are paid, and leave if not, the last one at %s.", "仮押さえ分も含みます。支払われれば残り、期限（最終 %s）までに支払われなければ外れます。"},
