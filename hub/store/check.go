@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"meguri/hub/check"
+	"meguri/hub/dispatch"
 )
 
 // Checks is the store that package check works on.
@@ -321,8 +322,15 @@ func (c checkTx) RaiseRevision(ctx context.Context, date string, from int64) (bo
 }
 
 // RaiseSheet makes a new version of a run's sheet.
-func (c checkTx) RaiseSheet(ctx context.Context, run, _ string, _ time.Time) error {
-	_, err := c.tx.exec(ctx, "UPDATE runs SET version = version + 1 WHERE id = $1", run)
+func (c checkTx) RaiseSheet(ctx context.Context, run, reason string, now time.Time) error {
+	_, date, _ := strings.Cut(run, "@")
+	before, err := c.tx.Editions(ctx, dispatch.OfRun, run, date, 1)
+	if err == nil && len(before) == 0 { // frozen by a hub that kept no versions
+		_, err = c.tx.exec(ctx, "UPDATE runs SET version = version + 1 WHERE id = $1", run)
+	}
+	if err == nil {
+		_, err = c.tx.MakeEditions(ctx, date, nil, "repair", reason, now) // packing lists have changed, too
+	}
 	if err != nil {
 		return fmt.Errorf("new sheet of run %s: %w", run, err)
 	}

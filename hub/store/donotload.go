@@ -35,8 +35,17 @@ func (tx *Tx) marksOf(ctx context.Context, date string, containers []dispatch.Co
 			containers[i].Broken = brokenBy(mark)
 		}
 	}
-	return m, nil
+	kept, err := tx.KeptBack(ctx, date)
+	for i, c := range containers {
+		if reason, back := kept[c.ID]; back { // a person's word goes before what was found
+			containers[i].Broken = dispatch.Broken{Kind: keptBack, Text: reason}
+		}
+	}
+	return m, err
 }
+
+// keptBack is the kind of a container that a person has kept back.
+const keptBack = "kept_back"
 
 func brokenBy(m check.Mark) dispatch.Broken {
 	return dispatch.Broken{Kind: string(m.Kind), Text: m.Text}
