@@ -81,7 +81,7 @@ func (c *CheckCmd) Run(g *Globals) error {
 func (c *CheckCmd) known(g *Globals, s *store.Store) error {
 	return s.Read(g.Ctx, func(tx *store.Tx) error {
 		for _, d := range c.Date {
-			if _, err := tx.DateRevision(g.Ctx, d); errors.Is(err, order.ErrNoDelivery) {
+			if _, err := tx.DateMark(g.Ctx, d); errors.Is(err, order.ErrNoDelivery) {
 				return config.Usage(fmt.Errorf("--date %s: %w", d, err))
 			} else if err != nil {
 				return err

@@ -49,7 +49,7 @@ func imported(t *testing.T, dir string) *Globals {
 func TestRealDaysAreClean(t *testing.T) {
 	out, err := runCheck(t, imported(t, "../deploy/sample"))
 	require.NoError(t, err)
-	require.Regexp(t, `^1 dates, 16 containers, 60 orders, 147 items in .* s: nothing is wrong`, out)
+	require.Regexp(t, `^1 dates, .* 60 orders, .* nothing is wrong`, out)
 
 	const tokyo = "../../shared/data/tokyo24"
 	if _, err := os.Stat(tokyo); errors.Is(err, os.ErrNotExist) {

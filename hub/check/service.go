@@ -21,7 +21,7 @@ type Store interface {
 type Tx interface {
 	Source
 	// RaiseRevision raises a date's revision, also of a frozen one, if it is still from, and says whether it was.
-	RaiseRevision(ctx context.Context, date string, from int64) (bool, error)
+	RaiseRevision(ctx context.Context, date string, from int64, now time.Time) (bool, error)
 	// ApplyRepair changes the rows and writes their history, with cause repair. It is ErrChanged when a row is not as Before says.
 	ApplyRepair(ctx context.Context, r Repair, now time.Time) error
 	// RaiseSheet makes a new version of a run's sheet. A run that does not exist is none of its business.
@@ -148,7 +148,7 @@ func write(ctx context.Context, tx Tx, f Finding, person string, now time.Time) 
 		if !d.Known {
 			continue
 		}
-		raised, err := tx.RaiseRevision(ctx, date, d.Revision)
+		raised, err := tx.RaiseRevision(ctx, date, d.Revision, now)
 		if err != nil {
 			return err
 		}

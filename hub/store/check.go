@@ -284,13 +284,7 @@ func (c checkTx) Run(ctx context.Context, id string) (check.Run, bool, error) {
 // ItemsIn gives the items of containers.
 func (c checkTx) ItemsIn(ctx context.Context, containers []string) (all []check.Item, err error) {
 	for len(containers) > 0 {
-		size := 1
-		for _, s := range insertSizes {
-			if s <= len(containers) {
-				size = s
-				break
-			}
-		}
+		size := sizeFor(c.tx.e.insertSizes(), len(containers))
 		args := make([]any, size)
 		marks := make([]string, size)
 		for i, id := range containers[:size] {
@@ -320,9 +314,11 @@ func (c checkTx) Buyers(ctx context.Context, date, product string, most int) ([]
 		ORDER BY o.sequence DESC, o.id LIMIT $3`, date, product, most)
 }
 
-// RaiseRevision raises the revision of a date by one, if it is still from, also after numbering has ended.
-func (c checkTx) RaiseRevision(ctx context.Context, date string, from int64) (bool, error) {
-	n, err := c.tx.exec(ctx, "UPDATE delivery_dates SET revision = revision + 1 WHERE delivery_date = $1 AND revision = $2", date, from)
+// RaiseRevision raises the revision of a date by one, if it is still from, also after numbering has ended. A clock that was set
+// back does not make its history run backwards.
+func (c checkTx) RaiseRevision(ctx context.Context, date string, from int64, now time.Time) (bool, error) {
+	n, err := c.tx.exec(ctx, `UPDATE delivery_dates SET revision = revision + 1, known_at = CASE WHEN known_at > $3 THEN known_at ELSE $3 END
+		WHERE delivery_date = $1 AND revision = $2`, date, from, millis(now))
 	return n == 1, err
 }
 

@@ -13,6 +13,16 @@ import (
 // ApplyRepair makes the changes of a repair: first what is new, then what changes, then what goes, so that no row ever lacks one
 // that it refers to.
 func (c checkTx) ApplyRepair(ctx context.Context, r check.Repair, now time.Time) error {
+	for _, date := range r.Dates() { // RaiseRevision has seen to it that no date was known to be so any later
+		var known int64
+		err := c.tx.row(ctx, "SELECT COALESCE(MAX(known_at), 0) FROM delivery_dates WHERE delivery_date = $1", date).Scan(&known)
+		if err != nil {
+			return err
+		}
+		if at := fromMillis(known); at.After(now) {
+			now = at
+		}
+	}
 	for _, o := range r.Orders {
 		if err := c.changeOrder(ctx, *o.Before, *o.After, now); err != nil {
 			return fmt.Errorf("order %s: %w", o.Before.ID, err)
