@@ -123,10 +123,16 @@ func (l *look) fits(b *box) {
 	}
 }
 
-// needs are the things that must be in service for a container.
+// needs are the things that must be in service for a container: those that it has not passed yet.
 func (l *look) needs(c Container) []Thing {
-	return []Thing{{"location", c.Location}, {"fridge", l.net.slots[c.Slot].Fridge}, {"slot", c.Slot}, {"run", c.Run},
-		{"shipper", c.Shipper}, {"fridge", l.net.addresses[c.Address].Fridge}, {"address", c.Address}}
+	all := []Thing{{"location", c.Location}, {"fridge", l.net.slots[c.Slot].Fridge}, {"slot", c.Slot}}
+	if c.State != "placed" {
+		all = append(all, Thing{"run", c.Run}, Thing{"shipper", c.Shipper})
+	}
+	if c.State != "placed" && c.State != "loaded" {
+		all = append(all, Thing{"fridge", l.net.addresses[c.Address].Fridge}, Thing{"address", c.Address})
+	}
+	return all
 }
 
 func (l *look) works(b *box) {

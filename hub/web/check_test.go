@@ -37,7 +37,7 @@ func brokenHub(t *testing.T) *apitest.Hub {
 	for _, statement := range []string{
 		"PRAGMA foreign_keys = OFF",
 		`UPDATE dated_containers SET run_id = (SELECT id FROM runs r WHERE r.delivery_date = '2026-12-01' AND r.id <> run_id LIMIT 1)
-			WHERE id = (SELECT id FROM dated_containers WHERE state = 'planned' ORDER BY sequence LIMIT 1)`,
+			WHERE id = (SELECT id FROM dated_containers WHERE location_id <> 'loc-003' ORDER BY sequence LIMIT 1)`,
 		"UPDATE orders SET state = 'cancelled' WHERE id = (SELECT order_id FROM order_items WHERE delivery_date = '2026-12-01' ORDER BY order_id DESC LIMIT 1)",
 		"INSERT INTO out_of_service VALUES ('location', 'loc-003', '2026-12-01', 'water damage', 'person-1', 1)",
 		"INSERT INTO product_limits SELECT product_id, delivery_date, 0, 'person-1', 9999999999999 FROM order_items WHERE delivery_date = '2026-12-01' LIMIT 1",
