@@ -13,20 +13,31 @@ import (
 
 // PackingCmd prints what a shop packs for a date, container by container.
 type PackingCmd struct {
-	Date string `help:"Delivery date, YYYY-MM-DD." required:""`
-	Shop string `help:"Id of the shop." required:""`
+	Date   string `help:"Delivery date, YYYY-MM-DD." required:""`
+	Shop   string `help:"Id of the shop." required:""`
+	DryRun bool   `help:"As it would be now: say how final it is."`
 }
 
 // Run prints the list.
 func (c *PackingCmd) Run(g *Globals) error {
 	var l dispatch.PackingList
+	var p *dispatch.Preview
 	if err := g.readDate(c.Date, func(tx *store.Tx) (err error) {
+		if p, err = previewIf(g, tx, c.DryRun, c.Date); err != nil {
+			return err
+		}
 		l, err = tx.PackingList(g.Ctx, c.Date, c.Shop)
 		return err
 	}); err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(g.Stdout, 0, 0, 2, ' ', 0)
+	printPreview(g.Stdout, p, time.UTC)
+	return printPacking(g.Stdout, l)
+}
+
+// printPacking prints a shop's list.
+func printPacking(out io.Writer, l dispatch.PackingList) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "Packing list %s, %s (%s), hand in at %s: %d containers, %d units\n",
 		l.DeliveryDate, l.ShopName, l.ShopID, l.SpotName, len(l.Lines), l.Units())
 	for _, line := range l.Lines {
@@ -45,7 +56,9 @@ func (c *PackingCmd) Run(g *Globals) error {
 // SheetCmd prints the driver's sheet of a route's run.
 type SheetCmd struct {
 	Date     string `help:"Delivery date, YYYY-MM-DD." required:""`
-	Route    string `help:"Id of the route." required:""`
+	Route    string `help:"Id of the route." xor:"what" required:""`
+	All      bool   `help:"All sheets and packing lists of the date, with a line for each run." xor:"what" required:""`
+	DryRun   bool   `help:"As it would be now: say how final it is."`
 	TimeZone string `help:"Time zone of the printed times." default:"Asia/Tokyo" env:"MEGURI_TIME_ZONE"`
 }
 
@@ -55,8 +68,15 @@ func (c *SheetCmd) Run(g *Globals) error {
 	if err != nil {
 		return fmt.Errorf("--time-zone: %w", err)
 	}
+	if c.All {
+		return c.all(g, zone)
+	}
 	var s dispatch.Sheet
-	if err := g.readDate(c.Date, func(tx *store.Tx) error {
+	var p *dispatch.Preview
+	if err := g.readDate(c.Date, func(tx *store.Tx) (err error) {
+		if p, err = previewIf(g, tx, c.DryRun, c.Date); err != nil {
+			return err
+		}
 		run, err := tx.RunOfRoute(g.Ctx, c.Route, c.Date)
 		if err != nil {
 			return err
@@ -66,7 +86,13 @@ func (c *SheetCmd) Run(g *Globals) error {
 	}); err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(g.Stdout, 0, 0, 2, ' ', 0)
+	printPreview(g.Stdout, p, zone)
+	return printSheet(g.Stdout, s, zone)
+}
+
+// printSheet prints a driver's sheet.
+func printSheet(out io.Writer, s dispatch.Sheet, zone *time.Location) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "Sheet %s, version %d, vehicle %s, driver %s\n", s.ID, s.Version, s.VehicleID, s.DriverID)
 	for _, stop := range s.Stops {
 		fmt.Fprintf(w, "\n%d  %s  %s (%s), planned %s\n", stop.Sequence, strings.ToUpper(string(stop.Kind)), stop.PlaceName, stop.PlaceID,

@@ -25,8 +25,9 @@ type Config struct {
 	Orders  *order.Service
 	People  *people.Service
 	Feed    *live.Feed
-	Clock   clock.Clock      // of the business: cutoffs, days, alarms
-	RealNow func() time.Time // the machine's, for sessions; nil is time.Now
+	Touch   func(place string) // of each place whose devices may need another plan; nil for nobody
+	Clock   clock.Clock        // of the business: cutoffs, days, alarms
+	RealNow func() time.Time   // the machine's, for sessions; nil is time.Now
 	Logger  *slog.Logger
 	// TLS says that people reach the hub over TLS, so that cookies are never sent without.
 	TLS bool
@@ -85,6 +86,7 @@ func (a *API) routes(e *echo.Echo) {
 	get("/capacity", a.getCapacity)
 	get("/packing", a.getPacking)
 	get("/sheets", a.getSheet)
+	get("/history", a.getHistory)
 	get("/devices", a.listDevices)
 	get("/devices/:id", a.getDevice)
 	get("/devices/:id/completeness", a.getCompleteness)

@@ -47,6 +47,7 @@ type packingListJSON struct {
 	Units        int               `json:"units"`
 	Containers   []packingLineJSON `json:"containers"`
 	Lost         []lostUnitsJSON   `json:"lost,omitempty"`
+	Preview      *previewJSON      `json:"preview,omitempty"`
 }
 
 type packingLineJSON struct {
@@ -68,7 +69,11 @@ type packedProductJSON struct {
 
 func (a *API) getPacking(c echo.Context) error {
 	var l dispatch.PackingList
+	var preview *previewJSON
 	err := a.read(c, func(ctx context.Context, tx *store.Tx) (err error) {
+		if preview, err = a.preview(ctx, c, tx, ""); err != nil {
+			return err
+		}
 		l, err = tx.PackingList(ctx, c.QueryParam("date"), c.QueryParam("shop"))
 		return err
 	})
@@ -76,7 +81,7 @@ func (a *API) getPacking(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, packingListJSON{DeliveryDate: l.DeliveryDate, ShopID: l.ShopID, ShopName: l.ShopName,
-		SpotName: l.SpotName, Units: l.Units(), Containers: each(l.Lines, func(line dispatch.PackingLine) packingLineJSON {
+		SpotName: l.SpotName, Units: l.Units(), Preview: preview, Containers: each(l.Lines, func(line dispatch.PackingLine) packingLineJSON {
 			return packingLineJSON{toContainer(line.Container), line.Location,
 				each(line.Products, toPackedProduct)}
 		}), Lost: toLost(l.Lost)})
@@ -91,6 +96,7 @@ type sheetJSON struct {
 	DriverID     string          `json:"driver_id"`
 	Stops        []sheetStopJSON `json:"stops"`
 	Astray       []containerJSON `json:"astray,omitempty"`
+	Preview      *previewJSON    `json:"preview,omitempty"`
 }
 
 type sheetStopJSON struct {
@@ -106,7 +112,11 @@ type sheetStopJSON struct {
 
 func (a *API) getSheet(c echo.Context) error {
 	var s dispatch.Sheet
-	err := a.read(c, func(ctx context.Context, tx *store.Tx) error {
+	var preview *previewJSON
+	err := a.read(c, func(ctx context.Context, tx *store.Tx) (err error) {
+		if preview, err = a.preview(ctx, c, tx, c.QueryParam("route")); err != nil {
+			return err
+		}
 		run, err := tx.RunOfRoute(ctx, c.QueryParam("route"), c.QueryParam("date"))
 		if err != nil {
 			return err
@@ -117,7 +127,9 @@ func (a *API) getSheet(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, toSheet(s, Who(c)))
+	out := toSheet(s, Who(c))
+	out.Preview = preview
+	return c.JSON(http.StatusOK, out)
 }
 
 func toSheet(s dispatch.Sheet, who people.Person) sheetJSON {

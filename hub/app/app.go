@@ -107,7 +107,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	orders := order.NewService(s.Orders()).WithClock(c.Clock.Now)
 	held := &holds{orders: orders, feed: feed, clock: c.Clock, logger: c.Logger, lookEvery: lookEvery(s.Writers())}
 	held.start(ctx)
-	server, err := newServer(ctx, c, s, orders, feed, secure)
+	server, err := newServer(ctx, c, s, orders, feed, plans.Touch, secure)
 	if err != nil {
 		return err
 	}
@@ -203,15 +203,16 @@ func openAuthority(ctx context.Context, c Config, s *store.Store) (*pki.Authorit
 func newMQTT(ctx context.Context, c Config, authority *pki.Authority, b *broker.Broker, r *link.Receiver, f *live.Feed) *link.MQTT {
 	cfg := link.MQTTConfig{Receiver: r, URL: c.BrokerURL, User: broker.HubUser, Wake: f.Subscribe(ctx), Logger: c.Logger}
 	if c.BrokerURL == "" {
-		cfg.URL, cfg.Dial, cfg.Kick = "tcp://embedded", b.Dial, b.Kick
+		cfg.URL, cfg.Dial = "tcp://embedded", b.Dial
 	} else {
 		cfg.TLS = authority.HubTLS()
 	}
 	return link.NewMQTT(cfg)
 }
 
-func newServer(ctx context.Context, c Config, s *store.Store, orders *order.Service, f *live.Feed, secure *tls.Config) (*http.Server, error) {
-	a, router, err := api.New(api.Config{Store: s, Orders: orders, People: people.New(s.People()), Feed: f,
+func newServer(ctx context.Context, c Config, s *store.Store, orders *order.Service, f *live.Feed, touch func(string),
+	secure *tls.Config) (*http.Server, error) {
+	a, router, err := api.New(api.Config{Store: s, Orders: orders, People: people.New(s.People()), Feed: f, Touch: touch,
 		Clock: c.Clock, Logger: c.Logger, TLS: c.TLSCert != "", Version: version.Text()})
 	if err != nil {
 		return nil, err

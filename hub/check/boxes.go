@@ -16,9 +16,12 @@ func (l *look) about(b *box, kind Kind, args ...string) *Finding {
 }
 
 // judge looks at each container by itself. That of another date's run is misdated, and nothing else is said of it: what it takes
-// of this date it takes by that mistake.
+// of this date it takes by that mistake. One that a person has decided to leave behind needs none of it any more.
 func (l *look) judge(ctx context.Context) error {
 	for _, b := range l.inOrder {
+		if l.KeptBack[b.ID] {
+			continue
+		}
 		if err := l.rides(ctx, b); err != nil {
 			return err
 		}
@@ -175,7 +178,7 @@ func (l *look) clashes() {
 	slots, addresses, grais := map[string][]*box{}, map[string][]*box{}, map[string][]*box{}
 	places, loads := map[place][]*box{}, map[Aboard][]*box{}
 	for _, b := range l.inOrder {
-		if b.misdated {
+		if b.misdated || l.KeptBack[b.ID] {
 			continue
 		}
 		slots[b.Slot] = append(slots[b.Slot], b)

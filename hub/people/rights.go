@@ -55,6 +55,8 @@ func apiRights() []Right {
 		{Route: "GET /v1/packing", Roles: []Role{Admin, Dispatcher, Shop, System}, Own: map[Role]string{Shop: "shop"}},
 		{Route: "GET /v1/sheets", Roles: []Role{Admin, Dispatcher, Driver, System}, Own: map[Role]string{Driver: "route"}},
 
+		{Route: "GET /v1/history", Roles: with(staff, System)},
+
 		{Route: "GET /v1/devices", Roles: []Role{Admin, Dispatcher, Quality, Warehouse, Kitting, System}},
 		{Route: "GET /v1/devices/:id", Roles: []Role{Admin, Dispatcher, Quality, Warehouse, Kitting, System}},
 		{Route: "GET /v1/devices/:id/completeness", Roles: []Role{Admin, Dispatcher, Quality, Warehouse, Kitting, System}},
@@ -81,6 +83,7 @@ func pageRights() []Right {
 		{Route: "GET /packing", Roles: []Role{Admin, Dispatcher, Shop}, Own: map[Role]string{Shop: "shop"}},
 		{Route: "GET /sheet", Roles: []Role{Admin, Dispatcher, Driver}, Own: map[Role]string{Driver: "route"}},
 		{Route: "GET /orders/:id", Roles: office},
+		{Route: "GET /history", Roles: staff},
 		{Route: "GET /work-items", Roles: staff},
 		{Route: "POST /work-items/:id/close", Roles: staff, Act: true},
 		{Route: "GET /check", Roles: []Role{Admin, Dispatcher}},

@@ -19,7 +19,7 @@ import (
 // The clean day that is corrupted below. At loc-1 in route-1: C-…-0001 (shop-b, cold) with o-1, C-…-0002 (shop-a, cold) with o-1
 // and o-3, C-…-0003 (shop-a, dry) with o-1. At loc-2 in route-2: C-…-0004 (shop-a, cold) with o-2. Of slots, shippers and
 // addresses there are some more, so that a repair finds something.
-var withSpare = []string{
+var roomier = []string{
 	bulk.SlotsFile, "loc-2-f1-s1,", "loc-1-f1-s3,loc-1-f1,1000\nloc-1-f1-s4,loc-1-f1,1000\nloc-1-f1-s5,loc-1-f1,1000\nloc-1-f2-s2,loc-1-f2,1000\nloc-2-f1-s1,",
 	bulk.AddressesFile, "spot-2-1,spot-2,spot-2-f1", "spot-1-4,spot-1,spot-1-f1\nspot-1-5,spot-1,spot-1-f1\nspot-2-1,spot-2,spot-2-f1\nspot-2-2,spot-2,spot-2-f1",
 	bulk.ShippersFile, "cold,2,", "cold,3,",
@@ -39,7 +39,7 @@ const (
 
 // cleanDay is a database with the day, without a fault.
 func cleanDay(t *testing.T, empty func() string) (*store.Store, string) {
-	s, url := fresh(t, empty, withSpare...)
+	s, url := fresh(t, empty, roomier...)
 	service := order.NewService(s.Orders())
 	elsewhere := request("o-2", "a-cold", 1)
 	elsewhere.LocationID = "loc-2"
@@ -53,7 +53,7 @@ func cleanDay(t *testing.T, empty func() string) (*store.Store, string) {
 var worldTables = []string{"dated_containers", "order_items", "order_lines", "orders", "runs", "run_stops", "run_calls", "run_shippers",
 	"deliveries", "delivery_dates", "products", "shops", "slots", "fridges", "shippers", "collection_addresses", "routes",
 	"category_fridge_kinds", "out_of_service", "product_limits", "findings", "alarms", "work_items", "dated_container_history",
-	"order_item_history"}
+	"order_item_history", "sheet_versions", "sheet_confirmations", "do_not_load", "grants"}
 
 // lawless takes the keys and checks off the tables, so that anything can stand in them, and keeps copies of all rows. restore
 // puts those back.

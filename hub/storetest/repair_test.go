@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meguri/hub/check"
+	"meguri/hub/dispatch"
 	"meguri/hub/order"
 	"meguri/hub/store"
 )
@@ -39,6 +40,7 @@ func TestFindingsAndRepairs(t *testing.T) {
 			{"a repair raises the date, keeps history and is recorded with the person", repairIsRecorded},
 			{"a running service of orders goes on from the repaired rows", serviceGoesOn},
 			{"after the end of numbering a repair makes a new version of the sheets", frozenRepair},
+			{"what a person leaves behind is printed so and is no finding", keptBack},
 			{"a repair that was not shown, or was applied, is not applied", staleRepair},
 			{"of two who apply one repair one does", racingRepairs},
 			{"places that two repairs need are given once", repairsDoNotCollide},
@@ -188,8 +190,14 @@ func serviceGoesOn(t *testing.T, empty func() string) {
 }
 
 func frozenRepair(t *testing.T, empty func() string) {
-	s, exec := brokenDay(t, empty)
-	exec("UPDATE delivery_dates SET frozen_at = 1 WHERE delivery_date = '2026-12-01'")
+	s, _ := brokenDay(t, empty)
+	require.NoError(t, s.Change(t.Context(), func(tx *store.Tx) error {
+		if err := tx.Freeze(t.Context(), date, before); err != nil {
+			return err
+		}
+		_, err := tx.MakeEditions(t.Context(), date, nil, "hub", "cutoff", before)
+		return err
+	}))
 	version := func(run string) int {
 		r, err := read(t, s, func(tx *store.Tx) (int, error) {
 			r, err := tx.Run(t.Context(), run)
@@ -202,6 +210,35 @@ func frozenRepair(t *testing.T, empty func() string) {
 	require.NoError(t, applyTo(t, s, proposed(t, s)))
 	require.Empty(t, found(lookAt(t, s)))
 	require.Equal(t, []int{first[0] + 1, first[1] + 1}, []int{version(run1), version(run2)}, "one gains the container, one loses it")
+	unconfirmed, err := read(t, s, func(tx *store.Tx) ([]dispatch.Confirmation, error) { return tx.Confirmations(t.Context(), date) })
+	require.NoError(t, err)
+	require.Len(t, unconfirmed, 2)
+	for _, c := range unconfirmed {
+		require.Equal(t, 2, c.Version, "which its driver has to confirm")
+		require.True(t, c.ConfirmedAt.IsZero())
+	}
+	grants, err := read(t, s, func(tx *store.Tx) (bool, error) { return tx.HasCourierGrant(t.Context(), run1, "loc-1") })
+	require.NoError(t, err)
+	require.True(t, grants, "and the driver has a code for the location")
+}
+
+// What a person has decided to leave behind is printed so, with their reason, and is no finding any more.
+func keptBack(t *testing.T, empty func() string) {
+	s, exec := brokenDay(t, empty)
+	require.Len(t, lookAt(t, s).Findings, 1)
+	exec("INSERT INTO do_not_load VALUES ('" + coldA + "', '2026-12-01', 'goods are spoilt', 'person-1', 1)")
+	require.Empty(t, found(lookAt(t, s)))
+	sheet, err := read(t, s, func(tx *store.Tx) (dispatch.Sheet, error) { return tx.Sheet(t.Context(), run2) })
+	require.NoError(t, err)
+	var told []dispatch.Broken
+	for _, stop := range sheet.Stops {
+		for _, c := range stop.Containers {
+			if c.ID == coldA {
+				told = append(told, c.Broken)
+			}
+		}
+	}
+	require.Equal(t, []dispatch.Broken{{Kind: dispatch.KeptBack, Text: "goods are spoilt"}}, told)
 }
 
 func staleRepair(t *testing.T, empty func() string) {
