@@ -18,7 +18,7 @@ import (
 	"meguri/internal/clock"
 )
 
-// runCheck runs hub check with a command line, at a time before every cutoff of the sample.
+// runCheck runs hub check with a command line, after the cutoffs of the sample and before its runs depart.
 func runCheck(t *testing.T, g *Globals, args ...string) (string, error) {
 	t.Helper()
 	var cli struct {
@@ -26,7 +26,7 @@ func runCheck(t *testing.T, g *Globals, args ...string) (string, error) {
 	}
 	var out bytes.Buffer
 	g.Stdout = &out
-	g.Clock = clock.New(time.Now(), time.Date(2026, 11, 30, 3, 0, 0, 0, time.UTC), 1)
+	g.Clock = clock.New(time.Now(), time.Date(2026, 11, 30, 18, 0, 0, 0, time.UTC), 1)
 	p, err := kong.New(&cli)
 	require.NoError(t, err)
 	ctx, err := p.Parse(append([]string{"check"}, args...))
