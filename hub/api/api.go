@@ -25,9 +25,10 @@ type Config struct {
 	Orders  *order.Service
 	People  *people.Service
 	Feed    *live.Feed
-	Paying  Paying           // its Service is nil for a hub that takes no payments
-	Clock   clock.Clock      // of the business: cutoffs, days, alarms
-	RealNow func() time.Time // the machine's, for sessions; nil is time.Now
+	Paying  Paying             // its Service is nil for a hub that takes no payments
+	Touch   func(place string) // of each place whose devices may need another plan; nil for nobody
+	Clock   clock.Clock        // of the business: cutoffs, days, alarms
+	RealNow func() time.Time   // the machine's, for sessions; nil is time.Now
 	Logger  *slog.Logger
 	// TLS says that people reach the hub over TLS, so that cookies are never sent without.
 	TLS bool
