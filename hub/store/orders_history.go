@@ -51,32 +51,34 @@ func (tx *Tx) markShort(ctx context.Context, items []*itemChange) error {
 	return nil
 }
 
+var (
+	itemsToHistory = &manyRows{before: `INSERT INTO order_item_history (order_id, line, unit, delivery_date, product_id, dated_container_id,
+		valid_from, valid_until, known_from, known_until, cause)
+		SELECT i.order_id, i.line, i.unit, i.delivery_date, i.product_id, i.dated_container_id, i.valid_from,
+		CASE WHEN i.valid_from > v.column4 THEN i.valid_from ELSE v.column4 END, i.known_from, v.column5, v.column6 FROM (`,
+		kinds: []string{"TEXT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT"},
+		after: ") AS v JOIN order_items i ON i.order_id = v.column1 AND i.line = v.column2 AND i.unit = v.column3"}
+	deleteItems = &manyRows{before: "DELETE FROM order_items WHERE (order_id, line, unit) IN (", kinds: []string{"TEXT", "BIGINT", "BIGINT"}, after: ")"}
+)
+
 // endItems writes the stored versions of items into the history and takes them out.
 func (tx *Tx) endItems(ctx context.Context, items []*itemChange, known time.Time) error {
-	for len(items) > 0 {
-		size := sizeFor(tx.e.insertSizes(), len(items))
-		var ends, keys [][]any
-		for _, u := range items[:size] {
-			ends = append(ends, []any{u.order, u.line, u.unit, millis(u.end.at), millis(known), u.end.cause})
-			keys = append(keys, []any{u.order, u.line, u.unit})
-		}
-		n, err := tx.exec(ctx, `INSERT INTO order_item_history (order_id, line, unit, delivery_date, product_id, dated_container_id,
-			valid_from, valid_until, known_from, known_until, cause)
-			SELECT i.order_id, i.line, i.unit, i.delivery_date, i.product_id, i.dated_container_id, i.valid_from,
-			CASE WHEN i.valid_from > v.column4 THEN i.valid_from ELSE v.column4 END, i.known_from,
-			v.column5, v.column6 FROM (`+valuesText(size, "TEXT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT")+`) AS v
-			JOIN order_items i ON i.order_id = v.column1 AND i.line = v.column2 AND i.unit = v.column3`, flat(ends)...)
-		if err == nil && n == int64(size) {
-			n, err = tx.exec(ctx, "DELETE FROM order_items WHERE (order_id, line, unit) IN ("+valuesText(size, "TEXT", "BIGINT", "BIGINT")+")",
-				flat(keys)...)
-		}
-		if err == nil && n != int64(size) {
-			err = fmt.Errorf("%d of %d rows: %w", n, size, ErrNotFound)
+	var ends, keys []any
+	for _, u := range items {
+		ends = append(ends, u.order, u.line, u.unit, millis(u.end.at), millis(known), u.end.cause)
+		keys = append(keys, u.order, u.line, u.unit)
+	}
+	for _, step := range []struct {
+		do   *manyRows
+		rows []any
+	}{{itemsToHistory, ends}, {deleteItems, keys}} {
+		n, err := step.do.run(ctx, tx, step.rows)
+		if err == nil && n != int64(len(items)) {
+			err = fmt.Errorf("%d of %d rows: %w", n, len(items), ErrNotFound)
 		}
 		if err != nil {
 			return fmt.Errorf("history of items: %w", err)
 		}
-		items = items[size:]
 	}
 	return nil
 }
