@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -42,6 +43,7 @@ func planned() plan {
 type measured struct {
 	perSecond float64
 	p50, p99  time.Duration
+	cpu       time.Duration // of this process, by order: what tells on a machine that others use too
 }
 
 // series are the measurements of one contender, by round.
@@ -63,13 +65,13 @@ func (s *series) median() measured {
 	}
 	return measured{at(func(m measured) float64 { return m.perSecond }),
 		time.Duration(at(func(m measured) float64 { return float64(m.p50) })),
-		time.Duration(at(func(m measured) float64 { return float64(m.p99) }))}
+		time.Duration(at(func(m measured) float64 { return float64(m.p99) })), time.Duration(at(func(m measured) float64 { return float64(m.cpu) }))}
 }
 
 // drive has clients place orders one after the other, and counts those for which one returns true.
 func drive(clients int, span time.Duration, one func(client int) bool) measured {
 	took := make([][]time.Duration, clients)
-	begun := time.Now()
+	begun, spent := time.Now(), processTime()
 	var all sync.WaitGroup
 	for c := range clients {
 		all.Go(func() {
@@ -82,13 +84,23 @@ func drive(clients int, span time.Duration, one func(client int) bool) measured 
 		})
 	}
 	all.Wait()
-	elapsed := time.Since(begun)
+	elapsed, cpu := time.Since(begun), processTime()-spent
 	every := slices.Concat(took...)
 	if len(every) == 0 {
 		return measured{}
 	}
 	slices.Sort(every)
-	return measured{float64(len(every)) / elapsed.Seconds(), every[len(every)/2], every[len(every)*99/100]}
+	return measured{float64(len(every)) / elapsed.Seconds(), every[len(every)/2], every[len(every)*99/100],
+		cpu / time.Duration(len(every))}
+}
+
+// processTime is how long this process has used processors.
+func processTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // contender can be measured with a number of clients.
@@ -164,7 +176,7 @@ func report(t *testing.T, all []*series) {
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%-42s %8s %10s %9s %9s %8s %8s\n", "medians", "clients", "orders/s", "p50 ms", "p99 ms", "/ usual", "/ bare")
+	fmt.Fprintf(&b, "\n%-42s %8s %10s %9s %9s %8s %8s %8s\n", "medians", "clients", "orders/s", "p50 ms", "p99 ms", "cpu us", "/ usual", "/ bare")
 	for _, s := range all {
 		m := s.median()
 		ratio := ""
@@ -174,7 +186,7 @@ func report(t *testing.T, all []*series) {
 			}
 		}
 		ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-		fmt.Fprintf(&b, "%-42s %8d %10.0f %9.2f %9.2f %8.1f %8s\n", s.name, s.clients, m.perSecond, ms(m.p50), ms(m.p99), m.perSecond/usual, ratio)
+		fmt.Fprintf(&b, "%-42s %8d %10.0f %9.2f %9.2f %8d %8.1f %8s\n", s.name, s.clients, m.perSecond, ms(m.p50), ms(m.p99), m.cpu.Microseconds(), m.perSecond/usual, ratio)
 	}
 	fmt.Fprintf(&b, "the usual way: %.0f at its best client count, %.0f at its most clients; ours counts hold and confirm of each order\n", usual, usualMost)
 	t.Log(b.String())

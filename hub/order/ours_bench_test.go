@@ -167,12 +167,14 @@ func (s *stand) group(n int) time.Duration {
 // bare inserts the rows of decided orders in groups of 1,000: no decision, no revision, no answer.
 func (s *stand) bare(int, time.Duration) measured {
 	const size = 1000
-	var took time.Duration
+	var took, cpu time.Duration
 	for range s.plan.batches {
-		took += s.group(size)
+		spent := processTime()
+		t := s.group(size)
+		took, cpu = took+t, cpu+processTime()-spent
 	}
 	per := took / time.Duration(s.plan.batches)
-	return measured{float64(s.plan.batches*size) / took.Seconds(), per, per}
+	return measured{float64(s.plan.batches*size) / took.Seconds(), per, per, cpu / time.Duration(s.plan.batches*size)}
 }
 
 // viaService holds and confirms orders.
@@ -295,7 +297,7 @@ func syncedLog(t *testing.T, p plan) contender {
 		defer func() { require.NoError(t, f.Close()) }()
 		var record []byte
 		n := int64(0)
-		begun := time.Now()
+		begun, spent := time.Now(), processTime()
 		for range p.log {
 			record = record[:0]
 			for range 1000 {
@@ -310,6 +312,7 @@ func syncedLog(t *testing.T, p plan) contender {
 			require.NoError(t, errors.Join(err, f.Sync()))
 		}
 		took := time.Since(begun)
-		return measured{float64(n) / took.Seconds(), took / time.Duration(p.log), took / time.Duration(p.log)}
+		return measured{float64(n) / took.Seconds(), took / time.Duration(p.log), took / time.Duration(p.log),
+			(processTime() - spent) / time.Duration(n)}
 	}}
 }
