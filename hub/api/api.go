@@ -25,6 +25,7 @@ type Config struct {
 	Orders  *order.Service
 	People  *people.Service
 	Feed    *live.Feed
+	Paying  Paying           // its Service is nil for a hub that takes no payments
 	Clock   clock.Clock      // of the business: cutoffs, days, alarms
 	RealNow func() time.Time // the machine's, for sessions; nil is time.Now
 	Logger  *slog.Logger
@@ -79,6 +80,9 @@ func (a *API) routes(e *echo.Echo) {
 	get("/me", a.me)
 	e.POST("/v1/orders", a.document.checkUnless(plainOrder, a.placeOrder))
 	get("/orders/:id", a.getOrder)
+	post("/orders/:id/refunds", a.refundOrder)
+	get("/payments", a.listPayments)
+	e.POST("/v1/payments/webhook", a.paymentEvent) // not checked by the document: its signature is of the bytes
 	e.POST("/v1/orders/:id/confirm", a.document.checkUnless(plainID, a.confirmOrder))
 	post("/orders/:id/cancel", a.cancelOrder)
 	e.PUT("/v1/orders/:id/lines", a.document.check(a.changeOrder))
@@ -88,6 +92,7 @@ func (a *API) routes(e *echo.Echo) {
 	get("/capacity", a.getCapacity)
 	get("/packing", a.getPacking)
 	get("/sheets", a.getSheet)
+	get("/history", a.getHistory)
 	get("/devices", a.listDevices)
 	get("/devices/:id", a.getDevice)
 	get("/devices/:id/completeness", a.getCompleteness)
@@ -97,6 +102,7 @@ func (a *API) routes(e *echo.Echo) {
 	get("/alarms", a.listAlarms)
 	get("/work-items", a.listWork)
 	post("/work-items/:id/close", a.closeWork)
+	get("/findings", a.listFindings)
 	get("/summary", a.getSummary)
 }
 

@@ -21,6 +21,7 @@ type orderRequestJSON struct {
 	CustomerID   string          `json:"customer_id"`
 	HoldSeconds  int64           `json:"hold_seconds"`
 	Lines        []orderLineJSON `json:"lines"`
+	Payment      *paymentAskJSON `json:"payment,omitempty"`
 }
 
 type orderLineJSON struct {
@@ -51,6 +52,7 @@ type orderJSON struct {
 	Lines        []orderedLineJSON `json:"lines"`
 	Items        []orderItemJSON   `json:"items"`
 	Pickup       *pickupJSON       `json:"pickup,omitempty"`
+	Payment      *paymentJSON      `json:"payment,omitempty"`
 }
 
 type refusalJSON struct {
@@ -127,6 +129,10 @@ func (a *API) writeOrder(c echo.Context, status int, o order.Order, fresh bool) 
 		if out.Pickup, err = a.pickup(c, o.ID); err != nil {
 			return err
 		}
+	}
+	var err error
+	if out.Payment, err = a.paymentOf(c, o, fresh); err != nil {
+		return err
 	}
 	return c.JSON(status, out)
 }

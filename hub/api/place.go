@@ -37,8 +37,11 @@ func (a *API) placeOrder(c echo.Context) error {
 	}
 	ctx := c.Request().Context()
 	r := requestOf(in, who.ID, c.Request().Header.Get(keyHeader))
+	if err := a.holdForPayment(&r, in.Payment); err != nil {
+		return err
+	}
 	if r.Key.Text != "" {
-		if done, err := a.replay(c, r, who.ID); done || err != nil {
+		if done, err := a.replay(c, r, in.Payment, who.ID); done || err != nil {
 			return err
 		}
 	}
@@ -47,9 +50,12 @@ func (a *API) placeOrder(c echo.Context) error {
 		return err
 	}
 	if repeated && r.Key.Text != "" { // somebody sent it at the same time
-		if done, err := a.replay(c, r, who.ID); done || err != nil {
+		if done, err := a.replay(c, r, in.Payment, who.ID); done || err != nil {
 			return err
 		}
+	}
+	if o, err = a.beginPayment(ctx, o, in.Payment, who.ID); err != nil {
+		return err
 	}
 	if repeated {
 		return a.writeOrder(c, http.StatusOK, o, false)
@@ -90,7 +96,7 @@ func requestOf(in orderRequestJSON, person, key string) order.Request {
 }
 
 // replay answers again what was decided under a key, as it was then. It returns false for a key that was not used yet.
-func (a *API) replay(c echo.Context, r order.Request, person string) (bool, error) {
+func (a *API) replay(c echo.Context, r order.Request, ask *paymentAskJSON, person string) (bool, error) {
 	ctx := c.Request().Context()
 	k, err := a.Orders.OfKey(ctx, person, r.Key.Text)
 	switch {
@@ -106,6 +112,9 @@ func (a *API) replay(c echo.Context, r order.Request, person string) (bool, erro
 		return false, err
 	}
 	o.Lines, o.LineStates = r.Lines, pricesOf(o, r.Lines)
+	if o, err = a.beginPayment(ctx, o, ask, person); err != nil { // the hub may have died before it began
+		return false, err
+	}
 	c.Response().Header().Set(replayedHeader, "true")
 	return true, a.writePlaced(c, o)
 }
@@ -129,6 +138,9 @@ type standingJSON struct {
 }
 
 func (a *API) confirmOrder(c echo.Context) error {
+	if err := a.notPaidHere(c.Request().Context(), Param(c, "id")); err != nil {
+		return err
+	}
 	out, err := a.Orders.Confirm(c.Request().Context(), Param(c, "id"), Who(c).ID, a.Clock.Now())
 	return a.writeStanding(c, out, err)
 }
@@ -174,6 +186,9 @@ func (a *API) changeOrder(c echo.Context) error {
 		lines = append(lines, order.Line(l))
 	}
 	ctx := c.Request().Context()
+	if err := a.covered(ctx, id, lines); err != nil {
+		return err
+	}
 	if _, err := a.Orders.Revise(ctx, id, Who(c).ID, lines, a.Clock.Now()); err != nil {
 		return err
 	}

@@ -10,8 +10,10 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"meguri/hub/capacity"
+	"meguri/hub/check"
 	"meguri/hub/fleet"
 	"meguri/hub/order"
+	"meguri/hub/payment"
 	"meguri/hub/people"
 	"meguri/hub/store"
 )
@@ -60,7 +62,15 @@ var statuses = []struct {
 	{order.ErrNoDelivery, http.StatusNotFound},
 	{order.ErrConflict, http.StatusConflict},
 	{order.ErrAfterCutoff, http.StatusConflict},
+	{check.ErrChanged, http.StatusConflict},
 	{order.ErrBusy, http.StatusServiceUnavailable},
+	{payment.ErrNotFound, http.StatusNotFound},
+	{payment.ErrNotPaid, http.StatusConflict},
+	{payment.ErrTooMuch, http.StatusConflict},
+	{payment.ErrConflict, http.StatusConflict},
+	{errPaidHere, http.StatusConflict},
+	{errNotCovered, http.StatusConflict},
+	{ErrBadEvent, http.StatusBadRequest},
 	{order.ErrExpired, http.StatusConflict},
 	{order.ErrEnded, http.StatusConflict},
 	{order.ErrKeyReused, http.StatusUnprocessableEntity},
@@ -76,6 +86,7 @@ func ProblemOf(err error) Problem {
 	var orderField *order.FieldError
 	var refused *capacity.Refused
 	var personField *people.FieldError
+	var payField *payment.FieldError
 	var tooLarge *http.MaxBytesError
 	var ofEcho *echo.HTTPError
 	switch {
@@ -87,6 +98,8 @@ func ProblemOf(err error) Problem {
 		p.Status, p.Detail = http.StatusConflict, err.Error()
 	case errors.As(err, &personField):
 		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{personField.Field, personField.Want}}
+	case errors.As(err, &payField):
+		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{payField.Field, payField.Want}}
 	case errors.As(err, &tooLarge):
 		p.Status, p.Detail = http.StatusRequestEntityTooLarge, tooLarge.Error()
 	case errors.As(err, &ofEcho):

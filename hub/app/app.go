@@ -17,6 +17,7 @@ import (
 	"meguri/hub/api"
 	"meguri/hub/backup"
 	"meguri/hub/broker"
+	"meguri/hub/check"
 	"meguri/hub/effect"
 	"meguri/hub/link"
 	"meguri/hub/live"
@@ -44,6 +45,8 @@ type Config struct {
 	Broker      string
 	BrokerNames []string
 	BrokerURL   string
+
+	Payments Payments
 
 	Backups backup.Schedule
 	// SafeAfterBackup lets devices delete only what is in a backup; else what is committed.
@@ -106,7 +109,12 @@ func Run(ctx context.Context, c Config) (err error) {
 	orders := order.NewService(s.Orders()).WithClock(c.Clock.Now)
 	held := &holds{orders: orders, feed: feed, clock: c.Clock, logger: c.Logger, lookEvery: lookEvery(s.Writers())}
 	held.start(ctx)
-	server, err := newServer(ctx, c, s, orders, feed, secure)
+	till, err := openTill(c, s, orders, feed)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, till.close()) }()
+	server, err := newServer(ctx, c, s, orders, till.paying, feed, secure)
 	if err != nil {
 		return err
 	}
@@ -116,7 +124,10 @@ func Run(ctx context.Context, c Config) (err error) {
 	g.Go(func() error { return mqtt.Run(ctx) })
 	g.Go(func() error { return gate.Watch(ctx, embedded, authority) })
 	g.Go(func() error { return d.run(ctx) })
+	looks := &checks{service: check.NewService(s.Checks()), feed: feed, clock: c.Clock, logger: c.Logger}
+	g.Go(func() error { return looks.run(ctx) })
 	safe.run(ctx, g, c, s, feed.Changed)
+	till.run(ctx, g, c, listener.Addr())
 	g.Go(func() error { return serve(ctx, server, listener, c.Logger) })
 	announce(c, listener.Addr(), embedded.Addr())
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
@@ -200,15 +211,15 @@ func openAuthority(ctx context.Context, c Config, s *store.Store) (*pki.Authorit
 func newMQTT(ctx context.Context, c Config, authority *pki.Authority, b *broker.Broker, r *link.Receiver, f *live.Feed) *link.MQTT {
 	cfg := link.MQTTConfig{Receiver: r, URL: c.BrokerURL, User: broker.HubUser, Wake: f.Subscribe(ctx), Logger: c.Logger}
 	if c.BrokerURL == "" {
-		cfg.URL, cfg.Dial, cfg.Kick = "tcp://embedded", b.Dial, b.Kick
+		cfg.URL, cfg.Dial = "tcp://embedded", b.Dial
 	} else {
 		cfg.TLS = authority.HubTLS()
 	}
 	return link.NewMQTT(cfg)
 }
 
-func newServer(ctx context.Context, c Config, s *store.Store, orders *order.Service, f *live.Feed, secure *tls.Config) (*http.Server, error) {
-	a, router, err := api.New(api.Config{Store: s, Orders: orders, People: people.New(s.People()), Feed: f,
+func newServer(ctx context.Context, c Config, s *store.Store, orders *order.Service, paying api.Paying, f *live.Feed, secure *tls.Config) (*http.Server, error) {
+	a, router, err := api.New(api.Config{Store: s, Orders: orders, Paying: paying, People: people.New(s.People()), Feed: f,
 		Clock: c.Clock, Logger: c.Logger, TLS: c.TLSCert != "", Version: version.Text()})
 	if err != nil {
 		return nil, err

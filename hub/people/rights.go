@@ -34,6 +34,7 @@ func publicRights() []Right {
 		public("GET /openapi.json"),
 		public("GET /openapi.yaml"),
 		public("POST /v1/login"),
+		public("POST /v1/payments/webhook"), // by its signature
 		public("GET /login"),
 		public("POST /login"),
 		public("GET /static/*"),
@@ -47,6 +48,8 @@ func apiRights() []Right {
 
 		{Route: "POST /v1/orders", Roles: []Role{Admin, Dispatcher, Support, Customer, System}, Act: true},
 		{Route: "GET /v1/orders/:id", Roles: []Role{Admin, Dispatcher, Support, Customer, System}},
+		{Route: "POST /v1/orders/:id/refunds", Roles: []Role{Admin, Dispatcher, Support, System}, Act: true},
+		{Route: "GET /v1/payments", Roles: []Role{Admin, Dispatcher, Support, System}},
 		// Not the customer: whoever confirms says that it is paid.
 		{Route: "POST /v1/orders/:id/confirm", Roles: []Role{Admin, Support, System}, Act: true},
 		{Route: "POST /v1/orders/:id/cancel", Roles: []Role{Admin, Dispatcher, Support, Customer, System}, Act: true},
@@ -59,6 +62,8 @@ func apiRights() []Right {
 		{Route: "GET /v1/packing", Roles: []Role{Admin, Dispatcher, Shop, System}, Own: map[Role]string{Shop: "shop"}},
 		{Route: "GET /v1/sheets", Roles: []Role{Admin, Dispatcher, Driver, System}, Own: map[Role]string{Driver: "route"}},
 
+		{Route: "GET /v1/history", Roles: with(staff, System)},
+
 		{Route: "GET /v1/devices", Roles: []Role{Admin, Dispatcher, Quality, Warehouse, Kitting, System}},
 		{Route: "GET /v1/devices/:id", Roles: []Role{Admin, Dispatcher, Quality, Warehouse, Kitting, System}},
 		{Route: "GET /v1/devices/:id/completeness", Roles: []Role{Admin, Dispatcher, Quality, Warehouse, Kitting, System}},
@@ -68,6 +73,7 @@ func apiRights() []Right {
 		{Route: "GET /v1/alarms", Roles: with(staff, System)},
 		{Route: "GET /v1/work-items", Roles: with(staff, System)},
 		{Route: "POST /v1/work-items/:id/close", Roles: staff, Act: true},
+		{Route: "GET /v1/findings", Roles: []Role{Admin, Dispatcher, System}},
 		{Route: "GET /v1/summary", Roles: with(staff, System)},
 	}
 }
@@ -84,8 +90,12 @@ func pageRights() []Right {
 		{Route: "GET /packing", Roles: []Role{Admin, Dispatcher, Shop}, Own: map[Role]string{Shop: "shop"}},
 		{Route: "GET /sheet", Roles: []Role{Admin, Dispatcher, Driver}, Own: map[Role]string{Driver: "route"}},
 		{Route: "GET /orders/:id", Roles: office},
+		{Route: "GET /history", Roles: staff},
+		{Route: "GET /payments", Roles: office},
 		{Route: "GET /work-items", Roles: staff},
 		{Route: "POST /work-items/:id/close", Roles: staff, Act: true},
+		{Route: "GET /check", Roles: []Role{Admin, Dispatcher}},
+		{Route: "POST /check/:id/repair", Roles: []Role{Admin, Dispatcher}, Act: true},
 		{Route: "GET /people", Roles: []Role{Admin}},
 		{Route: "POST /people", Roles: []Role{Admin}, Act: true},
 		{Route: "POST /people/:id/link", Roles: []Role{Admin}, Act: true},

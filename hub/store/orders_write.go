@@ -25,7 +25,7 @@ func (tx *Tx) AddDecisions(ctx context.Context, decisions []order.Decision, know
 		func(ctx context.Context) error { return n.takeOut(ctx, tx, known) },
 		w.setLines,
 		func(ctx context.Context) error { return n.putIn(ctx, tx, known) },
-		w.revokeGrants, w.recordActs,
+		w.revokeGrants, w.recordActs, w.oweBack,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -116,6 +116,21 @@ var (
 	endOrders = &manyRows{before: "UPDATE orders SET state = v.column3, ended_at = v.column4, end_reason = v.column5 FROM (",
 		kinds: []string{"TEXT", "TEXT", "TEXT", "BIGINT", "TEXT"}, after: ") AS v WHERE id = v.column1 AND state = v.column2"}
 )
+
+// oweBack makes the money of what was ended or taken off go back, with the decision.
+func (w *decided) oweBack(ctx context.Context) error {
+	for _, of := range [][]order.Decision{w.ends, w.lines} {
+		for i := range of {
+			if of[i].Verb == order.Confirm {
+				continue
+			}
+			if err := w.tx.OwedBack(ctx, of[i].Order.ID, of[i].At); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
 
 func (w *decided) addOrders(ctx context.Context) error {
 	if len(w.orders) == 0 {

@@ -79,8 +79,11 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.GET("/packing", w.packing)
 	e.GET("/sheet", w.sheet)
 	e.GET("/orders/:id", w.order)
+	e.GET("/history", w.history)
 	e.GET("/work-items", w.work)
 	e.POST("/work-items/:id/close", w.closeWork)
+	e.GET("/check", w.check)
+	e.POST("/check/:id/repair", w.repair)
 	e.GET("/people", w.people)
 	e.POST("/people", w.addPerson)
 	e.POST("/people/:id/link", w.linkPerson)
@@ -149,6 +152,7 @@ type navItem struct {
 
 var navigation = []struct{ key, href, icon string }{
 	{"nav.today", "/", "home"}, {"nav.work", "/work-items", "work"}, {"nav.packing", "/packing", "box"}, {"nav.sheet", "/sheet", "truck"},
+	{"nav.check", "/check", "check"}, {"nav.history", "/history", "past"},
 	{"nav.devices", "/devices", "device"}, {"nav.people", "/people", "people"}, {"nav.me", "/me", "me"},
 }
 

@@ -16,6 +16,8 @@ import (
 	"meguri/hub/bulk"
 	"meguri/hub/live"
 	"meguri/hub/order"
+	"meguri/hub/payment"
+	"meguri/hub/payment/intents"
 	"meguri/hub/people"
 	"meguri/hub/store"
 	"meguri/hub/storetest"
@@ -28,7 +30,8 @@ type Hub struct {
 	Orders *order.Service
 	People *people.Service
 	Feed   *live.Feed
-	Clock  clock.Clock // shows Now at the beginning, and runs
+	Clock  clock.Clock      // shows Now at the beginning, and runs
+	Pay    *payment.Service // nobody works on what it stores, unless a test does
 	API    *api.API
 	Echo   *echo.Echo
 }
@@ -36,7 +39,10 @@ type Hub struct {
 // Now is when the fixture's day is looked at: pickup has been open for two hours.
 var Now = at("18:00")
 
-// Start is when the fixture's persons were added, on the machine's clock.
+// began is when the fixture's persons were added. It is the machine's time, for browsers drop cookies that have ended by it.
+var began = time.Now().UTC()
+
+// Start is when the fixture's devices were added.
 var Start = time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
 
 // at is a time of day of Date, in the network's zone.
@@ -74,17 +80,38 @@ func openAt(tb testing.TB, database string, now time.Time) *Hub {
 	storetest.Import(tb, h.Store, n)
 	h.Orders = order.NewService(h.Store.Orders())
 	h.People = people.New(h.Store.People())
-	h.API, h.Echo, err = api.New(api.Config{Store: h.Store, Orders: h.Orders, People: h.People, Feed: h.Feed, Clock: h.Clock,
-		RealNow: func() time.Time { return Start }, Logger: slog.New(slog.DiscardHandler), Version: "test"})
+	h.Pay = payment.NewService(h.Store.Payments(), nil)
+	h.API, h.Echo, err = api.New(api.Config{Store: h.Store, Orders: h.Orders, Paying: api.Paying{Service: h.Pay, Events: events(tb)}, People: h.People, Feed: h.Feed, Clock: h.Clock,
+		RealNow: func() time.Time { return began }, Logger: slog.New(slog.DiscardHandler), Version: "test"})
 	require.NoError(tb, err)
 	return h
+}
+
+// EventSecret is what events of payments are signed with, at Start.
+const EventSecret = "whsec_test"
+
+func events(tb testing.TB) api.EventReader {
+	tb.Helper()
+	w, err := intents.NewWebhook([]string{EventSecret})
+	require.NoError(tb, err)
+	return func(h http.Header, body []byte, now time.Time) (payment.Event, error) {
+		return w.Read(h.Get(intents.SignatureHeader), body, now)
+	}
+}
+
+// SetPrices gives the products prices: 110 yen for prod-001, 220 for prod-002 and so on; prod-008 stays free.
+func (h *Hub) SetPrices(tb testing.TB) {
+	tb.Helper()
+	n, err := bulk.ReadNetwork(Priced())
+	require.NoError(tb, err)
+	storetest.Import(tb, h.Store, n)
 }
 
 // Code adds a person of a role and gives their login code.
 func (h *Hub) Code(tb testing.TB, role people.Role) string {
 	tb.Helper()
 	place := map[people.Role]string{people.Shop: "shop-1", people.Driver: "route-01", people.Customer: "member-0001"}[role]
-	_, code, err := h.People.Add(tb.Context(), people.Console, people.Person{Name: "Test " + string(role), Role: role, Place: place}, Start)
+	_, code, err := h.People.Add(tb.Context(), people.Console, people.Person{Name: "Test " + string(role), Role: role, Place: place}, began)
 	require.NoError(tb, err)
 	return code
 }
@@ -92,7 +119,7 @@ func (h *Hub) Code(tb testing.TB, role people.Role) string {
 // Token logs a person of a role in.
 func (h *Hub) Token(tb testing.TB, role people.Role) string {
 	tb.Helper()
-	_, token, _, err := h.People.Login(tb.Context(), h.Code(tb, role), Start)
+	_, token, _, err := h.People.Login(tb.Context(), h.Code(tb, role), began)
 	require.NoError(tb, err)
 	return token
 }
