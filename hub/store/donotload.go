@@ -30,22 +30,21 @@ func (tx *Tx) marksOf(ctx context.Context, date string, containers []dispatch.Co
 	if err != nil {
 		return m, err
 	}
+	kept, err := tx.KeptBack(ctx, date)
+	if err != nil {
+		return m, err
+	}
 	for i, c := range containers {
+		if reason, back := kept[c.ID]; back {
+			containers[i].Broken = dispatch.Broken{Kind: dispatch.KeptBack, Text: reason}
+			continue
+		}
 		if mark, broken := m.Containers[c.ID]; broken {
 			containers[i].Broken = brokenBy(mark)
 		}
 	}
-	kept, err := tx.KeptBack(ctx, date)
-	for i, c := range containers {
-		if reason, back := kept[c.ID]; back { // a person's word goes before what was found
-			containers[i].Broken = dispatch.Broken{Kind: keptBack, Text: reason}
-		}
-	}
-	return m, err
+	return m, nil
 }
-
-// keptBack is the kind of a container that a person has kept back.
-const keptBack = "kept_back"
 
 func brokenBy(m check.Mark) dispatch.Broken {
 	return dispatch.Broken{Kind: string(m.Kind), Text: m.Text}
