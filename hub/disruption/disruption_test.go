@@ -26,12 +26,11 @@ var before = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 // site is a hub's store with the service on it.
 type site struct {
 	*testing.T
-	store    *store.Store
-	orders   *order.Service
-	service  *disruption.Service
-	minute   int
-	touched  []string
-	accepted int
+	store   *store.Store
+	orders  *order.Service
+	service *disruption.Service
+	minute  int
+	touched []string
 }
 
 func open(t *testing.T, url string, replace ...string) *site {

@@ -48,8 +48,6 @@ var dispatchMessages = map[string]message{
 	"disrupt.notfound":  {"There is no such thing on this date.", "この日に該当するものがありません。"},
 	"disrupt.noreason":  {"Say why: 3 to 500 characters.", "理由を3～500文字で入力してください。"},
 
-	"broken.kept_back": {"Kept back by the dispatcher", "配車担当の指示で積載禁止"},
-
 	"exception.title":    {"Exceptions after cutoff", "締切後の例外処理"},
 	"exception.what":     {"Each exception is recorded with you and your reason, and makes a new version of the sheets concerned, which the driver confirms.", "例外は担当者と理由とともに記録され、該当シートの新しい版を配送担当が確認します。"},
 	"exception.find":     {"Find a container", "容器を探す"},
