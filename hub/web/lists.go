@@ -86,6 +86,7 @@ type sheetView struct {
 	Sheet   dispatch.Sheet
 	Now     time.Time
 	SeeCode bool
+	Version sheetVersion
 }
 
 func (w *Web) sheet(c echo.Context) error {
@@ -103,8 +104,11 @@ func (w *Web) sheet(c echo.Context) error {
 		if err != nil {
 			return nil, err
 		}
-		v.Sheet, err = tx.Sheet(ctx, run)
 		v.Chosen = true
+		if v.Sheet, err = tx.Sheet(ctx, run); err != nil {
+			return nil, err
+		}
+		v.Version, err = w.versionOf(c, tx, v.Sheet.Run)
 		return nil, err
 	})
 	if err != nil {
@@ -121,6 +125,7 @@ type orderView struct {
 	Products map[string]string
 	Groups   []itemGroup
 	Pickups  []store.PickupView
+	Notices  []store.Notice
 	By       string // name of who placed it
 	Refusal  string
 }
@@ -172,6 +177,9 @@ func (w *Web) order(c echo.Context) error {
 			v.Products[p.ID] = p.Name
 		}
 		if v.Pickups, err = tx.PickupViews(ctx, o.ID); err != nil {
+			return err
+		}
+		if v.Notices, err = tx.NoticesOfOrder(ctx, o.ID); err != nil {
 			return err
 		}
 		who, err := tx.Person(ctx, o.PlacedBy)
