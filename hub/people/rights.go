@@ -88,6 +88,7 @@ func pageRights() []Right {
 		{Route: "GET /sheet", Roles: []Role{Admin, Dispatcher, Driver}, Own: map[Role]string{Driver: "route"}},
 		{Route: "GET /orders/:id", Roles: office},
 		{Route: "GET /payments", Roles: office},
+		{Route: "GET /payments/live", Roles: office},
 		{Route: "GET /work-items", Roles: staff},
 		{Route: "POST /work-items/:id/close", Roles: staff, Act: true},
 		{Route: "GET /people", Roles: []Role{Admin}},

@@ -79,6 +79,8 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.GET("/packing", w.packing)
 	e.GET("/sheet", w.sheet)
 	e.GET("/orders/:id", w.order)
+	e.GET("/payments", w.payments)
+	e.GET("/payments/live", w.paymentsStream)
 	e.GET("/work-items", w.work)
 	e.POST("/work-items/:id/close", w.closeWork)
 	e.GET("/people", w.people)
@@ -148,7 +150,7 @@ type navItem struct {
 }
 
 var navigation = []struct{ key, href, icon string }{
-	{"nav.today", "/", "home"}, {"nav.work", "/work-items", "work"}, {"nav.packing", "/packing", "box"}, {"nav.sheet", "/sheet", "truck"},
+	{"nav.today", "/", "home"}, {"nav.work", "/work-items", "work"}, {"nav.payments", "/payments", "yen"}, {"nav.packing", "/packing", "box"}, {"nav.sheet", "/sheet", "truck"},
 	{"nav.devices", "/devices", "device"}, {"nav.people", "/people", "people"}, {"nav.me", "/me", "me"},
 }
 
