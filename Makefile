@@ -65,6 +65,8 @@ cross: ## build the edge agent for the boards it runs on
 
 .PHONY: check
 check: lint test race cross arm ## all that CI checks
+	$(MAKE) chaos KILLS=200 HOLD=2s
+	$(MAKE) sim SEEDS=200
 	$(MAKE) demo DEMO_EXIT=1
 
 .PHONY: bench
@@ -72,7 +74,7 @@ bench: needs ## run the benchmarks; each prints a ratio to something measured in
 	$(GO) test -run '^$$' -bench . -benchtime 2s $$($(GO) list ./... | grep -v /e2e)
 
 .PHONY: sim
-sim: ## run SEEDS seeds of the whole system with faults, on fake time
+sim: ## run SEEDS seeds of the whole system with faults, on fake time; FROM is the first
 	$(GO) run ./internal/e2e/sim/simrun seeds -n $(or $(SEEDS),200) -from $(or $(FROM),1)
 
 .PHONY: sim-bites

@@ -30,8 +30,8 @@ type LedgerCmd struct {
 func (*LedgerCmd) Help() string {
 	return `Says of each stretch of time whether readings were received, and if not, why not: thinned by the device, a sensor fault, the
 device off, not yet in its log when the power went, not arrived yet, damaged, lost with an earlier incarnation of its storage,
-not held any more, kept unread in quarantine. Exact to one sampling interval. CSV and JSON are for other programs; times there
-are UTC.`
+not held any more, unreadable and kept in quarantine or, of a device that has sent too much of that, discarded. Exact to one
+sampling interval. CSV and JSON are for other programs; times there are UTC.`
 }
 
 // Validate is asked by the command line.

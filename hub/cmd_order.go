@@ -12,6 +12,7 @@ import (
 	"meguri/hub/order"
 	"meguri/hub/people"
 	"meguri/hub/store"
+	"meguri/internal/durable"
 )
 
 // OrderCmd looks after orders: `hub order import`, `hub order show`, `hub order cancel`.
@@ -85,19 +86,8 @@ func (c *OrderImportCmd) read(known bulk.Known) (rows []bulk.Row[order.Request],
 }
 
 // write replaces the file whole, so that nobody ever reads half of it.
-func (c *OrderImportCmd) write(placed bulk.Placed) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(c.Outcome), filepath.Base(c.Outcome)+".*")
-	if err != nil {
-		return err
-	}
-	err = errors.Join(placed.Write(f), f.Chmod(0o644), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), c.Outcome)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+func (c *OrderImportCmd) write(placed bulk.Placed) error {
+	return durable.Replace(c.Outcome, 0o644, placed.Write)
 }
 
 func (c *OrderImportCmd) summary(g *Globals, p bulk.Placed, took time.Duration) error {

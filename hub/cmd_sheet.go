@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -12,31 +13,42 @@ import (
 
 // PackingCmd prints what a shop packs for a date, container by container.
 type PackingCmd struct {
-	Date string `help:"Delivery date, YYYY-MM-DD." required:""`
-	Shop string `help:"Id of the shop." required:""`
+	Date   string `help:"Delivery date, YYYY-MM-DD." required:""`
+	Shop   string `help:"Id of the shop." required:""`
+	DryRun bool   `help:"As it would be now: say how final it is."`
 }
 
 // Run prints the list.
 func (c *PackingCmd) Run(g *Globals) error {
 	var l dispatch.PackingList
+	var p *dispatch.Preview
 	if err := g.readDate(c.Date, func(tx *store.Tx) (err error) {
+		if p, err = previewIf(g, tx, c.DryRun, c.Date); err != nil {
+			return err
+		}
 		l, err = tx.PackingList(g.Ctx, c.Date, c.Shop)
 		return err
 	}); err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(g.Stdout, 0, 0, 2, ' ', 0)
+	printPreview(g.Stdout, p, time.UTC)
+	return printPacking(g.Stdout, l)
+}
+
+// printPacking prints a shop's list.
+func printPacking(out io.Writer, l dispatch.PackingList) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "Packing list %s, %s (%s), hand in at %s: %d containers, %d units\n",
 		l.DeliveryDate, l.ShopName, l.ShopID, l.SpotName, len(l.Lines), l.Units())
 	for _, line := range l.Lines {
 		fmt.Fprintf(w, "\n%s\t%s\taddress %s\tfor %s\t%s\t%s\n", line.ID, line.Category, line.AddressID, line.Location, line.State, line.GRAI)
-		for _, p := range line.Products {
-			short := ""
-			if p.Short > 0 {
-				short = fmt.Sprintf("%d short", p.Short)
-			}
-			fmt.Fprintf(w, "\t%d ×\t%s\t%s\t%s\n", p.Units, p.Name, p.GTIN, short)
-		}
+		printBroken(w, line.Broken)
+		printProducts(w, line.Products)
+	}
+	for _, line := range l.Lost {
+		fmt.Fprintf(w, "\n%s\n", line.ID)
+		printBroken(w, line.Broken)
+		printProducts(w, line.Products)
 	}
 	return w.Flush()
 }
@@ -44,7 +56,9 @@ func (c *PackingCmd) Run(g *Globals) error {
 // SheetCmd prints the driver's sheet of a route's run.
 type SheetCmd struct {
 	Date     string `help:"Delivery date, YYYY-MM-DD." required:""`
-	Route    string `help:"Id of the route." required:""`
+	Route    string `help:"Id of the route." xor:"what" required:""`
+	All      bool   `help:"All sheets and packing lists of the date, with a line for each run." xor:"what" required:""`
+	DryRun   bool   `help:"As it would be now: say how final it is."`
 	TimeZone string `help:"Time zone of the printed times." default:"Asia/Tokyo" env:"MEGURI_TIME_ZONE"`
 }
 
@@ -54,8 +68,15 @@ func (c *SheetCmd) Run(g *Globals) error {
 	if err != nil {
 		return fmt.Errorf("--time-zone: %w", err)
 	}
+	if c.All {
+		return c.all(g, zone)
+	}
 	var s dispatch.Sheet
-	if err := g.readDate(c.Date, func(tx *store.Tx) error {
+	var p *dispatch.Preview
+	if err := g.readDate(c.Date, func(tx *store.Tx) (err error) {
+		if p, err = previewIf(g, tx, c.DryRun, c.Date); err != nil {
+			return err
+		}
 		run, err := tx.RunOfRoute(g.Ctx, c.Route, c.Date)
 		if err != nil {
 			return err
@@ -65,7 +86,13 @@ func (c *SheetCmd) Run(g *Globals) error {
 	}); err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(g.Stdout, 0, 0, 2, ' ', 0)
+	printPreview(g.Stdout, p, zone)
+	return printSheet(g.Stdout, s, zone)
+}
+
+// printSheet prints a driver's sheet.
+func printSheet(out io.Writer, s dispatch.Sheet, zone *time.Location) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "Sheet %s, version %d, vehicle %s, driver %s\n", s.ID, s.Version, s.VehicleID, s.DriverID)
 	for _, stop := range s.Stops {
 		fmt.Fprintf(w, "\n%d  %s  %s (%s), planned %s\n", stop.Sequence, strings.ToUpper(string(stop.Kind)), stop.PlaceName, stop.PlaceID,
@@ -74,12 +101,42 @@ func (c *SheetCmd) Run(g *Globals) error {
 			fmt.Fprintln(w, line)
 		}
 	}
+	if len(s.Astray) > 0 {
+		fmt.Fprintf(w, "\n%s: no stop of this run is for\n", dispatch.DoNotLoad)
+		for _, c := range s.Astray {
+			fmt.Fprintf(w, "\t%s %s\t%s\t→ %s\t%s\n", c.ID, c.GRAI, c.AddressID, c.SlotID, c.Broken.Text)
+		}
+	}
 	return w.Flush()
+}
+
+// printBroken prints that a row must not be loaded. Nothing stands where nothing is wrong.
+func printBroken(w io.Writer, b dispatch.Broken) {
+	if b.Yes() {
+		fmt.Fprintf(w, "\t%s\t%s\n", dispatch.DoNotLoad, b.Text)
+	}
+}
+
+func printProducts(w io.Writer, products []dispatch.PackedProduct) {
+	for _, p := range products {
+		note := ""
+		if p.Short > 0 {
+			note = fmt.Sprintf("%d short", p.Short)
+		}
+		fmt.Fprintf(w, "\t%d ×\t%s\t%s\t%s\n", p.Units, p.Name, p.GTIN, note)
+		if p.Barred > 0 {
+			fmt.Fprintf(w, "\t%s\t%d ×: %s\n", dispatch.DoNotLoad, p.Barred, p.Broken.Text)
+		}
+	}
 }
 
 func sheetLines(stop dispatch.SheetStop) []string {
 	var lines []string
 	for _, c := range stop.Containers {
+		if c.Broken.Yes() {
+			lines = append(lines, fmt.Sprintf("\t%s\t→ %s %s\t%s", dispatch.DoNotLoad, c.ID, c.GRAI, c.Broken.Text))
+			continue
+		}
 		if stop.Kind == dispatch.Collect {
 			lines = append(lines, fmt.Sprintf("\t%s\t→ %s %s\t→ %s\t%s", c.AddressID, c.ID, c.GRAI, c.ShipperID, c.State))
 			continue

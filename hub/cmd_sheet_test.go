@@ -24,6 +24,7 @@ func runDay(t *testing.T, g *Globals, args ...string) (string, error) {
 	var cli struct {
 		Packing PackingCmd `cmd:""`
 		Sheet   SheetCmd   `cmd:""`
+		History HistoryCmd `cmd:""`
 		Serve   ServeCmd   `cmd:""`
 	}
 	var out bytes.Buffer
@@ -67,13 +68,40 @@ func TestPackingListAndSheetArePrinted(t *testing.T) {
 	require.NotContains(t, out, "87654321", "paper gets lost")
 	require.NotContains(t, out, "member-1")
 
+	g.Clock = clock.Real()
+	out, err = runDay(t, g, "history", "--location", "loc-1", "--date", "2026-12-01", "--as-known-at", "2026-12-01T00:00:00Z")
+	require.NoError(t, err)
+	require.Contains(t, out, "loc-1 on 2026-12-01, at 2026-12-01 09:00:00 JST, as known at 2026-12-01 09:00:00 JST: 1 containers")
+	require.Regexp(t, `loc-1-f1-s1 +C-20261201-0001 +shop-a +cold +box-1-cold +spot-1-1 +2 units +planned`, out)
+
+	out, err = runDay(t, g, "sheet", "--dry-run", "--date", "2026-12-01", "--route", "route-1")
+	require.NoError(t, err)
+	require.Regexp(t, `^PREVIEW of 2026-12-01 at .*: 1 orders accepted, 0 held.\nUntil the cutoff at 2026-12-01 02:00:00 JST`, out)
+	require.Contains(t, out, "Sheet route-1@2026-12-01")
+	out, err = runDay(t, g, "packing", "--dry-run", "--date", "2026-12-01", "--shop", "shop-a")
+	require.NoError(t, err)
+	require.Contains(t, out, "PREVIEW")
+	require.Contains(t, out, "Packing list")
+	out, err = runDay(t, g, "sheet", "--all", "--date", "2026-12-01")
+	require.NoError(t, err)
+	require.NotContains(t, out, "PREVIEW")
+	require.Regexp(t, `route-1@2026-12-01 +version 1 +4 stops +1 containers +2 units +shippers 1 of 4`, out)
+	for _, part := range []string{"Sheet route-1@", "Sheet route-2@", "Packing list 2026-12-01, 青木精肉店"} {
+		require.Contains(t, out, part)
+	}
+
 	for want, args := range map[string][]string{
-		`"2026-13-01": want YYYY-MM-DD`: {"packing", "--date", "2026-13-01", "--shop", "shop-a"},
-		"no delivery on this date":      {"packing", "--date", "2026-12-25", "--shop", "shop-a"},
-		"shop shop-9: not found":        {"packing", "--date", "2026-12-01", "--shop", "shop-9"},
-		"route route-9 on 2026-12-01":   {"sheet", "--date", "2026-12-01", "--route", "route-9"},
-		"--time-zone":                   {"sheet", "--date", "2026-12-01", "--route", "route-1", "--time-zone", "Nowhere/Else"},
-		"unexpected argument":           {"sheet", "now"},
+		"missing flags":                  {"sheet", "--date", "2026-12-01"},
+		"can't be used together":         {"sheet", "--date", "2026-12-01", "--all", "--route", "route-1"},
+		"location":                       {"history", "--date", "2026-12-01"},
+		"loc-9 on 2026-12-01: not found": {"history", "--location", "loc-9", "--date", "2026-12-01"},
+		"--as-known-at: \"noon\"":        {"history", "--location", "loc-1", "--date", "2026-12-01", "--as-known-at", "noon"},
+		`"2026-13-01": want YYYY-MM-DD`:  {"packing", "--date", "2026-13-01", "--shop", "shop-a"},
+		"no delivery on this date":       {"packing", "--date", "2026-12-25", "--shop", "shop-a"},
+		"shop shop-9: not found":         {"packing", "--date", "2026-12-01", "--shop", "shop-9"},
+		"route route-9 on 2026-12-01":    {"sheet", "--date", "2026-12-01", "--route", "route-9"},
+		"--time-zone":                    {"sheet", "--date", "2026-12-01", "--route", "route-1", "--time-zone", "Nowhere/Else"},
+		"unexpected argument":            {"sheet", "now"},
 	} {
 		_, err := runDay(t, g, args...)
 		require.ErrorContains(t, err, want)

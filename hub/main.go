@@ -33,6 +33,8 @@ type commandLine struct {
 	Order   OrderCmd   `cmd:"" help:"Place orders."`
 	Packing PackingCmd `cmd:"" help:"Print what a shop packs for a date."`
 	Sheet   SheetCmd   `cmd:"" help:"Print a driver's sheet."`
+	Check   CheckCmd   `cmd:"" help:"Say what is broken in future assignments, and repair it."`
+	History HistoryCmd `cmd:"" help:"Print how a location's containers stood at a time, as known at a time."`
 	Device  DeviceCmd  `cmd:"" help:"Add, list, renew and revoke devices."`
 	Backup  BackupCmd  `cmd:"" help:"Copy all data to a new file, also while the hub runs, and check the copy."`
 	Backups BackupsCmd `cmd:"" help:"List the newest backups."`

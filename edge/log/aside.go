@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 
+	"meguri/internal/durable"
 	"meguri/protocol"
 )
 
@@ -50,7 +51,7 @@ func (l *Log) salvage(why error) error {
 	if err := os.Remove(l.path + suspectSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return moveFile(into, l.path)
+	return durable.Rename(into, l.path)
 }
 
 // rescue salvages in a child process, if Options say so, and else or when that fails in this one.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -140,23 +139,6 @@ func putLife(tx *bolt.Tx, l life) error {
 		return err
 	}
 	return bucket(tx, bucketMeta).Put([]byte(keyLife), seal(bucketMeta, []byte(keyLife), content))
-}
-
-// moveFile renames durably.
-func moveFile(from, to string) error {
-	if err := os.Rename(from, to); err != nil {
-		return err
-	}
-	return syncDir(to)
-}
-
-// syncDir makes what was renamed in the directory of path durable.
-func syncDir(path string) error {
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // asFull makes ErrFull of the errors that mean it.

@@ -9,6 +9,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
+	"meguri/internal/durable"
 	"meguri/protocol"
 )
 
@@ -175,7 +176,7 @@ func (l *Log) reopen() error {
 	if err := l.closeDatabase(nil); err != nil && !errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
 		return fmt.Errorf("edge log %s: close after %w: %w", l.path, why, err)
 	}
-	if err := errors.Join(l.use(), syncDir(l.path)); err != nil {
+	if err := errors.Join(l.use(), durable.SyncName(l.path)); err != nil {
 		return fmt.Errorf("edge log %s: open again after %w: %w", l.path, why, err)
 	}
 	l.stateMu.Lock()

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 
+	"meguri/internal/durable"
 	"meguri/protocol"
 )
 
@@ -185,7 +186,7 @@ func makeFile(path string, maxBytes int64) error {
 	if err := db.Close(); err != nil {
 		return err
 	}
-	return moveFile(path+newSuffix, path)
+	return durable.Rename(path+newSuffix, path)
 }
 
 // settle finishes what a power cut stopped between setting a broken file aside and putting what was salvaged in its place.
@@ -201,5 +202,5 @@ func settle(path string) error {
 	if err := os.Remove(path + suspectSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return moveFile(path+salvagedSuffix, path)
+	return durable.Rename(path+salvagedSuffix, path)
 }

@@ -7,6 +7,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"meguri/internal/durable"
 	"meguri/protocol"
 )
 
@@ -163,7 +164,7 @@ func (l *Log) replace(next func(position) life, renumbered bool) error {
 			return err
 		}
 		moved = true
-		return syncDir(l.path)
+		return durable.SyncName(l.path)
 	})
 	if !moved {
 		return errors.Join(err, errors.New("the copy was not put in the log's place"), b.discard())

@@ -92,6 +92,7 @@ func (a *API) routes(e *echo.Echo) {
 	get("/capacity", a.getCapacity)
 	get("/packing", a.getPacking)
 	get("/sheets", a.getSheet)
+	get("/history", a.getHistory)
 	get("/devices", a.listDevices)
 	get("/devices/:id", a.getDevice)
 	get("/devices/:id/completeness", a.getCompleteness)
@@ -101,6 +102,7 @@ func (a *API) routes(e *echo.Echo) {
 	get("/alarms", a.listAlarms)
 	get("/work-items", a.listWork)
 	post("/work-items/:id/close", a.closeWork)
+	get("/findings", a.listFindings)
 	get("/summary", a.getSummary)
 }
 

@@ -29,13 +29,14 @@ type containerJSON struct {
 	ShelvedAt   *time.Time     `json:"shelved_at,omitempty"`
 	LoadedAt    *time.Time     `json:"loaded_at,omitempty"`
 	PlacedAt    *time.Time     `json:"placed_at,omitempty"`
+	DoNotLoad   *doNotLoadJSON `json:"do_not_load,omitempty"`
 }
 
 func toContainer(c dispatch.Container) containerJSON {
 	return containerJSON{ContainerID: c.ID, Category: c.Category, State: c.State, GRAI: c.GRAI, AddressID: c.AddressID,
 		RunID: c.RunID, ShipperID: c.ShipperID, ShipperGRAI: c.ShipperGRAI, LocationID: c.LocationID, FridgeID: c.FridgeID,
 		SlotID: c.SlotID, ShopID: c.ShopID, FilledAt: optional(c.FilledAt), ShelvedAt: optional(c.ShelvedAt),
-		LoadedAt: optional(c.LoadedAt), PlacedAt: optional(c.PlacedAt)}
+		LoadedAt: optional(c.LoadedAt), PlacedAt: optional(c.PlacedAt), DoNotLoad: toDoNotLoad(c.Broken)}
 }
 
 type packingListJSON struct {
@@ -45,6 +46,8 @@ type packingListJSON struct {
 	SpotName     string            `json:"spot_name"`
 	Units        int               `json:"units"`
 	Containers   []packingLineJSON `json:"containers"`
+	Lost         []lostUnitsJSON   `json:"lost,omitempty"`
+	Preview      *previewJSON      `json:"preview,omitempty"`
 }
 
 type packingLineJSON struct {
@@ -59,11 +62,18 @@ type packedProductJSON struct {
 	GTIN      string `json:"gtin"`
 	Units     int    `json:"units"`
 	Short     int    `json:"short"`
+
+	DoNotPack int            `json:"do_not_pack,omitempty"`
+	DoNotLoad *doNotLoadJSON `json:"do_not_load,omitempty"`
 }
 
 func (a *API) getPacking(c echo.Context) error {
 	var l dispatch.PackingList
+	var preview *previewJSON
 	err := a.read(c, func(ctx context.Context, tx *store.Tx) (err error) {
+		if preview, err = a.preview(ctx, c, tx, ""); err != nil {
+			return err
+		}
 		l, err = tx.PackingList(ctx, c.QueryParam("date"), c.QueryParam("shop"))
 		return err
 	})
@@ -71,10 +81,10 @@ func (a *API) getPacking(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, packingListJSON{DeliveryDate: l.DeliveryDate, ShopID: l.ShopID, ShopName: l.ShopName,
-		SpotName: l.SpotName, Units: l.Units(), Containers: each(l.Lines, func(line dispatch.PackingLine) packingLineJSON {
+		SpotName: l.SpotName, Units: l.Units(), Preview: preview, Containers: each(l.Lines, func(line dispatch.PackingLine) packingLineJSON {
 			return packingLineJSON{toContainer(line.Container), line.Location,
-				each(line.Products, func(p dispatch.PackedProduct) packedProductJSON { return packedProductJSON(p) })}
-		})})
+				each(line.Products, toPackedProduct)}
+		}), Lost: toLost(l.Lost)})
 }
 
 type sheetJSON struct {
@@ -85,6 +95,8 @@ type sheetJSON struct {
 	VehicleID    string          `json:"vehicle_id"`
 	DriverID     string          `json:"driver_id"`
 	Stops        []sheetStopJSON `json:"stops"`
+	Astray       []containerJSON `json:"astray,omitempty"`
+	Preview      *previewJSON    `json:"preview,omitempty"`
 }
 
 type sheetStopJSON struct {
@@ -100,7 +112,11 @@ type sheetStopJSON struct {
 
 func (a *API) getSheet(c echo.Context) error {
 	var s dispatch.Sheet
-	err := a.read(c, func(ctx context.Context, tx *store.Tx) error {
+	var preview *previewJSON
+	err := a.read(c, func(ctx context.Context, tx *store.Tx) (err error) {
+		if preview, err = a.preview(ctx, c, tx, c.QueryParam("route")); err != nil {
+			return err
+		}
 		run, err := tx.RunOfRoute(ctx, c.QueryParam("route"), c.QueryParam("date"))
 		if err != nil {
 			return err
@@ -111,12 +127,14 @@ func (a *API) getSheet(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, toSheet(s, Who(c)))
+	out := toSheet(s, Who(c))
+	out.Preview = preview
+	return c.JSON(http.StatusOK, out)
 }
 
 func toSheet(s dispatch.Sheet, who people.Person) sheetJSON {
 	return sheetJSON{RunID: s.ID, RouteID: s.RouteID, DeliveryDate: s.DeliveryDate, Version: s.Version,
-		VehicleID: s.VehicleID, DriverID: s.DriverID, Stops: each(s.Stops, func(stop dispatch.SheetStop) sheetStopJSON {
+		VehicleID: s.VehicleID, DriverID: s.DriverID, Astray: each(s.Astray, toContainer), Stops: each(s.Stops, func(stop dispatch.SheetStop) sheetStopJSON {
 			out := sheetStopJSON{Sequence: stop.Sequence, Kind: stop.Kind, PlaceID: stop.PlaceID, PlaceName: stop.PlaceName,
 				PlannedAt: stop.PlannedAt, ReachedAt: optional(stop.ReachedAt), Containers: each(stop.Containers, toContainer)}
 			if who.Role.SeesCourierCode() {

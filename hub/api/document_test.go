@@ -104,6 +104,11 @@ func answersFit(t *testing.T, h *apitest.Hub) {
 		{people.Customer, "GET", "/v1/capacity", "/v1/capacity?date=2030-01-01", "", 404},
 		{people.Shop, "GET", "/v1/packing", "/v1/packing" + day + "&shop=shop-1", "", 200},
 		{people.Driver, "GET", "/v1/sheets", "/v1/sheets" + day + "&route=route-01", "", 200},
+		{people.Driver, "GET", "/v1/sheets", "/v1/sheets" + day + "&route=route-01&dry_run=true", "", 200},
+		{people.Shop, "GET", "/v1/packing", "/v1/packing" + day + "&shop=shop-1&dry_run=true", "", 200},
+		{people.Quality, "GET", "/v1/history", "/v1/history" + day + "&location=loc-001&as_known_at=2026-12-01T00:00:00Z", "", 200},
+		{people.Quality, "GET", "/v1/history", "/v1/history" + day + "&location=none", "", 404},
+		{people.Quality, "GET", "/v1/history", "/v1/history" + day + "&location=loc-001&at=yesterday", "", 400},
 		{people.Admin, "GET", "/v1/devices", "", "", 200},
 		{people.Admin, "POST", "/v1/devices/{id}/commands", "/v1/devices/station-loc-001/commands", `{"kind":"identify"}`, 202},
 		{people.Admin, "GET", "/v1/devices/{id}", "/v1/devices/station-loc-001", "", 200},
@@ -119,6 +124,7 @@ func answersFit(t *testing.T, h *apitest.Hub) {
 		{people.Admin, "GET", "/v1/alarms", "/v1/alarms?all=true", "", 200},
 		{people.Admin, "GET", "/v1/work-items", "", "", 200},
 		{people.Admin, "POST", "/v1/work-items/{id}/close", "/v1/work-items/not_applied%2Fdriver-2%2F7/close", "", 204},
+		{people.Dispatcher, "GET", "/v1/findings", "/v1/findings?all=true", "", 200},
 		{people.Admin, "GET", "/v1/summary", "/v1/summary" + day, "", 200},
 	} {
 		real := c.real

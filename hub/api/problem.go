@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"meguri/hub/capacity"
+	"meguri/hub/check"
 	"meguri/hub/fleet"
 	"meguri/hub/order"
 	"meguri/hub/payment"
@@ -61,6 +62,7 @@ var statuses = []struct {
 	{order.ErrNoDelivery, http.StatusNotFound},
 	{order.ErrConflict, http.StatusConflict},
 	{order.ErrAfterCutoff, http.StatusConflict},
+	{check.ErrChanged, http.StatusConflict},
 	{order.ErrBusy, http.StatusServiceUnavailable},
 	{payment.ErrNotFound, http.StatusNotFound},
 	{payment.ErrNotPaid, http.StatusConflict},

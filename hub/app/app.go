@@ -17,6 +17,7 @@ import (
 	"meguri/hub/api"
 	"meguri/hub/backup"
 	"meguri/hub/broker"
+	"meguri/hub/check"
 	"meguri/hub/effect"
 	"meguri/hub/link"
 	"meguri/hub/live"
@@ -123,6 +124,8 @@ func Run(ctx context.Context, c Config) (err error) {
 	g.Go(func() error { return mqtt.Run(ctx) })
 	g.Go(func() error { return gate.Watch(ctx, embedded, authority) })
 	g.Go(func() error { return d.run(ctx) })
+	looks := &checks{service: check.NewService(s.Checks()), feed: feed, clock: c.Clock, logger: c.Logger}
+	g.Go(func() error { return looks.run(ctx) })
 	safe.run(ctx, g, c, s, feed.Changed)
 	till.run(ctx, g, c, listener.Addr())
 	g.Go(func() error { return serve(ctx, server, listener, c.Logger) })
@@ -208,7 +211,7 @@ func openAuthority(ctx context.Context, c Config, s *store.Store) (*pki.Authorit
 func newMQTT(ctx context.Context, c Config, authority *pki.Authority, b *broker.Broker, r *link.Receiver, f *live.Feed) *link.MQTT {
 	cfg := link.MQTTConfig{Receiver: r, URL: c.BrokerURL, User: broker.HubUser, Wake: f.Subscribe(ctx), Logger: c.Logger}
 	if c.BrokerURL == "" {
-		cfg.URL, cfg.Dial, cfg.Kick = "tcp://embedded", b.Dial, b.Kick
+		cfg.URL, cfg.Dial = "tcp://embedded", b.Dial
 	} else {
 		cfg.TLS = authority.HubTLS()
 	}

@@ -116,7 +116,8 @@ func (d *day) freeze(ctx context.Context, date string, now time.Time) error {
 				return err
 			}
 		}
-		return nil
+		_, err = tx.MakeEditions(ctx, date, nil, "hub", "cutoff", now)
+		return err
 	})
 	if err != nil || !frozen {
 		return err

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"meguri/hub/store"
+	"meguri/internal/durable"
 )
 
 // sums is behind the name of a file with a backup's hash, as sha256sum writes it.
@@ -145,30 +146,14 @@ func finish(made, file string, row *store.BackupRow) error {
 		return err
 	}
 	row.SHA256 = hex.EncodeToString(h.Sum(nil))
-	if err := writeDurable(file+sums, fmt.Sprintf("%s  %s\n", row.SHA256, filepath.Base(file))); err != nil {
+	sum := fmt.Sprintf("%s  %s\n", row.SHA256, filepath.Base(file))
+	if err := durable.Create(file+sums, 0o600, durable.Bytes(sum)); err != nil {
 		return err
 	}
 	if err := os.Rename(made, file); err != nil {
 		return errors.Join(err, os.Remove(file+sums))
 	}
-	return syncDir(filepath.Dir(file))
-}
-
-func writeDurable(name, text string) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return durable.SyncName(file)
 }
 
 // note stores what a backup has. The backup itself comes last: until then nobody goes by it.

@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"meguri/hub/store"
+	"meguri/internal/durable"
 )
 
 type sqliteCopy struct{}
@@ -103,13 +102,13 @@ func (sqliteCopy) restore(ctx context.Context, url, file string, overwrite bool,
 			return "", err
 		}
 	}
-	if err := copyFile(file, made); err != nil {
-		return "", errors.Join(err, os.Remove(made))
+	if err := durable.Copy(file, made, 0o600); err != nil {
+		return "", err
 	}
 	if err := recordRestore(ctx, "sqlite:"+made, file, now); err != nil { // closing it leaves one file
 		return "", errors.Join(err, os.Remove(made))
 	}
-	if err := syncFile(made); err != nil {
+	if err := durable.Sync(made); err != nil {
 		return "", err
 	}
 	if occupied {
@@ -120,30 +119,5 @@ func (sqliteCopy) restore(ctx context.Context, url, file string, overwrite bool,
 			}
 		}
 	}
-	if err := os.Rename(made, database); err != nil {
-		return aside, err
-	}
-	return aside, syncDir(filepath.Dir(database))
-}
-
-func copyFile(from, to string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = in.Close() }() // only read
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Sync(), out.Close())
-}
-
-func syncFile(name string) error {
-	f, err := os.OpenFile(name, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return aside, durable.Rename(made, database)
 }

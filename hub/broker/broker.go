@@ -231,18 +231,6 @@ func (b *Broker) loggedIn(c *conn) {
 	}
 }
 
-// Kick ends the live session of a device and says whether there was one.
-func (b *Broker) Kick(device string) bool {
-	b.mu.Lock()
-	c := b.sessions[device]
-	b.mu.Unlock()
-	if c == nil {
-		return false
-	}
-	_ = c.Close()
-	return true
-}
-
 // Check ends the sessions of devices whose certificates are valid no longer, and gives their ids. Whoever is logging in
 // meanwhile is judged again.
 func (b *Broker) Check(valid func(device, fingerprint string) bool) (ended []string) {

@@ -127,15 +127,6 @@ func TestSilentDeviceIsClosedAlsoWithoutKeepalive(t *testing.T) {
 	})
 }
 
-func TestKickEndsALiveSession(t *testing.T) {
-	s := embedded(t)
-	require.False(t, s.broker.Kick(own))
-	dev := s.login(t, own)
-	require.True(t, s.broker.Kick(own))
-	require.True(t, dev.closed())
-	s.login(t, own)
-}
-
 func TestSlowSubscriberHoldsUpNobody(t *testing.T) {
 	s := embedded(t)
 	hub, slow, quick := s.loginHub(t), s.login(t, own), s.login(t, other)

@@ -82,9 +82,8 @@ type State struct {
 	Sequence   int64       // the highest that a container of the date ever had
 }
 
-// SearchNodes bounds the search for a numbering of one order. The hardest order of a year of real baskets takes about a
-// thousandth of it.
-const SearchNodes = 2_000_000
+// SearchNodes bounds the search for a numbering of one order. The hardest order of a year of real baskets takes about a hundredth.
+const SearchNodes = 200_000
 
 // Book is the numbering of one delivery date. It is not safe for use by several goroutines at once.
 type Book struct {
@@ -98,6 +97,7 @@ type Book struct {
 	ways      []*way
 	orders    map[string][]*item
 	sequence  int64 // of the container that was opened last; no id is used twice
+	version   int   // raised by every change
 }
 
 type product struct {
@@ -140,7 +140,8 @@ type location struct {
 	groups  []*groupState // by shop and category
 	byGroup map[group]*groupState
 	ways    []*way
-	cached  []option // for the groups as they are; nil when not reckoned since the last change
+	cached  []option           // for the groups as they are; nil when not reckoned since the last change
+	refused map[string]Refused // what was refused since the last change, by lines
 }
 
 // group is whose goods one container may hold; the location is given.
@@ -152,7 +153,8 @@ type groupState struct {
 	way        *way
 	containers []*container // by sequence
 	items      []*item
-	mixes      []mix // minimal ones for items; nil when not reckoned since the last change
+	mixes      []candidate // that may hold items; nil when not reckoned since the last change
+	mark       *trial      // that has kept what was reckoned before
 }
 
 type slot struct {

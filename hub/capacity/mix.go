@@ -44,53 +44,109 @@ func parcelsOf(items []*item) []parcels {
 	return all
 }
 
-// minimalMixes gives every mix that holds the items and of which no container can be left out, the fewest containers first. It
-// is empty when the location's slots do not hold them, or when the budget is spent.
-func minimalMixes(l *location, category string, items []*item, b *budget) []mix {
-	if len(items) == 0 {
-		return []mix{make(mix, len(l.classes))}
+// candidate is a mix that may hold a group's items: a proven one does, for a packing was found. Of every candidate it is known that
+// no container can be left out.
+type candidate struct {
+	mix
+	proven bool
+}
+
+// glance is how many nodes a mix gets before it counts as not proven. Most are decided within.
+const glance = 48
+
+// reckon finds the group's candidates: together they cover every mix that holds its items, the fewest containers first. There are
+// none when the location's slots do not hold them, or when the budget is spent.
+func (g *groupState) reckon(b *budget) {
+	if g.mixes != nil {
+		return
 	}
-	s := mixSearch{parcels: parcelsOf(items), budget: b, width: len(l.classes)}
+	if len(g.items) == 0 {
+		g.mixes = []candidate{{make(mix, len(g.way.location.classes)), true}}
+		return
+	}
+	s := g.search(b)
+	if len(s.classes) == 0 {
+		return
+	}
+	// Mixes with one container more are made of those that do not hold the items and cover none that may. Below the least number
+	// of containers that water would need there is nothing to try.
+	frontier := s.ofTotal(s.least())
+	for len(frontier) > 0 && !b.spent() {
+		frontier = s.oneMore(s.judge(frontier))
+	}
+	if !b.spent() {
+		g.mixes = s.found
+	}
+}
+
+// prove finds out whether a candidate holds the group's items. If it does not, the mixes with one container more take its place, as
+// far as they cover no other candidate.
+func (g *groupState) prove(m mix, b *budget) bool {
+	at := slices.IndexFunc(g.mixes, func(c candidate) bool { return slices.Equal(c.mix, m) })
+	if g.mixes[at].proven {
+		return true
+	}
+	s := g.search(b)
+	holds := s.holds(m, b)
+	if b.spent() {
+		return false
+	}
+	if holds {
+		g.mixes = slices.Clone(g.mixes)
+		g.mixes[at].proven = true
+		return true
+	}
+	s.found = slices.Delete(slices.Clone(g.mixes), at, at+1)
+	for frontier := s.oneMore([]mix{m}); len(frontier) > 0 && !b.spent(); {
+		frontier = s.oneMore(s.judge(frontier))
+	}
+	slices.SortStableFunc(s.found, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.total(), b.total()), slices.Compare(b.mix, a.mix))
+	})
+	g.changed()
+	g.mixes = s.found
+	return false
+}
+
+func (g *groupState) search(b *budget) *mixSearch {
+	l := g.way.location
+	s := &mixSearch{parcels: parcelsOf(g.items), budget: b, width: len(l.classes)}
 	for _, c := range l.classes {
-		if c.categories[category] {
+		if c.categories[g.category] {
 			s.classes = append(s.classes, c)
 		}
 	}
-	if len(s.classes) == 0 {
-		return nil
-	}
-	// Mixes with one container more are made of those that do not hold the items and cover none that does. Below the least
-	// number of containers that water would need there is nothing to try.
-	frontier := s.ofTotal(s.least())
-	for len(frontier) > 0 && !b.spent() {
-		var open []mix
-		for _, m := range frontier {
-			if !b.spend() {
-				return nil
-			}
-			if slices.ContainsFunc(s.found, m.covers) {
-				continue
-			}
-			if s.holds(m) {
-				s.found = append(s.found, m)
-			} else {
-				open = append(open, m)
-			}
-		}
-		frontier = s.oneMore(open)
-	}
-	if b.spent() {
-		return nil
-	}
-	return s.found
+	return s
 }
 
 type mixSearch struct {
 	parcels []parcels
 	classes []*class // that the category may stand in
 	width   int
-	found   []mix
+	found   []candidate
 	budget  *budget
+}
+
+// judge looks at mixes that cover no candidate, and gives those that certainly do not hold the items.
+func (s *mixSearch) judge(mixes []mix) (open []mix) {
+	for _, m := range mixes {
+		if !s.budget.spend() {
+			return nil
+		}
+		if slices.ContainsFunc(s.found, func(c candidate) bool { return m.covers(c.mix) }) {
+			continue
+		}
+		short := &budget{min(glance, s.budget.nodes)}
+		begun := short.nodes
+		holds := s.holds(m, short)
+		s.budget.nodes -= begun - max(0, short.nodes)
+		if holds || short.spent() {
+			s.found = append(s.found, candidate{m, holds})
+		} else {
+			open = append(open, m)
+		}
+	}
+	return open
 }
 
 // least is a number of containers below which no mix holds the items.
@@ -153,7 +209,7 @@ func (s *mixSearch) oneMore(of []mix) []mix {
 	return slices.CompactFunc(all, slices.Equal)
 }
 
-func (s *mixSearch) holds(m mix) bool { return pack(s.parcels, s.bins(m), s.budget) != nil }
+func (s *mixSearch) holds(m mix, b *budget) bool { return pack(s.parcels, s.bins(m), b) != nil }
 
 func (s *mixSearch) bins(m mix) []bin {
 	var bins []bin
@@ -172,119 +228,145 @@ type option struct {
 	need  []int // by way, as in location.ways
 }
 
-// options gives the ways to share out a location's slots, of which none needs at most as many containers as another on every
+// share gives the ways to share out a location's slots, of which none needs at most as many containers as another on every
 // way. It is empty when the slots do not suffice, or when the budget is spent.
-func (l *location) options(groups []*groupState, mixes [][]mix, b *budget) []option {
-	s := shareOut{location: l, groups: groups, mixes: mixes, budget: b, picked: make([]mix, len(groups)),
-		free: make([]int, len(l.classes)), need: make([]int, len(l.ways)), least: make([]int, len(l.ways))}
-	for c, class := range l.classes {
-		s.free[c] = len(class.slots)
+func (l *location) share(b *budget) []option {
+	groups := l.groups
+	s := shareOut{location: l, groups: groups, budget: b}
+	for _, g := range groups {
+		s.mixes = append(s.mixes, g.mixes)
 	}
 	for g := range groups {
 		s.order = append(s.order, g)
-		fewest := slices.MinFunc(mixes[g], func(a, b mix) int { return cmp.Compare(a.total(), b.total()) }).total()
-		s.fewest = append(s.fewest, fewest)
-		s.least[groups[g].way.local] += fewest
 	}
-	slices.SortStableFunc(s.order, func(a, b int) int { return cmp.Compare(len(mixes[a]), len(mixes[b])) })
-	s.pick(0)
-	if b.spent() {
-		return nil
+	slices.SortStableFunc(s.order, func(a, b int) int { return cmp.Compare(len(s.mixes[a]), len(s.mixes[b])) })
+	s.reckonRest()
+	shares := []*share{{used: make(mix, len(l.classes)), need: make([]int, len(l.ways))}}
+	for i := range s.order {
+		if shares = s.next(i, shares); b.spent() {
+			return nil
+		}
 	}
-	return s.found
+	var found []option
+	for _, one := range shares { // those that use few slots first
+		if !slices.ContainsFunc(found, func(o option) bool { return atMost(o.need, one.need) }) {
+			found = append(found, one.option(len(groups)))
+		}
+	}
+	return slices.DeleteFunc(found, func(o option) bool {
+		return slices.ContainsFunc(found, func(p option) bool { return atMost(p.need, o.need) && !slices.Equal(p.need, o.need) })
+	})
 }
 
+// shareOut goes through a location's groups, those with few mixes first, and keeps for those so far every share of slots that is
+// not worse than another.
 type shareOut struct {
 	location *location
 	groups   []*groupState
-	mixes    [][]mix
-	order    []int // groups with few mixes first
-	fewest   []int // containers, by group
+	mixes    [][]candidate
+	order    []int
 	budget   *budget
-
-	picked []mix
-	free   []int // slots, by class
-	need   []int // of the groups picked, by way
-	least  []int // of the groups not picked, by way
-	found  []option
-	done   bool // an option needs as little on every way as is possible at all
+	rest     []rest // of the groups order[i:]
 }
 
-func (s *shareOut) pick(i int) {
-	if s.done || !s.budget.spend() || s.pointless() {
-		return
-	}
-	if i == len(s.order) {
-		s.keep()
-		return
-	}
-	g := s.order[i]
-	way := s.groups[g].way.local
-	s.least[way] -= s.fewest[g]
-	for _, m := range s.mixes[g] { // the fewest containers first
-		if !s.take(m) {
-			continue
-		}
-		s.picked[g] = m
-		s.need[way] += m.total()
-		s.pick(i + 1)
-		s.need[way] -= m.total()
-		s.give(m)
-	}
-	s.least[way] += s.fewest[g]
+// rest is what the groups that have no share yet need at least.
+type rest struct {
+	slots mix // of each class
+	total int
+	load  load
 }
 
-func (s *shareOut) take(m mix) bool {
-	for c, n := range m {
-		if n > s.free[c] {
+// share is a mix of each group so far.
+type share struct {
+	used   mix
+	need   []int // by way
+	group  int
+	mix    mix // of the group
+	before *share
+}
+
+func (s *share) option(groups int) option {
+	o := option{make([]mix, groups), s.need}
+	for ; s.before != nil; s = s.before {
+		o.mixes[s.group] = s.mix
+	}
+	return o
+}
+
+// atMost says whether a is nowhere more than b.
+func atMost(a, b []int) bool {
+	for i := range a {
+		if a[i] > b[i] {
 			return false
 		}
-	}
-	for c, n := range m {
-		s.free[c] -= n
 	}
 	return true
 }
 
-func (s *shareOut) give(m mix) {
-	for c, n := range m {
-		s.free[c] += n
+func (s *shareOut) reckonRest() {
+	s.rest = make([]rest, len(s.order)+1)
+	s.rest[len(s.order)].slots = make(mix, len(s.location.classes))
+	for i := len(s.order) - 1; i >= 0; i-- {
+		g := s.order[i]
+		r := rest{slots: slices.Clone(s.rest[i+1].slots), total: s.rest[i+1].total, load: s.rest[i+1].load}
+		for c := range r.slots {
+			r.slots[c] += slices.MinFunc(s.mixes[g], func(a, b candidate) int { return cmp.Compare(a.mix[c], b.mix[c]) }).mix[c]
+		}
+		r.total += slices.MinFunc(s.mixes[g], func(a, b candidate) int { return cmp.Compare(a.total(), b.total()) }).total()
+		for _, it := range s.groups[g].items {
+			r.load = r.load.plus(it.product.size.load)
+		}
+		s.rest[i] = r
 	}
 }
 
-// pointless says whether all that can come of this needs at least as much as what was found.
-func (s *shareOut) pointless() bool {
-	return slices.ContainsFunc(s.found, func(o option) bool {
-		for w := range o.need {
-			if o.need[w] > s.need[w]+s.least[w] {
-				return false
+// next gives the shares with each mix of one group more.
+func (s *shareOut) next(i int, shares []*share) []*share {
+	g, way := s.order[i], s.groups[s.order[i]].way.local
+	var all []*share
+	for _, one := range shares {
+		for _, m := range s.mixes[g] {
+			if !s.budget.spend() {
+				return nil
 			}
-		}
-		return true
-	})
-}
-
-func (s *shareOut) keep() {
-	o := option{slices.Clone(s.picked), slices.Clone(s.need)}
-	s.found = slices.DeleteFunc(s.found, func(f option) bool {
-		for w := range f.need {
-			if f.need[w] < o.need[w] {
-				return false
+			used := make(mix, len(m.mix))
+			for c := range used {
+				used[c] = one.used[c] + m.mix[c]
 			}
-		}
-		return true
-	})
-	s.found = append(s.found, o)
-	for w := range o.need {
-		total := 0
-		for g, group := range s.groups {
-			if group.way.local == w {
-				total += s.fewest[g]
+			if !s.leavesEnough(used, i+1) {
+				continue
 			}
-		}
-		if o.need[w] > total {
-			return
+			more := &share{used, slices.Clone(one.need), g, m.mix, one}
+			more.need[way] += m.total()
+			all = append(all, more)
 		}
 	}
-	s.done = true
+	slices.SortStableFunc(all, func(a, b *share) int {
+		return cmp.Or(cmp.Compare(a.used.total(), b.used.total()), slices.Compare(a.used, b.used), slices.Compare(a.need, b.need))
+	})
+	var kept []*share
+	for n, one := range all {
+		if n > 0 && slices.Equal(one.used, all[n-1].used) && slices.Equal(one.need, all[n-1].need) {
+			continue
+		}
+		if !slices.ContainsFunc(kept, func(k *share) bool { return atMost(k.used, one.used) && atMost(k.need, one.need) }) {
+			kept = append(kept, one)
+		}
+	}
+	return kept
+}
+
+// leavesEnough is a bound: whether the slots left may hold the groups that have none yet.
+func (s *shareOut) leavesEnough(used mix, i int) bool {
+	r := s.rest[i]
+	total, room := 0, load{}
+	for c, k := range s.location.classes {
+		free := len(k.slots) - used[c]
+		if free < r.slots[c] {
+			return false
+		}
+		total += free
+		room = room.plus(load{k.room.ml * int64(free), k.room.g * int64(free), k.room.mm2 * int64(free)})
+	}
+	return total >= r.total && r.load.within(room)
 }

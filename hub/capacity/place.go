@@ -1,6 +1,10 @@
 package capacity
 
-import "slices"
+import (
+	"errors"
+	"slices"
+	"strconv"
+)
 
 // Place numbers an order, all of it or nothing. Where the order fits without moving anything it does; else places are found by
 // search, with as few moves as is found, and Change says what has moved. It returns *Refused with the first limit that cannot
@@ -83,14 +87,38 @@ func (t *trial) order(id, locationID string, lines []Line, limited bool) error {
 	return t.settle(l, fresh)
 }
 
-// settle gives items that are in no container a place: without moves if that is possible.
+// settle gives items that are in no container a place: without moves if that is possible. What was refused is refused again as
+// long as nothing has changed: in a flash sale many ask for the same.
 func (t *trial) settle(l *location, fresh []*item) error {
 	inLines := slices.Clone(fresh)
 	slices.SortFunc(fresh, hardFirst)
 	if t.extend(l, fresh) {
 		return nil
 	}
-	return t.solve(l, inLines)
+	key := t.book.question(inLines)
+	if refused, known := l.refused[key]; known {
+		return &refused
+	}
+	err := t.solve(l, inLines)
+	if refused := (*Refused)(nil); errors.As(err, &refused) && len(l.refused) < maxRefused {
+		if l.refused == nil {
+			l.refused = map[string]Refused{}
+		}
+		l.refused[key] = *refused
+	}
+	return err
+}
+
+// maxRefused bounds what a location remembers to have been refused.
+const maxRefused = 1000
+
+// question names what is asked for, in the book as it is now.
+func (b *Book) question(items []*item) string {
+	key := strconv.AppendInt(nil, int64(b.version), 36)
+	for _, it := range items {
+		key = append(append(key, ' '), it.product.ID...)
+	}
+	return string(key)
 }
 
 // checkSales takes several lines of one product as their sum.

@@ -247,7 +247,7 @@ func TestNoLimitIsEverExceeded(t *testing.T) {
 			act := drawAct(t, &n, d, i)
 			change, err := act(b)
 			again, errAgain := act(loaded)
-			if fmt.Sprint(again, errAgain) != fmt.Sprint(change, err) {
+			if fmt.Sprint(errAgain) != fmt.Sprint(err) || len(again.Added) != len(change.Added) || len(again.Removed) != len(change.Removed) {
 				t.Fatalf("loaded book: %v %v, want %v %v", again, errAgain, change, err)
 			}
 			if after := fmt.Sprint(b.Remaining(), b.State(d.orders)); err != nil && after != before {

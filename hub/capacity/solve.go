@@ -5,22 +5,46 @@ import "slices"
 // solve finds places for items that are in no container when some that are numbered have to move for them, or refuses them. It
 // looks at all that is numbered on the date at once:
 //
-//   - at the location, each group's minimal mixes of containers, and which of them share out its slots;
+//   - at the location, which mixes of containers its groups may have, and which of them share out its slots;
 //   - over all locations, whether the containers of one option each have places in shippers and addresses.
 //
+// Mixes count as if they held the items until a plan rests on them; then it is found out, and if they do not, another plan is made.
 // Other locations are left alone if that is possible.
 func (t *trial) solve(l *location, fresh []*item) error {
 	b := t.book
 	bound := &budget{b.nodes}
-	options, refused := l.optionsFor(fresh, bound)
-	if refused != nil {
-		return refused
+	for {
+		options := l.reckon(bound)
+		if len(options) == 0 {
+			return l.refuse(bound, NoContainer, func() string { return l.firstTooMany(fresh, bound) })
+		}
+		plan, refused := b.choose(l, options, fresh, bound)
+		switch {
+		case bound.spent():
+			return &Refused{SearchBound, l.id}
+		case !prove(plan, bound):
+			continue
+		case refused != nil:
+			return refused
+		}
+		return t.carryOut(plan, l, bound)
 	}
-	plan, refused := b.choose(l, options, fresh, bound)
-	if refused != nil {
-		return refused
+}
+
+// prove finds out whether all mixes of a plan hold what they are for.
+func prove(plan []choice, bound *budget) bool {
+	for _, p := range plan {
+		for i, g := range p.location.groups {
+			if !g.prove(p.option.mixes[i], bound) {
+				return false
+			}
+		}
 	}
-	b.leaveAlone(plan)
+	return true
+}
+
+func (t *trial) carryOut(plan []choice, l *location, bound *budget) error {
+	t.book.leaveAlone(plan)
 	for _, p := range plan {
 		if !t.rearrange(p.location, p.option.mixes, bound) {
 			return &Refused{SearchBound, l.id}
@@ -32,16 +56,13 @@ func (t *trial) solve(l *location, fresh []*item) error {
 	return nil
 }
 
-// optionsFor gives the location's options with the fresh items, or says which shop's goods find no containers.
-func (l *location) optionsFor(fresh []*item, bound *budget) ([]option, *Refused) {
-	all := l.reckon(bound)
-	switch {
-	case bound.spent():
-		return nil, &Refused{SearchBound, l.id}
-	case len(all) > 0:
-		return all, nil
+func (l *location) refuse(bound *budget, limit Limit, what func() string) *Refused {
+	if !bound.spent() {
+		if named := what(); !bound.spent() {
+			return &Refused{limit, named}
+		}
 	}
-	return nil, &Refused{NoContainer, l.firstTooMany(fresh, bound)}
+	return &Refused{SearchBound, l.id}
 }
 
 // reckon gives the options of the location's groups as they are, and remembers them.
@@ -49,51 +70,48 @@ func (l *location) reckon(bound *budget) []option {
 	if l.cached != nil {
 		return l.cached
 	}
-	var mixes [][]mix
 	for _, g := range l.groups {
-		if g.mixes == nil {
-			g.mixes = minimalMixes(l, g.category, g.items, bound)
-		}
-		if len(g.mixes) == 0 {
+		if g.reckon(bound); len(g.mixes) == 0 {
 			return nil
 		}
-		mixes = append(mixes, g.mixes)
 	}
-	l.cached = l.options(l.groups, mixes, bound)
+	l.cached = l.share(bound)
 	return l.cached
 }
 
 // firstTooMany names the shop with whose goods, in the order of the lines, the slots no longer suffice.
 func (l *location) firstTooMany(fresh []*item, bound *budget) string {
-	waiting := map[*groupState][]*item{} // all that are fresh, by group
 	var order []*groupState
 	for _, it := range fresh {
-		if waiting[it.group] == nil {
+		if !slices.Contains(order, it.group) {
 			order = append(order, it.group)
 		}
-		waiting[it.group] = append(waiting[it.group], it)
 	}
-	for i, last := range order[:len(order)-1] {
-		var mixes [][]mix
-		for _, g := range l.groups {
-			have := g.mixes
-			if slices.Contains(order[i+1:], g) {
-				have = minimalMixes(l, g.category, slices.DeleteFunc(slices.Clone(g.items), func(it *item) bool {
-					return slices.Contains(waiting[g], it)
-				}), bound)
-			} else if have == nil {
-				have = minimalMixes(l, g.category, g.items, bound)
-			}
-			if len(have) == 0 {
-				return last.shop
-			}
-			mixes = append(mixes, have)
-		}
-		if len(l.options(l.groups, mixes, bound)) == 0 {
-			return last.shop
+	last := len(order) - 1
+	for ; last > 0; last-- { // without the goods of the last shop, then of the last two, and so on
+		g := order[last]
+		all := g.items
+		g.items = slices.DeleteFunc(slices.Clone(all), func(it *item) bool { return slices.Contains(fresh, it) })
+		g.changed()
+		defer func() { g.items = all; g.changed() }()
+		if l.holds(bound) {
+			break
 		}
 	}
-	return order[len(order)-1].shop
+	return order[last].shop
+}
+
+// holds says whether the slots suffice for all groups.
+func (l *location) holds(bound *budget) bool {
+	for {
+		options := l.reckon(bound)
+		if len(options) == 0 {
+			return false
+		}
+		if proven := prove([]choice{{l, options[0]}}, bound); proven || bound.spent() {
+			return proven
+		}
+	}
 }
 
 // choice is the option that a location is to take.
@@ -103,7 +121,7 @@ type choice struct {
 }
 
 // choose picks an option for the location and, where others have to give way, for those: containers of one way then need fewer
-// places or addresses. The plan names the locations that change.
+// places or addresses. The plan names the locations that change. Together with a refusal it is what the limits before are held by.
 func (b *Book) choose(l *location, options []option, fresh []*item, bound *budget) ([]choice, *Refused) {
 	need := b.needNow()
 	for _, o := range options {
@@ -113,15 +131,17 @@ func (b *Book) choose(l *location, options []option, fresh []*item, bound *budge
 		}
 	}
 	s := compaction{book: b, bound: bound, need: need}
-	if refused := s.gather(l, options); refused != nil {
-		return nil, refused
+	s.gather(l, options)
+	if bound.spent() {
+		return nil, nil
 	}
 	if !s.search(0, false) {
-		return nil, s.refuse(l, NoShipper, s.shopWithoutPlace(fresh))
+		return []choice{{l, options[0]}}, &Refused{NoShipper, s.shopWithoutPlace(fresh)}
 	}
+	with := s.plan()
 	s.startAgain()
 	if !s.search(0, true) {
-		return nil, s.refuse(l, NoAddress, s.spotWithoutAddress(fresh))
+		return with, &Refused{NoAddress, s.spotWithoutAddress(fresh)}
 	}
 	return s.fewest(l), nil
 }
@@ -159,8 +179,8 @@ type choices struct {
 	now      option // what it needs as it is; of the location of the order it is the option that was picked
 }
 
-// gather reckons the options of all locations that have something to choose; the others' needs are set to the least.
-func (s *compaction) gather(l *location, options []option) *Refused {
+// gather reckons the options of all locations; their needs are set to the least.
+func (s *compaction) gather(l *location, options []option) {
 	for _, id := range s.book.network.Locations {
 		other := s.book.locations[id]
 		c := choices{location: other, options: options}
@@ -171,8 +191,8 @@ func (s *compaction) gather(l *location, options []option) *Refused {
 				c.now.need[i] = w.count
 			}
 		}
-		if s.bound.spent() || len(c.options) == 0 {
-			return &Refused{SearchBound, l.id}
+		if s.bound.spent() {
+			return
 		}
 		c.least = option{need: slices.Clone(c.options[0].need)}
 		for _, o := range c.options {
@@ -186,7 +206,15 @@ func (s *compaction) gather(l *location, options []option) *Refused {
 	// Locations with a real choice last: until then every step is sure.
 	slices.SortStableFunc(s.places, func(a, b choices) int { return len(a.options) - len(b.options) })
 	s.best = make([]option, len(s.places))
-	return nil
+}
+
+// plan is what was found, of all locations.
+func (s *compaction) plan() []choice {
+	var all []choice
+	for i, p := range s.places {
+		all = append(all, choice{p.location, s.best[i]})
+	}
+	return all
 }
 
 // search picks options from place i on. What is not picked yet counts with the least that it may need.
@@ -216,13 +244,6 @@ func (s *compaction) startAgain() {
 	for _, p := range s.places {
 		p.location.ask(s.need, p.least)
 	}
-}
-
-func (s *compaction) refuse(l *location, limit Limit, what string) *Refused {
-	if s.bound.spent() {
-		return &Refused{SearchBound, l.id}
-	}
-	return &Refused{limit, what}
 }
 
 // shopWithoutPlace names the shop whose goods, in the order of the lines, are on a way that has too few places by itself or, when

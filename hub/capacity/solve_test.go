@@ -138,13 +138,28 @@ func TestReplacingAnOrdersLines(t *testing.T) {
 }
 
 func TestASearchBeyondItsBoundIsARefusalOfItsOwn(t *testing.T) {
-	b := book(t, plain(map[string][]int64{"x": {10, 10}}, 3, 4, 6, 7))
-	accept(t, b, "1", "x", "a3", 1, "a4", 1)
+	for _, nodes := range []int{3, SearchNodes} {
+		b := book(t, plain(map[string][]int64{"x": {10, 10}}, 3, 4, 6, 7))
+		b.nodes = nodes
+		accept(t, b, "1", "x", "a3", 1, "a4", 1)
+		accept(t, b, "2", "x", "a6", 1)
+		if nodes < SearchNodes {
+			refuse(t, b, "3", "x", Refused{SearchBound, "x"}, "a7", 1)
+			continue
+		}
+		accept(t, b, "3", "x", "a7", 1)
+	}
+}
+
+func TestWhatWasRefusedIsRefusedAtOnceUntilSomethingChanges(t *testing.T) {
+	b := book(t, plain(map[string][]int64{"x": {10}}, 6))
+	accept(t, b, "1", "x", "a6", 1)
+	for range 2 {
+		refuse(t, b, "2", "x", Refused{NoContainer, "a"}, "a6", 1)
+	}
+	require.Len(t, b.locations["x"].refused, 1)
+	b.Remove("1")
 	accept(t, b, "2", "x", "a6", 1)
-	b.nodes = 3
-	refuse(t, b, "3", "x", Refused{SearchBound, "x"}, "a7", 1)
-	b.nodes = SearchNodes
-	accept(t, b, "3", "x", "a7", 1)
 }
 
 func TestLimitsBeyondVolume(t *testing.T) {

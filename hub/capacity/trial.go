@@ -11,6 +11,7 @@ type trial struct {
 	steps  []step
 	before []image // of all that was touched, as it was at first
 	moved  []moved
+	memos  []memo
 }
 
 // step is what has to be done to go back by one.
@@ -45,6 +46,12 @@ type moved struct {
 	kind stepKind // adding, removing, or putting
 }
 
+// memo is what was reckoned of a group.
+type memo struct {
+	g     *groupState
+	mixes []candidate
+}
+
 func (b *Book) begin() *trial { return &trial{book: b} }
 
 // touch keeps how a container is before it is changed for the first time.
@@ -53,7 +60,16 @@ func (t *trial) touch(c *container, existed bool) {
 		c.mark = t
 		t.before = append(t.before, image{c, existed, *c})
 	}
-	c.group.changed()
+	t.change(c.group)
+}
+
+// change keeps what is reckoned of a group, for the case that the trial goes back, and forgets it.
+func (t *trial) change(g *groupState) {
+	if g.mark != t {
+		g.mark = t
+		t.memos = append(t.memos, memo{g, g.mixes})
+	}
+	g.changed()
 }
 
 // place is a step that changes what a container takes.
@@ -71,6 +87,7 @@ func (g *groupState) changed() {
 
 // add makes an item known. It is in no container yet.
 func (t *trial) add(it *item) {
+	t.change(it.group)
 	t.book.know(it)
 	t.steps = append(t.steps, step{kind: adding, it: it})
 	t.moved = append(t.moved, moved{it, nil, adding})
@@ -233,6 +250,10 @@ func (b *Book) replace(c *container, was container) {
 // undo makes the book what it was when the trial began.
 func (t *trial) undo() {
 	t.back(0)
+	for _, m := range t.memos {
+		m.g.changed()
+		m.g.mixes = m.mixes
+	}
 	t.end()
 }
 
@@ -243,6 +264,9 @@ func (t *trial) end() {
 	for _, m := range t.moved {
 		m.it.mark = nil
 	}
+	for _, m := range t.memos {
+		m.g.mark = nil
+	}
 }
 
 // inLine is the order of an order's own items.
@@ -251,6 +275,12 @@ func inLine(a, b *item) int { return cmp.Or(cmp.Compare(a.line, b.line), cmp.Com
 // done ends the trial and says what it has changed.
 func (t *trial) done() Change {
 	t.end()
+	if len(t.memos) > 0 {
+		t.book.version++
+	}
+	for _, m := range t.memos {
+		m.g.way.location.refused = nil
+	}
 	var c Change
 	for _, m := range t.moved {
 		switch now := m.it.view(); {

@@ -36,6 +36,7 @@ type Container struct {
 	AddressID    string
 	UsedML       int64
 	CapacityML   int64
+	Broken       Broken // why it must not be loaded
 
 	State     State
 	GRAI      string // of the box; empty while planned

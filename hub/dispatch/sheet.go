@@ -13,6 +13,8 @@ type PackedProduct struct {
 	GTIN      string
 	Units     int
 	Short     int // of Units, how many the shop could not deliver
+	Barred    int // of Units, how many must not be packed, and
+	Broken    Broken
 }
 
 // PackingLine is one container of a packing list.
@@ -29,6 +31,7 @@ type PackingList struct {
 	ShopName     string
 	SpotName     string
 	Lines        []PackingLine
+	Lost         []PackingLine // units that are numbered into containers which do not exist
 }
 
 // NewPackingList sorts the lines as a shop walks: by category, then by address.
@@ -123,12 +126,14 @@ type SheetStop struct {
 // Sheet is a driver's sheet: collect address → container → shipper, then stop → shipper → container → slot.
 type Sheet struct {
 	Run
-	Stops []SheetStop
+	Stops  []SheetStop
+	Astray []Container // ride with the run, and no stop of it is theirs: not to be loaded
 }
 
 // NewSheet puts each container at the stop where it is collected and at the one where it is delivered. Codes are by location.
 func NewSheet(r Run, containers []Container, codes map[string]string) Sheet {
 	sheet := Sheet{Run: r}
+	containers = sheet.placeAll(containers)
 	for _, stop := range r.Stops {
 		at := SheetStop{Stop: stop}
 		switch stop.Kind {

@@ -80,6 +80,9 @@ func (d Device) Greet(g Greeting, known bool, now time.Time) Device {
 	if g.Incarnation != d.Incarnation || older(g.Boot, g.Session, d) {
 		return d
 	}
+	if g.Boot == d.Boot && g.Session == d.Session {
+		g.Plan = max(g.Plan, d.PlanActive) // said again: it may have been written before the plan came into force
+	}
 	d.Boot, d.Session, d.Software, d.PlanActive = g.Boot, g.Session, g.Software, g.Plan
 	return d.Hear(g.Incarnation, now)
 }

@@ -32,6 +32,16 @@ func TestGreetingTakesTheNewestSessionAndIncarnation(t *testing.T) {
 	require.Equal(t, d, d.Greet(first, true, now), "a former incarnation does not come back")
 }
 
+// The network may bring a hello twice. The plan that it names was in force when it was written: believed anew, the hub would send
+// the newer plan again and again, and the device, which has it, would never answer.
+func TestAHelloThatComesAgainTakesNoPlanBack(t *testing.T) {
+	hello := Greeting{Incarnation: "a", Boot: 1, Session: 2, Plan: 7}
+	d := Device{}.Greet(hello, false, now).Activate("a", 8)
+	require.EqualValues(t, 8, d.Greet(hello, true, now).PlanActive)
+	hello.Session++
+	require.EqualValues(t, 7, d.Greet(hello, true, now).PlanActive, "a new session knows what is in force")
+}
+
 func TestVersionsNeverFallBehindTheDevice(t *testing.T) {
 	d := Device{PlanSent: 1, CommandCounter: 1}.Greet(Greeting{Incarnation: "a", Boot: 1, Plan: 9, CommandCounter: 7}, false, now)
 	require.EqualValues(t, 9, d.PlanSent)

@@ -22,6 +22,7 @@ const (
 	StateDamaged         State = "damaged"          // sampled, and lost to corruption of the device's storage
 	StateIncarnationLost State = "incarnation_lost" // what the hub lacks of an earlier life of the storage
 	StateQuarantined     State = "quarantined"      // a record came that could not be read; it is kept raw
+	StateDiscarded       State = "discarded"        // a record came that could not be read, and too many of the device's are kept raw already
 	StateNotHeld         State = "not_held"         // the device no longer had what the hub expected
 	StateNotInUse        State = "not_in_use"       // before the device's first start, after it was revoked, or without any sensor
 	StateAhead           State = "ahead"            // later than now
@@ -30,12 +31,12 @@ const (
 // States gives all states in the order in which people ask for them.
 func States() []State {
 	return []State{StateReceived, StateSensorFault, StateThinned, StateNotFlushed, StateDamaged, StateIncarnationLost, StateNotHeld,
-		StateQuarantined, StateNotArrived, StateNotSampled, StateOff, StateNotInUse, StateAhead}
+		StateDiscarded, StateQuarantined, StateNotArrived, StateNotSampled, StateOff, StateNotInUse, StateAhead}
 }
 
 // Lost says whether readings of this state were, or may have been, taken and will never be had.
 func (s State) Lost() bool {
-	return slices.Contains([]State{StateThinned, StateNotFlushed, StateDamaged, StateIncarnationLost, StateNotHeld}, s)
+	return slices.Contains([]State{StateThinned, StateNotFlushed, StateDamaged, StateIncarnationLost, StateNotHeld, StateDiscarded}, s)
 }
 
 // Expected says whether readings ought to be there: the device ran and was in use.
@@ -127,7 +128,7 @@ func Complete1000(totals []Total) (int, bool) {
 // Worst is the gravest state among totals: what is lost for ever, before what may still come, before faults. It is
 // StateReceived when nothing is wrong, and empty without totals.
 func Worst(totals []Total) State {
-	for _, s := range []State{StateIncarnationLost, StateDamaged, StateNotHeld, StateThinned, StateNotFlushed, StateQuarantined,
+	for _, s := range []State{StateIncarnationLost, StateDamaged, StateNotHeld, StateDiscarded, StateThinned, StateNotFlushed, StateQuarantined,
 		StateNotArrived, StateSensorFault, StateNotSampled, StateReceived, StateOff, StateNotInUse, StateAhead} {
 		for _, t := range totals {
 			if t.State == s {

@@ -105,7 +105,7 @@ func (l *Ledger) accounted(h hole) bool {
 	}
 	open := h.right.Number - after - 1
 	for _, m := range h.runs {
-		if m.State == StateDamaged || m.State == StateQuarantined {
+		if m.State == StateDamaged || m.State == StateQuarantined || m.State == StateDiscarded {
 			open -= min(open, m.Last-m.First+1)
 		}
 	}
@@ -128,34 +128,71 @@ func (l *Ledger) thinned(t Thinning, until time.Time, p Sampling, whole bool) {
 
 // thinnedUntil is when the power went at the latest in the middle of what was dropped: its rounds need so much time, and the
 // boots are known to have run for a part of that. When only one of them ended so, that is the time.
+//
+// Several tellings may share a time: a device that has dropped tellings joins them as they come, so that each tells of some
+// rounds here and some there. Then their rounds count together.
 func (l *Ledger) thinnedUntil(t Thinning, h hole) time.Time {
-	spare := time.Duration(t.Rounds) * h.sampling.Every
+	rounds, first, last := l.together(t)
+	if rounds == 0 {
+		return h.until // an older device does not say how many
+	}
+	alive := h.Alive // for certain
+	if alive.Before(l.pos) {
+		alive = l.pos
+	}
+	spare := time.Duration(rounds) * h.sampling.Every
 	for _, s := range l.segments {
 		from, to := s.At, s.end
-		if from.Before(t.From) {
-			from = t.From
+		if from.Before(first) {
+			from = first
 		}
-		if s.cut && to.Before(t.To) {
+		if s.cut && to.Before(last) {
 			to = s.Alive
+			if s.Incarnation == h.Incarnation && s.Number == h.Number {
+				to = alive
+			}
 			if to.Before(from) {
 				to = from
 			}
 		}
-		if end := t.To.Add(h.sampling.Every); to.IsZero() || to.After(end) {
+		if end := last.Add(h.sampling.Every); to.IsZero() || to.After(end) {
 			to = end
 		}
 		if to.After(from) {
 			spare -= to.Sub(from)
 		}
 	}
-	alive := h.Alive
-	if alive.Before(l.pos) {
-		alive = l.pos
-	}
-	if t.Rounds == 0 {
-		return h.until // an older device does not say how many
-	}
 	return alive.Add(max(spare, 0))
+}
+
+// together joins a telling with those that overlap it, and those that overlap these, and gives how many rounds they tell of, from
+// when to when; 0 when one of them does not say.
+func (l *Ledger) together(t Thinning) (rounds int, first, last time.Time) {
+	rounds, first, last = t.Rounds, t.From, t.To
+	unsaid, joined := false, 0
+	for _, o := range l.h.Thinnings { // in the order of From
+		if o.Retold || o.Damaged != t.Damaged {
+			continue
+		}
+		if joined > 0 && o.From.Before(last) {
+			rounds, joined, unsaid = rounds+o.Rounds, joined+1, unsaid || o.Rounds == 0
+			if o.To.After(last) {
+				last = o.To
+			}
+			continue
+		}
+		if joined > 0 && last.After(t.From) {
+			break // these are the ones
+		}
+		rounds, first, last, joined, unsaid = o.Rounds, o.From, o.To, 1, o.Rounds == 0
+	}
+	switch {
+	case joined == 0 || !first.Before(t.To) || !last.After(t.From): // of none that is not told again
+		return t.Rounds, t.From, t.To
+	case unsaid:
+		return 0, first, last
+	}
+	return rounds, first, last
 }
 
 // rest accounts for what is left of a hole.

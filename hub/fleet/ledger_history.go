@@ -55,6 +55,7 @@ type Thinning struct {
 	Within          time.Duration
 	Reason          string
 	Damaged         bool // dropped because they could not be read
+	Retold          bool // the device dropped this telling, too: what it says is part of a later one
 	Rounds, Samples int
 }
 

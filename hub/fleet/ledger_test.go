@@ -128,3 +128,38 @@ func TestOfADeviceWithoutSensorsNothingIsMissing(t *testing.T) {
 	ask.Sensor = "f1/air"
 	require.Equal(t, StateNotSampled, Worst(account(boot("f2/air"), ask)), "a sensor that was taken off may be missed")
 }
+
+// A device that drops what it told of dropping joins these tellings as they come. Each then tells of some rounds before the power
+// went and of some behind, and only together do they say when that was.
+func TestTellingsThatShareATimeSayTogetherWhenThePowerWent(t *testing.T) {
+	at := func(minutes int) time.Time { return modelStart.Add(time.Duration(minutes) * time.Minute) }
+	sampling := []Sampling{{At: at(0), Every: time.Minute, Sensors: []string{"f/air"}}}
+	h := History{Current: "a", Online: true, AssumedEvery: time.Minute, Logs: []Log{{Incarnation: "a"}},
+		Boots: []BootRun{{Incarnation: "a", Number: 1, At: at(0), Alive: at(40), Samplings: sampling},
+			{Incarnation: "a", Number: 2, At: at(130), Alive: at(300), Samplings: []Sampling{{At: at(130), Every: time.Minute, Sensors: []string{"f/air"}}}}},
+		Thinnings: []Thinning{{From: at(30), To: at(110), Retold: true, Rounds: 80, Samples: 80}, // told again by the next two
+			{From: at(30), To: at(239), Rounds: 100, Samples: 100}, {From: at(31), To: at(238), Rounds: 100, Samples: 100}}}
+	l, err := NewLedger(h, Ask{From: at(0), To: at(300), Now: at(300)})
+	require.NoError(t, err)
+	for n := 0; n < 60; n++ {
+		l.Take(Seen{Incarnation: "a", Number: uint64(n + 1), Boot: 1, From: at(n), To: at(n), Rounds: 1, Samples: 1})
+	}
+	for n := 240; n < 300; n++ {
+		l.Take(Seen{Incarnation: "a", Number: uint64(n + 1), Boot: 2, From: at(n), To: at(n), Rounds: 1, Samples: 1})
+	}
+	stretches, _ := l.End()
+	state := func(minute int) State {
+		for _, s := range stretches {
+			if !at(minute).Before(s.From) && at(minute).Before(s.To) {
+				return s.State
+			}
+		}
+		return ""
+	}
+	require.Equal(t, StateReceived, state(50))
+	require.Equal(t, StateThinned, state(61))
+	require.Equal(t, StateThinned, state(118))
+	require.Equal(t, StateOff, state(122))
+	require.Equal(t, StateThinned, state(131))
+	require.Equal(t, StateReceived, state(250))
+}

@@ -67,6 +67,7 @@ const (
 	Thinned         GapKind = "thinned"          // readings that the device dropped for want of room, and said so
 	Damaged         GapKind = "damaged"          // lost to corruption of the device's storage
 	IncarnationLost GapKind = "incarnation_lost" // of a storage that another one has taken the place of
+	Discarded       GapKind = "discarded"        // received and unreadable, and nothing of it is kept: too much of that is
 	Restored        GapKind = "restored"         // the hub went back to a backup, and the device had deleted them already
 )
 

@@ -87,6 +87,7 @@ type taking struct {
 	now         time.Time
 
 	device  fleet.Device
+	from    uint64 // expected before this batch
 	next    uint64
 	hash    fleet.Hash // behind the number before next
 	known   bool       // the incarnation has said hello
@@ -97,7 +98,9 @@ type taking struct {
 	owned   map[string]bool // sensors that were asked about
 	carried carried
 
-	events, readings, repeated, quarantined, notApplied, gaps, astray int64
+	unreadable unreadable
+
+	events, readings, repeated, quarantined, discarded, notApplied, gaps, astray int64
 }
 
 func (t *taking) run(ctx context.Context, device string, hashes []fleet.Hash) error {
@@ -110,7 +113,7 @@ func (t *taking) run(ctx context.Context, device string, hashes []fleet.Hash) er
 	if t.known = known; err != nil || !known {
 		return err
 	}
-	t.next, t.hash = log.Next, log.Hash
+	t.from, t.next, t.hash = log.Next, log.Next, log.Hash
 	if err := t.strays(ctx, log); err != nil {
 		return err
 	}
@@ -166,8 +169,11 @@ func (t *taking) take(ctx context.Context, skip int) error {
 			err = t.event(ctx, e)
 		}
 		if err != nil {
-			return &heldUp{log: t.logName(), device: t.device.ID, of: t.batch.Log, number: e.number, err: err}
+			return t.heldAt(e.number, err)
 		}
+	}
+	if err := t.nameDiscarded(ctx); err != nil {
+		return err
 	}
 	if err := t.tx.AddReadings(ctx, t.device.ID, t.incarnation, t.now, t.carried.readings(t.rows)); err != nil {
 		return err
@@ -181,6 +187,7 @@ func (t *taking) count() {
 	s.Readings.Add(t.readings)
 	s.Repeated.Add(t.repeated)
 	s.Quarantined.Add(t.quarantined)
+	s.Discarded.Add(t.discarded)
 	s.NotApplied.Add(t.notApplied)
 	s.Gaps.Add(t.gaps)
 	s.Astray.Add(t.astray)
@@ -233,6 +240,9 @@ func (t *taking) event(ctx context.Context, e entry) error {
 		return t.tx.AddEvent(ctx, row)
 	case unread != nil:
 		t.quarantined++
+		if keep, err := t.keeps(ctx, row.Body, unread); err != nil || !keep {
+			return errors.Join(err, t.discard(ctx, e.number))
+		}
 		row.Outcome, row.Reason = store.Quarantined, clean(unread.Error(), maxReason)
 		return t.tx.AddEvent(ctx, row)
 	}

@@ -20,7 +20,21 @@ type act interface {
 
 // alone runs one act in a transaction.
 func (r *Receiver) alone(ctx context.Context, a act) error {
-	return r.config.Store.Change(ctx, func(tx *store.Tx) error { return r.safely(ctx, tx, a) })
+	return r.config.Store.Change(ctx, func(tx *store.Tx) error {
+		if err := r.safely(ctx, tx, a); err != nil {
+			return err
+		}
+		return stored(ctx, tx, a)
+	})
+}
+
+// stored has the events of an act written at once: alone, it answers for what the database has against them.
+func stored(ctx context.Context, tx *store.Tx, a act) error {
+	err := tx.Flush(ctx)
+	if b, ok := a.(*batch); ok && err != nil {
+		return fmt.Errorf("batch of %s: %w", b.device, b.taking.heldAt(b.taking.from, err))
+	}
+	return err
 }
 
 // together runs acts of different devices, or of one in order, in one transaction: what costs most, making it durable, is done

@@ -23,6 +23,10 @@ func (h *heldUp) Error() string { return fmt.Sprintf("number %d: %v", h.number, 
 
 func (h *heldUp) Unwrap() error { return h.err }
 
+func (t *taking) heldAt(number uint64, err error) error {
+	return &heldUp{log: t.logName(), device: t.device.ID, of: t.batch.Log, number: number, err: err}
+}
+
 // tellAfter is how often a log may fail at the same number before a person is told. Devices send again every few seconds.
 const tellAfter = 5
 

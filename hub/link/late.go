@@ -137,5 +137,8 @@ func (r *Receiver) lateReading(ctx context.Context, tx *store.Tx, q store.Quaran
 	if err := t.reading(ctx, e); err != nil {
 		return false, err
 	}
+	if err := t.nameDiscarded(ctx); err != nil {
+		return false, err
+	}
 	return true, tx.AddReadings(ctx, q.Device, q.Incarnation, q.ReceivedAt, t.rows)
 }

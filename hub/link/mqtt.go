@@ -26,15 +26,15 @@ const (
 	maxPause       = 10 * time.Second
 )
 
-// MQTTConfig is what the hub's side of a broker needs. Dial, TLS, Wake and Kick may be nil.
+// MQTTConfig is what the hub's side of a broker needs. Dial, TLS and Wake may be nil.
 type MQTTConfig struct {
 	Receiver *Receiver
 	URL      string // of the broker: "tcp://HOST:PORT" or "ssl://HOST:PORT"; with Dial only a name
 	User     string
 	Dial     func(ctx context.Context) (net.Conn, error) // in place of URL
 	TLS      *tls.Config
-	Wake     <-chan struct{}          // something new may be owed to devices
-	Kick     func(device string) bool // ends the live session of a device, where the broker is ours
+	Wake     <-chan struct{} // something new may be owed to devices
+	Look     time.Duration   // how often to look for what is owed when nobody wakes it; 0 is a second
 	Logger   *slog.Logger
 }
 
@@ -56,7 +56,7 @@ type MQTTStats struct {
 // NewMQTT makes the hub's side of a broker; Run does the work.
 func NewMQTT(c MQTTConfig) *MQTT {
 	m := &MQTT{config: c}
-	m.server = NewServer(ServerConfig{Receiver: c.Receiver, Send: m.publish, Wake: c.Wake, Kick: c.Kick, Logger: c.Logger})
+	m.server = NewServer(ServerConfig{Receiver: c.Receiver, Send: m.publish, Wake: c.Wake, Look: c.Look, Logger: c.Logger})
 	return m
 }
 

@@ -129,28 +129,12 @@ func (s *Server) lookOnce(ctx context.Context) error {
 	return nil
 }
 
-// housekeep ends commands that no answer will come to, and the sessions of devices that are revoked.
+// housekeep forgets what is over, tells of floods, and ends commands that no answer will come to.
 func (s *Server) housekeep(ctx context.Context) error {
 	s.outbox.forget(time.Now())
 	s.credit.forget(time.Now())
 	if err := s.noteFloods(ctx); err != nil {
 		return err
 	}
-	if err := s.config.Receiver.ExpireCommands(ctx); err != nil {
-		return err
-	}
-	if s.config.Kick == nil {
-		return nil
-	}
-	var revoked []string
-	err := s.config.Receiver.config.Store.Read(ctx, func(tx *store.Tx) (err error) {
-		revoked, err = tx.RevokedDevices(ctx)
-		return err
-	})
-	for _, device := range revoked {
-		if s.config.Kick(device) {
-			s.config.Logger.Info("session of a revoked device ended", "device", device)
-		}
-	}
-	return err
+	return s.config.Receiver.ExpireCommands(ctx)
 }

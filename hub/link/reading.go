@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 	"meguri/protocol"
 )
 
-// reading takes one record of the readings log. What cannot be read is kept raw.
+// reading takes one record of the readings log. What cannot be read is kept raw, within bounds.
 func (t *taking) reading(ctx context.Context, e entry) error {
 	unread := e.unread
 	if unread == nil {
@@ -24,6 +25,9 @@ func (t *taking) reading(ctx context.Context, e entry) error {
 		return nil
 	}
 	t.quarantined++
+	if keep, err := t.keeps(ctx, e.raw, unread); err != nil || !keep {
+		return errors.Join(err, t.discard(ctx, e.number))
+	}
 	return t.tx.AddQuarantine(ctx, store.QuarantineRow{ID: rand.Text(), Device: t.device.ID, Incarnation: t.incarnation,
 		Log: uint8(t.batch.Log), Number: e.number, ReceivedAt: t.now, Reason: clean(unread.Error(), maxReason), Raw: e.raw})
 }

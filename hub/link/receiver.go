@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"meguri/hub/fleet"
 	"meguri/hub/store"
@@ -57,6 +56,7 @@ type Stats struct {
 	Readings    atomic.Int64 // samples stored
 	Repeated    atomic.Int64 // records that were there already
 	Quarantined atomic.Int64 // payloads and records that could not be read
+	Discarded   atomic.Int64 // records of those of which nothing is kept
 	NotApplied  atomic.Int64
 	Forks       atomic.Int64
 	Gaps        atomic.Int64 // named
@@ -141,51 +141,4 @@ func (r *Receiver) changed() {
 	if r.config.Changed != nil {
 		r.config.Changed()
 	}
-}
-
-// Bounds of what is kept of a device's garbage. Beyond, it is only counted.
-const (
-	maxGarbage      = 100     // payloads
-	maxGarbageBytes = 4 << 10 // of each
-)
-
-// quarantine keeps the beginning of a payload that cannot be read, for the first ones of a device.
-func (r *Receiver) quarantine(ctx context.Context, device string, payload []byte, reason string) error {
-	r.stats.Quarantined.Add(1)
-	r.mu.Lock()
-	full := r.garbage[device] >= maxGarbage
-	r.mu.Unlock()
-	if full {
-		return nil
-	}
-	row := store.QuarantineRow{ID: rand.Text(), Device: device, ReceivedAt: r.config.Clock.Now(), Reason: clean(reason, maxReason),
-		Raw: payload[:min(len(payload), maxGarbageBytes)]}
-	var kept int
-	err := r.config.Store.Change(ctx, func(tx *store.Tx) error {
-		if _, err := r.device(ctx, tx, device); err != nil {
-			return err
-		}
-		var err error
-		if kept, err = tx.QuarantinedPayloads(ctx, device); err != nil || kept >= maxGarbage {
-			return err
-		}
-		kept++
-		if err := tx.AddQuarantine(ctx, row); err != nil {
-			return err
-		}
-		return misbehaves(ctx, tx, device, "it sends what cannot be read: "+row.Reason, row.ReceivedAt)
-	})
-	if err != nil {
-		return fmt.Errorf("quarantine a payload of %s: %w", device, err)
-	}
-	r.mu.Lock()
-	r.garbage[device] = kept
-	r.mu.Unlock()
-	r.config.Logger.Warn("payload in quarantine", "device", device, "bytes", len(payload), "kept", kept, "reason", row.Reason)
-	return nil
-}
-
-// misbehaves asks a person to look after a device, once a day.
-func misbehaves(ctx context.Context, tx *store.Tx, device, what string, now time.Time) error {
-	return tx.OpenWork(ctx, "misbehaving/"+device+"/"+now.UTC().Format(time.DateOnly), "misbehaving", device, what, now)
 }

@@ -34,6 +34,7 @@ func TestRecords(t *testing.T) {
 			"unknown kinds are applied after the upgrade":       testUnknownKindsAreAppliedAfterTheUpgrade,
 			"bytes of older devices are taken":                  testBytesOfOlderDevicesAreTaken,
 			"a log that is held up is told of until it goes on": testALogThatIsHeldUpIsToldOfUntilItGoesOn,
+			"what the database refuses at the end holds up":     testWhatTheDatabaseRefusesAtTheEndHoldsUp,
 		} {
 			t.Run(rule, func(t *testing.T) { test(t, newHub(t, empty())) })
 		}
@@ -387,6 +388,30 @@ func testALogThatIsHeldUpIsToldOfUntilItGoesOn(t *testing.T, h *hub) {
 	h.effects.set(nil)
 	require.EqualValues(t, 2, h.batch(l.batch(1, 3)).Applied)
 	require.False(t, h.work()[0].Closed.IsZero())
+}
+
+// stands puts an event there that the log of a device has not delivered: a fault that the database will refuse for ever.
+func (h *hub) stands(device string, l *devLog, number uint64) {
+	h.change(func(tx *store.Tx) error {
+		return tx.AddEvent(h.t.Context(), store.EventRow{Device: device, Incarnation: l.incarnation.String(), Number: number,
+			Body: []byte{}, EventAt: noon, ReceivedAt: noon, Outcome: store.Applied})
+	})
+}
+
+// Events are written several at a time: the refusal of one comes when its batch is through.
+func testWhatTheDatabaseRefusesAtTheEndHoldsUp(t *testing.T, h *hub) {
+	l := newLog(protocol.Events).scans(3)
+	h.hello(l)
+	h.stands(station, l, 2)
+	for range 5 {
+		_, err := h.Batch(t.Context(), station, l.batch(1, 4))
+		require.ErrorContains(t, err, "insert into events")
+	}
+	work := h.work()
+	require.Len(t, work, 1)
+	require.Equal(t, "log_held", work[0].Kind)
+	require.Contains(t, work[0].Detail, "events 1")
+	require.Len(t, h.events(), 1, "nothing of the batch is taken")
 }
 
 // Redate moves the alarm that Apply has raised.

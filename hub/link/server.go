@@ -14,14 +14,13 @@ import (
 	"meguri/protocol"
 )
 
-// ServerConfig is what a Server needs. Wake and Kick may be nil.
+// ServerConfig is what a Server needs. Wake may be nil.
 type ServerConfig struct {
 	Receiver *Receiver
 	// Send carries a payload to a device, or loses it. It is called from several goroutines and must not wait for the device.
 	Send   func(device string, payload []byte)
-	Wake   <-chan struct{}          // something new may be owed to devices
-	Kick   func(device string) bool // ends the live session of a device, where the wire can
-	Look   time.Duration            // how often to look for what is owed when nobody wakes it; 0 is a second
+	Wake   <-chan struct{} // something new may be owed to devices
+	Look   time.Duration   // how often to look for what is owed when nobody wakes it; 0 is a second
 	Logger *slog.Logger
 }
 

@@ -92,6 +92,7 @@ func TestGroup(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty func() string) {
 		for name, test := range map[string]func(*testing.T, *hub){
 			"what one batch cannot is not the others' trouble": testOneOfAGroupFails,
+			"what the database refuses is not, either":         testOneOfAGroupIsRefused,
 			"a device's messages in a group are in order":      testAGroupKeepsTheOrder,
 			"numbers of the future and of others are left":     testForgeriesAreLeft,
 			"yesterday's traffic changes nothing":              testReplayChangesNothing,
@@ -102,6 +103,21 @@ func TestGroup(t *testing.T) {
 			t.Run(name, func(t *testing.T) { test(t, newHub(t, empty())) })
 		}
 	})
+}
+
+// Events of several devices are written together. One that the database refuses undoes none of the others'.
+func testOneOfAGroupIsRefused(t *testing.T, h *hub) {
+	ids, logs := h.addFleet(20, 3)
+	h.stands(ids[7], logs[7], 2)
+	s := serve(t, h)
+	for i, id := range ids {
+		require.True(t, s.say(id, logs[i].batch(1, 4)))
+	}
+	s.start()
+	s.eventually(func() bool { return h.Stats().Events.Load() == 19*3 && h.Stats().Failed.Load() > 0 })
+	for i, of := range h.all(20, func(i int) string { return ids[i] }) {
+		require.Equal(t, map[bool]uint64{true: 1, false: 4}[i == 7], of.Log.Next, ids[i])
+	}
 }
 
 func testOneOfAGroupFails(t *testing.T, h *hub) {

@@ -62,6 +62,8 @@ func apiRights() []Right {
 		{Route: "GET /v1/packing", Roles: []Role{Admin, Dispatcher, Shop, System}, Own: map[Role]string{Shop: "shop"}},
 		{Route: "GET /v1/sheets", Roles: []Role{Admin, Dispatcher, Driver, System}, Own: map[Role]string{Driver: "route"}},
 
+		{Route: "GET /v1/history", Roles: with(staff, System)},
+
 		{Route: "GET /v1/devices", Roles: []Role{Admin, Dispatcher, Quality, Warehouse, Kitting, System}},
 		{Route: "GET /v1/devices/:id", Roles: []Role{Admin, Dispatcher, Quality, Warehouse, Kitting, System}},
 		{Route: "GET /v1/devices/:id/completeness", Roles: []Role{Admin, Dispatcher, Quality, Warehouse, Kitting, System}},
@@ -71,6 +73,7 @@ func apiRights() []Right {
 		{Route: "GET /v1/alarms", Roles: with(staff, System)},
 		{Route: "GET /v1/work-items", Roles: with(staff, System)},
 		{Route: "POST /v1/work-items/:id/close", Roles: staff, Act: true},
+		{Route: "GET /v1/findings", Roles: []Role{Admin, Dispatcher, System}},
 		{Route: "GET /v1/summary", Roles: with(staff, System)},
 	}
 }
@@ -89,8 +92,11 @@ func pageRights() []Right {
 		{Route: "GET /orders/:id", Roles: office},
 		{Route: "GET /payments", Roles: office},
 		{Route: "GET /payments/live", Roles: office},
+		{Route: "GET /history", Roles: staff},
 		{Route: "GET /work-items", Roles: staff},
 		{Route: "POST /work-items/:id/close", Roles: staff, Act: true},
+		{Route: "GET /check", Roles: []Role{Admin, Dispatcher}},
+		{Route: "POST /check/:id/repair", Roles: []Role{Admin, Dispatcher}, Act: true},
 		{Route: "GET /people", Roles: []Role{Admin}},
 		{Route: "POST /people", Roles: []Role{Admin}, Act: true},
 		{Route: "POST /people/:id/link", Roles: []Role{Admin}, Act: true},

@@ -55,10 +55,11 @@ func TestWhoMayChangeWhat(t *testing.T) {
 	}
 	order, command, refund := "POST /v1/orders", "POST /v1/devices/:id/commands", "POST /v1/orders/:id/refunds"
 	confirm, cancel, lines := "POST /v1/orders/:id/confirm", "POST /v1/orders/:id/cancel", "PUT /v1/orders/:id/lines"
+	repair := "POST /check/:id/repair"
 	work := []string{"POST /v1/work-items/:id/close", "POST /work-items/:id/close"}
 	require.Equal(t, map[Role][]string{
-		Admin:      {order, refund, confirm, cancel, lines, command, work[0], work[1], "POST /people", "POST /people/:id/link", "POST /people/:id/remove"},
-		Dispatcher: {order, refund, cancel, lines, command, work[0], work[1]},
+		Admin:      {order, refund, confirm, cancel, lines, command, work[0], work[1], repair, "POST /people", "POST /people/:id/link", "POST /people/:id/remove"},
+		Dispatcher: {order, refund, cancel, lines, command, work[0], work[1], repair},
 		Support:    {order, refund, confirm, cancel, lines, work[0], work[1]},
 		Quality:    work,
 		Warehouse:  work,

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"meguri/internal/durable"
 )
 
 // Revoked is a certificate that is valid no longer, though its time is not over.
@@ -86,42 +88,15 @@ func Remove(dir, name string) error {
 
 // writeNew writes a file and refuses to change one that is there.
 func writeNew(name string, text []byte, mode os.FileMode) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	err := durable.Create(name, mode, durable.Bytes(text))
 	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s: %w, and is not written over: name another directory", name, os.ErrExist)
+		return fmt.Errorf("%w: name another directory", err)
 	}
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close(), syncDir(name)); err != nil {
-		return errors.Join(err, os.Remove(name))
-	}
-	return nil
+	return err
 }
 
-// syncDir makes the name of a file durable: a power cut must not leave a database that knows a certificate without its key, or
+// writeFile writes a file whole or not at all: a power cut must not leave a database that knows a certificate without its key, or
 // devices without their authority.
-func syncDir(name string) error {
-	d, err := os.Open(filepath.Dir(name))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-// writeFile writes a file whole or not at all.
 func writeFile(name string, text []byte, mode os.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(name), ".new-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return syncDir(name)
+	return durable.Replace(name, mode, durable.Bytes(text))
 }

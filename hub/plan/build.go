@@ -207,7 +207,7 @@ func (b *builder) shipper(shipper string) error {
 func (b *builder) scanner(shop string, dates []string) error {
 	part := protocol.ScannerPlan{Position: shop}
 	for _, date := range dates {
-		list, err := b.tx.PackingList(b.ctx, date, shop)
+		list, err := b.tx.PackingToScan(b.ctx, date, shop)
 		if err != nil {
 			return err
 		}

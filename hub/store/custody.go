@@ -15,9 +15,9 @@ var ErrNotFound = errors.New("not found")
 
 const containerColumns = `
 	c.id, c.delivery_date, c.location_id, c.fridge_id, c.slot_id, c.shop_id, c.collection_spot_id, c.category, c.run_id,
-	c.shipper_id, s.grai, c.address_id, c.used_ml, c.capacity_ml,
+	c.shipper_id, COALESCE(s.grai, ''), c.address_id, c.used_ml, c.capacity_ml,
 	c.state, c.grai, c.filled_at, c.shelved_at, c.loaded_at, c.placed_at
-	FROM dated_containers c JOIN shippers s ON s.id = c.shipper_id`
+	FROM dated_containers c LEFT JOIN shippers s ON s.id = c.shipper_id` // also of one whose shipper is gone
 
 func scanContainer(row scanner) (dispatch.Container, error) {
 	var c dispatch.Container
@@ -99,9 +99,9 @@ func (tx *Tx) PackedProducts(ctx context.Context, container string) ([]dispatch.
 		return p, err
 	}
 	return list(ctx, tx, scan, `
-		SELECT p.id, p.name, p.gtin, COUNT(*), SUM(CASE WHEN i.short THEN 1 ELSE 0 END)
-		FROM order_items i JOIN products p ON p.id = i.product_id
-		WHERE i.dated_container_id = $1 GROUP BY p.id, p.name, p.gtin, p.sequence ORDER BY p.sequence`, container)
+		SELECT i.product_id, COALESCE(p.name, i.product_id), COALESCE(p.gtin, ''), COUNT(*), SUM(CASE WHEN i.short THEN 1 ELSE 0 END)
+		FROM order_items i LEFT JOIN products p ON p.id = i.product_id
+		WHERE i.dated_container_id = $1 GROUP BY i.product_id, p.name, p.gtin, p.sequence ORDER BY p.sequence, i.product_id`, container)
 }
 
 // OrdersInContainer gives the accepted orders that have items in a container.
@@ -177,8 +177,9 @@ func (tx *Tx) MarkShort(ctx context.Context, i dispatch.ShortItem) error {
 	return err
 }
 
-// PackingList gives what a shop packs for a date, or ErrNotFound for an unknown shop.
-func (tx *Tx) PackingList(ctx context.Context, date, shop string) (dispatch.PackingList, error) {
+// PackingToScan gives what a shop packs for a date, as its scanner has to know it, or ErrNotFound for an unknown shop. For people
+// there is PackingList.
+func (tx *Tx) PackingToScan(ctx context.Context, date, shop string) (dispatch.PackingList, error) {
 	var none dispatch.PackingList
 	var shopName, spotName string
 	err := tx.row(ctx, "SELECT s.name, p.name FROM shops s JOIN collection_spots p ON p.id = s.collection_spot_id WHERE s.id = $1",
@@ -196,7 +197,8 @@ func (tx *Tx) PackingList(ctx context.Context, date, shop string) (dispatch.Pack
 	var lines []dispatch.PackingLine
 	for _, c := range containers {
 		line := dispatch.PackingLine{Container: c}
-		if err := tx.row(ctx, "SELECT name FROM locations WHERE id = $1", c.LocationID).Scan(&line.Location); err != nil {
+		err := tx.row(ctx, "SELECT COALESCE(MAX(name), $1) FROM locations WHERE id = $1", c.LocationID).Scan(&line.Location)
+		if err != nil {
 			return none, err
 		}
 		if line.Products, err = tx.PackedProducts(ctx, c.ID); err != nil {

@@ -39,11 +39,12 @@ func (tx *Tx) Pairs(ctx context.Context, device, incarnation string, boot uint64
 		}
 		return pairOf(body)
 	}
-	return list(ctx, tx, scan, `SELECT body FROM events WHERE device_id = $1 AND incarnation = $2 AND boot = $3 AND kind = 2
-		AND outcome = 'applied' AND mono >= COALESCE((SELECT MAX(mono) FROM events WHERE device_id = $1 AND incarnation = $2 AND boot = $3
-		AND kind = 2 AND outcome = 'applied' AND mono <= $4), 0) ORDER BY mono LIMIT $5`,
-		device, incarnation, int64(boot), mono.Milliseconds(), maxPairs)
+	return list(ctx, tx, scan, pairsQuery, device, incarnation, int64(boot), mono.Milliseconds(), maxPairs)
 }
+
+const pairsQuery = `SELECT body FROM events WHERE device_id = $1 AND incarnation = $2 AND boot = $3 AND kind = 2
+	AND outcome = 'applied' AND mono >= COALESCE((SELECT MAX(mono) FROM events WHERE device_id = $1 AND incarnation = $2 AND boot = $3
+	AND kind = 2 AND outcome = 'applied' AND mono <= $4), 0) ORDER BY mono LIMIT $5`
 
 // PairOf is what a ClockSet says.
 func PairOf(c protocol.ClockSet) fleet.Pair {
@@ -63,17 +64,23 @@ func pairOf(body []byte) (fleet.Pair, error) {
 // neighbours is how many boots on either side of one are looked at: one with a pair is most often the next.
 const neighbours = 16
 
+// The pair of the lowest or highest monotonic time of a boot.
+const (
+	pairOfBoot = `(SELECT e.body FROM events e WHERE e.device_id = b.device_id AND e.incarnation = b.incarnation AND e.boot = b.boot
+		AND e.kind = 2 AND e.outcome = 'applied' ORDER BY e.mono `
+	bootsQuery = `SELECT boot, last_mono, begun_by, ` + pairOfBoot + `LIMIT 1), ` + pairOfBoot + `DESC LIMIT 1) FROM boots b
+		WHERE device_id = $1 AND incarnation = $2 AND boot `
+	bootsBefore = bootsQuery + "< $3 ORDER BY boot DESC LIMIT $4"
+	bootsAfter  = bootsQuery + ">= $3 ORDER BY boot LIMIT $4"
+)
+
 // BootsAround gives what bounds a boot and its neighbours, by boot.
 func (tx *Tx) BootsAround(ctx context.Context, device, incarnation string, boot uint64) ([]fleet.Sighting, error) {
-	const pair = `(SELECT e.body FROM events e WHERE e.device_id = b.device_id AND e.incarnation = b.incarnation AND e.boot = b.boot
-		AND e.kind = 2 AND e.outcome = 'applied' ORDER BY e.mono `
-	const boots = `SELECT boot, last_mono, begun_by, ` + pair + `LIMIT 1), ` + pair + `DESC LIMIT 1) FROM boots b
-		WHERE device_id = $1 AND incarnation = $2 AND boot `
-	before, err := list(ctx, tx, scanSighting, boots+"< $3 ORDER BY boot DESC LIMIT $4", device, incarnation, int64(boot), neighbours)
+	before, err := list(ctx, tx, scanSighting, bootsBefore, device, incarnation, int64(boot), neighbours)
 	if err != nil {
 		return nil, err
 	}
-	after, err := list(ctx, tx, scanSighting, boots+">= $3 ORDER BY boot LIMIT $4", device, incarnation, int64(boot), neighbours)
+	after, err := list(ctx, tx, scanSighting, bootsAfter, device, incarnation, int64(boot), neighbours)
 	all := make([]fleet.Sighting, 0, len(before)+len(after))
 	for i := len(before) - 1; i >= 0; i-- {
 		all = append(all, before[i])

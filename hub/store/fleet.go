@@ -103,11 +103,6 @@ func (tx *Tx) ReplaceDevice(ctx context.Context, id, by string) error {
 	return err
 }
 
-// RevokedDevices gives the ids of the devices that are shut out.
-func (tx *Tx) RevokedDevices(ctx context.Context) ([]string, error) {
-	return list(ctx, tx, scanText, "SELECT id FROM devices WHERE revoked_at IS NOT NULL")
-}
-
 // ForgetPresence takes no device for online, as after a start of the hub.
 func (tx *Tx) ForgetPresence(ctx context.Context) error {
 	_, err := tx.exec(ctx, "UPDATE devices SET online = FALSE, presence_known = FALSE WHERE presence_known")
@@ -164,6 +159,17 @@ func (tx *Tx) Gaps(ctx context.Context, device, incarnation string, log uint8) (
 	}
 	return list(ctx, tx, scan, `SELECT first_number, last_number, kind, reason FROM device_gaps
 		WHERE device_id = $1 AND incarnation = $2 AND log = $3 ORDER BY first_number`, device, incarnation, log)
+}
+
+// GapUpTo gives the gap of a log that ends with a number, and false when there is none.
+func (tx *Tx) GapUpTo(ctx context.Context, device, incarnation string, log uint8, last uint64) (g fleet.Gap, found bool, err error) {
+	err = tx.row(ctx, `SELECT first_number, last_number, kind, reason FROM device_gaps WHERE device_id = $1 AND incarnation = $2
+		AND log = $3 AND first_number <= $4 AND last_number = $4 ORDER BY first_number DESC LIMIT 1`,
+		device, incarnation, log, int64(last)).Scan(&g.First, &g.Last, &g.Kind, &g.Reason)
+	if errors.Is(err, sql.ErrNoRows) {
+		return g, false, nil
+	}
+	return g, err == nil, err
 }
 
 // AddGap names a gap.

@@ -32,14 +32,10 @@ const (
 	Quarantined EventOutcome = "quarantined"
 )
 
-// AddEvent stores a record. One that is not applied becomes work for a person, too.
+// AddEvent stores a record, together with others: what the database has against it may be said by Flush only, or by the end of
+// the transaction. One that is not applied becomes work for a person, too.
 func (tx *Tx) AddEvent(ctx context.Context, e EventRow) error {
-	_, err := tx.exec(ctx, `INSERT INTO events (device_id, incarnation, number, boot, kind, name, subject, body, mono, claimed_at,
-		wall_quality, event_at, uncertainty_ms, received_at, outcome, reason)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
-		e.Device, e.Incarnation, int64(e.Number), int64(e.Boot), int64(e.Kind), e.Name, e.Subject, e.Body, e.Mono, e.ClaimedAt,
-		int64(e.WallQuality), millis(e.EventAt), withinMillis(e.Within), millis(e.ReceivedAt), string(e.Outcome), e.Reason)
-	if err != nil || e.Outcome != NotApplied {
+	if err := tx.addPending(ctx, e); err != nil || e.Outcome != NotApplied {
 		return err
 	}
 	return tx.openNotApplied(ctx, e)
@@ -114,6 +110,21 @@ func (tx *Tx) QuarantinedPayloads(ctx context.Context, device string) (int, erro
 	var n int
 	err := tx.row(ctx, "SELECT COUNT(*) FROM quarantine WHERE device_id = $1 AND incarnation = ''", device).Scan(&n)
 	return n, err
+}
+
+// Kept is what is kept of a device's records that could not be read.
+type Kept struct {
+	Records int
+	Bytes   int64
+}
+
+// KeptUnread counts the records of a device that are kept though they could not be read, of both logs.
+func (tx *Tx) KeptUnread(ctx context.Context, device string) (k Kept, err error) {
+	err = tx.row(ctx, `SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM (
+		SELECT LENGTH(raw) AS bytes FROM quarantine WHERE device_id = $1 AND incarnation <> ''
+		UNION ALL
+		SELECT LENGTH(body) AS bytes FROM events WHERE device_id = $1 AND outcome = 'quarantined') AS kept`, device).Scan(&k.Records, &k.Bytes)
+	return k, err
 }
 
 const quarantineColumns = "id, device_id, incarnation, log, number, received_at, reason, raw FROM quarantine"

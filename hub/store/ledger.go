@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -208,22 +209,57 @@ func span(ms int64) time.Duration {
 	return time.Duration(max(0, min(ms, (366*24*time.Hour).Milliseconds()))) * time.Millisecond
 }
 
+// telling is a record in which a device says what it dropped, itself with a number.
+type telling struct {
+	fleet.Thinning
+	incarnation         string
+	number, first, last uint64
+}
+
 func (q ledgerQuery) thinnings(ctx context.Context, h *fleet.History, since, until time.Time) error {
-	var err error
-	h.Thinnings, err = list(ctx, q.tx, func(row scanner) (t fleet.Thinning, err error) {
+	all, err := list(ctx, q.tx, func(row scanner) (t telling, err error) {
 		var reason uint8
 		var from, to, within int64
-		err = row.Scan(&from, &to, &within, &reason, &t.Rounds, &t.Samples)
+		err = row.Scan(&t.incarnation, &t.number, &t.first, &t.last, &from, &to, &within, &reason, &t.Rounds, &t.Samples)
 		t.From, t.To, t.Within = fromMillis(from), fromMillis(to), time.Duration(within)*time.Millisecond
 		t.Reason, t.Damaged = protocol.ThinReason(reason).String(), protocol.ThinReason(reason) == protocol.ThinDamaged
 		return t, err
-	}, `SELECT from_at, to_at, uncertainty_ms, reason, rounds, samples FROM thinnings
+	}, `SELECT incarnation, number, first_number, last_number, from_at, to_at, uncertainty_ms, reason, rounds, samples FROM thinnings
 		WHERE device_id = $1 AND from_at <= $2 AND to_at >= $3 AND NOT (first_number = number AND last_number = number)
 		ORDER BY from_at LIMIT $4`, q.device.ID, millis(until), millis(since), maxLedgerRows+1)
-	if err == nil && len(h.Thinnings) > maxLedgerRows {
+	if err == nil && len(all) > maxLedgerRows {
 		err = errLedgerRows
 	}
+	markRetold(all)
+	for _, t := range all {
+		h.Thinnings = append(h.Thinnings, t.Thinning)
+	}
 	return err
+}
+
+// markRetold marks the tellings whose own number others say to be dropped: these tell again what they told.
+func markRetold(all []telling) {
+	dropped := map[string][]telling{} // by incarnation
+	for _, t := range all {
+		dropped[t.incarnation] = append(dropped[t.incarnation], t)
+	}
+	for i, spans := range dropped {
+		slices.SortFunc(spans, func(a, b telling) int { return cmp.Compare(a.first, b.first) })
+		joined := spans[:0]
+		for _, t := range spans {
+			if n := len(joined); n > 0 && t.first <= joined[n-1].last {
+				joined[n-1].last = max(joined[n-1].last, t.last)
+				continue
+			}
+			joined = append(joined, t)
+		}
+		dropped[i] = joined
+	}
+	for i, t := range all {
+		spans := dropped[t.incarnation]
+		at, _ := slices.BinarySearchFunc(spans, t.number, func(s telling, n uint64) int { return cmp.Compare(s.last, n) })
+		all[i].Retold = at < len(spans) && spans[at].first <= t.number
+	}
 }
 
 // missing reads the numbers that have no readings: gaps, and records that could not be read. Numbers that were thinned are
@@ -277,6 +313,8 @@ func gapState(k fleet.GapKind) (fleet.State, string) {
 		return fleet.StateThinned, ""
 	case fleet.Damaged:
 		return fleet.StateDamaged, fleet.ReasonRecord
+	case fleet.Discarded:
+		return fleet.StateDiscarded, ""
 	case fleet.Restored:
 		return fleet.StateNotHeld, fleet.ReasonRestored
 	}
@@ -285,6 +323,9 @@ func gapState(k fleet.GapKind) (fleet.State, string) {
 
 // each runs fn on all rows of a query.
 func each(ctx context.Context, tx *Tx, fn func(scanner) error, query string, args ...any) (err error) {
+	if err := tx.beforeRead(ctx, query, args); err != nil {
+		return err
+	}
 	stmt, ctx := tx.run(ctx, query)
 	rows, err := stmt.QueryContext(ctx, args...)
 	if err != nil {

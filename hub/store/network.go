@@ -16,6 +16,7 @@ func (tx *Tx) Network(ctx context.Context, date string) (n capacity.Network, err
 		func() error { n.Categories, err = tx.categories(ctx); return err },
 		func() error { n.Shops, err = tx.shops(ctx); return err },
 		func() error { n.Products, err = tx.products(ctx); return err },
+		func() error { return tx.limited(ctx, date, n.Products) },
 		func() error {
 			n.Locations, err = list(ctx, tx, scanText, `SELECT l.id FROM locations l JOIN deliveries d ON d.location_id = l.id
 				WHERE d.delivery_date = $1 ORDER BY l.sequence, l.id`, date)

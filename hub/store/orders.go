@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"meguri/hub/capacity"
@@ -179,12 +180,21 @@ func (tx *Tx) Date(ctx context.Context, date string) (order.Date, error) {
 	if d.Network, err = tx.Network(ctx, date); err != nil {
 		return d, err
 	}
+	if !mark.Frozen { // what breaks later moves nothing by itself: the numbering stays on what is out
+		outs, err := tx.outs(ctx, date)
+		if err != nil {
+			return d, err
+		}
+		d.Network = order.Without(d.Network, outs)
+	}
 	deliveries, err := tx.DeliveriesOfDate(ctx, date)
 	if err != nil {
 		return d, err
 	}
 	for _, one := range deliveries {
-		d.Cutoffs[one.LocationID] = one.OrderCutoff
+		if d.Mark.Frozen || slices.Contains(d.Network.Locations, one.LocationID) { // else it was called off
+			d.Cutoffs[one.LocationID] = one.OrderCutoff
+		}
 	}
 	if d.State, err = tx.numbered(ctx, date); err != nil {
 		return d, err

@@ -23,17 +23,11 @@ func (tx *Tx) custodyOf(ctx context.Context, id string) (c custody, err error) {
 // endContainers writes the stored versions of containers into the history. One that ends before it begins, as when an order of an
 // imported file, dated just before its cutoff, is cancelled earlier, was never valid.
 func (tx *Tx) endContainers(ctx context.Context, boxes []*boxChange, known time.Time) error {
-	for _, b := range boxes {
-		err := tx.one(ctx, `INSERT INTO dated_container_history (id, sequence, delivery_date, location_id, fridge_id, slot_id, shop_id,
-			category, run_id, shipper_id, shipper_place, address_id, valid_from, valid_until, known_from, known_until, cause)
-			SELECT id, sequence, delivery_date, location_id, fridge_id, slot_id, shop_id, category, run_id, shipper_id, shipper_place,
-			address_id, valid_from, CASE WHEN valid_from > $2 THEN valid_from ELSE CAST($2 AS BIGINT) END, known_from, CAST($3 AS BIGINT), CAST($4 AS TEXT)
-			FROM dated_containers WHERE id = $1`, b.was.ID, millis(b.end.at), millis(known), b.end.cause)
-		if err != nil {
-			return fmt.Errorf("history of container %s: %w", b.was.ID, err)
-		}
+	ends := make([]ending, len(boxes))
+	for i, b := range boxes {
+		ends[i] = ending{[]any{b.was.ID}, b.end.at, b.end.cause}
 	}
-	return nil
+	return tx.keep(ctx, containerVersions, ends, known)
 }
 
 // markShort finds out which items that move cannot be delivered: they stay so.
@@ -53,28 +47,26 @@ func (tx *Tx) markShort(ctx context.Context, items []*itemChange) error {
 
 // endItems writes the stored versions of items into the history and takes them out.
 func (tx *Tx) endItems(ctx context.Context, items []*itemChange, known time.Time) error {
+	ends := make([]ending, len(items))
+	for i, u := range items {
+		ends[i] = ending{[]any{u.order, u.line, u.unit}, u.end.at, u.end.cause}
+	}
+	if err := tx.keep(ctx, itemVersions, ends, known); err != nil {
+		return err
+	}
 	for len(items) > 0 {
 		size := sizeFor(tx.e.insertSizes(), len(items))
-		var ends, keys [][]any
-		for _, u := range items[:size] {
-			ends = append(ends, []any{u.order, u.line, u.unit, millis(u.end.at), millis(known), u.end.cause})
-			keys = append(keys, []any{u.order, u.line, u.unit})
+		keys := make([][]any, size)
+		for i, u := range items[:size] {
+			keys[i] = []any{u.order, u.line, u.unit}
 		}
-		n, err := tx.exec(ctx, `INSERT INTO order_item_history (order_id, line, unit, delivery_date, product_id, dated_container_id,
-			valid_from, valid_until, known_from, known_until, cause)
-			SELECT i.order_id, i.line, i.unit, i.delivery_date, i.product_id, i.dated_container_id, i.valid_from,
-			CASE WHEN i.valid_from > v.column4 THEN i.valid_from ELSE v.column4 END, i.known_from,
-			v.column5, v.column6 FROM (`+valuesText(size, "TEXT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT")+`) AS v
-			JOIN order_items i ON i.order_id = v.column1 AND i.line = v.column2 AND i.unit = v.column3`, flat(ends)...)
-		if err == nil && n == int64(size) {
-			n, err = tx.exec(ctx, "DELETE FROM order_items WHERE (order_id, line, unit) IN ("+valuesText(size, "TEXT", "BIGINT", "BIGINT")+")",
-				flat(keys)...)
-		}
+		n, err := tx.exec(ctx, "DELETE FROM order_items WHERE (order_id, line, unit) IN ("+valuesText(size, "TEXT", "BIGINT", "BIGINT")+")",
+			flat(keys)...)
 		if err == nil && n != int64(size) {
 			err = fmt.Errorf("%d of %d rows: %w", n, size, ErrNotFound)
 		}
 		if err != nil {
-			return fmt.Errorf("history of items: %w", err)
+			return fmt.Errorf("take items out: %w", err)
 		}
 		items = items[size:]
 	}

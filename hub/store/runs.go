@@ -82,6 +82,9 @@ func (tx *Tx) Sheet(ctx context.Context, run string) (dispatch.Sheet, error) {
 	for _, g := range grants {
 		codes[g.LocationID] = g.PIN
 	}
+	if err := tx.markBroken(ctx, r.DeliveryDate, containers); err != nil {
+		return dispatch.Sheet{}, err
+	}
 	return dispatch.NewSheet(r, containers, codes), nil
 }
 

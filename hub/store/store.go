@@ -24,7 +24,8 @@ type Store struct {
 	writer *sql.DB
 	reader *sql.DB // the same as writer on PostgreSQL
 	engine engine
-	turn   sync.RWMutex // held to write by a transaction that has to be alone
+	turn   sync.RWMutex  // held to write by a transaction that has to be alone
+	queue  chan struct{} // held by the one that writes, where the database lets one in after the other
 
 	written, read *statements // prepared on writer and reader; nil where the driver keeps them itself
 }
@@ -65,7 +66,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	s := &Store{writer: writer, reader: reader, engine: e}
+	s := &Store{writer: writer, reader: reader, engine: e, queue: make(chan struct{}, 1)}
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("migrate database: %w", err), s.Close())
 	}
@@ -128,6 +129,8 @@ type Tx struct {
 	e     engine
 	after []func() // to be run once it is committed
 
+	pending []EventRow // that are not written yet
+
 	depth, marked int // savepoints that have begun, and those of them that the database knows
 
 	writes     bool
@@ -170,7 +173,14 @@ func (s *Store) Change(ctx context.Context, fn func(*Tx) error) error {
 // change is one attempt, alone or together with others.
 func (s *Store) change(ctx context.Context, alone bool, fn func(*Tx) error) error {
 	switch {
-	case s.Writers() == 1: // the database lets one in after the other
+	case s.Writers() == 1:
+		// In order of arrival: of those that wait for its only connection, database/sql lets in any, so that one may wait long.
+		select {
+		case s.queue <- struct{}{}:
+		case <-ctx.Done():
+			return fmt.Errorf("begin: %w", ctx.Err())
+		}
+		defer func() { <-s.queue }()
 	case alone:
 		s.turn.Lock()
 		defer s.turn.Unlock()
@@ -210,6 +220,9 @@ func (s *Store) transact(ctx context.Context, db *sql.DB, opts *sql.TxOptions, t
 	if err := fn(t); err != nil {
 		return err
 	}
+	if err := t.Flush(ctx); err != nil {
+		return err
+	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
@@ -227,17 +240,13 @@ func (tx *Tx) Lost(err error) bool { return errors.Is(err, errLost) || tx.e.tran
 func (tx *Tx) Savepoint(ctx context.Context, fn func() error) error {
 	tx.depth++
 	level := tx.depth
-	if !tx.e.readsFailAlone() {
-		if err := tx.mark(ctx); err != nil {
-			tx.depth--
-			return err
-		}
-	}
-	before := len(tx.after)
+	before, pending := len(tx.after), tx.pending
 	err := fn()
 	tx.depth = level - 1
 	if err != nil {
 		tx.after = tx.after[:before]
+		// Those of the step are no more, and those from before that were written in it are undone with it.
+		tx.pending = pending
 	}
 	if tx.marked < level {
 		return err // nothing was written
@@ -280,6 +289,9 @@ func (tx *Tx) Refused(err error) bool { return tx.e.refused(err) }
 
 // exec runs a statement that writes. What writes inside a savepoint goes through here: row and list are for what only reads.
 func (tx *Tx) exec(ctx context.Context, query string, args ...any) (rows int64, err error) {
+	if err := tx.settle(ctx, query, args); err != nil {
+		return 0, err
+	}
 	if err := tx.mark(ctx); err != nil {
 		return 0, err
 	}
@@ -291,13 +303,33 @@ func (tx *Tx) exec(ctx context.Context, query string, args ...any) (rows int64, 
 	return r.RowsAffected()
 }
 
-func (tx *Tx) row(ctx context.Context, query string, args ...any) *sql.Row {
+func (tx *Tx) row(ctx context.Context, query string, args ...any) scanner {
+	if err := tx.beforeRead(ctx, query, args); err != nil {
+		return noRow{err}
+	}
 	stmt, ctx := tx.run(ctx, query)
 	return stmt.QueryRowContext(ctx, args...)
 }
 
+// beforeRead prepares for a statement that only reads. Where one that fails would end the transaction, the savepoint that it is in
+// has to be known before it; a step that asks nothing, as most events are that are only kept, costs none.
+func (tx *Tx) beforeRead(ctx context.Context, query string, args []any) error {
+	if err := tx.settle(ctx, query, args); err != nil || tx.e.readsFailAlone() {
+		return err
+	}
+	return tx.mark(ctx)
+}
+
+// noRow is a row that could not be asked for.
+type noRow struct{ err error }
+
+func (n noRow) Scan(...any) error { return n.err }
+
 // list reads all rows of a query, each by scan.
 func list[T any](ctx context.Context, tx *Tx, scan func(scanner) (T, error), query string, args ...any) (_ []T, err error) {
+	if err := tx.beforeRead(ctx, query, args); err != nil {
+		return nil, err
+	}
 	stmt, ctx := tx.run(ctx, query)
 	rows, err := stmt.QueryContext(ctx, args...)
 	if err != nil {

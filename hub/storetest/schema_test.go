@@ -12,7 +12,7 @@ import (
 )
 
 // raw opens a database with no rules in front of it.
-func raw(t *testing.T, url string) *sql.DB {
+func raw(t testing.TB, url string) *sql.DB {
 	t.Helper()
 	driver, address := "pgx", url
 	if file, ok := strings.CutPrefix(url, "sqlite:"); ok {

@@ -258,19 +258,19 @@ func history(t *testing.T, empty func() string) {
 		ID, Cause                     string
 		From, Until, Known, KnownThen int64
 	}
-	want := func(open bool, id, cause string) version {
-		v := version{ID: id, From: before.UnixMilli(), Known: known.UnixMilli(), Until: 1<<63 - 1, KnownThen: 1<<63 - 1}
-		if !open {
-			v = version{id, cause, before.UnixMilli(), before.Add(time.Minute).UnixMilli(), known.Add(-2 * time.Minute).UnixMilli(), known.Add(-time.Minute).UnixMilli()}
-		}
-		return v
+	// What is cancelled was thought to last; that it lasted until it was cancelled is known since.
+	const open = 1<<63 - 1
+	from, at, first := before.UnixMilli(), before.Add(time.Minute).UnixMilli(), known.Add(-time.Minute).UnixMilli()
+	want := func(gone, stays string) []version {
+		return []version{{gone, "cancel", from, open, first, known.UnixMilli()}, {gone, "cancel", from, at, known.UnixMilli(), open},
+			{stays, "", from, open, known.UnixMilli(), open}}
 	}
 	for table, rows := range map[string][]version{
-		"id FROM container_timeline":  {want(false, "C-20261201-0001", "cancel"), want(true, "C-20261201-0002", "")},
-		"order_id FROM item_timeline": {want(false, "o-1", "cancel"), want(true, "o-2", "")},
+		"id FROM container_timeline":  want("C-20261201-0001", "C-20261201-0002"),
+		"order_id FROM item_timeline": want("o-1", "o-2"),
 	} {
 		var got []version
-		all, err := db.QueryContext(t.Context(), "SELECT valid_from, valid_until, known_from, known_until, cause, "+table+" ORDER BY 6")
+		all, err := db.QueryContext(t.Context(), "SELECT valid_from, valid_until, known_from, known_until, cause, "+table+" ORDER BY 6, 3")
 		require.NoError(t, err)
 		for all.Next() {
 			var v version

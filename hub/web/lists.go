@@ -23,6 +23,7 @@ type choice struct {
 	HasDate bool
 	Dates   []string
 	Items   []choiceItem
+	Preview dispatch.Preview
 }
 
 type choiceItem struct{ ID, Name string }
@@ -39,6 +40,11 @@ func (w *Web) choices(ctx context.Context, asked string, items func(tx *store.Tx
 		if v.Dates, err = tx.Dates(ctx, maxDates); err != nil {
 			return err
 		}
+		if v.HasDate {
+			if v.Preview, err = tx.Preview(ctx, v.Date, w.Clock.Now()); err != nil {
+				return err
+			}
+		}
 		v.Items, err = items(tx, v.Date)
 		return err
 	})
@@ -49,14 +55,13 @@ func (w *Web) choices(ctx context.Context, asked string, items func(tx *store.Tx
 type packingView struct {
 	choice
 	Chosen bool
-	Final  bool // numbering has ended
 	List   dispatch.PackingList
 }
 
 func (w *Web) packing(c echo.Context) error {
 	l, ctx, shop := chooseLang(c), c.Request().Context(), c.QueryParam("shop")
 	var v packingView
-	ch, d, err := w.choices(ctx, c.QueryParam("date"), func(tx *store.Tx, date string) (items []choiceItem, err error) {
+	ch, _, err := w.choices(ctx, c.QueryParam("date"), func(tx *store.Tx, date string) (items []choiceItem, err error) {
 		if shop != "" && date != "" {
 			v.List, err = tx.PackingList(ctx, date, shop)
 			v.Chosen = true
@@ -71,7 +76,7 @@ func (w *Web) packing(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	v.choice, v.Final = ch, d.Frozen
+	v.choice = ch
 	return w.render(c, http.StatusOK, "packing", l.text("packing.title"), "", v)
 }
 

@@ -1,6 +1,9 @@
 package web
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+)
 
 // message is a text in each language. Verbs of fmt may be indexed, since languages order words differently.
 type message struct{ en, ja string }
@@ -37,8 +40,19 @@ func (l lang) known(prefix, word string) string {
 	return word
 }
 
-// messages is the one table of what pages say.
-var messages = map[string]message{
+// messages is what pages say: the tables of all files.
+var messages = together(commonMessages, checkMessages, dispatchMessages)
+
+func together(tables ...map[string]message) map[string]message {
+	all := map[string]message{}
+	for _, t := range tables {
+		maps.Copy(all, t)
+	}
+	return all
+}
+
+// commonMessages is what most pages say.
+var commonMessages = map[string]message{
 	"app.name": {"Meguri", "巡り"},
 
 	"nav.today":   {"Today", "本日"},
@@ -226,7 +240,6 @@ var messages = map[string]message{
 	"packing.box":      {"Box %s", "箱 %s"},
 	"packing.scan":     {"1. Scan this, then the box.", "1. ここを読み取り、次に箱を読み取る。"},
 	"packing.shelve":   {"2. Put it on this address and scan both.", "2. この棚に置き、箱と棚を読み取る。"},
-	"packing.notyet":   {"Orders still come in: this list is not final before the cutoff.", "受注中のため、締切まで内容は変わります。"},
 	"packing.units":    {"Units", "数量"},
 	"packing.product":  {"Product", "商品"},
 	"packing.shortage": {"%d short", "欠品 %d"},
@@ -345,6 +358,7 @@ var messages = map[string]message{
 	"ledger.damaged":          {"Lost: storage damaged", "消失：記憶装置の破損"},
 	"ledger.incarnation_lost": {"Lost: storage replaced", "消失：記憶装置の交換"},
 	"ledger.not_held":         {"Lost: device no longer has it", "消失：機器に残っていない"},
+	"ledger.discarded":        {"Lost: unreadable, not kept", "消失：読めず、保存せず"},
 	"ledger.quarantined":      {"Received, unreadable", "受信したが読めない"},
 	"ledger.not_arrived":      {"Not arrived yet", "未着"},
 	"ledger.not_sampled":      {"On, not sampling", "稼働中、測定なし"},
@@ -359,6 +373,7 @@ var messages = map[string]message{
 	"ledger.letter.damaged":          {"D", "損"},
 	"ledger.letter.incarnation_lost": {"L", "換"},
 	"ledger.letter.not_held":         {"H", "無"},
+	"ledger.letter.discarded":        {"X", "捨"},
 	"ledger.letter.quarantined":      {"Q", "読"},
 	"ledger.letter.not_arrived":      {"W", "未"},
 	"ledger.letter.not_sampled":      {"N", "休"},

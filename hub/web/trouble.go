@@ -120,6 +120,9 @@ func alarmTroubles(w where, alarms []store.AlarmView) []trouble {
 			t.Detail = "" // the title says the same, in the reader's language
 		}
 		w.at(&t, a.Subject)
+		if a.Kind == store.AlarmCheck {
+			t.Link = "/check"
+		}
 		if a.Kind == "temperature" && t.Location == "" { // fridges stand at a location, boxes ride
 			t.Where, t.Do = w.l.text("trouble.shipper", t.Where), w.l.text("do.shipper")
 		}

@@ -81,8 +81,11 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.GET("/orders/:id", w.order)
 	e.GET("/payments", w.payments)
 	e.GET("/payments/live", w.paymentsStream)
+	e.GET("/history", w.history)
 	e.GET("/work-items", w.work)
 	e.POST("/work-items/:id/close", w.closeWork)
+	e.GET("/check", w.check)
+	e.POST("/check/:id/repair", w.repair)
 	e.GET("/people", w.people)
 	e.POST("/people", w.addPerson)
 	e.POST("/people/:id/link", w.linkPerson)
@@ -151,6 +154,7 @@ type navItem struct {
 
 var navigation = []struct{ key, href, icon string }{
 	{"nav.today", "/", "home"}, {"nav.work", "/work-items", "work"}, {"nav.payments", "/payments", "yen"}, {"nav.packing", "/packing", "box"}, {"nav.sheet", "/sheet", "truck"},
+	{"nav.today", "/", "home"}, {"nav.check", "/check", "check"}, {"nav.history", "/history", "past"},
 	{"nav.devices", "/devices", "device"}, {"nav.people", "/people", "people"}, {"nav.me", "/me", "me"},
 }
 

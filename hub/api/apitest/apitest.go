@@ -39,7 +39,10 @@ type Hub struct {
 // Now is when the fixture's day is looked at: pickup has been open for two hours.
 var Now = at("18:00")
 
-// Start is when the fixture's persons were added, on the machine's clock.
+// began is when the fixture's persons were added. It is the machine's time, for browsers drop cookies that have ended by it.
+var began = time.Now().UTC()
+
+// Start is when the fixture's devices were added.
 var Start = time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
 
 // at is a time of day of Date, in the network's zone.
@@ -78,13 +81,14 @@ func openAt(tb testing.TB, database string, now time.Time) *Hub {
 	h.Orders = order.NewService(h.Store.Orders())
 	h.People = people.New(h.Store.People())
 	h.Pay = payment.NewService(h.Store.Payments(), nil)
-	h.API, h.Echo, err = api.New(api.Config{Store: h.Store, Orders: h.Orders, Paying: api.Paying{Service: h.Pay, Events: events(tb)}, People: h.People, Feed: h.Feed, Clock: h.Clock,
-		RealNow: func() time.Time { return Start }, Logger: slog.New(slog.DiscardHandler), Version: "test"})
+	paying := api.Paying{Service: h.Pay, Events: events(tb)}
+	h.API, h.Echo, err = api.New(api.Config{Store: h.Store, Orders: h.Orders, Paying: paying, People: h.People, Feed: h.Feed, Clock: h.Clock,
+		RealNow: func() time.Time { return began }, Logger: slog.New(slog.DiscardHandler), Version: "test"})
 	require.NoError(tb, err)
 	return h
 }
 
-// EventSecret is what events of payments are signed with, at Start.
+// EventSecret is what events of payments are signed with.
 const EventSecret = "whsec_test"
 
 func events(tb testing.TB) api.EventReader {
@@ -108,7 +112,7 @@ func (h *Hub) SetPrices(tb testing.TB) {
 func (h *Hub) Code(tb testing.TB, role people.Role) string {
 	tb.Helper()
 	place := map[people.Role]string{people.Shop: "shop-1", people.Driver: "route-01", people.Customer: "member-0001"}[role]
-	_, code, err := h.People.Add(tb.Context(), people.Console, people.Person{Name: "Test " + string(role), Role: role, Place: place}, Start)
+	_, code, err := h.People.Add(tb.Context(), people.Console, people.Person{Name: "Test " + string(role), Role: role, Place: place}, began)
 	require.NoError(tb, err)
 	return code
 }
@@ -116,7 +120,7 @@ func (h *Hub) Code(tb testing.TB, role people.Role) string {
 // Token logs a person of a role in.
 func (h *Hub) Token(tb testing.TB, role people.Role) string {
 	tb.Helper()
-	_, token, _, err := h.People.Login(tb.Context(), h.Code(tb, role), Start)
+	_, token, _, err := h.People.Login(tb.Context(), h.Code(tb, role), began)
 	require.NoError(tb, err)
 	return token
 }

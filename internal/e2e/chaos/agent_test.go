@@ -106,6 +106,17 @@ func (a *agent) halt() {
 	}
 }
 
+// abort ends the program with the stacks of its goroutines in its log, for good.
+func (a *agent) abort() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.halted = true
+	if a.proc != nil {
+		a.proc.signal(syscall.SIGQUIT)
+		<-a.proc.ended
+	}
+}
+
 // scans scans one code after another until ctx ends, keeping count of what the display says. One scan is open at a time: when
 // the program dies, what it had shown before counts, and what lies unread in the line is dropped as a reset scanner drops it.
 func (a *agent) scans(ctx context.Context, every time.Duration) {
@@ -171,8 +182,7 @@ func (a *agent) verdict(p *process) string {
 			waited = true
 		case <-time.After(patience):
 			if !p.held.Load() {
-				p.signal(syscall.SIGKILL)
-				<-p.ended
+				p.kill()
 			}
 		}
 	}
@@ -242,6 +252,13 @@ func (p *process) running() bool {
 
 // signal sends a signal; a process that has just ended is no error.
 func (p *process) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
+
+// kill kills the program and returns when it is dead: one that is only about to die would count as running, and nobody would start
+// it again.
+func (p *process) kill() {
+	p.signal(syscall.SIGKILL)
+	<-p.ended
+}
 
 // end asks the program to stop, and it has to.
 func (p *process) end(t *testing.T) {

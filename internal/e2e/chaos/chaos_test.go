@@ -59,6 +59,9 @@ func (s *site) judge() {
 	for ; len(missing) > 0 && time.Since(healed) < atRest; got, missing = s.account() {
 		time.Sleep(200 * time.Millisecond) // real processes: there is nothing else to wait for
 	}
+	if len(missing) > 0 {
+		s.dump()
+	}
 	require.Empty(s.t, missing, "displays have confirmed them, and the hub does not have them")
 	took := time.Since(healed)
 	confirmed, refused, unsure := 0, 0, 0
@@ -104,7 +107,7 @@ func (s *site) kill(r *rand.Rand) {
 		p = s.agents[r.IntN(len(s.agents))].process()
 	}
 	if p != nil {
-		p.signal(syscall.SIGKILL)
+		p.kill()
 	}
 }
 
@@ -120,11 +123,14 @@ func (s *site) stop(ctx context.Context, r *rand.Rand, p *process, most time.Dur
 	p.held.Store(false)
 }
 
-// killsAndStops kills so many processes, at odd moments, and holds one every now and then.
+// killsAndStops kills so many processes, at odd moments and up to three at once, and holds one every now and then.
 func (s *site) killsAndStops(ctx context.Context, r *rand.Rand, n int) {
-	for i := range n {
+	for i := 0; n > 0; i++ {
 		pause(ctx, time.Duration(100+r.IntN(500))*time.Millisecond)
-		s.kill(r)
+		for once := min(n, 1+r.IntN(3)); once > 0; once-- {
+			s.kill(r)
+			n--
+		}
 		if i%10 == 9 {
 			p := s.hubProcess()
 			if r.IntN(2) == 0 {
@@ -229,7 +235,7 @@ func TestAHubWithAFullDiskAcknowledgesNothing(t *testing.T) {
 			pause(ctx, 2*time.Second)
 			fill(t, filler)
 			pause(ctx, 3*time.Second)
-			s.hubProcess().signal(syscall.SIGKILL)
+			s.hubProcess().kill()
 			pause(ctx, 2*time.Second)
 			require.NoError(t, os.Remove(filler))
 		}

@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -56,6 +58,8 @@ type site struct {
 	broker  *mosquittotest.Broker // nil: the hub's own
 	url     string                // of the database, past the proxy
 
+	elsewhere []string // data outside dir
+
 	mu     sync.Mutex
 	hub    *process
 	closed bool
@@ -75,6 +79,11 @@ func newSite(t *testing.T, o options) *site {
 		t.Skip("minutes of it: run it with make chaos")
 	}
 	s := &site{t: t, dir: t.TempDir(), http: freeAddress(t, "127.0.0.1")}
+	for _, dir := range []string{o.edgeData, o.hubData} {
+		if dir != "" {
+			s.elsewhere = append(s.elsewhere, dir)
+		}
+	}
 	host := "127.0.0.1"
 	if o.namespace {
 		s.net = newNetwork(t)
@@ -180,11 +189,39 @@ func (s *site) close() {
 		hub.end(s.t)
 	}
 	if s.t.Failed() {
+		s.keep()
 		s.t.Logf("hub: … %s", tail(s.hubLog(), 3000))
 		for _, a := range s.agents {
 			s.t.Logf("%s: … %s", a.device, tail(filepath.Join(a.dir, a.device+".log"), 1500))
 		}
 	}
+}
+
+// dump ends all processes so that their logs say what each goroutine waits for: what is missing may only be held up.
+func (s *site) dump() {
+	for _, a := range s.agents {
+		if p := a.process(); p == nil || !p.running() {
+			s.t.Logf("%s does not run", a.device)
+		}
+		a.abort()
+	}
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	hub := s.hubProcess()
+	hub.signal(syscall.SIGQUIT)
+	<-hub.ended
+}
+
+// keep copies what the processes left behind to where go test -artifacts keeps it: without the hub's and the devices' files
+// nobody can tell a lost scan from a judge that is wrong.
+func (s *site) keep() {
+	to := s.t.ArtifactDir()
+	err := os.CopyFS(filepath.Join(to, "site"), os.DirFS(s.dir))
+	for i, dir := range s.elsewhere {
+		err = errors.Join(err, os.CopyFS(filepath.Join(to, fmt.Sprint("data-", i)), os.DirFS(dir)))
+	}
+	s.t.Logf("files of hub and agents are in %s: %v", to, err)
 }
 
 // awaitHub waits until the hub answers.

@@ -26,6 +26,9 @@ func (m *model) lose(device string) {
 	})
 }
 
+// everyLook is how often minute looks.
+const everyLook = 5*time.Minute + 77*time.Microsecond
+
 // minute looks at what has to hold at any moment, faults or not.
 func (s *sim) minute() {
 	l := s.hub.alive()
@@ -47,11 +50,32 @@ func (s *sim) minute() {
 		if branched || d.running(time.Minute) == nil || !d.line.steady(time.Minute) {
 			continue
 		}
+		s.checkOwed(l, d)
 		var online, known bool
 		if err := l.raw.QueryRowContext(l.ctx, "SELECT online, presence_known FROM devices WHERE id = ?", d.id).Scan(&online, &known); err == nil &&
 			!online && known && s.hub.alive() == l {
 			s.model.fail("%s has been connected for a minute, and the hub says that it is not there", d.id)
 		}
+	}
+}
+
+// checkOwed: a plan that the hub owes to a device reaches it while nothing is in the way. The hub sends what is owed again every
+// minute at the latest, so what it owed at one look and still owes at the next has been held up. After its start it owes nothing
+// to a device before it has heard of it.
+func (s *sim) checkOwed(l *hubLife, d *device) {
+	before := d.owed
+	d.owed = owed{}
+	if d.running(everyLook+time.Minute) == nil || !d.line.steady(everyLook+time.Minute) {
+		return
+	}
+	now := owed{life: l}
+	err := l.raw.QueryRowContext(l.ctx, "SELECT plan_sent FROM devices WHERE id = ? AND online AND plan_sent > plan_active", d.id).Scan(&now.plan)
+	if err != nil || s.hub.alive() != l {
+		return // nothing is owed, or the hub has just died
+	}
+	d.owed = now
+	if now == before {
+		s.model.fail("%s is connected, is owed plan %d, and has not got it for %s", d.id, now.plan, everyLook)
 	}
 }
 
@@ -237,6 +261,15 @@ func ofDevice(k protocol.Kind) bool {
 	return k == protocol.KindSalvaged || k == protocol.KindDamaged || k == protocol.KindThinned || k == 0
 }
 
+// ofStorage are kinds that say something of the storage itself, and hold for the one that it goes on in, too.
+func ofStorage(k protocol.Kind) bool {
+	switch k {
+	case protocol.KindBooted, protocol.KindClockSet, protocol.KindPlanApplied, protocol.KindSamplingSet, protocol.KindStopped:
+		return true
+	}
+	return ofDevice(k)
+}
+
 // dated is how far an event's time may be from the truth without being marked.
 const dated = 2 * time.Second
 
@@ -286,20 +319,22 @@ func (s *sim) compareAll(t *truth, has map[string]map[uint64]row, until time.Tim
 		kind protocol.Kind
 		body string
 	}
-	heard, distinct, seen := map[event]int{}, map[event]int{}, map[row]bool{}
+	heard, distinct, seen := map[event]int{}, map[event]int{}, map[row]string{}
 	excused := 0
 	for _, l := range t.lives {
 		excused += l.unknown
 	}
-	for _, rows := range has {
+	for incarnation, rows := range has {
 		for _, r := range rows {
-			// What a copied card held undelivered comes from both copies; but boots of two copies may be alike, too.
 			heard[event{r.kind, r.body}]++
+			// What a copied card held undelivered comes from both copies; but boots of two copies may be alike, too. What a storage
+			// says of itself the hub keeps for each incarnation that brings it along.
 			same := row{kind: r.kind, body: r.body, boot: r.boot, mono: r.mono, claimed: r.claimed}
-			if !seen[same] || len(t.forgotten) == 0 {
+			first, again := seen[same]
+			if !again || len(t.forgotten) == 0 && (first == incarnation || !ofStorage(r.kind)) {
 				distinct[event{r.kind, r.body}]++
 			}
-			seen[same] = true
+			seen[same] = incarnation
 			if r.kind == protocol.KindDamaged {
 				excused++
 			}
@@ -319,6 +354,9 @@ func (s *sim) compareAll(t *truth, has map[string]map[uint64]row, until time.Tim
 	for _, l := range t.lives {
 		for _, f := range l.all {
 			e := event{f.kind, f.body}
+			if f.twin {
+				continue // nobody can tell it from the other
+			}
 			if recorded[e]++; recorded[e] > heard[e] && !f.at.After(until) && !t.excuses(f.at) && !l.destroyed {
 				missing++
 				first = f
@@ -399,73 +437,5 @@ func (s *sim) compareReadings(db *sql.DB, t *truth, l *life, inUse bool, until t
 		if _, ok := l.facts[protocol.Readings][n]; !ok && l.unknown == 0 && !s.Has(Thinning) {
 			s.model.broken("%s: the hub has a reading %d that was never recorded", t.id, n)
 		}
-	}
-}
-
-// effects wants what events mean to be so in the hub, and nothing else: goods that were taken, boxes in their slots, and no fork
-// where nobody copied anything.
-func (s *sim) effects() {
-	l := s.hub.alive()
-	s.model.mu.Lock()
-	defer s.model.mu.Unlock()
-	taken, placed, filled, doubt := map[string]bool{}, map[string]bool{}, map[string]bool{}, s.model.rewound
-	for id, t := range s.model.devices {
-		doubt = doubt || t.branched || len(t.lives) > 1
-		for _, life := range t.lives {
-			doubt = doubt || life.unknown > 0
-			for _, f := range life.all {
-				s.learnEffect(f, taken, placed, filled)
-			}
-		}
-		var forks int
-		err := l.raw.QueryRow("SELECT count(*) FROM device_logs WHERE device_id = ? AND state = 'forked'", id).Scan(&forks)
-		if err == nil && forks > 0 && !t.branched {
-			s.model.broken("%s: the hub calls its log forked, and nobody has copied it", id)
-		}
-	}
-	if doubt {
-		return
-	}
-	s.eachLocked(l.raw, func(rows *sql.Rows) error {
-		var device, name, outcome, reason string
-		var number uint64
-		err := rows.Scan(&device, &number, &name, &outcome, &reason)
-		s.model.broken("%s: event %d, %s, is %s: %s", device, number, name, outcome, reason)
-		return err
-	}, "SELECT device_id, number, name, outcome, reason FROM events WHERE outcome <> 'applied'")
-	s.eachLocked(l.raw, func(rows *sql.Rows) error {
-		var order, fridge string
-		err := rows.Scan(&order, &fridge)
-		if !taken[order+" "+fridge] {
-			s.model.broken("the hub says that %s was taken from %s, and no device does", order, fridge)
-		}
-		delete(taken, order+" "+fridge)
-		return err
-	}, "SELECT order_id, fridge_id FROM order_pickups")
-	for what := range taken {
-		s.model.broken("%s: goods were taken, and the hub does not know", what)
-	}
-	s.eachLocked(l.raw, func(rows *sql.Rows) error {
-		var id, state, grai, slot string
-		err := rows.Scan(&id, &state, &grai, &slot)
-		if want := filled[id+" "+grai] && placed[grai+" "+slot]; want != (state == "placed") {
-			s.model.broken("container %s with box %q: the hub says %s, and that it stands in its slot is %t", id, grai, state, want)
-		}
-		return err
-	}, "SELECT id, state, coalesce(grai, ''), slot_id FROM dated_containers")
-}
-
-func (s *sim) learnEffect(f fact, taken, placed, filled map[string]bool) {
-	b, err := protocol.DecodeEvent(f.kind, []byte(f.body))
-	if err != nil {
-		return // of a kind to come
-	}
-	switch b := b.(type) {
-	case protocol.PickupInferred:
-		taken[b.Order+" "+b.Position] = true
-	case protocol.ContainerPlaced:
-		placed[b.GRAI+" "+b.Slot] = true
-	case protocol.ContainerFilled:
-		filled[b.DatedContainer+" "+b.GRAI] = true
 	}
 }

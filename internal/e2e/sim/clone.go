@@ -90,7 +90,7 @@ func (b *bare) record(body protocol.Body) {
 		return err
 	})
 	if err == nil {
-		b.sim.model.recorded(b.id, body.Kind().Log(), number, body)
+		b.sim.model.recorded(b.id, body.Kind().Log(), number, body, time.Since(b.power.since))
 	}
 }
 

@@ -40,6 +40,14 @@ type device struct {
 	trap    trap
 	disk    bool     // full
 	repairs []func() // done with the card while the power is off
+
+	owed owed // at the last look; only checkOwed uses it
+}
+
+// owed is a plan that a run of the hub owes a device.
+type owed struct {
+	life *hubLife
+	plan uint64
 }
 
 // power is one run of the agent, from its start to its end.
@@ -125,8 +133,10 @@ func (d *device) session(ctx context.Context) error {
 		d.mu.Unlock()
 	}()
 	deps := app.Deps{Board: board, Clock: d.clock(), Logger: d.sim.quiet, Jitter: d.line.jitter,
-		Connect:  func(ctx context.Context, will protocol.Gone) (link.Wire, error) { return d.line.connect(ctx, p, will) },
-		Recorded: func(log protocol.LogID, n uint64, b protocol.Body) { d.sim.model.recorded(d.id, log, n, b) }}
+		Connect: func(ctx context.Context, will protocol.Gone) (link.Wire, error) { return d.line.connect(ctx, p, will) },
+		Recorded: func(log protocol.LogID, n uint64, b protocol.Body) {
+			d.sim.model.recorded(d.id, log, n, b, time.Since(p.since))
+		}}
 	if d.sim.MQTT {
 		deps.Connect = nil
 		deps.Dial = func(ctx context.Context) (net.Conn, error) { return d.line.dial(ctx, p) }

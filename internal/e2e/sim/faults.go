@@ -81,6 +81,7 @@ func (s *sim) spell(f Fault, set func(*way, bool)) func(context.Context, *rand.R
 				d.line.mu.Lock()
 				set(&d.line.up, on)
 				set(&d.line.down, on)
+				d.line.calm = time.Now()
 				d.line.mu.Unlock()
 			}
 		}
@@ -179,6 +180,7 @@ func (s *sim) fillDisk(ctx context.Context, r *rand.Rand) {
 	d.setFull(true)
 	_ = sleep(ctx, between(r, 5*time.Minute, 90*time.Minute))
 	d.setFull(false)
+	d.line.disturbed()
 }
 
 func (s *sim) killHub(ctx context.Context, r *rand.Rand) {
@@ -203,6 +205,9 @@ func (s *sim) failHub(ctx context.Context, r *rand.Rand) {
 	s.hub.failing.Store(true)
 	_ = sleep(ctx, between(r, time.Second, 10*time.Minute))
 	s.hub.failing.Store(false)
+	for _, d := range s.order {
+		d.line.disturbed()
+	}
 }
 
 // backups copies the hub's database now and then.

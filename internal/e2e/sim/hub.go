@@ -72,8 +72,9 @@ type hubLife struct {
 // commitCost is what a transaction takes that is synced: measured with SQLite on the disk of a small machine.
 const commitCost = 350 * time.Microsecond
 
-// look is how often the hub looks for what it owes to devices. It costs most of a run's computing when it is often.
-const look = 20*time.Second + 17*time.Millisecond
+// look is how often the hub looks for what it owes to devices when nothing has changed. It costs most of a run's computing when it
+// is often.
+const look = time.Minute + 17*time.Millisecond
 
 // prepare makes the database: the network, its devices, all orders.
 func (h *hub) prepare(ctx context.Context, p Params) error {
@@ -155,7 +156,7 @@ func (h *hub) start(ctx context.Context) error {
 	if h.sim.MQTT {
 		l.broker = broker.New(broker.Config{Auth: func(string, string) bool { return true }, Logger: h.logger})
 		mqtt := link.NewMQTT(link.MQTTConfig{Receiver: receiver, URL: "tcp://embedded", User: broker.HubUser, Dial: l.broker.Dial,
-			Kick: l.broker.Kick, Wake: l.feed.Subscribe(l.ctx), Logger: h.logger})
+			Look: look, Wake: l.feed.Subscribe(l.ctx), Logger: h.logger})
 		l.work.Go(func() { _ = mqtt.Run(l.ctx) }) // ends with ctx
 		h.run(l)
 		return nil

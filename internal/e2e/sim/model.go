@@ -40,12 +40,14 @@ type truth struct {
 	lives     []*life // the storages that it had; the last one is in use
 	branched  bool    // copies or broken files were put into it: its records come under several numberings
 	badClock  bool    // its wall clock may be wrong
+	noBattery bool    // its clock begins in 1970
 	owes      bool    // its disk was full: it may have recorded things later than they happened
 	credit    map[string]time.Time
 	plans     map[uint64]map[string]protocol.LockPlan // by version and position, as the hub sent them
 	safe      map[string]uint64                       // the highest number that the hub called safe, by incarnation and log
 	wrongAt   map[string]time.Time                    // when somebody last tried a wrong code, by position
 	acked     map[string]acked                        // by incarnation and log
+	met       map[trait]bool                          // of events
 	forgotten []span                                  // what was recorded then may have gone with a storage that was put away
 }
 
@@ -73,6 +75,18 @@ type fact struct {
 	body string
 	at   time.Time
 	size int // samples, of readings
+
+	// twin says that a copy of the storage has recorded the very same before, to the bit: a board without a battery clock that
+	// starts on an image goes through the same numbers, and the same first milliseconds after 1970.
+	twin bool
+}
+
+// trait is all that a record says of itself before the clock of a board without battery is set.
+type trait struct {
+	kind   protocol.Kind
+	body   string
+	number uint64
+	age    time.Duration // of the boot
 }
 
 // samples counts the samples in a reading.
@@ -98,7 +112,7 @@ func newModel(now func() time.Time, trace func(string, ...any)) *model {
 
 func (m *model) add(device string) {
 	m.devices[device] = &truth{id: device, lives: []*life{newLife()}, credit: map[string]time.Time{}, safe: map[string]uint64{}, acked: map[string]acked{},
-		plans: map[uint64]map[string]protocol.LockPlan{}, wrongAt: map[string]time.Time{}}
+		plans: map[uint64]map[string]protocol.LockPlan{}, wrongAt: map[string]time.Time{}, met: map[trait]bool{}}
 }
 
 func (t *truth) life() *life { return t.lives[len(t.lives)-1] }
@@ -131,8 +145,8 @@ const slack = 3 * time.Minute
 // drifts is how far a clock of 500 ppm that the hub sets now and then is off.
 const drifts = 45 * time.Second
 
-// recorded is told of each record as soon as it is durable.
-func (m *model) recorded(device string, log protocol.LogID, number uint64, b protocol.Body) {
+// recorded is told of each record as soon as it is durable. age is how long the board has run.
+func (m *model) recorded(device string, log protocol.LogID, number uint64, b protocol.Body, age time.Duration) {
 	body, err := protocol.EncodeBody(b)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -150,6 +164,9 @@ func (m *model) recorded(device string, log protocol.LogID, number uint64, b pro
 	f := fact{kind: b.Kind(), body: string(body), at: m.now(), size: samples(b)}
 	l.facts[log][number] = f
 	if log == protocol.Events {
+		key := trait{f.kind, f.body, number, age.Truncate(time.Millisecond)}
+		f.twin = t.noBattery && t.met[key]
+		t.met[key] = true
 		l.all = append(l.all, f)
 	}
 	switch b := b.(type) {

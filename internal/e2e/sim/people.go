@@ -96,6 +96,9 @@ func (s *sim) until(ctx context.Context, t time.Time) error { return sleep(ctx, 
 // before it.
 func (s *sim) ask(ctx context.Context, t *fleet.Terminal, text string) (line string, refused, answered bool) {
 	queue := s.queues[t]
+	if ctx.Err() != nil { // a select would toss a coin, and the run would not be the same again
+		return "", false, false
+	}
 	select {
 	case queue <- struct{}{}:
 	case <-ctx.Done():

@@ -117,7 +117,7 @@ func (s *sim) build() {
 		s.devices[d.id], s.lines[d.id] = d, d.line
 		s.order = append(s.order, d)
 		s.model.add(d.id)
-		s.model.with(d.id, func(t *truth) { t.badClock = !d.kit.BatteryClock })
+		s.model.with(d.id, func(t *truth) { t.noBattery, t.badClock = !d.kit.BatteryClock, !d.kit.BatteryClock })
 	}
 	for place, set := range s.fleet.Stations {
 		id := set.Device.ID
@@ -172,7 +172,7 @@ func (s *sim) run(ctx context.Context) (Report, error) {
 		s.start(func() { s.backups(phase) })
 	}
 	s.start(func() {
-		for sleep(phase, 5*time.Minute+77*time.Microsecond) == nil {
+		for sleep(phase, everyLook) == nil {
 			s.minute()
 		}
 	})

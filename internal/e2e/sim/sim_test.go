@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"testing"
 	"testing/cryptotest"
 	"testing/synctest"
@@ -33,6 +34,7 @@ func play(t *testing.T, p Params) (r Report) {
 	// Single-stepped: one thing at a time, and what is random is drawn from the seed.
 	cryptotest.SetGlobalRandom(t, p.Seed)
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // much is made and little is kept: collecting costs a quarter of a run
 	var story bytes.Buffer
 	synctest.Test(t, func(t *testing.T) {
 		if *verbose {

@@ -30,9 +30,10 @@ type line struct {
 	mu    sync.Mutex
 	up    way
 	down  way
-	wire  *wire    // the live one, nil when the broker has none
-	conns []func() // cut the connections to the real broker
-	old   bool     // the device speaks revision 1
+	wire  *wire     // the live one, nil when the broker has none
+	conns []func()  // cut the connections to the real broker
+	calm  time.Time // when a fault that the other fields do not show was last there
+	old   bool      // the device speaks revision 1
 	rand  *rand.Rand
 }
 
@@ -224,6 +225,7 @@ func (l *line) setCut(up, down bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.up.cut, l.down.cut = up, down
+	l.calm = time.Now()
 	w := l.wire
 	if w == nil || !up && !down {
 		return
@@ -256,14 +258,28 @@ func (l *line) heal() {
 	}
 }
 
-// steady says whether the connection has been live and whole for a while.
+// disturbed notes that until now something kept hub and device apart.
+func (l *line) disturbed() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calm = time.Now()
+}
+
+// steady says whether the connection has been live and whole for a while, and nothing else was in the way.
 func (l *line) steady(d time.Duration) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.wire != nil && !l.sim.MQTT && !l.up.cut && !l.down.cut && !l.up.lossy && !l.wire.power.isDead() && time.Since(l.wire.since) > d
+	if l.sim.MQTT || l.wire == nil || l.wire.power.isDead() || time.Since(l.wire.since) <= d || time.Since(l.calm) <= d {
+		return false
+	}
+	return !l.up.cut && !l.down.cut && !l.up.lossy && !l.up.late
 }
 
+// sleep waits, unless ctx has ended: then it says so whatever d is, for a select between two that are ready would toss a coin.
 func sleep(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

@@ -1,0 +1,398 @@
+package check
+
+import (
+	"context"
+	"slices"
+	"strings"
+)
+
+// maxProposals bounds how many repairs are sought for one date: the first have to be made before the next can be right.
+const maxProposals = 100
+
+// draft is a repair that is being made.
+type draft struct {
+	*finder
+	ctx    context.Context
+	after  map[string]*Container // containers as they are to be
+	units  map[string]int        // how many units more or less are in them
+	opened []string
+	repair Repair
+}
+
+// propose makes a repair for each finding of a date, in order of urgency. No two of them take the same place, so that those that
+// are chosen can be applied together.
+func (l *look) propose(ctx context.Context, all []*Finding) error {
+	if len(all) == 0 {
+		return nil
+	}
+	slices.SortFunc(all, byUrgency)
+	broken := map[string]bool{}
+	for _, f := range all {
+		for _, b := range f.boxes {
+			broken[b.ID] = broken[b.ID] || rules[f.Kind].doNotLoad
+		}
+	}
+	find := newFinder(l)
+	for i, f := range all {
+		if err := l.affected(ctx, f); err != nil {
+			return err
+		}
+		if i >= maxProposals {
+			f.Repair = Repair{None: "there are many findings: repair the first ones, then look again"}
+			continue
+		}
+		d := &draft{finder: find.copyOf(), ctx: ctx, after: map[string]*Container{}, units: map[string]int{}}
+		why, err := d.draft(f, broken)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			f.Repair = Repair{None: why, Work: f.Severity() != Noticed}
+			continue
+		}
+		f.Repair = d.finish()
+		find = d.finder
+	}
+	return nil
+}
+
+// affected fills in the orders that have something in the containers concerned.
+func (l *look) affected(ctx context.Context, f *Finding) error {
+	if len(f.boxes) == 0 {
+		return nil
+	}
+	var ids []string
+	for _, b := range f.boxes {
+		if !slices.Contains(ids, b.ID) {
+			ids = append(ids, b.ID)
+		}
+	}
+	units, err := l.src.ItemsIn(ctx, ids)
+	for _, u := range units {
+		f.affects(u.Order)
+	}
+	return err
+}
+
+// draft fills in the changes, or says why there are none.
+func (d *draft) draft(f *Finding, broken map[string]bool) (why string, err error) {
+	switch f.Kind {
+	case RunGone, RouteGone, RunMisses, NotAboard, ShipperTwice, ShipperCategory, OverShipper, PlaceTwice, SlotGone, SlotTwice,
+		FridgeKind, AddressSpot, AddressTwice, ShopSpot, OutOfService, StaleCopy:
+		return d.resettle(f)
+	case OverVolume, OverWeight, DoesNotFit:
+		return d.unload(f, broken)
+	case TwoShops, ItemCategory, WrongLocation, ContainerGone, WrongProduct:
+		return d.rehouse(f, broken)
+	case MissingPart:
+		return d.complete(f, broken)
+	case NoOrder, TooMany:
+		d.release(f.units)
+		return "", nil
+	case StillHolds:
+		return "", d.end(f, f.order.State)
+	case HoldOverdue, FrozenHold:
+		return "", d.end(f, "expired")
+	case HoldAfterCutoff:
+		before, after := f.order.Order, f.order.Order
+		after.HoldUntil = d.Cutoffs[after.Location]
+		d.repair.Orders = append(d.repair.Orders, Change[Order]{&before, &after})
+		return "", nil
+	case UsedDiffers, EmptyContainer:
+		for _, b := range f.boxes {
+			if f.Kind == EmptyContainer && !movableAll(b.Container) {
+				return "a box is bound to it: a person has to look what is in that", nil
+			}
+			d.touch(b.ID)
+		}
+		return "", nil
+	case WrongDate:
+		return d.redate(f)
+	case LimitLowered:
+		return "nothing has to be done", nil
+	case OverSales:
+		return "the shop has to deliver more, or orders have to be taken back", nil
+	case NoDelivery:
+		return "the delivery has to be put back, or the orders called off", nil
+	case BoxTwice:
+		return "a person has to look which container the box holds", nil
+	case ProductGone:
+		return "the product has to be put back, or its units taken off the orders", nil
+	}
+	return "no repair is known", nil
+}
+
+// touch has a container stored as it is to be; its sum is corrected by that.
+func (d *draft) touch(id string) *Container {
+	if c := d.after[id]; c != nil {
+		return c
+	}
+	b := d.boxes[id]
+	if b == nil {
+		return nil
+	}
+	c := b.Container
+	d.after[id] = &c
+	return &c
+}
+
+// resettle gives the containers of a finding whatever they need.
+func (d *draft) resettle(f *Finding) (string, error) {
+	if len(f.boxes) == 0 && len(f.units) > 0 { // copies in items
+		for _, u := range f.units {
+			after, p := u, d.net.Products[u.Product]
+			after.Shop, after.Category = p.Shop, p.Category
+			d.change(u, after)
+		}
+		return "", nil
+	}
+	for _, b := range f.boxes {
+		c, why := d.settle(b.Container, d.load(b))
+		if why != "" {
+			return b.ID + ": " + why, nil
+		}
+		*d.touch(b.ID) = c
+	}
+	return "", nil
+}
+
+// change notes a unit before and after, and what that means for its containers.
+func (d *draft) change(before, after Item) {
+	d.repair.Items = append(d.repair.Items, Change[Item]{&before, &after})
+	if before.Container != after.Container {
+		d.moved(before, -1)
+		d.moved(after, 1)
+	}
+}
+
+// moved notes that a unit comes into or leaves its container.
+func (d *draft) moved(u Item, n int) {
+	if d.touch(u.Container) == nil {
+		return
+	}
+	d.units[u.Container] += n
+	if p := d.net.Products[u.Product]; n < 0 {
+		d.pending[u.Container] = d.pending[u.Container].without(p)
+	} else {
+		d.pending[u.Container] = d.pending[u.Container].with(p)
+	}
+}
+
+// release takes units away.
+func (d *draft) release(units []Item) {
+	for _, u := range units {
+		d.repair.Items = append(d.repair.Items, Change[Item]{Before: &u})
+		d.moved(u, -1)
+	}
+}
+
+// house finds a container for a unit: one that is there, or a new one.
+func (d *draft) house(location string, u Item, broken map[string]bool) (id, why string) {
+	p, known := d.net.Products[u.Product]
+	if !known {
+		return "", "product " + u.Product + " does not exist"
+	}
+	for _, b := range d.inOrder {
+		if b.Location == location && b.Shop == p.Shop && b.Category == p.Category && b.ID != u.Container && d.sound(b, broken) &&
+			goesInto(p, d.net.slots[b.Slot]) && holds(d.net.slots[b.Slot], d.load(b).with(p)) {
+			return b.ID, ""
+		}
+	}
+	c, why := d.finder.opened(location, p)
+	if why != "" {
+		return "", why
+	}
+	if !goesInto(p, d.net.slots[c.Slot]) {
+		return "", "no free slot is large enough for " + u.Product
+	}
+	b := &box{Container: c}
+	d.look = d.look.with(b)
+	d.after[c.ID] = &c
+	d.opened = append(d.opened, c.ID)
+	return c.ID, ""
+}
+
+// with is the look with one container more, for the drafts that follow.
+func (l *look) with(b *box) *look {
+	m := *l
+	m.boxes = make(map[string]*box, len(l.boxes)+1)
+	for id, other := range l.boxes {
+		m.boxes[id] = other
+	}
+	m.boxes[b.ID] = b
+	m.inOrder = append(slices.Clone(l.inOrder), b)
+	return &m
+}
+
+// rehouse gives each unit of a finding a container that may hold it.
+func (d *draft) rehouse(f *Finding, broken map[string]bool) (string, error) {
+	for _, u := range f.units {
+		o := d.orders[u.Order]
+		if o == nil {
+			return "unit " + u.key().String() + " has no order on this date", nil
+		}
+		after := u
+		if n := o.line(u.Line); f.Kind == WrongProduct && n != nil {
+			after.Product = n.product
+		}
+		id, why := d.house(o.Location, after, broken)
+		if why != "" {
+			return u.key().String() + ": " + why, nil
+		}
+		p := d.net.Products[after.Product]
+		after.Container, after.Shop, after.Category = id, p.Shop, p.Category
+		d.change(u, after)
+	}
+	return "", nil
+}
+
+// unload takes units out of a container, the last ordered first, until what is left may be in it.
+func (d *draft) unload(f *Finding, broken map[string]bool) (string, error) {
+	b := f.boxes[0]
+	if b.State != "planned" {
+		return b.ID + ": the box is " + b.State + " already", nil
+	}
+	units, err := d.src.ItemsIn(d.ctx, []string{b.ID})
+	if err != nil {
+		return "", err
+	}
+	slices.SortFunc(units, func(x, y Item) int { return d.sequenceOf(y) - d.sequenceOf(x) })
+	s := d.net.slots[b.Slot]
+	for _, u := range units {
+		small := goesInto(d.net.Products[u.Product], s)
+		if small && holds(s, d.load(b)) {
+			continue
+		}
+		o := d.orders[u.Order]
+		if o == nil {
+			continue
+		}
+		id, why := d.house(o.Location, u, broken)
+		if why != "" {
+			return u.key().String() + ": " + why, nil
+		}
+		after := u
+		after.Container = id
+		d.change(u, after)
+	}
+	if !holds(s, d.load(b)) {
+		return b.ID + ": what is in it cannot be told apart", nil
+	}
+	return "", nil
+}
+
+func (d *draft) sequenceOf(u Item) int {
+	if o := d.orders[u.Order]; o != nil {
+		return int(o.Sequence)
+	}
+	return 0
+}
+
+// complete makes the units that an order lacks.
+func (d *draft) complete(f *Finding, broken map[string]bool) (string, error) {
+	o := f.order
+	if len(o.lines) == 0 {
+		return "nobody knows what the order is for", nil
+	}
+	has := map[itemKey]bool{}
+	units, err := d.src.ItemsOf(d.ctx, o.ID)
+	if err != nil {
+		return "", err
+	}
+	for _, u := range units {
+		has[u.key()] = true
+	}
+	for _, n := range o.lines {
+		for unit := int64(1); n.have < n.want; unit++ {
+			u := Item{Order: o.ID, Line: n.line, Unit: unit, Date: o.Date, Product: n.product}
+			if has[u.key()] {
+				continue
+			}
+			id, why := d.house(o.Location, u, broken)
+			if why != "" {
+				return "unit " + u.key().String() + ": " + why, nil
+			}
+			p := d.net.Products[n.product]
+			u.Shop, u.Category, u.Container = p.Shop, p.Category, id
+			d.repair.Items = append(d.repair.Items, Change[Item]{After: &u})
+			d.moved(u, 1)
+			n.have++
+		}
+	}
+	return "", nil
+}
+
+// end takes away all that an order holds, and has it in a state in which it holds nothing.
+func (d *draft) end(f *Finding, state string) error {
+	units, err := d.src.ItemsOf(d.ctx, f.order.ID)
+	if err != nil {
+		return err
+	}
+	if f.order.State != state {
+		before, after := f.order.Order, f.order.Order
+		after.State = state
+		d.repair.Orders = append(d.repair.Orders, Change[Order]{&before, &after})
+	}
+	d.release(units)
+	return nil
+}
+
+// redate puts a container or a unit back to the date of all that belongs to it. When it is the order that stands alone, a person
+// has to ask its customer.
+func (d *draft) redate(f *Finding) (string, error) {
+	date := f.Args[2]
+	switch {
+	case len(f.boxes) > 0 && date != d.Date:
+		return "it is found, and its repair proposed, on " + date, nil
+	case len(f.boxes) > 0:
+		b := *f.boxes[0]
+		c := b.Container
+		c.Date = date
+		c, why := d.settle(c, added{})
+		if why != "" {
+			return b.ID + ": " + why, nil
+		}
+		d.repair.Containers = append(d.repair.Containers, Change[Container]{&b.Container, &c})
+		return "", nil
+	case len(f.units) > 0:
+		for _, u := range f.units {
+			after := u
+			after.Date = date
+			d.change(u, after)
+		}
+		return "", nil
+	}
+	return "a person has to find out which date is right", nil
+}
+
+// finish sums up. A container in which nothing is left goes.
+func (d *draft) finish() Repair {
+	r := d.repair
+	ids := make([]string, 0, len(d.after))
+	for id := range d.after {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(a, b string) int { return strings.Compare(a, b) })
+	for _, id := range ids {
+		b, after := d.boxes[id], *d.after[id]
+		left := b.units + d.units[id]
+		after.UsedML = d.load(b).ml
+		c := Change[Container]{&b.Container, &after}
+		switch {
+		case slices.Contains(d.opened, id):
+			c.Before = nil
+		case left <= 0 && movableAll(b.Container):
+			c.After = nil
+		case after == b.Container:
+			continue
+		}
+		r.Containers = append(r.Containers, c)
+	}
+	return r.named()
+}
+
+// movableAll says whether a container is a plan only: no box is bound to it.
+func movableAll(c Container) bool {
+	planned, _ := movable(c)
+	return planned && c.GRAI == ""
+}

@@ -1,0 +1,165 @@
+package check
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Change is a row before and after. Without Before it is new, without After it goes.
+type Change[T any] struct{ Before, After *T }
+
+// Repair is a proposal to make rows right. It is applied whole or not at all, and only while the rows are as they were when it
+// was made.
+type Repair struct {
+	ID         string // names exactly these changes; empty where there is nothing to apply
+	None       string // why there is nothing to apply, in English
+	Work       bool   // and a person has to decide
+	Containers []Change[Container]
+	Items      []Change[Item]
+	Orders     []Change[Order] // only their state and how long they are held
+}
+
+// Difference is one field of a row that a repair changes. Before or After is empty where there is no such row.
+type Difference struct {
+	Row           Row
+	Field         string
+	Before, After string
+}
+
+// named is a field by its column's name.
+type named struct{ name, value string }
+
+func (c Container) fields() []named {
+	return []named{{"delivery_date", c.Date}, {"location_id", c.Location}, {"fridge_id", c.Fridge}, {"fridge_kind", c.FridgeKind},
+		{"slot_id", c.Slot}, {"capacity_ml", number(c.CapacityML)}, {"used_ml", number(c.UsedML)}, {"shop_id", c.Shop},
+		{"collection_spot_id", c.Spot}, {"category", c.Category}, {"run_id", c.Run}, {"shipper_id", c.Shipper},
+		{"shipper_capacity", number(c.ShipperCapacity)}, {"shipper_place", number(c.ShipperPlace)}, {"address_id", c.Address}}
+}
+
+func (i Item) fields() []named {
+	return []named{{"delivery_date", i.Date}, {"product_id", i.Product}, {"shop_id", i.Shop}, {"category", i.Category},
+		{"dated_container_id", i.Container}}
+}
+
+func (o Order) fields() []named {
+	return []named{{"state", o.State}, {"hold_until", o.HoldUntil.UTC().Format("2006-01-02T15:04:05.000Z")}}
+}
+
+// Differences gives the repair field by field. An item that comes or goes is one line.
+func (r Repair) Differences() []Difference {
+	var all []Difference
+	for _, c := range r.Containers {
+		all = append(all, differences(containers, Container.fields, func(c Container) string { return c.ID }, c)...)
+	}
+	for _, i := range r.Items {
+		all = append(all, differences(items, Item.fields, func(i Item) string { return i.key().String() }, i)...)
+	}
+	for _, o := range r.Orders {
+		all = append(all, differences(orders, Order.fields, func(o Order) string { return o.ID }, o)...)
+	}
+	return all
+}
+
+func differences[T any](table string, fields func(T) []named, key func(T) string, c Change[T]) (all []Difference) {
+	switch {
+	case c.Before == nil:
+		return []Difference{{Row{table, key(*c.After)}, "", "", summary(fields(*c.After))}}
+	case c.After == nil:
+		return []Difference{{Row{table, key(*c.Before)}, "", summary(fields(*c.Before)), ""}}
+	}
+	after := fields(*c.After)
+	for i, f := range fields(*c.Before) {
+		if f.value != after[i].value {
+			all = append(all, Difference{Row{table, key(*c.Before)}, f.name, f.value, after[i].value})
+		}
+	}
+	return all
+}
+
+// summary is a whole row in one line.
+func summary(all []named) string {
+	var parts []string
+	for _, f := range all {
+		switch f.name {
+		case "fridge_id", "fridge_kind", "shipper_capacity", "capacity_ml", "delivery_date":
+		default:
+			parts = append(parts, f.name+"="+f.value)
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// String writes a difference as a line of text.
+func (d Difference) String() string {
+	what := d.Row.Table + " " + d.Row.Key
+	switch {
+	case d.Before == "":
+		return "+ " + what + ": " + d.After
+	case d.After == "":
+		return "- " + what + ": " + d.Before
+	}
+	return fmt.Sprintf("~ %s: %s %s -> %s", what, d.Field, d.Before, d.After)
+}
+
+// Runs gives the runs whose sheets the repair changes.
+func (r Repair) Runs() []string {
+	var all []string
+	seen := map[string]bool{"": true}
+	add := func(id string) {
+		if !seen[id] {
+			seen[id] = true
+			all = append(all, id)
+		}
+	}
+	for _, c := range r.Containers {
+		for _, side := range []*Container{c.Before, c.After} {
+			if side != nil {
+				add(side.Run)
+			}
+		}
+	}
+	return all
+}
+
+// Dates gives the delivery dates whose rows the repair changes.
+func (r Repair) Dates() []string {
+	var all []string
+	seen := map[string]bool{"": true}
+	add := func(date string) {
+		if !seen[date] {
+			seen[date] = true
+			all = append(all, date)
+		}
+	}
+	for _, c := range r.Containers {
+		for _, side := range []*Container{c.Before, c.After} {
+			if side != nil {
+				add(side.Date)
+			}
+		}
+	}
+	for _, i := range r.Items {
+		for _, side := range []*Item{i.Before, i.After} {
+			if side != nil {
+				add(side.Date)
+			}
+		}
+	}
+	for _, o := range r.Orders {
+		add(o.Before.Date)
+	}
+	return all
+}
+
+// named gives the repair its id: a hash of all that it changes.
+func (r Repair) named() Repair {
+	var parts []string
+	for _, d := range r.Differences() {
+		parts = append(parts, d.String())
+	}
+	if len(parts) == 0 {
+		return Repair{None: "the rows are right as they are once the other findings are repaired"}
+	}
+	r.ID = hash(parts...)
+	return r
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"meguri/hub/dispatch"
+	"meguri/hub/store"
+)
+
+// previewIf reads how final a date is, if that is wanted; else it is nil.
+func previewIf(g *Globals, tx *store.Tx, wanted bool, date string) (*dispatch.Preview, error) {
+	if !wanted {
+		return nil, nil
+	}
+	p, err := tx.Preview(g.Ctx, date, g.Clock.Now())
+	return &p, err
+}
+
+// printPreview says how final what follows is; nothing when that was not asked for.
+func printPreview(w io.Writer, p *dispatch.Preview, zone *time.Location) {
+	if p == nil {
+		return
+	}
+	stamp := func(t time.Time) string { return t.In(zone).Format("2006-01-02 15:04:05 MST") }
+	if p.Frozen {
+		fmt.Fprintf(w, "FINAL, read at %s: numbering is frozen, only recorded exceptions change it. %d orders.\n", stamp(p.At), p.Accepted)
+	} else {
+		fmt.Fprintf(w, "PREVIEW of %s at %s: %d orders accepted, %d held.\n", p.DeliveryDate, stamp(p.At), p.Accepted, p.Held)
+		if p.Held > 0 {
+			fmt.Fprintf(w, "Held orders are in it: they stay if they are paid, and leave if not, the last one at %s.\n", stamp(p.LastHold))
+		}
+		fmt.Fprintf(w, "Until the cutoff at %s orders come, change and leave, and containers may move.\n", stamp(p.Cutoff))
+	}
+	if n := p.Broken(); n > 0 {
+		fmt.Fprintf(w, "%d containers have something on their way that is out of service: do not load them.\n", n)
+	}
+	fmt.Fprintln(w)
+}
+
+// runLine is a run in numbers.
+func runLine(r dispatch.RunSummary) string {
+	line := fmt.Sprintf("%s\tversion %d\t%d stops\t%d containers\t%d units\tshippers %d of %d\t", r.RunID, r.Version, r.Stops, r.Containers,
+		r.Units, r.Taken(), r.Places())
+	if r.OnlyHeld > 0 {
+		line += fmt.Sprintf("%d containers of held orders only ", r.OnlyHeld)
+	}
+	if r.Out > 0 {
+		line += fmt.Sprintf("%d out of service", r.Out)
+	}
+	return line
+}
+
+// all prints every sheet and packing list of the date.
+func (c *SheetCmd) all(g *Globals, zone *time.Location) error {
+	return g.readDate(c.Date, func(tx *store.Tx) error {
+		p, err := tx.Preview(g.Ctx, c.Date, g.Clock.Now())
+		if err != nil {
+			return err
+		}
+		if c.DryRun {
+			printPreview(g.Stdout, &p, zone)
+		}
+		w := tabwriter.NewWriter(g.Stdout, 0, 0, 2, ' ', 0)
+		for _, r := range p.Runs {
+			fmt.Fprintln(w, runLine(r))
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		for _, r := range p.Runs {
+			s, err := tx.Sheet(g.Ctx, r.RunID)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(g.Stdout)
+			if err := printSheet(g.Stdout, s, zone); err != nil {
+				return err
+			}
+		}
+		for _, shop := range p.Shops {
+			l, err := tx.PackingList(g.Ctx, c.Date, shop.ShopID)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(g.Stdout)
+			if err := printPacking(g.Stdout, l); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,86 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"meguri/hub/api"
+	"meguri/hub/check"
+	"meguri/hub/store"
+)
+
+// checkView is the page of what the checker has found.
+type checkView struct {
+	Lines   []findingLine
+	Open    int // findings in all
+	Look    store.LookView
+	Looked  bool
+	MaySee  bool // the pages of single orders
+	Done    bool // a repair was applied just now
+	Changed bool // it was not, since the rows had changed
+	Now     time.Time
+}
+
+// findingLine is one finding as the page shows it.
+type findingLine struct {
+	store.FindingView
+	Told     string // in the reader's language
+	Left     time.Duration
+	HasLeft  bool
+	Departed bool
+}
+
+// AllOrders is how many orders are affected.
+func (f findingLine) AllOrders() int { return len(f.Orders) + f.More }
+
+// More is how many findings the page leaves out.
+func (v checkView) More() int { return max(v.Open-len(v.Lines), 0) + v.Look.Omitted }
+
+func (w *Web) check(c echo.Context) error {
+	l, ctx, now := chooseLang(c), c.Request().Context(), w.Clock.Now()
+	v := checkView{MaySee: w.mayOpen(api.Who(c), "/orders/:id"), Done: c.QueryParam("done") != "", Changed: c.QueryParam("changed") != "", Now: now}
+	var all []store.FindingView
+	err := w.read(ctx, func(tx *store.Tx) (err error) {
+		if all, err = tx.Findings(ctx, false, maxRows); err != nil {
+			return err
+		}
+		if v.Open, err = tx.FindingsOpen(ctx); err != nil {
+			return err
+		}
+		v.Look, v.Looked, err = tx.LastLook(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, f := range all {
+		v.Lines = append(v.Lines, newFindingLine(l, f, now))
+	}
+	return w.render(c, http.StatusOK, "check", l.text("check.title"), "", v)
+}
+
+func newFindingLine(l lang, f store.FindingView, now time.Time) findingLine {
+	args := make([]any, len(f.Args))
+	for i, a := range f.Args {
+		args[i] = a
+	}
+	line := findingLine{FindingView: f, Told: l.text("finding."+string(f.Kind), args...), HasLeft: !f.Departs.IsZero()}
+	line.Departed, line.Left = f.Departs.Before(now), f.Departs.Sub(now).Abs()
+	return line
+}
+
+// repair applies the repair that the page showed, and shows what is left.
+func (w *Web) repair(c echo.Context) error {
+	err := w.Repair(c.Request().Context(), api.Who(c), api.Param(c, "id"), c.FormValue("repair"))
+	back := url.Values{"done": {"1"}}
+	if errors.Is(err, check.ErrChanged) {
+		back = url.Values{"changed": {"1"}}
+	} else if err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, "/check?"+back.Encode())
+}
