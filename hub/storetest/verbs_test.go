@@ -260,9 +260,10 @@ func history(t *testing.T, empty func() string) {
 	}
 	// What is cancelled was thought to last; that it lasted until it was cancelled is known since.
 	const open = 1<<63 - 1
-	from, at, first := before.UnixMilli(), before.Add(time.Minute).UnixMilli(), known.Add(-time.Minute).UnixMilli()
+	from, at := before.UnixMilli(), before.Add(time.Minute).UnixMilli()
+	first, ended := known.Add(-2*time.Minute).UnixMilli(), known.Add(-time.Minute).UnixMilli()
 	want := func(gone, stays string) []version {
-		return []version{{gone, "cancel", from, open, first, known.UnixMilli()}, {gone, "cancel", from, at, known.UnixMilli(), open},
+		return []version{{gone, "cancel", from, open, first, ended}, {gone, "cancel", from, at, ended, open},
 			{stays, "", from, open, known.UnixMilli(), open}}
 	}
 	for table, rows := range map[string][]version{

@@ -268,7 +268,7 @@ var commonMessages = map[string]message{
 	"payments.settled":         {"Every charge has an order and every order its charge.", "すべての請求と注文が一致しています。"},
 	"payments.off":             {"This hub takes no payments.", "このハブでは決済を扱っていません。"},
 	"payments.none":            {"Nothing is pending.", "未完了の決済はありません。"},
-	"payments.tries":           {"Tried %d times; next at %s", "試行 %d 回、次回 %s"},
+	"payments.tries":           {"Tries: %d. Next at %s", "試行 %d 回、次回 %s"},
 	"payments.refund":          {"refund %s", "返金 %s"},
 	"payments.uncollected":     {"The order stands and cannot be charged: collect the money, or take the order off.", "注文は有効ですが請求できません。集金するか、注文を取り下げてください。"},
 	"pay.opening":              {"Reserving the money", "与信の準備中"},

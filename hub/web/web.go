@@ -153,8 +153,8 @@ type navItem struct {
 }
 
 var navigation = []struct{ key, href, icon string }{
-	{"nav.today", "/", "home"}, {"nav.work", "/work-items", "work"}, {"nav.payments", "/payments", "yen"}, {"nav.packing", "/packing", "box"}, {"nav.sheet", "/sheet", "truck"},
-	{"nav.today", "/", "home"}, {"nav.check", "/check", "check"}, {"nav.history", "/history", "past"},
+	{"nav.today", "/", "home"}, {"nav.work", "/work-items", "work"}, {"nav.packing", "/packing", "box"}, {"nav.sheet", "/sheet", "truck"},
+	{"nav.check", "/check", "check"}, {"nav.payments", "/payments", "yen"}, {"nav.history", "/history", "past"},
 	{"nav.devices", "/devices", "device"}, {"nav.people", "/people", "people"}, {"nav.me", "/me", "me"},
 }
 
