@@ -95,6 +95,9 @@ func (c *OrderImportCmd) summary(g *Globals, p bulk.Placed, took time.Duration) 
 	for _, limit := range capacity.Limits() {
 		fmt.Fprintf(g.Stdout, ", %s %d", limit, p.Refused(limit))
 	}
+	if p.Movers > 0 {
+		fmt.Fprintf(g.Stdout, "; for %d of them %d items and containers were moved", p.Movers, p.Moves)
+	}
 	if p.New == 0 {
 		_, err := fmt.Fprintln(g.Stdout, "; all had been decided before")
 		return err
