@@ -81,12 +81,8 @@ func openAt(tb testing.TB, database string, now time.Time) *Hub {
 	h.Orders = order.NewService(h.Store.Orders())
 	h.People = people.New(h.Store.People())
 	h.Pay = payment.NewService(h.Store.Payments(), nil)
-<<<<<<< HEAD
 	paying := api.Paying{Service: h.Pay, Events: events(tb)}
 	h.API, h.Echo, err = api.New(api.Config{Store: h.Store, Orders: h.Orders, Paying: paying, People: h.People, Feed: h.Feed, Clock: h.Clock,
-=======
-	h.API, h.Echo, err = api.New(api.Config{Store: h.Store, Orders: h.Orders, Paying: api.Paying{Service: h.Pay, Events: events(tb)}, People: h.People, Feed: h.Feed, Clock: h.Clock,
->>>>>>> main
 		RealNow: func() time.Time { return began }, Logger: slog.New(slog.DiscardHandler), Version: "test"})
 	require.NoError(tb, err)
 	return h
