@@ -15,8 +15,10 @@ import (
 	"meguri/internal/durable"
 )
 
-// OrderCmd looks after orders: `hub order import`.
+// OrderCmd looks after orders: `hub order import`, `hub order show`, `hub order cancel`.
 type OrderCmd struct {
+	Show   OrderShowCmd   `cmd:"" help:"Show an order, what became of it, and where its items are."`
+	Cancel OrderCancelCmd `cmd:"" help:"Cancel an order before its cutoff."`
 	Import OrderImportCmd `cmd:"" help:"Place the orders of a CSV file and write what became of each."`
 }
 
@@ -57,7 +59,7 @@ func (c *OrderImportCmd) Run(g *Globals) (err error) {
 		fmt.Fprintln(g.Stdout, "note:", note)
 	}
 	begun := time.Now() // the machine's clock: this measures the machine
-	placed, err := bulk.PlaceOrders(g.Ctx, order.NewService(s.Orders()), filepath.Base(c.File), rows, known, people.Console)
+	placed, err := bulk.PlaceOrders(g.Ctx, order.NewService(s.Orders()).WithClock(g.Clock.Now), filepath.Base(c.File), rows, known, people.Console)
 	took := time.Since(begun)
 	if err != nil {
 		return fmt.Errorf("%d orders were placed: %w", placed.New, err)
@@ -92,6 +94,9 @@ func (c *OrderImportCmd) summary(g *Globals, p bulk.Placed, took time.Duration) 
 	fmt.Fprintf(g.Stdout, "%d orders: %d accepted, %d refused", len(p.Outcomes), p.Accepted(), len(p.Outcomes)-p.Accepted())
 	for _, limit := range capacity.Limits() {
 		fmt.Fprintf(g.Stdout, ", %s %d", limit, p.Refused(limit))
+	}
+	if p.Movers > 0 {
+		fmt.Fprintf(g.Stdout, "; for %d of them %d items and containers were moved", p.Movers, p.Moves)
 	}
 	if p.New == 0 {
 		_, err := fmt.Fprintln(g.Stdout, "; all had been decided before")

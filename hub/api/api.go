@@ -25,6 +25,7 @@ type Config struct {
 	Orders  *order.Service
 	People  *people.Service
 	Feed    *live.Feed
+	Paying  Paying             // its Service is nil for a hub that takes no payments
 	Touch   func(place string) // of each place whose devices may need another plan; nil for nobody
 	Clock   clock.Clock        // of the business: cutoffs, days, alarms
 	RealNow func() time.Time   // the machine's, for sessions; nil is time.Now
@@ -78,8 +79,14 @@ func (a *API) routes(e *echo.Echo) {
 	post("/login", a.login)
 	post("/logout", a.logout)
 	get("/me", a.me)
-	post("/orders", a.placeOrder)
+	e.POST("/v1/orders", a.document.checkUnless(plainOrder, a.placeOrder))
 	get("/orders/:id", a.getOrder)
+	post("/orders/:id/refunds", a.refundOrder)
+	get("/payments", a.listPayments)
+	e.POST("/v1/payments/webhook", a.paymentEvent) // not checked by the document: its signature is of the bytes
+	e.POST("/v1/orders/:id/confirm", a.document.checkUnless(plainID, a.confirmOrder))
+	post("/orders/:id/cancel", a.cancelOrder)
+	e.PUT("/v1/orders/:id/lines", a.document.check(a.changeOrder))
 	get("/locations", a.listLocations)
 	get("/products", a.listProducts)
 	get("/deliveries", a.listDeliveries)

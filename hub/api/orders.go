@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -20,7 +19,9 @@ type orderRequestJSON struct {
 	DeliveryDate string          `json:"delivery_date"`
 	LocationID   string          `json:"location_id"`
 	CustomerID   string          `json:"customer_id"`
+	HoldSeconds  int64           `json:"hold_seconds"`
 	Lines        []orderLineJSON `json:"lines"`
+	Payment      *paymentAskJSON `json:"payment,omitempty"`
 }
 
 type orderLineJSON struct {
@@ -28,20 +29,30 @@ type orderLineJSON struct {
 	Quantity  int64  `json:"quantity"`
 }
 
+type orderedLineJSON struct {
+	ProductID    string `json:"product_id"`
+	Quantity     int64  `json:"quantity"`
+	Withdrawn    int64  `json:"withdrawn,omitempty"`
+	UnitPriceYen int64  `json:"unit_price_yen,omitempty"`
+}
+
 type orderJSON struct {
-	OrderID      string          `json:"order_id"`
-	DeliveryDate string          `json:"delivery_date"`
-	LocationID   string          `json:"location_id"`
-	CustomerID   string          `json:"customer_id,omitempty"`
-	State        order.State     `json:"state"`
-	Refusal      *refusalJSON    `json:"refusal,omitempty"`
-	PlacedAt     time.Time       `json:"placed_at"`
-	PlacedBy     string          `json:"placed_by,omitempty"`
-	ReadyAt      *time.Time      `json:"ready_at,omitempty"`
-	EndedAt      *time.Time      `json:"ended_at,omitempty"`
-	Lines        []orderLineJSON `json:"lines"`
-	Items        []orderItemJSON `json:"items"`
-	Pickup       *pickupJSON     `json:"pickup,omitempty"`
+	OrderID      string            `json:"order_id"`
+	DeliveryDate string            `json:"delivery_date"`
+	LocationID   string            `json:"location_id"`
+	CustomerID   string            `json:"customer_id,omitempty"`
+	State        order.State       `json:"state"`
+	HoldUntil    *time.Time        `json:"hold_until,omitempty"`
+	Refusal      *refusalJSON      `json:"refusal,omitempty"`
+	PlacedAt     time.Time         `json:"placed_at"`
+	PlacedBy     string            `json:"placed_by,omitempty"`
+	ReadyAt      *time.Time        `json:"ready_at,omitempty"`
+	EndedAt      *time.Time        `json:"ended_at,omitempty"`
+	EndReason    string            `json:"end_reason,omitempty"`
+	Lines        []orderedLineJSON `json:"lines"`
+	Items        []orderItemJSON   `json:"items"`
+	Pickup       *pickupJSON       `json:"pickup,omitempty"`
+	Payment      *paymentJSON      `json:"payment,omitempty"`
 }
 
 type refusalJSON struct {
@@ -79,39 +90,6 @@ func optional(t time.Time) *time.Time {
 	return &t
 }
 
-func (a *API) placeOrder(c echo.Context) error {
-	var in orderRequestJSON
-	if err := c.Bind(&in); err != nil {
-		return err
-	}
-	who := Who(c)
-	if !who.Owns(in.CustomerID) {
-		return fmt.Errorf("%w: an order for another customer", errForbidden)
-	}
-	r := order.Request{ID: in.OrderID, DeliveryDate: in.DeliveryDate, LocationID: in.LocationID, CustomerID: in.CustomerID}
-	if r.ID == "" {
-		r.ID = people.NewID("o")
-	}
-	for _, l := range in.Lines {
-		r.Lines = append(r.Lines, order.Line(l))
-	}
-	ctx := c.Request().Context()
-	outcome, err := a.Orders.Place(ctx, r, a.Clock.Now(), who.ID)
-	if err != nil {
-		return err
-	}
-	stored, err := a.Orders.Get(ctx, r.ID)
-	if err != nil {
-		return err
-	}
-	if outcome.Repeated {
-		return a.writeOrder(c, http.StatusOK, stored)
-	}
-	a.Feed.Changed()
-	c.Response().Header().Set("Location", "/v1/orders/"+url.PathEscape(r.ID))
-	return a.writeOrder(c, http.StatusCreated, stored)
-}
-
 func (a *API) getOrder(c echo.Context) error {
 	o, err := a.Orders.Get(c.Request().Context(), Param(c, "id"))
 	if err != nil {
@@ -120,14 +98,16 @@ func (a *API) getOrder(c echo.Context) error {
 	if !Who(c).Owns(o.CustomerID) {
 		return order.ErrNotFound // that there is one is not theirs to know either
 	}
-	return a.writeOrder(c, http.StatusOK, o)
+	return a.writeOrder(c, http.StatusOK, o, false)
 }
 
-// writeOrder answers with an order, and with its pickup code for those who may read it.
-func (a *API) writeOrder(c echo.Context, status int, o order.Order) error {
+// writeOrder answers with an order, and with its pickup code for those who may read it. A fresh one has none: it was decided
+// before the cutoff.
+func (a *API) writeOrder(c echo.Context, status int, o order.Order, fresh bool) error {
 	out := orderJSON{OrderID: o.ID, DeliveryDate: o.DeliveryDate, LocationID: o.LocationID, State: o.State,
-		PlacedAt: o.PlacedAt, ReadyAt: optional(o.ReadyAt), EndedAt: optional(o.EndedAt),
-		Lines: []orderLineJSON{}, Items: []orderItemJSON{}}
+		HoldUntil: optional(o.HoldUntil),
+		PlacedAt:  o.PlacedAt, ReadyAt: optional(o.ReadyAt), EndedAt: optional(o.EndedAt), EndReason: o.EndReason,
+		Lines: make([]orderedLineJSON, 0, len(o.Lines)), Items: make([]orderItemJSON, 0, len(o.Items))}
 	who := Who(c)
 	if who.Role.SeesCustomer() {
 		out.CustomerID = o.CustomerID
@@ -138,17 +118,21 @@ func (a *API) writeOrder(c echo.Context, status int, o order.Order) error {
 	if o.State == order.Refused {
 		out.Refusal = &refusalJSON{o.Limit, o.What}
 	}
-	for _, l := range o.Lines {
-		out.Lines = append(out.Lines, orderLineJSON(l))
+	for i, l := range o.Lines {
+		out.Lines = append(out.Lines, orderedLineJSON{l.ProductID, l.Quantity, o.LineStates[i].Withdrawn, o.LineStates[i].UnitPriceYen})
 	}
 	for _, i := range o.Items {
 		out.Items = append(out.Items, orderItemJSON(i))
 	}
-	if o.State != order.Refused && who.Role.SeesPickupCode() {
+	if !fresh && o.State.Holds() && o.State != order.Held && who.Role.SeesPickupCode() {
 		var err error
 		if out.Pickup, err = a.pickup(c, o.ID); err != nil {
 			return err
 		}
+	}
+	var err error
+	if out.Payment, err = a.paymentOf(c, o, fresh); err != nil {
+		return err
 	}
 	return c.JSON(status, out)
 }

@@ -9,9 +9,11 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"meguri/hub/capacity"
 	"meguri/hub/check"
 	"meguri/hub/fleet"
 	"meguri/hub/order"
+	"meguri/hub/payment"
 	"meguri/hub/people"
 	"meguri/hub/store"
 )
@@ -62,6 +64,16 @@ var statuses = []struct {
 	{order.ErrAfterCutoff, http.StatusConflict},
 	{check.ErrChanged, http.StatusConflict},
 	{order.ErrBusy, http.StatusServiceUnavailable},
+	{payment.ErrNotFound, http.StatusNotFound},
+	{payment.ErrNotPaid, http.StatusConflict},
+	{payment.ErrTooMuch, http.StatusConflict},
+	{payment.ErrConflict, http.StatusConflict},
+	{errPaidHere, http.StatusConflict},
+	{errNotCovered, http.StatusConflict},
+	{ErrBadEvent, http.StatusBadRequest},
+	{order.ErrExpired, http.StatusConflict},
+	{order.ErrEnded, http.StatusConflict},
+	{order.ErrKeyReused, http.StatusUnprocessableEntity},
 	{store.ErrNotFound, http.StatusNotFound},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable},
 	{context.Canceled, http.StatusServiceUnavailable},
@@ -72,7 +84,9 @@ func ProblemOf(err error) Problem {
 	p := Problem{Type: "about:blank", Status: http.StatusInternalServerError}
 	var wrong *invalid
 	var orderField *order.FieldError
+	var refused *capacity.Refused
 	var personField *people.FieldError
+	var payField *payment.FieldError
 	var tooLarge *http.MaxBytesError
 	var ofEcho *echo.HTTPError
 	switch {
@@ -80,8 +94,12 @@ func ProblemOf(err error) Problem {
 		p.Status, p.Errors = http.StatusBadRequest, wrong.fields
 	case errors.As(err, &orderField):
 		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{orderField.Field, orderField.Want}}
+	case errors.As(err, &refused):
+		p.Status, p.Detail = http.StatusConflict, err.Error()
 	case errors.As(err, &personField):
 		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{personField.Field, personField.Want}}
+	case errors.As(err, &payField):
+		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{payField.Field, payField.Want}}
 	case errors.As(err, &tooLarge):
 		p.Status, p.Detail = http.StatusRequestEntityTooLarge, tooLarge.Error()
 	case errors.As(err, &ofEcho):

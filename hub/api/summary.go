@@ -140,7 +140,8 @@ func countOrders(counts []order.Count) sumOrders {
 		if n.State == order.Refused {
 			out.Refused += n.Orders
 			out.RefusedByLimit[string(n.Limit)] += n.Orders
-		} else {
+		}
+		if n.State.Holds() && n.State != order.Held {
 			out.Accepted += n.Orders
 		}
 	}

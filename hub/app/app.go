@@ -46,6 +46,8 @@ type Config struct {
 	BrokerNames []string
 	BrokerURL   string
 
+	Payments Payments
+
 	Backups backup.Schedule
 	// SafeAfterBackup lets devices delete only what is in a backup; else what is committed.
 	SafeAfterBackup bool
@@ -107,7 +109,12 @@ func Run(ctx context.Context, c Config) (err error) {
 	orders := order.NewService(s.Orders()).WithClock(c.Clock.Now)
 	held := &holds{orders: orders, feed: feed, clock: c.Clock, logger: c.Logger, lookEvery: lookEvery(s.Writers())}
 	held.start(ctx)
-	server, err := newServer(ctx, c, s, orders, feed, plans.Touch, secure)
+	till, err := openTill(c, s, orders, feed)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, till.close()) }()
+	server, err := newServer(ctx, c, api.Config{Store: s, Orders: orders, Paying: till.paying, Feed: feed, Touch: plans.Touch}, secure)
 	if err != nil {
 		return err
 	}
@@ -120,6 +127,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	looks := &checks{service: check.NewService(s.Checks()), feed: feed, clock: c.Clock, logger: c.Logger}
 	g.Go(func() error { return looks.run(ctx) })
 	safe.run(ctx, g, c, s, feed.Changed)
+	till.run(ctx, g, c, listener.Addr())
 	g.Go(func() error { return serve(ctx, server, listener, c.Logger) })
 	announce(c, listener.Addr(), embedded.Addr())
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
@@ -210,10 +218,11 @@ func newMQTT(ctx context.Context, c Config, authority *pki.Authority, b *broker.
 	return link.NewMQTT(cfg)
 }
 
-func newServer(ctx context.Context, c Config, s *store.Store, orders *order.Service, f *live.Feed, touch func(string),
-	secure *tls.Config) (*http.Server, error) {
-	a, router, err := api.New(api.Config{Store: s, Orders: orders, People: people.New(s.People()), Feed: f, Touch: touch,
-		Clock: c.Clock, Logger: c.Logger, TLS: c.TLSCert != "", Version: version.Text()})
+// newServer makes what answers people and programs; of the API's configuration it is told what differs from hub to hub.
+func newServer(ctx context.Context, c Config, with api.Config, secure *tls.Config) (*http.Server, error) {
+	with.People, with.Clock, with.Logger = people.New(with.Store.People()), c.Clock, c.Logger
+	with.TLS, with.Version = c.TLSCert != "", version.Text()
+	a, router, err := api.New(with)
 	if err != nil {
 		return nil, err
 	}

@@ -27,9 +27,15 @@ type day struct {
 	feed   *live.Feed
 	clock  clock.Clock
 	logger *slog.Logger
+
+	keysForgotten time.Time // when it was done last
 }
 
 const (
+	// Idempotency keys are remembered for a week, and of more than a million the newest.
+	keysFor, maxKeys = 7 * 24 * time.Hour, 1_000_000
+	forgetKeysEvery  = time.Hour
+
 	dayEvery = 10 * time.Second // on the hub's clock
 	// A station that is silent so long after closing is an alarm: nobody can tell what was taken.
 	darkAfter = time.Hour
@@ -56,7 +62,7 @@ func (d *day) run(ctx context.Context) error {
 // turn does what is due. What fails does not keep the rest from being done.
 func (d *day) turn(ctx context.Context, now time.Time) error {
 	var failed []error
-	for _, step := range []func(context.Context, time.Time) error{d.freezeDue, d.raiseLate, d.closeDue, d.clearOrphans} {
+	for _, step := range []func(context.Context, time.Time) error{d.freezeDue, d.raiseLate, d.closeDue, d.clearOrphans, d.forgetKeys} {
 		if err := step(ctx, now); err != nil {
 			failed = append(failed, err)
 		}
@@ -271,5 +277,18 @@ func (d *day) clearOrphans(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("alarms of devices that are gone: %w", err)
 	}
+	return nil
+}
+
+// forgetKeys keeps the idempotency keys from piling up.
+func (d *day) forgetKeys(ctx context.Context, now time.Time) error {
+	if now.Sub(d.keysForgotten) < forgetKeysEvery {
+		return nil
+	}
+	err := d.store.Change(ctx, func(tx *store.Tx) error { return tx.ForgetKeys(ctx, now.Add(-keysFor), maxKeys) })
+	if err != nil {
+		return fmt.Errorf("idempotency keys: %w", err)
+	}
+	d.keysForgotten = now
 	return nil
 }

@@ -111,3 +111,30 @@ func TestADateIsFrozenOnlyWhenItsLastHoldIsDecided(t *testing.T) {
 	require.Equal(t, order.Expired, b.state("o-1"))
 	require.Empty(t, b.grants("loc-1"), "an order that was not confirmed gets no code")
 }
+
+func TestIdempotencyKeysAreForgottenByAgeAndNumber(t *testing.T) {
+	s := storetest.Open(t, storetest.SQLite(t))
+	storetest.Import(t, s, storetest.Network(t))
+	d := newDay(s)
+	now := at(0, 0)
+	d.orders.WithClock(func() time.Time { return now })
+	for i := range 4 {
+		r := heldOrder(string(rune('a'+i)), 0)
+		r.Key = order.Key{Text: r.ID, Hash: "h"}
+		now = now.Add(time.Minute)
+		_, err := d.orders.Place(t.Context(), r, at(0, 0), "p")
+		require.NoError(t, err)
+	}
+	kept := func() (keys string) {
+		for _, key := range []string{"a", "b", "c", "d"} {
+			if _, err := d.orders.OfKey(t.Context(), "p", key); err == nil {
+				keys += key
+			}
+		}
+		return keys
+	}
+	require.NoError(t, s.Change(t.Context(), func(tx *store.Tx) error { return tx.ForgetKeys(t.Context(), time.Time{}, 3) }))
+	require.Equal(t, "bcd", kept())
+	require.NoError(t, d.forgetKeys(t.Context(), at(0, 3).Add(keysFor)))
+	require.Equal(t, "cd", kept())
+}

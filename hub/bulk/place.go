@@ -22,6 +22,8 @@ type Orders interface {
 type Placed struct {
 	Outcomes []order.Outcome // in the file's order
 	New      int             // decided now; the others had been before
+	Movers   int             // of New, those for which others had to be somewhere else
+	Moves    int             // items and containers that had to
 }
 
 // PlaceOrders places the orders of a file in its order, many in a transaction, each as if it had arrived just before the
@@ -58,6 +60,8 @@ func PlaceOrders(ctx context.Context, service Orders, file string, rows []Row[or
 			p.Outcomes[i] = result.Outcome
 			if !result.Outcome.Repeated {
 				p.New++
+				p.Moves += result.Moves()
+				p.Movers += min(1, result.Moves())
 			}
 		}
 		fresh = fresh[len(arrivals):]

@@ -46,4 +46,6 @@ func Without(n capacity.Network, outs []Out) capacity.Network {
 }
 
 // without is a list without some of it; the list given stays as it is.
-func without[T any](from []T, gone func(T) bool) []T { return slices.DeleteFunc(slices.Clone(from), gone) }
+func without[T any](from []T, gone func(T) bool) []T {
+	return slices.DeleteFunc(slices.Clone(from), gone)
+}

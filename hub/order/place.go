@@ -32,6 +32,9 @@ func (r Result) Order() Order {
 	return o
 }
 
+// Moves is how many items and containers of others had to be somewhere else for a new order.
+func (r Result) Moves() int { return r.decision.Change.Moves() }
+
 // itemsOf joins the items of a change with the containers that they are in.
 func itemsOf(c capacity.Change) []Item {
 	items := make([]Item, 0, len(c.Added))

@@ -47,20 +47,20 @@ func (s *Service) WithClock(now func() time.Time) *Service {
 	return s
 }
 
-// knownAt is when decisions become known: by the clock, or when the last of them was made; but not before those that were known
-// last, for a clock that is set back, or another hub's, must not make history run backwards.
+// knownAt is when decisions become known: by the clock, or when the last of them was made; but always after those that were known
+// before, whatever the clocks of this hub and others say, so that each moment has one version of a row.
 func (s *Service) knownAt(last time.Time, decisions []Decision) (at time.Time) {
-	at = last
 	if s.clock != nil {
-		if now := s.clock(); now.After(at) {
-			at = now
+		at = s.clock().Truncate(time.Millisecond)
+	} else {
+		for i := range decisions {
+			if decisions[i].At.After(at) {
+				at = decisions[i].At
+			}
 		}
-		return at
 	}
-	for _, d := range decisions {
-		if d.At.After(at) {
-			at = d.At
-		}
+	if !at.After(last) {
+		at = last.Add(time.Millisecond)
 	}
 	return at
 }
@@ -227,6 +227,23 @@ func (s *Service) OfKey(ctx context.Context, person, key string) (k Keyed, err e
 		return err
 	})
 	return k, err
+}
+
+// AsDecided gives the order as it was when it was decided under a key, with the items where they were then. Lines are as they are
+// now.
+func (s *Service) AsDecided(ctx context.Context, k Keyed) (o Order, err error) {
+	err = s.store.Read(ctx, func(tx Tx) error {
+		if o, err = tx.Order(ctx, k.OrderID); err != nil {
+			return err
+		}
+		o.Items, err = tx.ItemsKnownAt(ctx, k.OrderID, k.At)
+		return err
+	})
+	if k.State != Held {
+		o.HoldUntil = time.Time{}
+	}
+	o.State, o.ReadyAt, o.EndedAt, o.EndReason = k.State, time.Time{}, time.Time{}, ""
+	return o, err
 }
 
 // Remaining says what a date has room for now, or ErrNoDelivery.

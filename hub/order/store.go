@@ -41,6 +41,8 @@ type Tx interface {
 	HeldDates(ctx context.Context) (map[string]time.Time, error)
 	// OrderOfKey gives what was decided under a person's idempotency key, or ErrNotFound.
 	OrderOfKey(ctx context.Context, person, key string) (Keyed, error)
+	// ItemsKnownAt gives an order's items with their assignments, as they were known at a time.
+	ItemsKnownAt(ctx context.Context, id string, at time.Time) ([]Item, error)
 }
 
 // Errors of a store.

@@ -34,6 +34,7 @@ func publicRights() []Right {
 		public("GET /openapi.json"),
 		public("GET /openapi.yaml"),
 		public("POST /v1/login"),
+		public("POST /v1/payments/webhook"), // by its signature
 		public("GET /login"),
 		public("POST /login"),
 		public("GET /static/*"),
@@ -47,6 +48,12 @@ func apiRights() []Right {
 
 		{Route: "POST /v1/orders", Roles: []Role{Admin, Dispatcher, Support, Customer, System}, Act: true},
 		{Route: "GET /v1/orders/:id", Roles: []Role{Admin, Dispatcher, Support, Customer, System}},
+		{Route: "POST /v1/orders/:id/refunds", Roles: []Role{Admin, Dispatcher, Support, System}, Act: true},
+		{Route: "GET /v1/payments", Roles: []Role{Admin, Dispatcher, Support, System}},
+		// Not the customer: whoever confirms says that it is paid.
+		{Route: "POST /v1/orders/:id/confirm", Roles: []Role{Admin, Support, System}, Act: true},
+		{Route: "POST /v1/orders/:id/cancel", Roles: []Role{Admin, Dispatcher, Support, Customer, System}, Act: true},
+		{Route: "PUT /v1/orders/:id/lines", Roles: []Role{Admin, Dispatcher, Support, Customer, System}, Act: true},
 		{Route: "GET /v1/locations", Roles: all},
 		{Route: "GET /v1/products", Roles: all},
 		{Route: "GET /v1/deliveries", Roles: all},
@@ -84,6 +91,7 @@ func pageRights() []Right {
 		{Route: "GET /sheet", Roles: []Role{Admin, Dispatcher, Driver}, Own: map[Role]string{Driver: "route"}},
 		{Route: "GET /orders/:id", Roles: office},
 		{Route: "GET /history", Roles: staff},
+		{Route: "GET /payments", Roles: office},
 		{Route: "GET /work-items", Roles: staff},
 		{Route: "POST /work-items/:id/close", Roles: staff, Act: true},
 		{Route: "GET /check", Roles: []Role{Admin, Dispatcher}},

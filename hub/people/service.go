@@ -37,10 +37,13 @@ type Tx interface {
 }
 
 // Service is what can be done with persons. Its times are the machine's, not those of a demonstration's clock.
-type Service struct{ store Store }
+type Service struct {
+	store  Store
+	recent recent
+}
 
 // New makes the service.
-func New(s Store) *Service { return &Service{s} }
+func New(s Store) *Service { return &Service{store: s} }
 
 // Add adds a person and gives the code of their one-time login link, valid for LinkEnd. by is who does it. A wrong field is
 // a *FieldError.
@@ -147,6 +150,7 @@ func (s *Service) List(ctx context.Context) (all []Person, err error) {
 // Remove takes a person's access away at once: their sessions end and their links are spent. What they did stays recorded.
 // The error is ErrNoPerson, or ErrLastAdmin.
 func (s *Service) Remove(ctx context.Context, by, person string, now time.Time) error {
+	defer s.recent.forget()
 	err := s.store.Change(ctx, func(tx Tx) error {
 		p, err := active(ctx, tx, person)
 		if err != nil {
@@ -201,10 +205,14 @@ func (s *Service) Login(ctx context.Context, code string, now time.Time) (who Pe
 // Session gives the person whose session has the token, and notes that it was used. The error is ErrNoSession for a token
 // that nobody may use, or not any more.
 func (s *Service) Session(ctx context.Context, token string, now time.Time) (Person, error) {
-	var who Person
+	hash := hashToken(token)
+	who, fresh, round := s.recent.get(hash, now)
+	if fresh {
+		return who, nil
+	}
 	var session Session
 	err := s.store.Read(ctx, func(tx Tx) (err error) {
-		if session, err = tx.Session(ctx, hashToken(token)); err != nil {
+		if session, err = tx.Session(ctx, hash); err != nil {
 			return err
 		}
 		if !session.lives(now) {
@@ -221,6 +229,7 @@ func (s *Service) Session(ctx context.Context, token string, now time.Time) (Per
 	if err != nil {
 		return Person{}, fmt.Errorf("session: %w", err)
 	}
+	s.recent.put(round, use{who, session, now})
 	if now.Sub(session.Seen) >= seenStep {
 		err = s.store.Change(ctx, func(tx Tx) error { return tx.SeeSession(ctx, session.Hash, now) })
 	}
@@ -229,6 +238,7 @@ func (s *Service) Session(ctx context.Context, token string, now time.Time) (Per
 
 // SignOut ends the session of a token. A token without a session is no error: its owner is signed out.
 func (s *Service) SignOut(ctx context.Context, person, token string, now time.Time) error {
+	defer s.recent.forget()
 	return s.store.Change(ctx, func(tx Tx) error {
 		if err := tx.EndSession(ctx, hashToken(token), now); err != nil {
 			return err

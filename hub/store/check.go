@@ -288,7 +288,7 @@ func (c checkTx) Run(ctx context.Context, id string) (check.Run, bool, error) {
 // ItemsIn gives the items of containers.
 func (c checkTx) ItemsIn(ctx context.Context, containers []string) (all []check.Item, err error) {
 	for len(containers) > 0 {
-		size := sizeFor(c.tx.e.insertSizes(), len(containers))
+		size := sizeFor(insertSizes, len(containers))
 		args := make([]any, size)
 		marks := make([]string, size)
 		for i, id := range containers[:size] {

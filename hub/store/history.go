@@ -103,7 +103,7 @@ const open = "9223372036854775807"
 // so until its end is known from then on. An end that lies before earlier changes, because it is learnt late, ends those, too.
 func (tx *Tx) keep(ctx context.Context, v versions, ends []ending, known time.Time) error {
 	for len(ends) > 0 {
-		size := sizeFor(tx.e.insertSizes(), len(ends))
+		size := sizeFor(insertSizes, len(ends))
 		rows := make([][]any, size)
 		for i, e := range ends[:size] {
 			rows[i] = append(e.key[:len(e.key):len(e.key)], millis(e.at), millis(known), e.cause)

@@ -56,6 +56,22 @@ func (tx *Tx) DateOfOrder(ctx context.Context, id string) (date string, err erro
 	return date, err
 }
 
+// ItemsKnownAt gives an order's items with their assignments, as they were known at a time.
+func (tx *Tx) ItemsKnownAt(ctx context.Context, id string, at time.Time) ([]order.Item, error) {
+	return list(ctx, tx, scanItem, `SELECT i.line, i.unit, i.product_id, p.shop_id, p.category, i.dated_container_id, '', c.fridge_id,
+		c.slot_id, c.run_id, c.shipper_id, c.address_id, FALSE
+		FROM item_timeline i JOIN products p ON p.id = i.product_id
+		JOIN container_timeline c ON c.id = i.dated_container_id AND c.known_from <= $2 AND c.known_until > $2
+		WHERE i.order_id = $1 AND i.known_from <= $2 AND i.known_until > $2 ORDER BY i.line, i.unit`, id, millis(at))
+}
+
+// ForgetKeys forgets idempotency keys that were used before a time, and the oldest of more than so many.
+func (tx *Tx) ForgetKeys(ctx context.Context, before time.Time, most int) error {
+	_, err := tx.exec(ctx, `DELETE FROM order_keys WHERE known_at < $1
+		OR known_at < (SELECT known_at FROM order_keys ORDER BY known_at DESC LIMIT 1 OFFSET $2)`, millis(before), most-1)
+	return err
+}
+
 // HeldDates gives, by date, the earliest deadline of orders that are held.
 func (tx *Tx) HeldDates(ctx context.Context) (map[string]time.Time, error) {
 	dates := map[string]time.Time{}

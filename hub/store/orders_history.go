@@ -45,30 +45,25 @@ func (tx *Tx) markShort(ctx context.Context, items []*itemChange) error {
 	return nil
 }
 
+var deleteItems = &manyRows{before: "DELETE FROM order_items WHERE (order_id, line, unit) IN (", kinds: []string{"TEXT", "BIGINT", "BIGINT"},
+	after: ")"}
+
 // endItems writes the stored versions of items into the history and takes them out.
 func (tx *Tx) endItems(ctx context.Context, items []*itemChange, known time.Time) error {
-	ends := make([]ending, len(items))
+	ends, keys := make([]ending, len(items)), make([]any, 0, 3*len(items))
 	for i, u := range items {
 		ends[i] = ending{[]any{u.order, u.line, u.unit}, u.end.at, u.end.cause}
+		keys = append(keys, u.order, u.line, u.unit)
 	}
 	if err := tx.keep(ctx, itemVersions, ends, known); err != nil {
 		return err
 	}
-	for len(items) > 0 {
-		size := sizeFor(tx.e.insertSizes(), len(items))
-		keys := make([][]any, size)
-		for i, u := range items[:size] {
-			keys[i] = []any{u.order, u.line, u.unit}
-		}
-		n, err := tx.exec(ctx, "DELETE FROM order_items WHERE (order_id, line, unit) IN ("+valuesText(size, "TEXT", "BIGINT", "BIGINT")+")",
-			flat(keys)...)
-		if err == nil && n != int64(size) {
-			err = fmt.Errorf("%d of %d rows: %w", n, size, ErrNotFound)
-		}
-		if err != nil {
-			return fmt.Errorf("take items out: %w", err)
-		}
-		items = items[size:]
+	n, err := deleteItems.run(ctx, tx, keys)
+	if err == nil && n != int64(len(items)) {
+		err = fmt.Errorf("%d of %d rows: %w", n, len(items), ErrNotFound)
+	}
+	if err != nil {
+		return fmt.Errorf("take items out: %w", err)
 	}
 	return nil
 }

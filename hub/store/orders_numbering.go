@@ -256,23 +256,41 @@ func (n *numbering) lift(ctx context.Context, tx *Tx, b *boxChange) error {
 	return tx.one(ctx, "DELETE FROM dated_containers WHERE id = $1", id)
 }
 
+var (
+	insertContainers = insertRows("dated_containers", `id, sequence, delivery_date, location_id, fridge_id, fridge_kind, slot_id,
+		capacity_ml, used_ml, shop_id, collection_spot_id, category, run_id, shipper_id, shipper_capacity, shipper_place, address_id,
+		valid_from, known_from, state, grai, filled_at, shelved_at, loaded_at, placed_at`, "", "TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT",
+		"TEXT", "BIGINT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "TEXT", "BIGINT", "BIGINT", "TEXT", "TEXT",
+		"BIGINT", "BIGINT", "BIGINT", "BIGINT")
+	fillContainers = &manyRows{before: "UPDATE dated_containers SET used_ml = v.column2 FROM (", kinds: []string{"TEXT", "BIGINT"},
+		after: ") AS v WHERE id = v.column1"}
+	insertItems = insertRows("order_items", `order_id, line, unit, delivery_date, product_id, shop_id, category, dated_container_id,
+		short, valid_from, known_from`, "", "TEXT", "BIGINT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "BOOLEAN", "BIGINT", "BIGINT")
+)
+
 // putIn writes the rows as they are now.
 func (n *numbering) putIn(ctx context.Context, tx *Tx, known time.Time) error {
-	var opened, items [][]any
+	var opened, filled []any
 	for _, b := range n.containers {
 		switch {
 		case b.gone:
 		case !b.stored || b.wasLifted:
-			opened = append(opened, containerRow(n.date, b, known))
+			opened = addContainer(opened, n.date, b, known)
 		case !b.moved:
-			if err := tx.one(ctx, "UPDATE dated_containers SET used_ml = $2 WHERE id = $1", b.now.ID, b.now.UsedML); err != nil {
-				return fmt.Errorf("fill container %s: %w", b.now.ID, err)
-			}
+			filled = append(filled, b.now.ID, b.now.UsedML)
 		}
 	}
-	if _, err := tx.insert(ctx, "dated_containers", datedContainerColumns, opened, ""); err != nil {
+	if _, err := insertContainers.run(ctx, tx, opened); err != nil {
 		return err
 	}
+	did, err := fillContainers.run(ctx, tx, filled)
+	if err == nil && did != int64(len(filled)/2) {
+		err = fmt.Errorf("fill containers: %d of %d: %w", did, len(filled)/2, ErrNotFound)
+	}
+	if err != nil {
+		return err
+	}
+	items := make([]any, 0, len(n.items)*len(insertItems.kinds))
 	for _, u := range n.items {
 		if u.gone {
 			continue
@@ -281,28 +299,20 @@ func (n *numbering) putIn(ctx context.Context, tx *Tx, known time.Time) error {
 		if u.keeps {
 			from, since = u.validFrom, u.knownFrom
 		}
-		items = append(items, []any{u.order, u.line, u.unit, n.date, u.now.Product, u.now.Shop, u.now.Category, u.now.ContainerID,
-			u.short, from, since})
+		items = append(items, u.order, u.line, u.unit, n.date, u.now.Product, u.now.Shop, u.now.Category, u.now.ContainerID, u.short, from, since)
 	}
-	_, err := tx.insert(ctx, "order_items", itemColumns, items, "")
+	_, err = insertItems.run(ctx, tx, items)
 	return err
 }
 
-var datedContainerColumns = []string{"id", "sequence", "delivery_date", "location_id", "fridge_id", "fridge_kind", "slot_id",
-	"capacity_ml", "used_ml", "shop_id", "collection_spot_id", "category", "run_id", "shipper_id", "shipper_capacity", "shipper_place",
-	"address_id", "valid_from", "known_from", "state", "grai", "filled_at", "shelved_at", "loaded_at", "placed_at"}
-
-var itemColumns = []string{"order_id", "line", "unit", "delivery_date", "product_id", "shop_id", "category", "dated_container_id",
-	"short", "valid_from", "known_from"}
-
-func containerRow(date string, b *boxChange, known time.Time) []any {
+func addContainer(rows []any, date string, b *boxChange, known time.Time) []any {
 	c, at := b.now, b.custody
 	if !b.wasLifted {
 		at.state = "planned"
 	}
-	return []any{c.ID, c.Sequence, date, c.Slot.LocationID, c.Slot.FridgeID, c.Slot.FridgeKind, c.Slot.ID, c.Slot.CapacityML, c.UsedML,
+	return append(rows, c.ID, c.Sequence, date, c.Slot.LocationID, c.Slot.FridgeID, c.Slot.FridgeKind, c.Slot.ID, c.Slot.CapacityML, c.UsedML,
 		c.Shop, c.Spot, c.Category, c.Run, c.Shipper, c.ShipperCapacity, c.ShipperPlace, c.Address, millis(b.from), millis(known),
-		at.state, at.grai, at.filled, at.shelved, at.loaded, at.placed}
+		at.state, at.grai, at.filled, at.shelved, at.loaded, at.placed)
 }
 
 // one runs a statement that has to change one row.

@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"meguri/hub/order"
@@ -27,7 +25,7 @@ func (tx *Tx) AddDecisions(ctx context.Context, decisions []order.Decision, know
 		func(ctx context.Context) error { return n.takeOut(ctx, tx, known) },
 		w.setLines,
 		func(ctx context.Context) error { return n.putIn(ctx, tx, known) },
-		w.revokeGrants, w.recordActs,
+		w.revokeGrants, w.recordActs, w.oweBack,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -101,26 +99,66 @@ func (w *decided) foldAct(d *order.Decision) {
 	}
 }
 
-func (w *decided) addOrders(ctx context.Context) error {
-	var orders, lines [][]any
-	for i := range w.orders {
-		o := &w.orders[i].Order
-		orders = append(orders, []any{o.ID, w.orders[i].Sequence, o.DeliveryDate, o.LocationID, o.CustomerID, string(o.State),
-			optionalMillis(o.HoldUntil), string(o.Limit), o.What, o.PlacedBy, millis(o.PlacedAt), optionalMillis(o.EndedAt), o.EndReason})
-		for n, line := range o.Lines {
-			lines = append(lines, []any{o.ID, n + 1, line.ProductID, line.Quantity, o.LineStates[n].UnitPriceYen})
+var (
+	insertOrders = insertRows("orders", `id, sequence, delivery_date, location_id, customer_id, state, hold_until, refused_limit,
+		refused_what, placed_by, placed_at, ended_at, end_reason`, " ON CONFLICT (id) DO NOTHING", "TEXT", "BIGINT", "TEXT", "TEXT", "TEXT",
+		"TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "TEXT")
+	insertLines = insertRows("order_lines", "order_id, line, product_id, quantity, unit_price_yen", "", "TEXT", "BIGINT", "TEXT", "BIGINT",
+		"BIGINT")
+	replaceLines = insertRows("order_lines", "order_id, line, product_id, quantity, unit_price_yen", ` ON CONFLICT (order_id, line)
+		DO UPDATE SET product_id = excluded.product_id, quantity = excluded.quantity, unit_price_yen = excluded.unit_price_yen,
+		withdrawn = 0`, "TEXT", "BIGINT", "TEXT", "BIGINT", "BIGINT")
+	insertKeys = insertRows("order_keys", "person_id, key, order_id, request_hash, state, known_at", " ON CONFLICT (person_id, key) DO NOTHING",
+		"TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT")
+	// confirmOrders and endOrders move orders on, each from the state that it was decided from.
+	confirmOrders = &manyRows{before: "UPDATE orders SET state = 'accepted', confirmed_at = v.column2, confirmed_by = v.column3 FROM (",
+		kinds: []string{"TEXT", "BIGINT", "TEXT"}, after: ") AS v WHERE id = v.column1 AND state = 'held'"}
+	endOrders = &manyRows{before: "UPDATE orders SET state = v.column3, ended_at = v.column4, end_reason = v.column5 FROM (",
+		kinds: []string{"TEXT", "TEXT", "TEXT", "BIGINT", "TEXT"}, after: ") AS v WHERE id = v.column1 AND state = v.column2"}
+)
+
+// oweBack makes the money of what was ended or taken off go back, with the decision.
+func (w *decided) oweBack(ctx context.Context) error {
+	for _, of := range [][]order.Decision{w.ends, w.lines} {
+		for i := range of {
+			if of[i].Verb == order.Confirm {
+				continue
+			}
+			if err := w.tx.OwedBack(ctx, of[i].Order.ID, of[i].At); err != nil {
+				return err
+			}
 		}
 	}
-	added, err := w.tx.insert(ctx, "orders", []string{"id", "sequence", "delivery_date", "location_id", "customer_id", "state",
-		"hold_until", "refused_limit", "refused_what", "placed_by", "placed_at", "ended_at", "end_reason"}, orders, "ON CONFLICT (id) DO NOTHING")
+	return nil
+}
+
+func (w *decided) addOrders(ctx context.Context) error {
+	if len(w.orders) == 0 {
+		return nil
+	}
+	orders, lines := make([]any, 0, len(w.orders)*len(insertOrders.kinds)), make([]any, 0, len(w.orders)*2*len(insertLines.kinds))
+	for i := range w.orders {
+		o := &w.orders[i].Order
+		orders = append(orders, o.ID, w.orders[i].Sequence, o.DeliveryDate, o.LocationID, o.CustomerID, string(o.State),
+			optionalMillis(o.HoldUntil), string(o.Limit), o.What, o.PlacedBy, millis(o.PlacedAt), optionalMillis(o.EndedAt), o.EndReason)
+		lines = addLines(lines, o)
+	}
+	added, err := insertOrders.run(ctx, w.tx, orders)
 	if err != nil {
 		return err
 	}
-	if added != int64(len(orders)) {
+	if added != int64(len(w.orders)) {
 		return w.taken(ctx)
 	}
-	_, err = w.tx.insert(ctx, "order_lines", []string{"order_id", "line", "product_id", "quantity", "unit_price_yen"}, lines, "")
+	_, err = insertLines.run(ctx, w.tx, lines)
 	return err
+}
+
+func addLines(lines []any, o *order.Order) []any {
+	for n, line := range o.Lines {
+		lines = append(lines, o.ID, n+1, line.ProductID, line.Quantity, o.LineStates[n].UnitPriceYen)
+	}
+	return lines
 }
 
 // taken finds out which ids belong to orders for other dates.
@@ -142,15 +180,14 @@ func (w *decided) taken(ctx context.Context) error {
 }
 
 func (w *decided) addKeys(ctx context.Context) error {
-	var keys [][]any
-	for _, d := range w.orders {
-		if d.Key.Text != "" {
-			keys = append(keys, []any{d.Order.PlacedBy, d.Key.Text, d.Order.ID, d.Key.Hash, string(d.Order.State), millis(w.known)})
+	var keys []any
+	for i := range w.orders {
+		if d := &w.orders[i]; d.Key.Text != "" {
+			keys = append(keys, d.Order.PlacedBy, d.Key.Text, d.Order.ID, d.Key.Hash, string(d.Order.State), millis(w.known))
 		}
 	}
-	added, err := w.tx.insert(ctx, "order_keys", []string{"person_id", "key", "order_id", "request_hash", "state", "known_at"}, keys,
-		"ON CONFLICT (person_id, key) DO NOTHING")
-	if err != nil || added == int64(len(keys)) {
+	added, err := insertKeys.run(ctx, w.tx, keys)
+	if err != nil || added == int64(len(keys)/len(insertKeys.kinds)) {
 		return err
 	}
 	e := &order.TakenError{}
@@ -169,33 +206,26 @@ func (w *decided) addKeys(ctx context.Context) error {
 	return e
 }
 
-// setStates moves orders on, each from the state that it was decided from.
+// setStates moves orders on.
 func (w *decided) setStates(ctx context.Context) error {
-	for rest := w.ends; len(rest) > 0; {
-		size := sizeFor(w.tx.e.insertSizes(), len(rest))
-		rows := make([][]any, size)
-		for i, d := range rest[:size] {
-			var confirmed time.Time
-			if d.Verb == order.Confirm {
-				confirmed = d.At
-			}
-			rows[i] = []any{d.Order.ID, string(d.From), string(d.Order.State), optionalMillis(d.Order.EndedAt), d.Order.EndReason,
-				optionalMillis(confirmed), d.By}
+	var confirmed, ended []any
+	for i := range w.ends {
+		d := &w.ends[i]
+		if d.Verb == order.Confirm {
+			confirmed = append(confirmed, d.Order.ID, millis(d.At), d.By)
+			continue
 		}
-		text := `UPDATE orders SET state = v.column3, ended_at = v.column4, end_reason = v.column5,
-			confirmed_at = COALESCE(v.column6, confirmed_at), confirmed_by = CASE WHEN v.column6 IS NULL THEN confirmed_by ELSE v.column7 END
-			FROM (` + valuesText(size, "TEXT", "TEXT", "TEXT", "BIGINT", "TEXT", "BIGINT", "TEXT") + `) AS v
-			WHERE id = v.column1 AND state = v.column2`
-		n, err := w.tx.exec(ctx, text, flat(rows)...)
-		if err != nil {
-			return fmt.Errorf("states of orders: %w", err)
-		}
-		if n != int64(size) {
-			return order.ErrStale
-		}
-		rest = rest[size:]
+		ended = append(ended, d.Order.ID, string(d.From), string(d.Order.State), optionalMillis(d.Order.EndedAt), d.Order.EndReason)
 	}
-	return nil
+	n, err := confirmOrders.run(ctx, w.tx, confirmed)
+	if err != nil {
+		return err
+	}
+	m, err := endOrders.run(ctx, w.tx, ended)
+	if err == nil && n+m != int64(len(w.ends)) {
+		err = order.ErrStale
+	}
+	return err
 }
 
 // setLines stores the lines of orders that have others now, and what was withdrawn of them. Items of lines that are gone have
@@ -218,14 +248,7 @@ func (w *decided) setLines(ctx context.Context) error {
 		if _, err := w.tx.exec(ctx, "DELETE FROM order_lines WHERE order_id = $1 AND line > $2", id, len(d.Order.Lines)); err != nil {
 			return fmt.Errorf("lines of order %s: %w", id, err)
 		}
-		var lines [][]any
-		for n, line := range d.Order.Lines {
-			lines = append(lines, []any{id, n + 1, line.ProductID, line.Quantity, d.Order.LineStates[n].UnitPriceYen})
-		}
-		_, err := w.tx.insert(ctx, "order_lines", []string{"order_id", "line", "product_id", "quantity", "unit_price_yen"}, lines,
-			`ON CONFLICT (order_id, line) DO UPDATE SET product_id = excluded.product_id, quantity = excluded.quantity,
-			unit_price_yen = excluded.unit_price_yen, withdrawn = 0`)
-		if err != nil {
+		if _, err := replaceLines.run(ctx, w.tx, addLines(nil, &d.Order)); err != nil {
 			return err
 		}
 	}
@@ -250,44 +273,4 @@ func (w *decided) recordActs(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// sizeFor is the largest of sizes, which fall to 1, that n rows fill.
-func sizeFor(sizes []int, n int) int {
-	for _, s := range sizes {
-		if s <= n {
-			return s
-		}
-	}
-	return 1
-}
-
-func flat(rows [][]any) []any {
-	all := make([]any, 0, len(rows)*len(rows[0]))
-	for _, row := range rows {
-		all = append(all, row...)
-	}
-	return all
-}
-
-// valuesText is a VALUES list of typed parameters; both databases call its columns column1, column2 and so on.
-func valuesText(rows int, types ...string) string {
-	var b strings.Builder
-	b.WriteString("VALUES ")
-	n := 0
-	for r := range rows {
-		if r > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteByte('(')
-		for c, t := range types {
-			if c > 0 {
-				b.WriteString(", ")
-			}
-			n++
-			b.WriteString("CAST($" + strconv.Itoa(n) + " AS " + t + ")")
-		}
-		b.WriteByte(')')
-	}
-	return b.String()
 }

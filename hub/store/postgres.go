@@ -40,8 +40,6 @@ func (postgresEngine) readIsolation() sql.IsolationLevel { return sql.LevelRepea
 // prepares: the driver keeps the statements of each connection.
 func (postgresEngine) prepares() bool { return true }
 
-func (postgresEngine) insertSizes() []int { return []int{64, 16, 4, 1} }
-
 func (postgresEngine) readsFailAlone() bool { return false }
 
 // writers: half of the connections, so that people find one.

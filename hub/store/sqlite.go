@@ -85,10 +85,6 @@ func (sqliteEngine) readIsolation() sql.IsolationLevel { return sql.LevelDefault
 // prepares: the driver reads a statement's text anew each time; with small transactions that is a quarter of all work.
 func (sqliteEngine) prepares() bool { return false }
 
-// insertSizes: a few fixed sizes keep the number of different statements small, for prepared ones are remembered by their text.
-// With 64 rows SQLite takes twice as long as with 16: it looks each parameter up by its name among all of the statement.
-func (sqliteEngine) insertSizes() []int { return []int{16, 4, 1} }
-
 func (sqliteEngine) readsFailAlone() bool { return true }
 
 func (sqliteEngine) writers() int { return 1 }

@@ -47,8 +47,12 @@ type engine interface {
 	readsFailAlone() bool
 	// inUse says whether a row was refused because another one needs it, or lacks one that it needs.
 	inUse(err error) bool
-	// insertSizes are how many rows one statement writes: a few sizes, falling to 1.
-	insertSizes() []int
+	// rowsAtOnce is how many of so many rows one statement takes, and distinct how many of them its text is for.
+	rowsAtOnce(n int) int
+	distinct(rows int) int
+	// rowsText is a table of parameters, with columns column1, column2 and so on; rowsArgs are their values.
+	rowsText(kinds []string, rows int) string
+	rowsArgs(kinds []string, values []any) []any
 	// refused says whether the database cannot take these values, however often they are tried.
 	refused(err error) bool
 }

@@ -247,6 +247,7 @@ func history(t *testing.T, empty func() string) {
 	known = known.Add(time.Minute)
 	_, err := service.Cancel(t.Context(), "o-1", "person-1", "", before.Add(time.Minute))
 	require.NoError(t, err)
+	known = known.Add(time.Minute)
 	place(t, service, request("o-2", "a-cold", 1))
 	o, err := service.Get(t.Context(), "o-2")
 	require.NoError(t, err)
@@ -259,9 +260,10 @@ func history(t *testing.T, empty func() string) {
 	}
 	// What is cancelled was thought to last; that it lasted until it was cancelled is known since.
 	const open = 1<<63 - 1
-	from, at, first := before.UnixMilli(), before.Add(time.Minute).UnixMilli(), known.Add(-time.Minute).UnixMilli()
+	from, at := before.UnixMilli(), before.Add(time.Minute).UnixMilli()
+	first, ended := known.Add(-2*time.Minute).UnixMilli(), known.Add(-time.Minute).UnixMilli()
 	want := func(gone, stays string) []version {
-		return []version{{gone, "cancel", from, open, first, known.UnixMilli()}, {gone, "cancel", from, at, known.UnixMilli(), open},
+		return []version{{gone, "cancel", from, open, first, ended}, {gone, "cancel", from, at, ended, open},
 			{stays, "", from, open, known.UnixMilli(), open}}
 	}
 	for table, rows := range map[string][]version{

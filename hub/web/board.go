@@ -45,7 +45,8 @@ type orderPart struct {
 }
 
 // states in the order in which orders go through them.
-var states = []order.State{order.Accepted, order.Ready, order.PickedUp, order.LeftOver, "undelivered", order.Refused}
+var states = []order.State{order.Held, order.Accepted, order.Ready, order.PickedUp, order.LeftOver, order.Undelivered, order.Cancelled,
+	order.CalledOff, order.Expired, order.Refused}
 
 func newOrderBar(counts []order.Count) orderBar {
 	var bar orderBar
@@ -54,7 +55,11 @@ func newOrderBar(counts []order.Count) orderBar {
 		by[c.State] += c.Orders
 		bar.Placed += c.Orders
 	}
-	bar.Accepted = bar.Placed - by[order.Refused]
+	for state, n := range by {
+		if state.Holds() && state != order.Held {
+			bar.Accepted += n
+		}
+	}
 	var done int64
 	for _, s := range states {
 		if by[s] > 0 {

@@ -16,6 +16,8 @@ import (
 	"meguri/hub/bulk"
 	"meguri/hub/live"
 	"meguri/hub/order"
+	"meguri/hub/payment"
+	"meguri/hub/payment/intents"
 	"meguri/hub/people"
 	"meguri/hub/store"
 	"meguri/hub/storetest"
@@ -28,7 +30,8 @@ type Hub struct {
 	Orders *order.Service
 	People *people.Service
 	Feed   *live.Feed
-	Clock  clock.Clock // shows Now at the beginning, and runs
+	Clock  clock.Clock      // shows Now at the beginning, and runs
+	Pay    *payment.Service // nobody works on what it stores, unless a test does
 	API    *api.API
 	Echo   *echo.Echo
 }
@@ -60,16 +63,48 @@ func Open(tb testing.TB) *Hub {
 // OpenAt makes a hub with the network and nothing else, in an empty database.
 func OpenAt(tb testing.TB, database string) *Hub {
 	tb.Helper()
-	h := &Hub{Store: storetest.Open(tb, database), Feed: live.New(), Clock: clock.New(time.Now(), Now, 1)}
+	return openAt(tb, database, Now)
+}
+
+// OpenBeforeCutoff makes a hub whose clock shows an hour before the cutoffs of Date, in an empty database.
+func OpenBeforeCutoff(tb testing.TB, database string) *Hub {
+	tb.Helper()
+	return openAt(tb, database, at("01:00"))
+}
+
+func openAt(tb testing.TB, database string, now time.Time) *Hub {
+	tb.Helper()
+	h := &Hub{Store: storetest.Open(tb, database), Feed: live.New(), Clock: clock.New(time.Now(), now, 1)}
 	n, err := bulk.ReadNetwork(Network())
 	require.NoError(tb, err)
 	storetest.Import(tb, h.Store, n)
 	h.Orders = order.NewService(h.Store.Orders())
 	h.People = people.New(h.Store.People())
-	h.API, h.Echo, err = api.New(api.Config{Store: h.Store, Orders: h.Orders, People: h.People, Feed: h.Feed, Clock: h.Clock,
+	h.Pay = payment.NewService(h.Store.Payments(), nil)
+	h.API, h.Echo, err = api.New(api.Config{Store: h.Store, Orders: h.Orders, Paying: api.Paying{Service: h.Pay, Events: events(tb)}, People: h.People, Feed: h.Feed, Clock: h.Clock,
 		RealNow: func() time.Time { return began }, Logger: slog.New(slog.DiscardHandler), Version: "test"})
 	require.NoError(tb, err)
 	return h
+}
+
+// EventSecret is what events of payments are signed with, at Start.
+const EventSecret = "whsec_test"
+
+func events(tb testing.TB) api.EventReader {
+	tb.Helper()
+	w, err := intents.NewWebhook([]string{EventSecret})
+	require.NoError(tb, err)
+	return func(h http.Header, body []byte, now time.Time) (payment.Event, error) {
+		return w.Read(h.Get(intents.SignatureHeader), body, now)
+	}
+}
+
+// SetPrices gives the products prices: 110 yen for prod-001, 220 for prod-002 and so on; prod-008 stays free.
+func (h *Hub) SetPrices(tb testing.TB) {
+	tb.Helper()
+	n, err := bulk.ReadNetwork(Priced())
+	require.NoError(tb, err)
+	storetest.Import(tb, h.Store, n)
 }
 
 // Code adds a person of a role and gives their login code.

@@ -56,6 +56,18 @@ func Network() fstest.MapFS {
 	return fs
 }
 
+// Priced is Network with prices.
+func Priced() fstest.MapFS {
+	files := Network()
+	lines := strings.Split(strings.TrimSpace(string(files["products.csv"].Data)), "\n")
+	for i := range lines {
+		price := fmt.Sprint(110 * (i % len(goods)))
+		lines[i] += "," + map[bool]string{true: "price_yen", false: price}[i == 0]
+	}
+	files["products.csv"] = &fstest.MapFile{Data: []byte(strings.Join(lines, "\n") + "\n")}
+	return files
+}
+
 var headers = map[string]string{
 	"temperature_categories.csv": "id,fridge_kinds",
 	"temperature_limits.csv":     "temperature_category,leg,min_celsius,max_celsius,minutes_outside",

@@ -70,7 +70,6 @@ CREATE TABLE orders (
     ready_at      BIGINT,
     ended_at      BIGINT, -- picked up, left over, expired, cancelled or called off
     end_reason    TEXT   NOT NULL DEFAULT '', -- why it expired, was cancelled or called off
-    UNIQUE (id, delivery_date, location_id),
     CHECK (state <> 'held' OR hold_until IS NOT NULL),
     FOREIGN KEY (location_id, delivery_date) REFERENCES deliveries (location_id, delivery_date)
 );
@@ -80,7 +79,7 @@ INSERT INTO orders (id, sequence, delivery_date, location_id, customer_id, state
     SELECT id, sequence, delivery_date, location_id, customer_id, state, refused_limit, refused_what, placed_by, placed_at,
         ready_at, ended_at FROM orders_before;
 
-CREATE INDEX orders_by_date ON orders (delivery_date, location_id, state);
+CREATE INDEX orders_by_date ON orders (delivery_date, location_id); -- without the state, which changes
 CREATE INDEX orders_held ON orders (hold_until) WHERE state = 'held';
 
 CREATE TABLE order_lines (

@@ -21,5 +21,7 @@ CREATE TABLE order_keys (
 
 CREATE INDEX order_keys_by_age ON order_keys (known_at);
 
+CREATE INDEX dated_container_history_by_id ON dated_container_history (id);
+
 -- +goose Down
 SELECT 1;

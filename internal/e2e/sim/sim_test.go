@@ -59,12 +59,12 @@ func play(t *testing.T, p Params) (r Report) {
 	return r
 }
 
-// The first seeds. The many are run by "make sim".
+// The first seeds. The many are run by "make sim", of which CI runs 200.
 func TestNoPromiseIsBroken(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
 	}
-	for n := range uint64(6) {
+	for n := range uint64(3) {
 		t.Run(fmt.Sprint(n+1), func(t *testing.T) { play(t, Draw(n+1)) })
 	}
 }
@@ -82,13 +82,21 @@ func TestNoPromiseIsBrokenOverMQTT(t *testing.T) {
 	}
 }
 
+// Seeds 2, 6 and 8 had two traces: writers of the database came in at random, and so did people when the faults ended.
 func TestTheSameSeedIsTheSameRun(t *testing.T) {
-	p := Draw(5)
-	p.MQTT, p.Phase1 = false, 6*time.Hour
-	first, second := play(t, p), play(t, p)
-	require.Equal(t, first.Trace, second.Trace)
-	p.Seed++
-	require.NotEqual(t, first.Trace, play(t, p).Trace)
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
+	traces := map[string]bool{}
+	for _, seed := range []uint64{2, 6, 8} {
+		p := Draw(seed)
+		require.False(t, p.MQTT, "what paho and the broker do is not single-stepped")
+		p.Phase1 = 5 * time.Hour
+		first, second := play(t, p), play(t, p)
+		require.Equal(t, first.Trace, second.Trace, "seed %d", seed)
+		traces[first.Trace] = true
+	}
+	require.Len(t, traces, 3, "other seeds are other runs")
 }
 
 func TestSeed(t *testing.T) {
