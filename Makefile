@@ -73,6 +73,9 @@ check: lint test race cross arm ## all that CI checks
 bench: needs ## run the benchmarks; each prints a ratio to something measured in the same run
 	$(GO) test -run '^$$' -bench . -benchtime 2s $$($(GO) list ./... | grep -v /e2e)
 
+.PHONY: bench-check
+bench-check: ## check a million future order items: seconds, memory, and how many times reading the same rows
+	$(GO) test ./hub/storetest -run '^$$' -bench BenchmarkCheck -benchtime 1x -timeout 30m
 .PHONY: bench-orders
 bench-orders: needs ## orders a second: ours beside row locks in PostgreSQL, on both engines, with what bounds ours; ONLY=regexp for some
 	$(GO) test ./hub/order -run '^TestBenchOrders$$' -count 1 -v -timeout 60m -orders -only '$(ONLY)'

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -124,7 +125,15 @@ func (a *API) Repair(ctx context.Context, who people.Person, finding, repair str
 		return err
 	}
 	service, now := check.NewService(a.Store.Checks()), a.Clock.Now()
-	_, err = service.Apply(ctx, f.Dates, repair, who.ID, now)
+	done, err := service.Apply(ctx, f.Dates, repair, who.ID, now)
+	if err == nil && a.Touch != nil {
+		for _, b := range done.Repair.Boxes() {
+			route, _, _ := strings.Cut(b.Run, "@")
+			a.Touch(b.Shop)
+			a.Touch(b.Location)
+			a.Touch(route)
+		}
+	}
 	if errors.Is(err, check.ErrChanged) { // what was shown is old
 		err = errors.Join(err, service.Refresh(ctx, now, f.Dates...))
 	}

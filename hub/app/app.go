@@ -18,6 +18,7 @@ import (
 	"meguri/hub/backup"
 	"meguri/hub/broker"
 	"meguri/hub/check"
+	"meguri/hub/disruption"
 	"meguri/hub/effect"
 	"meguri/hub/link"
 	"meguri/hub/live"
@@ -114,7 +115,8 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, till.close()) }()
-	server, err := newServer(ctx, c, s, orders, till.paying, feed, secure)
+	server, err := newServer(ctx, c, api.Config{Store: s, Orders: orders, Paying: till.paying, Feed: feed, Touch: plans.Touch,
+		Disruptions: &disruption.Service{Store: s, Touch: plans.Touch}}, secure)
 	if err != nil {
 		return err
 	}
@@ -218,9 +220,11 @@ func newMQTT(ctx context.Context, c Config, authority *pki.Authority, b *broker.
 	return link.NewMQTT(cfg)
 }
 
-func newServer(ctx context.Context, c Config, s *store.Store, orders *order.Service, paying api.Paying, f *live.Feed, secure *tls.Config) (*http.Server, error) {
-	a, router, err := api.New(api.Config{Store: s, Orders: orders, Paying: paying, People: people.New(s.People()), Feed: f,
-		Clock: c.Clock, Logger: c.Logger, TLS: c.TLSCert != "", Version: version.Text()})
+// newServer makes what answers people and programs; of the API's configuration it is told what differs from hub to hub.
+func newServer(ctx context.Context, c Config, with api.Config, secure *tls.Config) (*http.Server, error) {
+	with.People, with.Clock, with.Logger = people.New(with.Store.People()), c.Clock, c.Logger
+	with.TLS, with.Version = c.TLSCert != "", version.Text()
+	a, router, err := api.New(with)
 	if err != nil {
 		return nil, err
 	}

@@ -16,9 +16,12 @@ func (l *look) about(b *box, kind Kind, args ...string) *Finding {
 }
 
 // judge looks at each container by itself. That of another date's run is misdated, and nothing else is said of it: what it takes
-// of this date it takes by that mistake.
+// of this date it takes by that mistake. One that a person has decided to leave behind needs none of it any more.
 func (l *look) judge(ctx context.Context) error {
 	for _, b := range l.inOrder {
+		if l.KeptBack[b.ID] {
+			continue
+		}
 		if err := l.rides(ctx, b); err != nil {
 			return err
 		}
@@ -123,10 +126,16 @@ func (l *look) fits(b *box) {
 	}
 }
 
-// needs are the things that must be in service for a container.
+// needs are the things that must be in service for a container: those that it has not passed yet.
 func (l *look) needs(c Container) []Thing {
-	return []Thing{{"location", c.Location}, {"fridge", l.net.slots[c.Slot].Fridge}, {"slot", c.Slot}, {"run", c.Run},
-		{"shipper", c.Shipper}, {"fridge", l.net.addresses[c.Address].Fridge}, {"address", c.Address}}
+	all := []Thing{{"location", c.Location}, {"fridge", l.net.slots[c.Slot].Fridge}, {"slot", c.Slot}}
+	if c.State != "placed" {
+		all = append(all, Thing{"run", c.Run}, Thing{"shipper", c.Shipper})
+	}
+	if c.State != "placed" && c.State != "loaded" {
+		all = append(all, Thing{"fridge", l.net.addresses[c.Address].Fridge}, Thing{"address", c.Address})
+	}
+	return all
 }
 
 func (l *look) works(b *box) {
@@ -169,7 +178,7 @@ func (l *look) clashes() {
 	slots, addresses, grais := map[string][]*box{}, map[string][]*box{}, map[string][]*box{}
 	places, loads := map[place][]*box{}, map[Aboard][]*box{}
 	for _, b := range l.inOrder {
-		if b.misdated {
+		if b.misdated || l.KeptBack[b.ID] {
 			continue
 		}
 		slots[b.Slot] = append(slots[b.Slot], b)

@@ -236,6 +236,7 @@ func goesInto(p Product, s Slot) bool {
 func (l *look) wrong(kind Kind, subject, what string, i Item) {
 	k := bad{kind, subject, what}
 	if l.badAll++; l.badAll > maxBad {
+		l.found.omitted++
 		return
 	}
 	if l.bad[k] == nil {
@@ -244,11 +245,13 @@ func (l *look) wrong(kind Kind, subject, what string, i Item) {
 	l.bad[k] = append(l.bad[k], i)
 }
 
+// keep keeps an item to be looked at later, as far as there is room. The others are counted as findings that are left out.
 func (l *look) keep(all []Item, i Item) []Item {
-	if len(all) < maxBad {
-		all = append(all, i)
+	if len(all) >= maxBad {
+		l.found.omitted++
+		return all
 	}
-	return all
+	return append(all, i)
 }
 
 // departs is when the first run that delivers to a location departs, the date's first run when none does.

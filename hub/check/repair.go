@@ -101,20 +101,12 @@ func (d Difference) String() string {
 	return fmt.Sprintf("~ %s: %s %s -> %s", what, d.Field, d.Before, d.After)
 }
 
-// Runs gives the runs whose sheets the repair changes.
-func (r Repair) Runs() []string {
-	var all []string
-	seen := map[string]bool{"": true}
-	add := func(id string) {
-		if !seen[id] {
-			seen[id] = true
-			all = append(all, id)
-		}
-	}
+// Boxes gives the containers that the repair changes, before and after.
+func (r Repair) Boxes() (all []Container) {
 	for _, c := range r.Containers {
 		for _, side := range []*Container{c.Before, c.After} {
 			if side != nil {
-				add(side.Run)
+				all = append(all, *side)
 			}
 		}
 	}

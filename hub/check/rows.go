@@ -123,7 +123,8 @@ type Day struct {
 	Revision     int64
 	LastSequence int64 // the highest that a container of the date ever had
 	Runs         []Run
-	Aboard       []Aboard // in the order in which runs and shippers are tried
+	Aboard       []Aboard        // in the order in which runs and shippers are tried
+	KeptBack     map[string]bool // containers that a person has decided to leave behind
 	Out          map[Thing]string
 	Cutoffs      map[string]time.Time // by location with a delivery
 	Limits       map[string]Limit     // by product, of those that have one for this date

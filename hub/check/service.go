@@ -21,11 +21,11 @@ type Store interface {
 type Tx interface {
 	Source
 	// RaiseRevision raises a date's revision, also of a frozen one, if it is still from, and says whether it was.
-	RaiseRevision(ctx context.Context, date string, from int64) (bool, error)
+	RaiseRevision(ctx context.Context, date string, from int64, now time.Time) (bool, error)
 	// ApplyRepair changes the rows and writes their history, with cause repair. It is ErrChanged when a row is not as Before says.
 	ApplyRepair(ctx context.Context, r Repair, now time.Time) error
-	// RaiseSheet makes a new version of a run's sheet. A run that does not exist is none of its business.
-	RaiseSheet(ctx context.Context, run string, reason string, now time.Time) error
+	// NewSheets makes new versions of the papers of a frozen date that the finding's repair has changed, for drivers to confirm.
+	NewSheets(ctx context.Context, person string, f Finding, now time.Time) error
 	// RecordRepair notes who did it.
 	RecordRepair(ctx context.Context, person string, f Finding, now time.Time) error
 	// KeepFindings stores what is found of some dates, or with no dates of all there are: what is new, what is still so, what is
@@ -148,7 +148,7 @@ func write(ctx context.Context, tx Tx, f Finding, person string, now time.Time) 
 		if !d.Known {
 			continue
 		}
-		raised, err := tx.RaiseRevision(ctx, date, d.Revision)
+		raised, err := tx.RaiseRevision(ctx, date, d.Revision, now)
 		if err != nil {
 			return err
 		}
@@ -160,10 +160,8 @@ func write(ctx context.Context, tx Tx, f Finding, person string, now time.Time) 
 		return err
 	}
 	if frozen[f.Date] {
-		for _, run := range f.Repair.Runs() {
-			if err := tx.RaiseSheet(ctx, run, "repair: "+f.Text(), now); err != nil {
-				return err
-			}
+		if err := tx.NewSheets(ctx, person, f, now); err != nil {
+			return err
 		}
 	}
 	return tx.RecordRepair(ctx, person, f, now)

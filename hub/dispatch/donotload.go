@@ -13,6 +13,9 @@ func (b Broken) Yes() bool { return b.Kind != "" }
 // DoNotLoad is what is printed at a broken row, in the languages of those who load.
 const DoNotLoad = "DO NOT LOAD 積載禁止"
 
+// KeptBack is the kind of a container that is whole, and that a person has decided to leave behind.
+const KeptBack = "kept_back"
+
 // astrayKind is the kind of a container whose run does not collect it and then deliver it, as hub/check calls it.
 const astrayKind = "run_misses"
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -109,7 +108,7 @@ func (c checkTx) Network(ctx context.Context) (check.Network, error) {
 
 // Day reads what is so on a date.
 func (c checkTx) Day(ctx context.Context, date string) (check.Day, error) {
-	d := check.Day{Date: date, Out: map[check.Thing]string{}, Cutoffs: map[string]time.Time{}, Limits: map[string]check.Limit{}}
+	d := check.Day{Date: date, KeptBack: map[string]bool{}, Out: map[check.Thing]string{}, Cutoffs: map[string]time.Time{}, Limits: map[string]check.Limit{}}
 	var frozen sql.NullInt64
 	err := c.tx.row(ctx, "SELECT revision, frozen_at FROM delivery_dates WHERE delivery_date = $1", date).Scan(&d.Revision, &frozen)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -133,6 +132,11 @@ func (c checkTx) Day(ctx context.Context, date string) (check.Day, error) {
 			var a check.Aboard
 			err := row.Scan(&a.Run, &a.Shipper)
 			d.Aboard = append(d.Aboard, a)
+			return err
+		}},
+		{"SELECT container_id FROM do_not_load WHERE delivery_date = $1", func(row scanner) error {
+			id, err := scanText(row)
+			d.KeptBack[id] = true
 			return err
 		}},
 		{"SELECT kind, thing_id, reason FROM out_of_service WHERE delivery_date = $1", func(row scanner) error {
@@ -314,17 +318,10 @@ func (c checkTx) Buyers(ctx context.Context, date, product string, most int) ([]
 		ORDER BY o.sequence DESC, o.id LIMIT $3`, date, product, most)
 }
 
-// RaiseRevision raises the revision of a date by one, if it is still from, also after numbering has ended.
-func (c checkTx) RaiseRevision(ctx context.Context, date string, from int64) (bool, error) {
-	n, err := c.tx.exec(ctx, "UPDATE delivery_dates SET revision = revision + 1 WHERE delivery_date = $1 AND revision = $2", date, from)
+// RaiseRevision raises the revision of a date by one, if it is still from, also after numbering has ended. A clock that was set
+// back does not make its history run backwards.
+func (c checkTx) RaiseRevision(ctx context.Context, date string, from int64, now time.Time) (bool, error) {
+	n, err := c.tx.exec(ctx, `UPDATE delivery_dates SET revision = revision + 1, known_at = CASE WHEN known_at > $3 THEN known_at ELSE $3 END
+		WHERE delivery_date = $1 AND revision = $2`, date, from, millis(now))
 	return n == 1, err
-}
-
-// RaiseSheet makes a new version of a run's sheet.
-func (c checkTx) RaiseSheet(ctx context.Context, run, _ string, _ time.Time) error {
-	_, err := c.tx.exec(ctx, "UPDATE runs SET version = version + 1 WHERE id = $1", run)
-	if err != nil {
-		return fmt.Errorf("new sheet of run %s: %w", run, err)
-	}
-	return nil
 }

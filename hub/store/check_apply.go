@@ -3,16 +3,28 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
 	"meguri/hub/check"
+	"meguri/hub/dispatch"
 	"meguri/hub/people"
 )
 
 // ApplyRepair makes the changes of a repair: first what is new, then what changes, then what goes, so that no row ever lacks one
 // that it refers to.
 func (c checkTx) ApplyRepair(ctx context.Context, r check.Repair, now time.Time) error {
+	for _, date := range r.Dates() { // RaiseRevision has seen to it that no date was known to be so any later
+		var known int64
+		err := c.tx.row(ctx, "SELECT COALESCE(MAX(known_at), 0) FROM delivery_dates WHERE delivery_date = $1", date).Scan(&known)
+		if err != nil {
+			return err
+		}
+		if at := fromMillis(known); at.After(now) {
+			now = at
+		}
+	}
 	for _, o := range r.Orders {
 		if err := c.changeOrder(ctx, *o.Before, *o.After, now); err != nil {
 			return fmt.Errorf("order %s: %w", o.Before.ID, err)
@@ -115,35 +127,58 @@ func (c checkTx) dropContainer(ctx context.Context, b check.Container, now time.
 	return oneRow(c.tx.exec(ctx, "DELETE FROM dated_containers WHERE id = $1 AND state = 'planned'", b.ID))
 }
 
-const (
-	containerVersion = `id, sequence, delivery_date, location_id, fridge_id, slot_id, shop_id, category, run_id, shipper_id,
-		shipper_place, address_id`
-	itemVersion = "order_id, line, unit, delivery_date, product_id, dated_container_id"
-)
-
 func (c checkTx) keepContainer(ctx context.Context, id string, now time.Time) error {
-	return c.keepVersion(ctx, "dated_container_history", containerVersion, "dated_containers WHERE id = $2", now, id)
+	return c.tx.KeepContainer(ctx, id, At(now), "repair")
 }
 
 func (c checkTx) keepItem(ctx context.Context, order string, line, unit int64, now time.Time) error {
-	return c.keepVersion(ctx, "order_item_history", itemVersion, "order_items WHERE order_id = $2 AND line = $3 AND unit = $4", now,
-		order, line, unit)
+	return c.tx.KeepItem(ctx, order, line, unit, At(now), "repair")
 }
 
-// keepVersion writes the two versions that a repair ends: that the row was thought to be so from then on, which was thought until
-// now; and that it was so until now, which is known from now on.
-func (c checkTx) keepVersion(ctx context.Context, history, columns, row string, now time.Time, key ...any) error {
-	const open = "9223372036854775807"
-	into := "INSERT INTO " + history + " (" + columns + ", valid_from, valid_until, known_from, known_until, cause) SELECT " + columns
-	for _, version := range []string{
-		", valid_from, " + open + ", known_from, CAST($1 AS BIGINT), 'repair' FROM " + row,
-		", valid_from, CAST($1 AS BIGINT), CAST($1 AS BIGINT), " + open + ", 'repair' FROM " + row,
-	} {
-		if _, err := c.tx.exec(ctx, into+version, append([]any{millis(now)}, key...)...); err != nil {
-			return fmt.Errorf("write %s: %w", history, err)
+// NewSheets makes new versions of the sheets and packing lists that a repair has changed, and gives a driver who has to go where
+// the run had nothing to do before a code for that location.
+func (c checkTx) NewSheets(ctx context.Context, person string, f check.Finding, now time.Time) error {
+	var papers Papers
+	for _, b := range f.Repair.Boxes() {
+		if _, err := c.tx.Run(ctx, b.Run); errors.Is(err, ErrNotFound) {
+			continue // it has no sheet
+		} else if err != nil {
+			return err
+		}
+		papers.Add(b.Run, b.Shop)
+	}
+	for _, one := range f.Repair.Containers {
+		if one.After != nil {
+			if err := c.courierCode(ctx, *one.After); err != nil {
+				return fmt.Errorf("code of run %s for %s: %w", one.After.Run, one.After.Location, err)
+			}
 		}
 	}
-	return nil
+	_, err := c.tx.MakeEditions(ctx, f.Date, &papers, person, "repair: "+f.Text(), now)
+	return err
+}
+
+// courierCode gives a run's driver a code for a location, unless there is one.
+func (c checkTx) courierCode(ctx context.Context, b check.Container) error {
+	has, err := c.tx.HasCourierGrant(ctx, b.Run, b.Location)
+	if err != nil || has {
+		return err
+	}
+	run, err := c.tx.Run(ctx, b.Run)
+	if err != nil || len(run.Stops) == 0 {
+		return err
+	}
+	delivery, err := c.tx.Delivery(ctx, b.Date, b.Location)
+	if err != nil {
+		return err
+	}
+	taken, err := c.tx.CodesTaken(ctx, b.Date, b.Location)
+	if err != nil {
+		return err
+	}
+	from, until := dispatch.CourierWindow(run.Stops[0].PlannedAt, delivery.PickupCloses)
+	return c.tx.AddGrant(ctx, dispatch.Grant{ID: b.Run + "-" + b.Location, DeliveryDate: b.Date, LocationID: b.Location,
+		Holder: dispatch.Courier, RunID: b.Run, PIN: dispatch.DrawPIN(dispatch.CourierDigits, taken), From: from, Until: until})
 }
 
 // RecordRepair notes who applied a repair.

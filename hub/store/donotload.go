@@ -30,7 +30,15 @@ func (tx *Tx) marksOf(ctx context.Context, date string, containers []dispatch.Co
 	if err != nil {
 		return m, err
 	}
+	kept, err := tx.KeptBack(ctx, date)
+	if err != nil {
+		return m, err
+	}
 	for i, c := range containers {
+		if reason, back := kept[c.ID]; back {
+			containers[i].Broken = dispatch.Broken{Kind: dispatch.KeptBack, Text: reason}
+			continue
+		}
 		if mark, broken := m.Containers[c.ID]; broken {
 			containers[i].Broken = brokenBy(mark)
 		}

@@ -20,7 +20,7 @@ import (
 // and o-3, C-…-0003 (shop-a, dry) with o-1. At loc-2 in route-2: C-…-0004 (shop-a, cold) with o-2. Of slots, shippers and
 // addresses there are some more, so that a repair finds something.
 var roomier = []string{
-	bulk.SlotsFile, "loc-2-f1-s1,", "loc-1-f1-s3,loc-1-f1,1000\nloc-1-f1-s4,loc-1-f1,1000\nloc-1-f2-s2,loc-1-f2,1000\nloc-2-f1-s1,",
+	bulk.SlotsFile, "loc-2-f1-s1,", "loc-1-f1-s3,loc-1-f1,1000\nloc-1-f1-s4,loc-1-f1,1000\nloc-1-f1-s5,loc-1-f1,1000\nloc-1-f2-s2,loc-1-f2,1000\nloc-2-f1-s1,",
 	bulk.AddressesFile, "spot-2-1,spot-2,spot-2-f1", "spot-1-4,spot-1,spot-1-f1\nspot-1-5,spot-1,spot-1-f1\nspot-2-1,spot-2,spot-2-f1\nspot-2-2,spot-2,spot-2-f1",
 	bulk.ShippersFile, "cold,2,", "cold,3,",
 	bulk.ShippersFile, "box-2-cold,vehicle-2,cold,1,09520001000034", "box-1-more,vehicle-1,cold,2,09520001000041\nbox-2-cold,vehicle-2,cold,2,09520001000034",
@@ -53,7 +53,7 @@ func cleanDay(t *testing.T, empty func() string) (*store.Store, string) {
 var worldTables = []string{"dated_containers", "order_items", "order_lines", "orders", "runs", "run_stops", "run_calls", "run_shippers",
 	"deliveries", "delivery_dates", "products", "shops", "slots", "fridges", "shippers", "collection_addresses", "routes",
 	"category_fridge_kinds", "out_of_service", "product_limits", "findings", "alarms", "work_items", "dated_container_history",
-	"order_item_history"}
+	"order_item_history", "sheet_versions", "sheet_confirmations", "do_not_load", "grants"}
 
 // lawless takes the keys and checks off the tables, so that anything can stand in them, and keeps copies of all rows. restore
 // puts those back.

@@ -12,6 +12,7 @@ import (
 	"meguri/hub/api"
 	"meguri/hub/dispatch"
 	"meguri/hub/order"
+	"meguri/hub/payment"
 	"meguri/hub/people"
 	"meguri/hub/store"
 )
@@ -86,6 +87,7 @@ type sheetView struct {
 	Sheet   dispatch.Sheet
 	Now     time.Time
 	SeeCode bool
+	Version sheetVersion
 }
 
 func (w *Web) sheet(c echo.Context) error {
@@ -103,8 +105,11 @@ func (w *Web) sheet(c echo.Context) error {
 		if err != nil {
 			return nil, err
 		}
-		v.Sheet, err = tx.Sheet(ctx, run)
 		v.Chosen = true
+		if v.Sheet, err = tx.Sheet(ctx, run); err != nil {
+			return nil, err
+		}
+		v.Version, err = w.versionOf(c, tx, v.Sheet.Run)
 		return nil, err
 	})
 	if err != nil {
@@ -121,8 +126,10 @@ type orderView struct {
 	Products map[string]string
 	Groups   []itemGroup
 	Pickups  []store.PickupView
+	Notices  []store.Notice
 	By       string // name of who placed it
 	Refusal  string
+	Bill     *billView // nil when it is not paid here
 }
 
 // itemGroup is what one container holds of an order.
@@ -171,7 +178,13 @@ func (w *Web) order(c echo.Context) error {
 		for _, p := range products {
 			v.Products[p.ID] = p.Name
 		}
+		if v.Bill, err = readBill(ctx, tx, o.ID); err != nil {
+			return err
+		}
 		if v.Pickups, err = tx.PickupViews(ctx, o.ID); err != nil {
+			return err
+		}
+		if v.Notices, err = tx.NoticesOfOrder(ctx, o.ID); err != nil {
 			return err
 		}
 		who, err := tx.Person(ctx, o.PlacedBy)
@@ -230,7 +243,7 @@ func (w *Web) work(c echo.Context) error {
 		v.Total += n.Items
 	}
 	for _, i := range items {
-		isOrder := slices.Contains([]string{"shortage", "left_over", "undelivered"}, i.Kind)
+		isOrder := slices.Contains([]string{"shortage", "left_over", "undelivered", payment.WorkUncollected, payment.WorkRefundFailed, payment.WorkMismatch}, i.Kind)
 		v.Items = append(v.Items, workLine{i, isOrder})
 	}
 	return w.render(c, http.StatusOK, "work", l.text("work.title"), "", v)

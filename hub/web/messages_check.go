@@ -28,6 +28,7 @@ var checkPage = map[string]message{
 	"check.done":        {"Repaired.", "修復しました。"},
 	"check.new":         {"new", "新規"},
 	"check.gone":        {"gone", "削除"},
+	"broken.kept_back":  {"Kept back", "積み残しの指示あり"},
 	"donotload":         {"DO NOT LOAD", "積載禁止"},
 	"sheet.astray":      {"On this run by mistake", "この便では扱えない容器"},
 	"packing.barred":    {"Do not pack %d", "%d 点は梱包しない"},
