@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"meguri/hub/disruption"
 	"meguri/hub/live"
 	"meguri/hub/order"
 	"meguri/hub/people"
@@ -21,15 +22,17 @@ import (
 
 // Config is what the API works with.
 type Config struct {
-	Store   *store.Store
-	Orders  *order.Service
-	People  *people.Service
-	Feed    *live.Feed
-	Paying  Paying             // its Service is nil for a hub that takes no payments
-	Touch   func(place string) // of each place whose devices may need another plan; nil for nobody
-	Clock   clock.Clock        // of the business: cutoffs, days, alarms
-	RealNow func() time.Time   // the machine's, for sessions; nil is time.Now
-	Logger  *slog.Logger
+	Store  *store.Store
+	Orders *order.Service
+	People *people.Service
+	// Disruptions changes what was promised; nil for one that makes no plans of devices.
+	Disruptions *disruption.Service
+	Feed        *live.Feed
+	Paying      Paying             // its Service is nil for a hub that takes no payments
+	Touch       func(place string) // of each place whose devices may need another plan; nil for nobody
+	Clock       clock.Clock        // of the business: cutoffs, days, alarms
+	RealNow     func() time.Time   // the machine's, for sessions; nil is time.Now
+	Logger      *slog.Logger
 	// TLS says that people reach the hub over TLS, so that cookies are never sent without.
 	TLS bool
 	// Version of the program, for the health page.
@@ -53,6 +56,9 @@ const (
 func New(c Config) (*API, *echo.Echo, error) {
 	if c.RealNow == nil {
 		c.RealNow = time.Now
+	}
+	if c.Disruptions == nil {
+		c.Disruptions = &disruption.Service{Store: c.Store}
 	}
 	doc, err := loadDocument()
 	if err != nil {
@@ -94,6 +100,15 @@ func (a *API) routes(e *echo.Echo) {
 	get("/packing", a.getPacking)
 	get("/sheets", a.getSheet)
 	get("/history", a.getHistory)
+	get("/outages", a.listOutages)
+	post("/outages", a.addOutage)
+	e.DELETE("/v1/outages", a.document.check(a.endOutage))
+	post("/calloffs", a.callOff)
+	e.PUT("/v1/products/:id/limit", a.document.check(a.setLimit))
+	post("/exceptions", a.addException)
+	get("/sheets/:id/versions", a.listVersions)
+	post("/sheets/:id/confirm", a.confirmSheet)
+	get("/notices", a.listNotices)
 	get("/devices", a.listDevices)
 	get("/devices/:id", a.getDevice)
 	get("/devices/:id/completeness", a.getCompleteness)

@@ -11,6 +11,7 @@ import (
 
 	"meguri/hub/capacity"
 	"meguri/hub/check"
+	"meguri/hub/disruption"
 	"meguri/hub/fleet"
 	"meguri/hub/order"
 	"meguri/hub/payment"
@@ -75,6 +76,12 @@ var statuses = []struct {
 	{order.ErrEnded, http.StatusConflict},
 	{order.ErrKeyReused, http.StatusUnprocessableEntity},
 	{store.ErrNotFound, http.StatusNotFound},
+	{store.ErrTaken, http.StatusConflict},
+	{store.ErrOldVersion, http.StatusConflict},
+	{disruption.ErrNotFrozen, http.StatusConflict},
+	{disruption.ErrChanged, http.StatusConflict},
+	{disruption.ErrAlready, http.StatusConflict},
+	{disruption.ErrOver, http.StatusConflict},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable},
 	{context.Canceled, http.StatusServiceUnavailable},
 }
@@ -104,6 +111,9 @@ func ProblemOf(err error) Problem {
 		p.Status, p.Detail = http.StatusRequestEntityTooLarge, tooLarge.Error()
 	case errors.As(err, &ofEcho):
 		p.Status = ofEcho.Code
+	}
+	if d, ok := disrupted(err); ok {
+		p.Status, p.Detail, p.Errors = d.Status, d.Detail, d.Errors
 	}
 	for _, s := range statuses {
 		if errors.Is(err, s.err) {

@@ -169,7 +169,7 @@ func (c *change) finish() error {
 		return err
 	}
 	if len(c.decisions) > 0 {
-		if err := c.tx.AddDecisions(c.ctx, c.decisions, c.act.At); err != nil {
+		if err := c.tx.AddDecisions(c.ctx, c.decisions, c.known()); err != nil {
 			return err
 		}
 	}
@@ -177,7 +177,7 @@ func (c *change) finish() error {
 		if err := c.tx.AddNotice(c.ctx, n); err != nil {
 			return err
 		}
-		if err := giveMoneyBack(c.ctx, c.tx, n.OrderID, c.act.At); err != nil {
+		if err := c.tx.OwedBack(c.ctx, n.OrderID, c.act.At); err != nil {
 			return fmt.Errorf("money of order %s: %w", n.OrderID, err)
 		}
 	}
@@ -201,14 +201,12 @@ func (c *change) finish() error {
 	return err
 }
 
-// giveMoneyBack has what is owed back of an order go back, in the same transaction, where the store can do that.
-func giveMoneyBack(ctx context.Context, tx *store.Tx, order string, now time.Time) error {
-	if p, can := any(tx).(interface {
-		OwedBack(ctx context.Context, orderID string, now time.Time) error
-	}); can {
-		return p.OwedBack(ctx, order, now)
+// known is when the change is stored, as history counts it: never before what was stored last, whatever the clocks say.
+func (c *change) known() time.Time {
+	if c.date.Known.After(c.act.At) {
+		return c.date.Known
 	}
-	return nil
+	return c.act.At
 }
 
 // record notes who did what.

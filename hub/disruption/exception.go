@@ -45,7 +45,7 @@ func (s *Service) Move(ctx context.Context, container string, to dispatch.Where,
 		if err := is.Reassign(to); err != nil {
 			return err
 		}
-		if err := c.tx.MoveContainer(ctx, container, to, store.At(act.At)); err != nil {
+		if err := c.tx.MoveContainer(ctx, container, to, store.Since{Valid: act.At, Known: c.known()}); err != nil {
 			return err
 		}
 		c.concerns(is.RunID, is.ShopID, is.LocationID)

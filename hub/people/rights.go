@@ -63,6 +63,15 @@ func apiRights() []Right {
 		{Route: "GET /v1/sheets", Roles: []Role{Admin, Dispatcher, Driver, System}, Own: map[Role]string{Driver: "route"}},
 
 		{Route: "GET /v1/history", Roles: with(staff, System)},
+		{Route: "GET /v1/outages", Roles: with(staff, System)},
+		{Route: "POST /v1/outages", Roles: []Role{Admin, Dispatcher}, Act: true},
+		{Route: "DELETE /v1/outages", Roles: []Role{Admin, Dispatcher}, Act: true},
+		{Route: "POST /v1/calloffs", Roles: []Role{Admin, Dispatcher}, Act: true},
+		{Route: "PUT /v1/products/:id/limit", Roles: []Role{Admin, Dispatcher, Shop}, Act: true}, // a shop its own products' only
+		{Route: "POST /v1/exceptions", Roles: []Role{Admin, Dispatcher}, Act: true},
+		{Route: "GET /v1/sheets/:id/versions", Roles: []Role{Admin, Dispatcher, Driver, System}}, // a driver their own only
+		{Route: "POST /v1/sheets/:id/confirm", Roles: []Role{Driver}, Act: true},                 // their own only
+		{Route: "GET /v1/notices", Roles: []Role{Admin, Dispatcher, Support, Customer, System}},  // a customer their own only
 
 		{Route: "GET /v1/devices", Roles: []Role{Admin, Dispatcher, Quality, Warehouse, Kitting, System}},
 		{Route: "GET /v1/devices/:id", Roles: []Role{Admin, Dispatcher, Quality, Warehouse, Kitting, System}},
@@ -90,6 +99,11 @@ func pageRights() []Right {
 		{Route: "GET /packing", Roles: []Role{Admin, Dispatcher, Shop}, Own: map[Role]string{Shop: "shop"}},
 		{Route: "GET /sheet", Roles: []Role{Admin, Dispatcher, Driver}, Own: map[Role]string{Driver: "route"}},
 		{Route: "GET /orders/:id", Roles: office},
+		{Route: "GET /outages", Roles: []Role{Admin, Dispatcher}},
+		{Route: "POST /outages", Roles: []Role{Admin, Dispatcher}, Act: true},
+		{Route: "GET /exceptions", Roles: []Role{Admin, Dispatcher}},
+		{Route: "POST /exceptions", Roles: []Role{Admin, Dispatcher}, Act: true},
+		{Route: "POST /sheet/:id/confirm", Roles: []Role{Driver}, Act: true}, // their own only
 		{Route: "GET /payments", Roles: office},
 		{Route: "GET /payments/live", Roles: office},
 		{Route: "GET /history", Roles: staff},

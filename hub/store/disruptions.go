@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"meguri/hub/capacity"
 	"meguri/hub/dispatch"
 	"meguri/hub/order"
 )
@@ -117,17 +116,6 @@ func (tx *Tx) SetDateLimit(ctx context.Context, date string, l DateLimit) error 
 	_, err := tx.exec(ctx, `INSERT INTO product_limits (product_id, delivery_date, sales_limit, set_by, set_at) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (product_id, delivery_date) DO UPDATE SET sales_limit = $3, set_by = $4, set_at = $5`,
 		l.ProductID, date, l.Limit, l.SetBy, millis(l.SetAt))
-	return err
-}
-
-// limited gives products the limits that they have on a date.
-func (tx *Tx) limited(ctx context.Context, date string, products []capacity.Product) error {
-	limits, err := tx.DateLimits(ctx, date)
-	for i := range products {
-		if l, ok := limits[products[i].ID]; ok {
-			products[i].SalesLimit = l.Limit
-		}
-	}
 	return err
 }
 

@@ -2,11 +2,11 @@ package store
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
 	"meguri/hub/capacity"
+	"meguri/hub/order"
 )
 
 // Network reads what numbering has to know of a date. The order of its lists is the order in which first-fit tries things.
@@ -16,7 +16,6 @@ func (tx *Tx) Network(ctx context.Context, date string) (n capacity.Network, err
 		func() error { n.Categories, err = tx.categories(ctx); return err },
 		func() error { n.Shops, err = tx.shops(ctx); return err },
 		func() error { n.Products, err = tx.products(ctx); return err },
-		func() error { return tx.limited(ctx, date, n.Products) },
 		func() error {
 			n.Locations, err = list(ctx, tx, scanText, `SELECT l.id FROM locations l JOIN deliveries d ON d.location_id = l.id
 				WHERE d.delivery_date = $1 ORDER BY l.sequence, l.id`, date)
@@ -64,33 +63,16 @@ func (tx *Tx) AddOutOfService(ctx context.Context, date, kind, thing, reason, by
 	return err
 }
 
-// takeOutOfService leaves out what cannot be used on the date.
+// takeOutOfService leaves out what cannot be used on the date. What breaks after cutoff moves nothing by itself: the numbering
+// stays on it until a person has moved it.
 func (tx *Tx) takeOutOfService(ctx context.Context, n *capacity.Network) error {
-	type thing struct{ kind, id string }
-	out := map[thing]bool{}
-	_, err := list(ctx, tx, func(row scanner) (_ struct{}, err error) {
-		var t thing
-		err = row.Scan(&t.kind, &t.id)
-		out[t] = true
-		return struct{}{}, err
-	}, "SELECT kind, thing_id FROM out_of_service WHERE delivery_date = $1", n.Date)
-	if err != nil || len(out) == 0 {
+	frozen, err := tx.FrozenAt(ctx, n.Date)
+	if err != nil || !frozen.IsZero() {
 		return err
 	}
-	n.Locations = slices.DeleteFunc(n.Locations, func(id string) bool { return out[thing{"location", id}] })
-	n.Slots = slices.DeleteFunc(n.Slots, func(s capacity.Slot) bool {
-		return out[thing{"slot", s.ID}] || out[thing{"fridge", s.FridgeID}] || out[thing{"location", s.LocationID}]
-	})
-	n.Addresses = slices.DeleteFunc(n.Addresses, func(a capacity.Address) bool {
-		return out[thing{"address", a.ID}] || out[thing{"fridge", a.FridgeID}]
-	})
-	n.Calls = slices.DeleteFunc(n.Calls, func(c capacity.Call) bool {
-		return out[thing{"run", c.RunID}] || out[thing{"location", c.LocationID}]
-	})
-	n.Aboard = slices.DeleteFunc(n.Aboard, func(a capacity.Aboard) bool {
-		return out[thing{"run", a.RunID}] || out[thing{"shipper", a.ShipperID}]
-	})
-	return nil
+	outs, err := tx.outs(ctx, n.Date)
+	*n = order.Without(*n, outs)
+	return err
 }
 
 func (tx *Tx) calls(ctx context.Context, date string) ([]capacity.Call, error) {

@@ -180,13 +180,6 @@ func (tx *Tx) Date(ctx context.Context, date string) (order.Date, error) {
 	if d.Network, err = tx.Network(ctx, date); err != nil {
 		return d, err
 	}
-	if !mark.Frozen { // what breaks later moves nothing by itself: the numbering stays on what is out
-		outs, err := tx.outs(ctx, date)
-		if err != nil {
-			return d, err
-		}
-		d.Network = order.Without(d.Network, outs)
-	}
 	deliveries, err := tx.DeliveriesOfDate(ctx, date)
 	if err != nil {
 		return d, err

@@ -51,7 +51,7 @@ func (tx *Tx) runSummaries(ctx context.Context, date string) ([]dispatch.RunSumm
 		COALESCE(SUM(CASE WHEN f.units > 0 AND f.units = f.held THEN 1 ELSE 0 END), 0), COALESCE(SUM(f.units), 0),
 		COALESCE(SUM(f.out_of), 0)
 		FROM runs r LEFT JOIN (SELECT c.id, c.run_id, COUNT(i.order_id) AS units,
-			SUM(CASE WHEN o.state = 'held' THEN 1 ELSE 0 END) AS held, MAX(CASE WHEN b.id IS NULL THEN 0 ELSE 1 END) AS out_of
+			SUM(CASE WHEN o.state = 'held' THEN 1 ELSE 0 END) AS held, MAX(CASE WHEN b.id IS NULL OR c.state = 'placed' THEN 0 ELSE 1 END) AS out_of
 			FROM dated_containers c LEFT JOIN order_items i ON i.dated_container_id = c.id LEFT JOIN orders o ON o.id = i.order_id
 			LEFT JOIN (`+outContainers+`) b ON b.id = c.id WHERE c.delivery_date = $1 GROUP BY c.id, c.run_id) f ON f.run_id = r.id
 		JOIN routes t ON t.id = r.route_id

@@ -87,6 +87,7 @@ type sheetView struct {
 	Sheet   dispatch.Sheet
 	Now     time.Time
 	SeeCode bool
+	Version sheetVersion
 }
 
 func (w *Web) sheet(c echo.Context) error {
@@ -104,8 +105,11 @@ func (w *Web) sheet(c echo.Context) error {
 		if err != nil {
 			return nil, err
 		}
-		v.Sheet, err = tx.Sheet(ctx, run)
 		v.Chosen = true
+		if v.Sheet, err = tx.Sheet(ctx, run); err != nil {
+			return nil, err
+		}
+		v.Version, err = w.versionOf(c, tx, v.Sheet.Run)
 		return nil, err
 	})
 	if err != nil {
@@ -122,6 +126,7 @@ type orderView struct {
 	Products map[string]string
 	Groups   []itemGroup
 	Pickups  []store.PickupView
+	Notices  []store.Notice
 	By       string // name of who placed it
 	Refusal  string
 	Bill     *billView // nil when it is not paid here
@@ -177,6 +182,9 @@ func (w *Web) order(c echo.Context) error {
 			return err
 		}
 		if v.Pickups, err = tx.PickupViews(ctx, o.ID); err != nil {
+			return err
+		}
+		if v.Notices, err = tx.NoticesOfOrder(ctx, o.ID); err != nil {
 			return err
 		}
 		who, err := tx.Person(ctx, o.PlacedBy)

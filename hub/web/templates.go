@@ -67,6 +67,7 @@ func (w *Web) functions(l lang) template.FuncMap {
 		"dur":     func(d time.Duration) string { return duration(l, d) },
 		"isZero":  func(t time.Time) bool { return t.IsZero() },
 		"escape":  url.PathEscape,
+		"route":   func(run string) string { route, _, _ := strings.Cut(run, "@"); return route },
 	}
 }
 

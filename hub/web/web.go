@@ -82,6 +82,11 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.GET("/payments", w.payments)
 	e.GET("/payments/live", w.paymentsStream)
 	e.GET("/history", w.history)
+	e.GET("/outages", w.outages)
+	e.POST("/outages", w.changeOutages)
+	e.GET("/exceptions", w.exception)
+	e.POST("/exceptions", w.makeException)
+	e.POST("/sheet/:id/confirm", w.confirmSheet)
 	e.GET("/work-items", w.work)
 	e.POST("/work-items/:id/close", w.closeWork)
 	e.GET("/check", w.check)
@@ -154,7 +159,8 @@ type navItem struct {
 
 var navigation = []struct{ key, href, icon string }{
 	{"nav.today", "/", "home"}, {"nav.work", "/work-items", "work"}, {"nav.packing", "/packing", "box"}, {"nav.sheet", "/sheet", "truck"},
-	{"nav.check", "/check", "check"}, {"nav.payments", "/payments", "yen"}, {"nav.history", "/history", "past"},
+	{"nav.outages", "/outages", "warn"}, {"nav.check", "/check", "check"}, {"nav.payments", "/payments", "yen"},
+	{"nav.history", "/history", "past"},
 	{"nav.devices", "/devices", "device"}, {"nav.people", "/people", "people"}, {"nav.me", "/me", "me"},
 }
 

@@ -287,7 +287,7 @@ func everyPage(t *testing.T, h *apitest.Hub) {
 	h.Day(t)
 	admin := h.Token(t, people.Admin)
 	for _, path := range []string{"/", "/locations/loc-002", "/packing", "/packing?shop=shop-2", "/sheet", "/sheet?route=route-02",
-		"/orders/order-0001", "/orders/" + apitest.Refused, "/work-items", "/check", "/people", "/me", "/orders/none", "/history", "/history?location=loc-002&known=2026-12-01T09:00&at=2026-12-01T08:00"} {
+		"/orders/order-0001", "/orders/" + apitest.Refused, "/work-items", "/check", "/people", "/me", "/orders/none", "/outages", "/exceptions", "/exceptions?container=C-20261201-0001", "/exceptions?container=none", "/history", "/history?location=loc-002&known=2026-12-01T09:00&at=2026-12-01T08:00"} {
 		sep := "?"
 		if strings.Contains(path, "?") {
 			sep = "&"
@@ -298,7 +298,7 @@ func everyPage(t *testing.T, h *apitest.Hub) {
 			require.NotContains(t, body, "%!", "%s: a message got other arguments than it takes", path)
 			text := regexp.MustCompile(`<(script|style|svg)[\s\S]*?</(script|style|svg)>|<[^>]*>`).ReplaceAllString(body, " ")
 			require.NotRegexp(t, regexp.MustCompile(`\b(nav|wrong|trouble|do|orders|order|state|limit|location|fridge|door|lock|fault|`+
-				`chart|history|slot|container|packing|sheet|stop|work|login|people|role|me|error|phase|live|date)\.[a-z_]+\b`), text, "%s in %s: a key without a message", path, l)
+				`chart|history|outages|outkind|differs|disrupt|exception|confirm|notice|preview|slot|container|packing|sheet|stop|work|login|people|role|me|error|phase|live|date)\.[a-z_]+\b`), text, "%s in %s: a key without a message", path, l)
 		}
 	}
 }
