@@ -22,17 +22,15 @@ import (
 
 // Config is what the API works with.
 type Config struct {
-	Store  *store.Store
-	Orders *order.Service
-	People *people.Service
-	// Disruptions changes what was promised; nil for one that makes no plans of devices.
-	Disruptions *disruption.Service
-	Feed        *live.Feed
-	Paying      Paying             // its Service is nil for a hub that takes no payments
-	Touch       func(place string) // of each place whose devices may need another plan; nil for nobody
-	Clock       clock.Clock        // of the business: cutoffs, days, alarms
-	RealNow     func() time.Time   // the machine's, for sessions; nil is time.Now
-	Logger      *slog.Logger
+	Store   *store.Store
+	Orders  *order.Service
+	People  *people.Service
+	Feed    *live.Feed
+	Paying  Paying             // its Service is nil for a hub that takes no payments
+	Touch   func(place string) // of each place whose devices may need another plan; nil for nobody
+	Clock   clock.Clock        // of the business: cutoffs, days, alarms
+	RealNow func() time.Time   // the machine's, for sessions; nil is time.Now
+	Logger  *slog.Logger
 	// TLS says that people reach the hub over TLS, so that cookies are never sent without.
 	TLS bool
 	// Version of the program, for the health page.
@@ -42,8 +40,9 @@ type Config struct {
 // API is the API with what its handlers need.
 type API struct {
 	Config
-	rights   people.Table
-	document *document
+	Disruptions *disruption.Service
+	rights      people.Table
+	document    *document
 }
 
 const (
@@ -57,14 +56,11 @@ func New(c Config) (*API, *echo.Echo, error) {
 	if c.RealNow == nil {
 		c.RealNow = time.Now
 	}
-	if c.Disruptions == nil {
-		c.Disruptions = &disruption.Service{Store: c.Store}
-	}
 	doc, err := loadDocument()
 	if err != nil {
 		return nil, nil, fmt.Errorf("OpenAPI document: %w", err)
 	}
-	a := &API{Config: c, rights: people.NewTable(people.Rights()), document: doc}
+	a := &API{Config: c, Disruptions: &disruption.Service{Store: c.Store, Touch: c.Touch}, rights: people.NewTable(people.Rights()), document: doc}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect()

@@ -18,7 +18,6 @@ import (
 	"meguri/hub/backup"
 	"meguri/hub/broker"
 	"meguri/hub/check"
-	"meguri/hub/disruption"
 	"meguri/hub/effect"
 	"meguri/hub/link"
 	"meguri/hub/live"
@@ -115,8 +114,7 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, till.close()) }()
-	server, err := newServer(ctx, c, api.Config{Store: s, Orders: orders, Paying: till.paying, Feed: feed, Touch: plans.Touch,
-		Disruptions: &disruption.Service{Store: s, Touch: plans.Touch}}, secure)
+	server, err := newServer(ctx, c, api.Config{Store: s, Orders: orders, Paying: till.paying, Feed: feed, Touch: plans.Touch}, secure)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"meguri/hub/dispatch"
 	"meguri/hub/disruption"
 	"meguri/hub/order"
+	"meguri/hub/payment"
 	"meguri/hub/store"
 	"meguri/hub/storetest"
 )
@@ -25,12 +26,11 @@ var before = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 // site is a hub's store with the service on it.
 type site struct {
 	*testing.T
-	store    *store.Store
-	orders   *order.Service
-	service  *disruption.Service
-	minute   int
-	touched  []string
-	accepted int
+	store   *store.Store
+	orders  *order.Service
+	service *disruption.Service
+	minute  int
+	touched []string
 }
 
 func open(t *testing.T, url string, replace ...string) *site {
@@ -264,6 +264,38 @@ func TestBeforeCutoff(t *testing.T) {
 			require.ErrorAs(s, err, new(*disruption.ReasonError))
 			_, err = s.service.TakeOut(s.Context(), "2026-12-25", slot1, s.act())
 			require.ErrorIs(s, err, order.ErrNoDelivery)
+		},
+		"the money goes back with what is called off, and with units that are withdrawn": func(s *site) {
+			for _, id := range []string{"o-1", "o-2"} {
+				s.place(id, "loc-1", "a-rare", 1, "a-cold", 1)
+				require.NoError(s, s.store.Change(s.Context(), func(tx *store.Tx) error {
+					p := payment.Payment{OrderID: id, Reference: id, State: payment.Authorised, AmountYen: 300, BegunAt: before,
+						Lines: []payment.Line{{Number: 1, ProductID: "a-rare", Units: 1, UnitPriceYen: 100},
+							{Number: 2, ProductID: "a-cold", Units: 1, UnitPriceYen: 200}}}
+					if _, err := tx.AddPayment(s.Context(), p); err != nil {
+						return err
+					}
+					p.State, p.CapturedYen, p.ChangedAt = payment.Captured, 300, before
+					return tx.SaveBill(s.Context(), payment.Bill{Payment: p})
+				}))
+			}
+			owed := func(id string) (yen int64) {
+				for _, r := range read(s, func(tx *store.Tx) (payment.Bill, error) { return tx.Bill(s.Context(), id) }).Refunds {
+					yen += r.AmountYen
+				}
+				return yen
+			}
+			look := s.act()
+			look.Apply = false
+			_, err := s.service.Limit(s.Context(), date, "a-rare", 1, true, look)
+			require.NoError(s, err)
+			require.Zero(s, owed("o-2"), "only looked")
+			_, err = s.service.Limit(s.Context(), date, "a-rare", 1, true, s.act())
+			require.NoError(s, err)
+			require.Equal(s, []int64{0, 100}, []int64{owed("o-1"), owed("o-2")})
+			_, err = s.service.CallOff(s.Context(), date, order.Out{Kind: order.OutLocation, ID: "loc-1"}, s.act())
+			require.NoError(s, err)
+			require.Equal(s, []int64{300, 300}, []int64{owed("o-1"), owed("o-2")})
 		},
 		"there are no exceptions before cutoff": func(s *site) {
 			s.place("o-1", "loc-1", "a-cold", 1)

@@ -9,6 +9,7 @@ import (
 	"meguri/hub/dispatch"
 	"meguri/hub/disruption"
 	"meguri/hub/order"
+	"meguri/hub/plan"
 	"meguri/hub/store"
 	"meguri/hub/storetest"
 )
@@ -188,6 +189,12 @@ func TestAfterCutoff(t *testing.T) {
 			_, err = s.service.KeepBack(s.Context(), first, s.act())
 			require.NoError(s, err)
 			require.Equal(s, "the compressor is broken", s.editions(dispatch.OfRun, run1)[0].Content.Rows[0].DoNotLoad)
+			sheet := read(s, func(tx *store.Tx) (dispatch.Sheet, error) { return tx.Sheet(s.Context(), run1) })
+			require.Equal(s, dispatch.Broken{Kind: "kept_back", Text: "the compressor is broken"}, sheet.Stops[0].Containers[0].Broken)
+			parts := read(s, func(tx *store.Tx) (map[string][]byte, error) {
+				return plan.Build(s.Context(), tx, plan.RoleDriver, "route-1", before)
+			})
+			require.NotContains(s, parts, "driver/route-1", "nothing is left to load, so the driver's device is not told of it")
 			_, err = s.service.LetGo(s.Context(), first, s.act())
 			require.NoError(s, err)
 			require.Empty(s, s.editions(dispatch.OfRun, run1)[0].Content.Rows[0].DoNotLoad)

@@ -258,6 +258,11 @@ func (b *builder) driver(route string, dates []string) error {
 		if err != nil {
 			return err
 		}
+		kept, err := b.tx.KeptBack(b.ctx, date)
+		if err != nil {
+			return err
+		}
+		containers = slices.DeleteFunc(containers, func(c dispatch.Container) bool { return kept[c.ID] != "" }) // its scan is refused
 		if len(containers) == 0 {
 			continue
 		}

@@ -287,7 +287,8 @@ func everyPage(t *testing.T, h *apitest.Hub) {
 	h.Day(t)
 	admin := h.Token(t, people.Admin)
 	for _, path := range []string{"/", "/locations/loc-002", "/packing", "/packing?shop=shop-2", "/sheet", "/sheet?route=route-02",
-		"/orders/order-0001", "/orders/" + apitest.Refused, "/work-items", "/check", "/people", "/me", "/orders/none", "/outages", "/exceptions", "/exceptions?container=C-20261201-0001", "/exceptions?container=none", "/history", "/history?location=loc-002&known=2026-12-01T09:00&at=2026-12-01T08:00"} {
+		"/orders/order-0001", "/orders/" + apitest.Refused, "/work-items", "/check", "/people", "/me", "/orders/none", "/outages", "/exceptions",
+		"/exceptions?container=C-20261201-0001", "/exceptions?container=none", "/history", "/history?location=loc-002&known=2026-12-01T09:00&at=2026-12-01T08:00"} {
 		sep := "?"
 		if strings.Contains(path, "?") {
 			sep = "&"
