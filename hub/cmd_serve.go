@@ -20,6 +20,7 @@ type ServeCmd struct {
 	Broker     string   `help:"Where the embedded MQTT broker listens, over TLS." default:"127.0.0.1:8883" env:"MEGURI_BROKER"`
 	BrokerName []string `help:"Host name or address by which devices reach the embedded broker; for its certificate." env:"MEGURI_BROKER_NAME" placeholder:"HOST"`
 	BrokerURL  string   `help:"Use this MQTT broker instead of the embedded one: tls://HOST:PORT. See deploy/mosquitto." env:"MEGURI_BROKER_URL"`
+	PaymentFlags
 	BackupFlags
 	TimeZone string `help:"Time zone of the times that pages show." default:"Asia/Tokyo" env:"MEGURI_TIME_ZONE"`
 }
@@ -44,7 +45,7 @@ func (c *ServeCmd) Validate() error {
 	if c.BrokerURL != "" && len(c.BrokerName) > 0 {
 		return errors.New("--broker-name is for the embedded broker; with --broker-url it is hub ca broker that takes the name")
 	}
-	return c.BackupFlags.check()
+	return errors.Join(c.PaymentFlags.check(), c.BackupFlags.check())
 }
 
 // Run serves until it is told to stop.
@@ -56,10 +57,14 @@ func (c *ServeCmd) Run(g *Globals) error {
 	if err != nil {
 		return fmt.Errorf("--time-zone: %w", err)
 	}
+	payments, err := c.payments(g.DataDir)
+	if err != nil {
+		return err
+	}
 	return app.Run(g.Ctx, app.Config{
 		Database: g.Database, HTTP: c.HTTP, TLSCert: c.TLSCert, TLSKey: c.TLSKey,
 		PKI: g.pkiDir(), Broker: c.Broker, BrokerNames: c.BrokerName, BrokerURL: c.BrokerURL,
-		Backups: c.schedule(), SafeAfterBackup: c.SafeAfterBackup,
+		Payments: payments, Backups: c.schedule(), SafeAfterBackup: c.SafeAfterBackup,
 		Clock: g.Clock, Zone: zone, Logger: g.Logger,
 	})
 }

@@ -35,7 +35,7 @@ func openTill(t *testing.T) *till {
 	site := httptest.NewServer(h.Echo)
 	var err error
 	h.fake, err = fakepay.New(fakepay.Config{Key: "sk", Secret: apitest.EventSecret, WebhookURL: site.URL + "/v1/payments/webhook",
-		Now: func() time.Time { return apitest.Start }, Slow: 50 * time.Millisecond})
+		Slow: 50 * time.Millisecond})
 	require.NoError(t, err)
 	provider := httptest.NewServer(h.fake)
 	client, err := intents.New(intents.Config{URL: provider.URL, Key: "sk", Timeout: 200 * time.Millisecond})
@@ -223,7 +223,7 @@ func TestEventsAreTakenBySignatureAlone(t *testing.T) {
 	send := func(secret, body string) int {
 		r := httptest.NewRequest("POST", "/v1/payments/webhook", strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set(intents.SignatureHeader, intents.SignatureText([]byte(secret), apitest.Start, []byte(body)))
+		r.Header.Set(intents.SignatureHeader, intents.SignatureText([]byte(secret), time.Now(), []byte(body)))
 		return h.Serve(r).Code
 	}
 	require.Equal(t, http.StatusBadRequest, send("other", body))

@@ -41,8 +41,8 @@ type till struct {
 	at     net.Listener
 }
 
-// fakeSecrets are no secret: the fake provider listens on loopback and moves no money.
-const fakeKey, fakeSecret = "sk_fake", "whsec_fake"
+// FakeKey and FakeSecret are no secrets: the fake provider listens on loopback and moves no money.
+const FakeKey, FakeSecret = "sk_fake", "whsec_fake"
 
 // openTill makes what takes payments.
 func openTill(c Config, s *store.Store, orders *order.Service, feed *live.Feed) (*till, error) {
@@ -55,7 +55,7 @@ func openTill(c Config, s *store.Store, orders *order.Service, feed *live.Feed) 
 		if err := t.startFake(c); err != nil {
 			return nil, err
 		}
-		p.Provider, p.Key, p.Secrets = "http://"+t.at.Addr().String(), fakeKey, []string{fakeSecret}
+		p.Provider, p.Key, p.Secrets = "http://"+t.at.Addr().String(), FakeKey, []string{FakeSecret}
 		c.Logger.Warn("payments go to a fake provider: no money moves", "at", p.Provider)
 	}
 	provider, err := intents.New(intents.Config{URL: p.Provider, Key: p.Key})
@@ -78,7 +78,7 @@ func openTill(c Config, s *store.Store, orders *order.Service, feed *live.Feed) 
 }
 
 func (t *till) startFake(c Config) (err error) {
-	t.fake, err = fakepay.New(fakepay.Config{Key: fakeKey, Secret: fakeSecret, File: c.Payments.FakeFile, Logger: c.Logger})
+	t.fake, err = fakepay.New(fakepay.Config{Key: FakeKey, Secret: FakeSecret, File: c.Payments.FakeFile, Logger: c.Logger})
 	if err != nil {
 		return fmt.Errorf("fake provider of payments: %w", err)
 	}

@@ -154,7 +154,7 @@ type Confirmation struct {
 	RunID       string
 	Version     int // the newest
 	MadeAt      time.Time
-	Replaces    int       // the version before; 0 for the first one
+	Replaces    int       // the version that was confirmed last, else the first; 0 for the first one itself
 	ConfirmedBy string    // person; empty while nobody has
 	ConfirmedAt time.Time // zero while nobody has
 }

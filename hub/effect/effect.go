@@ -211,6 +211,9 @@ func (e *Effects) short(ctx context.Context, tx *store.Tx, ev link.Event, b prot
 		if err := tx.OpenWork(ctx, id, "shortage", i.OrderID, detail, ev.At); err != nil {
 			return err
 		}
+		if err := tx.OwedBack(ctx, i.OrderID, ev.Received); err != nil { // of one that was paid here
+			return err
+		}
 		if err := Refresh(ctx, tx, ev.Received, i.OrderID); err != nil {
 			return err
 		}

@@ -140,7 +140,7 @@ func (b *builder) locks(location, date string, locks map[string]*protocol.LockPl
 	for _, c := range containers {
 		lock, ok := locks[c.FridgeID]
 		if !ok {
-			return fmt.Errorf("container %s: fridge %s is not at %s", c.ID, c.FridgeID, location)
+			continue // a broken row, which hub/check tells of, must not leave a station without a plan
 		}
 		lock.Containers = append(lock.Containers, protocol.SlotAssignment{DatedContainer: c.ID, Slot: c.SlotID, GRAI: c.GRAI,
 			Placed: c.State == dispatch.Placed})

@@ -195,7 +195,9 @@ func (tx *Tx) Confirmations(ctx context.Context, date string) ([]dispatch.Confir
 		err = row.Scan(&c.RunID, &c.Version, &made, &c.Replaces, &c.ConfirmedBy, &at)
 		c.MadeAt, c.ConfirmedAt = fromMillis(made), fromOptionalMillis(at)
 		return c, err
-	}, `SELECT v.thing_id, v.version, v.made_at, COALESCE((SELECT MAX(b.version) FROM sheet_versions b WHERE b.kind = 'run'
+	}, // of the versions before it, the last that was confirmed, else the first: what the driver has in their hands
+		`SELECT v.thing_id, v.version, v.made_at, COALESCE((SELECT MAX(s.version) FROM sheet_confirmations s WHERE s.run_id = v.thing_id
+			AND s.version < v.version), (SELECT MIN(b.version) FROM sheet_versions b WHERE b.kind = 'run'
 			AND b.thing_id = v.thing_id AND b.delivery_date = v.delivery_date AND b.version < v.version), 0),
 		COALESCE(c.confirmed_by, ''), c.confirmed_at
 		FROM sheet_versions v LEFT JOIN sheet_confirmations c ON c.run_id = v.thing_id AND c.version = v.version

@@ -10,6 +10,7 @@ import (
 
 	"meguri/hub/check"
 	"meguri/hub/dispatch"
+	"meguri/hub/plan"
 	"meguri/hub/store"
 )
 
@@ -108,6 +109,19 @@ func names(set map[string]bool) []string {
 	return all
 }
 
+// everyPlanIsMade says that no place is left without a plan for its devices.
+func everyPlanIsMade(t *testing.T, s *store.Store) {
+	t.Helper()
+	require.NoError(t, s.Read(t.Context(), func(tx *store.Tx) error {
+		for place, role := range map[string]string{"loc-1": plan.RoleStation, "loc-2": plan.RoleStation, "shop-a": plan.RoleScanner,
+			"shop-b": plan.RoleScanner, "route-1": plan.RoleDriver, "route-2": plan.RoleDriver} {
+			_, err := plan.Build(t.Context(), tx, role, place, before)
+			require.NoError(t, err, place)
+		}
+		return nil
+	}))
+}
+
 func TestABrokenRowIsPrintedAsNotToBeLoadedAndTheRestIsWhole(t *testing.T) {
 	Each(t, func(t *testing.T, empty func() string) {
 		s, url := cleanDay(t, empty)
@@ -134,6 +148,8 @@ func TestABrokenRowIsPrintedAsNotToBeLoadedAndTheRestIsWhole(t *testing.T) {
 				kind, _, _ := strings.Cut(c.want[0], " ")
 				require.Equal(t, max(units[kind], units[c.want[0]]), p.units, "units that are not to be packed")
 				require.Equal(t, map[bool]int{true: 1}[kind == "container_gone"], p.lost)
+				exec("UPDATE delivery_dates SET frozen_at = 1 WHERE delivery_date = '2026-12-01'")
+				everyPlanIsMade(t, s)
 			})
 		}
 	})

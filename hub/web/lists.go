@@ -12,6 +12,7 @@ import (
 	"meguri/hub/api"
 	"meguri/hub/dispatch"
 	"meguri/hub/order"
+	"meguri/hub/payment"
 	"meguri/hub/people"
 	"meguri/hub/store"
 )
@@ -128,6 +129,7 @@ type orderView struct {
 	Notices  []store.Notice
 	By       string // name of who placed it
 	Refusal  string
+	Bill     *billView // nil when it is not paid here
 }
 
 // itemGroup is what one container holds of an order.
@@ -175,6 +177,9 @@ func (w *Web) order(c echo.Context) error {
 		}
 		for _, p := range products {
 			v.Products[p.ID] = p.Name
+		}
+		if v.Bill, err = readBill(ctx, tx, o.ID); err != nil {
+			return err
 		}
 		if v.Pickups, err = tx.PickupViews(ctx, o.ID); err != nil {
 			return err
@@ -238,7 +243,7 @@ func (w *Web) work(c echo.Context) error {
 		v.Total += n.Items
 	}
 	for _, i := range items {
-		isOrder := slices.Contains([]string{"shortage", "left_over", "undelivered"}, i.Kind)
+		isOrder := slices.Contains([]string{"shortage", "left_over", "undelivered", payment.WorkUncollected, payment.WorkRefundFailed, payment.WorkMismatch}, i.Kind)
 		v.Items = append(v.Items, workLine{i, isOrder})
 	}
 	return w.render(c, http.StatusOK, "work", l.text("work.title"), "", v)

@@ -290,6 +290,9 @@ type sheetVersion struct {
 	MayAgree bool   // whoever looks is the one to confirm
 }
 
+// maxEditions is how many versions are looked through for the one that was confirmed last.
+const maxEditions = 100
+
 func (w *Web) versionOf(c echo.Context, tx *store.Tx, run dispatch.Run) (v sheetVersion, err error) {
 	ctx := c.Request().Context()
 	all, err := tx.Confirmations(ctx, run.DeliveryDate)
@@ -302,12 +305,14 @@ func (w *Web) versionOf(c echo.Context, tx *store.Tx, run dispatch.Run) (v sheet
 	}
 	v.Known, v.Confirmation = true, all[i]
 	v.MayAgree = w.mayAct(api.Who(c), "POST /sheet/:id/confirm")
-	editions, err := tx.Editions(ctx, dispatch.OfRun, run.ID, run.DeliveryDate, 2)
+	editions, err := tx.Editions(ctx, dispatch.OfRun, run.ID, run.DeliveryDate, maxEditions)
 	if err != nil {
 		return v, err
 	}
-	if len(editions) == 2 {
-		v.Reason, v.Changes = editions[0].Reason, editions[0].Content.Since(editions[1].Content)
+	for _, e := range editions { // all that has changed since the driver last confirmed, not only the last change
+		if e.Version == v.Replaces {
+			v.Reason, v.Changes = editions[0].Reason, editions[0].Content.Since(e.Content)
+		}
 	}
 	if v.ConfirmedBy != "" {
 		who, err := tx.Person(ctx, v.ConfirmedBy)

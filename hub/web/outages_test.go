@@ -103,6 +103,16 @@ func TestTheDriverSeesWhatChangedAndConfirmsIt(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, confirm(driver, "route-01", "x"))
 	require.Equal(t, http.StatusSeeOther, confirm(driver, "route-01", "2"))
 	require.NotContains(t, get(h, sheet, driver).Body.String(), `/confirm"`)
+	for _, c := range []string{"C-20261201-0006", "C-20261201-0007"} {
+		keep.Set("container", c)
+		require.Equal(t, 200, post(h, "/exceptions", dispatcher, keep).Code)
+	}
+	body = get(h, sheet, driver).Body.String()
+	require.Contains(t, body, "Version 4 replaces 2: what changed")
+	changed := regexp.MustCompile(`(?s)id="version".*?</section>`).FindString(body)
+	require.Contains(t, changed, "C-20261201-0006", "what came in version 3, which nobody has seen, too")
+	require.Contains(t, changed, "C-20261201-0007")
+	require.Equal(t, http.StatusSeeOther, confirm(driver, "route-01", "4"))
 	require.Contains(t, get(h, "/outages?lang=en", dispatcher).Body.String(), "confirmed by Test driver")
 }
 

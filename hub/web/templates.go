@@ -57,6 +57,7 @@ func (w *Web) functions(l lang) template.FuncMap {
 		"day":     func(date string) string { return dayText(l, date) },
 		"ago":     func(t, now time.Time) string { return duration(l, now.Sub(t)) },
 		"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"yen":     func(n int64) string { return yenText(l, n) },
 		"celsius": celsius,
 		"barcode": barcodeSVG,
 		"within":  func(id, of string) string { return strings.TrimPrefix(strings.TrimPrefix(id, of), "-") },

@@ -79,6 +79,8 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.GET("/packing", w.packing)
 	e.GET("/sheet", w.sheet)
 	e.GET("/orders/:id", w.order)
+	e.GET("/payments", w.payments)
+	e.GET("/payments/live", w.paymentsStream)
 	e.GET("/history", w.history)
 	e.GET("/outages", w.outages)
 	e.POST("/outages", w.changeOutages)
@@ -157,7 +159,8 @@ type navItem struct {
 
 var navigation = []struct{ key, href, icon string }{
 	{"nav.today", "/", "home"}, {"nav.work", "/work-items", "work"}, {"nav.packing", "/packing", "box"}, {"nav.sheet", "/sheet", "truck"},
-	{"nav.outages", "/outages", "warn"}, {"nav.check", "/check", "check"}, {"nav.history", "/history", "past"},
+	{"nav.outages", "/outages", "warn"}, {"nav.check", "/check", "check"}, {"nav.payments", "/payments", "yen"},
+	{"nav.history", "/history", "past"},
 	{"nav.devices", "/devices", "device"}, {"nav.people", "/people", "people"}, {"nav.me", "/me", "me"},
 }
 

@@ -27,6 +27,7 @@ var rules = map[string][]string{
 	"hub/order":    {"hub/capacity"},
 	"hub/dispatch": nil,
 	"hub/fleet":    nil,
+	"hub/payment":  nil,
 	"hub/people":   nil,
 	"edge/station": {"protocol", "internal/gs1", "edge/phrase"},
 	"edge/scanner": {"protocol", "internal/gs1", "edge/phrase"},
@@ -183,6 +184,9 @@ var mayImport = map[string][]string{
 	"hub/admission": {"hub/broker", "hub/fleet", "hub/pki", "hub/store", "internal/clock"},
 	"hub/backup":    {"hub/store", "internal/durable", "protocol"},
 	"hub/link":      {"hub/fleet", "hub/store", "internal/clock", "protocol"},
+	// Who holds the key to the money.
+	"hub/payment/intents": {"hub/payment"},
+	"hub/payment/settle":  {"hub/order", "hub/payment", "internal/clock"},
 }
 
 func TestWhatIsTrustedDependsOnLittle(t *testing.T) {

@@ -81,13 +81,14 @@ func openAt(tb testing.TB, database string, now time.Time) *Hub {
 	h.Orders = order.NewService(h.Store.Orders())
 	h.People = people.New(h.Store.People())
 	h.Pay = payment.NewService(h.Store.Payments(), nil)
-	h.API, h.Echo, err = api.New(api.Config{Store: h.Store, Orders: h.Orders, Paying: api.Paying{Service: h.Pay, Events: events(tb)}, People: h.People, Feed: h.Feed, Clock: h.Clock,
+	paying := api.Paying{Service: h.Pay, Events: events(tb)}
+	h.API, h.Echo, err = api.New(api.Config{Store: h.Store, Orders: h.Orders, Paying: paying, People: h.People, Feed: h.Feed, Clock: h.Clock,
 		RealNow: func() time.Time { return began }, Logger: slog.New(slog.DiscardHandler), Version: "test"})
 	require.NoError(tb, err)
 	return h
 }
 
-// EventSecret is what events of payments are signed with, at Start.
+// EventSecret is what events of payments are signed with.
 const EventSecret = "whsec_test"
 
 func events(tb testing.TB) api.EventReader {
