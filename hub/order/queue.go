@@ -97,9 +97,6 @@ func (o *owner) next() []*job {
 	defer o.mu.Unlock()
 	n, decisions := 0, 0
 	for n < len(o.waiting) && (n == 0 || decisions+o.waiting[n].task.size() <= maxBatch) {
-		if _, alone := o.waiting[n].task.(*renumbering); alone && n > 0 {
-			break
-		}
 		decisions += o.waiting[n].task.size()
 		n++
 	}
@@ -169,9 +166,6 @@ func (o *owner) attempts(jobs []*job) error {
 func (o *owner) attempt(jobs []*job) error {
 	ctx, cancel := context.WithTimeout(context.Background(), commitWithin) // those who wait may leave; the others go on
 	defer cancel()
-	if r, ok := jobs[0].task.(*renumbering); ok {
-		return o.renumber(ctx, r)
-	}
 	for _, j := range jobs {
 		if j.task.current() {
 			if err := o.refresh(ctx, o.service.store, o.date); err != nil {

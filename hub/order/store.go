@@ -22,8 +22,6 @@ type Store interface {
 type Tx interface {
 	// Date reads all that numbering has to know of a delivery date. Without deliveries it is ErrNoDelivery.
 	Date(ctx context.Context, date string) (Date, error)
-	// Network reads what can be used on a date.
-	Network(ctx context.Context, date string) (capacity.Network, error)
 	// DateMark is the date's mark. Without deliveries it is ErrNoDelivery.
 	DateMark(ctx context.Context, date string) (Mark, error)
 	// RaiseDate changes the date's epoch and revision, and notes when it is known to have changed. It returns false when they, or

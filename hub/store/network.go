@@ -3,14 +3,13 @@ package store
 import (
 	"context"
 	"strings"
-	"time"
 
 	"meguri/hub/capacity"
 	"meguri/hub/order"
 )
 
-// Network reads what numbering has to know of a date. The order of its lists is the order in which first-fit tries things.
-func (tx *Tx) Network(ctx context.Context, date string) (n capacity.Network, err error) {
+// network reads what numbering has to know of a date. The order of its lists is the order in which first-fit tries things.
+func (tx *Tx) network(ctx context.Context, date string) (n capacity.Network, err error) {
 	n.Date = date
 	steps := []func() error{
 		func() error { n.Categories, err = tx.categories(ctx); return err },
@@ -52,14 +51,6 @@ func (tx *Tx) lowerLimits(ctx context.Context, n *capacity.Network) error {
 			n.Products[i].SalesLimit = most
 		}
 	}
-	return err
-}
-
-// AddOutOfService notes that a thing cannot be used on a date: a slot, fridge, address, shipper, run or location. Call it in a
-// renumbering, for what is numbered already has to fit what is left.
-func (tx *Tx) AddOutOfService(ctx context.Context, date, kind, thing, reason, by string, at time.Time) error {
-	_, err := tx.exec(ctx, `INSERT INTO out_of_service (kind, thing_id, delivery_date, reason, set_by, set_at)
-		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`, kind, thing, date, reason, by, millis(at))
 	return err
 }
 

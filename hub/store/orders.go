@@ -177,7 +177,7 @@ func (tx *Tx) Date(ctx context.Context, date string) (order.Date, error) {
 		return d, err
 	}
 	d.Known = fromMillis(known)
-	if d.Network, err = tx.Network(ctx, date); err != nil {
+	if d.Network, err = tx.network(ctx, date); err != nil {
 		return d, err
 	}
 	deliveries, err := tx.DeliveriesOfDate(ctx, date)

@@ -1,8 +1,6 @@
 package storetest
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -33,7 +31,6 @@ func TestAChangedNumberingIsStored(t *testing.T) {
 			{"what a group of decisions undoes itself is not stored", undoes},
 			{"limits of a date and what is out of service count", dateLimits},
 			{"an order's lines are changed whole or not at all", revises},
-			{"a date is numbered anew when something breaks, and what no longer fits is called off", renumbers},
 		} {
 			t.Run(c.rule, func(t *testing.T) { c.test(t, empty) })
 		}
@@ -233,39 +230,4 @@ func revises(t *testing.T, empty func() string) {
 	_, err = again.Withdraw(t.Context(), "o-1", "person-1", []order.Unit{{Line: 1, Unit: 1}, {Line: 1, Unit: 2}, {Line: 2, Unit: 1}}, "no more", before)
 	require.NoError(t, err)
 	require.Equal(t, order.CalledOff, stateOf(t, service, "o-1"), "a service that loads it counts the units that are left")
-}
-
-func renumbers(t *testing.T, empty func() string) {
-	s, url := fresh(t, empty)
-	service := order.NewService(s.Orders())
-	for i := range 3 { // two units to a container of 1000 ml, and two containers of shop-a for loc-1
-		place(t, service, request(fmt.Sprint("o-", i), "a-cold", 1))
-	}
-	_, err := service.Renumber(t.Context(), date, order.Renumbering{At: before, By: "person-1", Reason: "fridge broke", Cause: order.CauseOutage,
-		Write: func(context.Context, order.Tx) error { return errors.New("not now") }})
-	require.ErrorContains(t, err, "not now")
-	out := func(thing string) order.Renumbered {
-		done, err := service.Renumber(t.Context(), date, order.Renumbering{At: before, By: "person-1", Reason: "fridge broke", Cause: order.CauseOutage,
-			Write: func(ctx context.Context, tx order.Tx) error {
-				return tx.(*store.Tx).AddOutOfService(ctx, date, "slot", thing, "broke", "person-1", before)
-			}})
-		require.NoError(t, err)
-		return done
-	}
-	first := stateOfDate(t, s).State.Containers[0].Slot.ID
-	done := out(first)
-	require.Equal(t, []string{"o-2"}, done.CalledOff, "who came last goes first")
-	o, err := service.Get(t.Context(), "o-2")
-	require.NoError(t, err)
-	require.Equal(t, order.CalledOff, o.State)
-	require.Equal(t, "fridge broke", o.EndReason)
-	require.Empty(t, o.Items)
-	require.Equal(t, int64(2), soldOf(t, service, "a-cold"))
-	for _, c := range stateOfDate(t, s).State.Containers {
-		require.NotEqual(t, first, c.Slot.ID)
-	}
-	require.Equal(t, "container", string(place(t, service, request("o-4", "a-cold", 1)).Limit))
-	var outages int
-	require.NoError(t, raw(t, url).QueryRowContext(t.Context(), "SELECT COUNT(*) FROM order_item_history WHERE cause = 'outage'").Scan(&outages))
-	require.Positive(t, outages)
 }
