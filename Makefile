@@ -4,7 +4,7 @@ GO      ?= go
 BIN     := bin
 SPEED   ?= 1000
 # Packages whose code runs in several goroutines: tested again with the race detector.
-RACE    := ./edge/... ./hub/admission/... ./hub/backup/... ./hub/broker/... ./hub/pki/... ./hub/link/... ./hub/live/... ./hub/order/... ./hub/app/... ./firmware-sim/... ./internal/...
+RACE    := ./edge/... ./hub/admission/... ./hub/backup/... ./hub/broker/... ./hub/pki/... ./hub/link/... ./hub/live/... ./hub/order/... ./hub/payment/... ./hub/app/... ./firmware-sim/... ./internal/...
 
 .PHONY: help
 help: ## list the targets
