@@ -5,6 +5,8 @@ import (
 	"net"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -41,7 +43,9 @@ func TestGoodsGoFromTheShopToTheCustomerAndTheHubHearsOfEachStepOnce(t *testing.
 		u.requireHeardOnce()
 	}
 	device := s.fleet.Drivers["route-01"].Terminal
-	for _, i := range []int{1, 0} { // the first stop is at the second one's spot
+	inOrder := []int{0, 1} // of the stops: the run collects at spot-1 first
+	slices.SortFunc(inOrder, func(a, b int) int { return strings.Compare(s.containers[a].SpotID, s.containers[b].SpotID) })
+	for _, i := range inOrder {
 		c := s.containers[i]
 		scan(t, device, "94"+c.SpotID, "92"+c.AddressID, "8003"+boxOf(i), "8003"+c.ShipperGRAI)
 	}
