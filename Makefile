@@ -24,7 +24,8 @@ needs: ## install what the tests need beyond Go (PostgreSQL, Mosquitto, Chromium
 
 .PHONY: test
 test: needs ## run every test
-	$(GO) test ./...
+	$(GO) test $$($(GO) list ./... | grep -v '/internal/e2e$$')
+	$(GO) test ./internal/e2e # whole days of real programs against a fast clock: with nothing else beside them
 
 .PHONY: race
 race: needs
