@@ -348,7 +348,7 @@ func (s *sim) compareAll(t *truth, has map[string]map[uint64]row, until time.Tim
 			}
 		}
 	}
-	recorded := map[event]int{}
+	recorded, wanted := map[event]int{}, map[event]int{}
 	var first fact
 	missing := 0
 	for _, l := range t.lives {
@@ -357,7 +357,11 @@ func (s *sim) compareAll(t *truth, has map[string]map[uint64]row, until time.Tim
 			if f.twin {
 				continue // nobody can tell it from the other
 			}
-			if recorded[e]++; recorded[e] > heard[e] && !f.at.After(until) && !t.excuses(f.at) && !l.destroyed {
+			recorded[e]++
+			if f.at.After(until) || t.excuses(f.at) || l.destroyed {
+				continue // of alike ones, as the beginnings of boots are, this may be the one that is gone
+			}
+			if wanted[e]++; wanted[e] > heard[e] {
 				missing++
 				first = f
 			}
