@@ -24,12 +24,12 @@ needs: ## install what the tests need beyond Go (PostgreSQL, Mosquitto, Chromium
 
 .PHONY: test
 test: needs ## run every test
-	$(GO) test $$($(GO) list ./... | grep -v '/internal/e2e$$')
+	$(GO) test -timeout 25m $$($(GO) list ./... | grep -v '/internal/e2e$$')
 	$(GO) test ./internal/e2e # whole days of real programs against a fast clock: with nothing else beside them
 
 .PHONY: race
 race: needs
-	$(GO) test -race $(RACE)
+	$(GO) test -race -timeout 25m $(RACE)
 
 # What runs on the boards, as far as it needs no board and no broker.
 ARM := ./protocol ./edge/log ./edge/station ./edge/scanner ./edge/driver ./edge/monitor ./edge/phrase ./edge/device/... ./internal/gs1 ./internal/clock
