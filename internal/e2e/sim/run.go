@@ -50,7 +50,7 @@ type sim struct {
 	mu     sync.Mutex
 	counts map[Fault]int
 	hash   hash.Hash
-	lines2 io.Writer
+	story  io.Writer // nil for nobody
 }
 
 // Report is what came of a run.
@@ -80,8 +80,10 @@ func Run(ctx context.Context, p Params, dir string, log io.Writer) (Report, erro
 func newSim(p Params, dir string, log io.Writer) *sim {
 	s := &sim{Params: p, dir: dir, begun: time.Now(), clock: clock.New(time.Now(), at(0, dawn), 1), quiet: discard(), logger: discard(),
 		devices: map[string]*device{}, lines: map[string]*line{}, queues: map[*fleet.Terminal]chan struct{}{}, stationOf: map[string]string{},
-		died: make(chan struct{}, 1), keeping: make(chan struct{}, 1), counts: map[Fault]int{}, hash: sha256.New(), lines2: log}
+		died: make(chan struct{}, 1), keeping: make(chan struct{}, 1), counts: map[Fault]int{}, hash: sha256.New()}
 	if log != nil {
+		log = &shared{w: log}
+		s.story = log
 		s.quiet = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{ReplaceAttr: s.when}))
 		s.logger = s.quiet
 	}
@@ -91,6 +93,18 @@ func newSim(p Params, dir string, log io.Writer) *sim {
 		s.hub.safe = &safety{next: map[string]uint64{}}
 	}
 	return s
+}
+
+// shared is a writer of several: what happens, and what the programs log.
+type shared struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (s *shared) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w.Write(p)
 }
 
 // when gives log lines the true time.
@@ -333,8 +347,8 @@ func (s *sim) trace(format string, args ...any) {
 	defer s.mu.Unlock()
 	fmt.Fprintf(s.hash, "%d ", time.Since(s.begun))
 	fmt.Fprintf(s.hash, format+"\n", args...)
-	if s.lines2 != nil {
-		fmt.Fprintf(s.lines2, "%s "+format+"\n", append([]any{s.clock.Now().Format("02T15:04:05.000")}, args...)...)
+	if s.story != nil {
+		fmt.Fprintf(s.story, "%s "+format+"\n", append([]any{s.clock.Now().Format("02T15:04:05.000")}, args...)...)
 	}
 }
 
