@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,7 +50,7 @@ type sim struct {
 
 	mu     sync.Mutex
 	counts map[Fault]int
-	hash   hash.Hash
+	happen happenings
 	story  io.Writer // nil for nobody
 }
 
@@ -80,7 +81,7 @@ func Run(ctx context.Context, p Params, dir string, log io.Writer) (Report, erro
 func newSim(p Params, dir string, log io.Writer) *sim {
 	s := &sim{Params: p, dir: dir, begun: time.Now(), clock: clock.New(time.Now(), at(0, dawn), 1), quiet: discard(), logger: discard(),
 		devices: map[string]*device{}, lines: map[string]*line{}, queues: map[*fleet.Terminal]chan struct{}{}, stationOf: map[string]string{},
-		died: make(chan struct{}, 1), keeping: make(chan struct{}, 1), counts: map[Fault]int{}, hash: sha256.New()}
+		died: make(chan struct{}, 1), keeping: make(chan struct{}, 1), counts: map[Fault]int{}, happen: happenings{hash: sha256.New()}}
 	if log != nil {
 		log = &shared{w: log}
 		s.story = log
@@ -194,7 +195,7 @@ func (s *sim) run(ctx context.Context) (Report, error) {
 	over()
 	s.work.Wait()
 	agreed := s.converge(ctx)
-	trace := hex.EncodeToString(s.hash.Sum(nil)) // all end at the same moment, in any order
+	trace := s.traced() // all end at the same moment, in any order
 	stop()
 	boards.Wait()
 	keeper.Wait()
@@ -341,15 +342,48 @@ func (s *sim) count(f Fault) {
 	s.counts[f]++
 }
 
+// happenings are what happens, hashed instant by instant. Within one instant nothing comes first: which goroutine of those that
+// are ready goes on is up to how long the disk and other processes take.
+type happenings struct {
+	hash hash.Hash
+	at   time.Duration // the last instant
+	now  []string      // what happened in it
+}
+
+func (h *happenings) add(at time.Duration, what string) {
+	if at != h.at {
+		h.close()
+		h.at = at
+	}
+	h.now = append(h.now, what)
+}
+
+// close ends an instant.
+func (h *happenings) close() {
+	slices.Sort(h.now)
+	for _, what := range h.now {
+		fmt.Fprintf(h.hash, "%d %s\n", h.at, what)
+	}
+	h.now = h.now[:0]
+}
+
 // trace notes that something has happened.
 func (s *sim) trace(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fmt.Fprintf(s.hash, "%d ", time.Since(s.begun))
-	fmt.Fprintf(s.hash, format+"\n", args...)
+	what := fmt.Sprintf(format, args...)
+	s.happen.add(time.Since(s.begun), what)
 	if s.story != nil {
-		fmt.Fprintf(s.story, "%s "+format+"\n", append([]any{s.clock.Now().Format("02T15:04:05.000")}, args...)...)
+		fmt.Fprintf(s.story, "%s %s\n", s.clock.Now().Format("02T15:04:05.000"), what)
 	}
+}
+
+// traced is the hash of all that has happened so far.
+func (s *sim) traced() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.happen.close()
+	return hex.EncodeToString(s.happen.hash.Sum(nil))
 }
 
 // sent is what leaves a device: looked at, and made older where the device is of the version before.
