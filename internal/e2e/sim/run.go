@@ -67,8 +67,8 @@ type Report struct {
 	Odd      int // events that the hub could not apply
 }
 
-// Run runs a seed's parameters in dir, which must be empty. log hears everything; nil for nobody. It must be called in a
-// synctest bubble.
+// Run runs a seed's parameters in dir, which must be empty. log hears everything, from several goroutines at once; nil for
+// nobody. It must be called in a synctest bubble.
 func Run(ctx context.Context, p Params, dir string, log io.Writer) (Report, error) {
 	s := newSim(p, dir, log)
 	s.build()
@@ -81,10 +81,8 @@ func Run(ctx context.Context, p Params, dir string, log io.Writer) (Report, erro
 func newSim(p Params, dir string, log io.Writer) *sim {
 	s := &sim{Params: p, dir: dir, begun: time.Now(), clock: clock.New(time.Now(), at(0, dawn), 1), quiet: discard(), logger: discard(),
 		devices: map[string]*device{}, lines: map[string]*line{}, queues: map[*fleet.Terminal]chan struct{}{}, stationOf: map[string]string{},
-		died: make(chan struct{}, 1), keeping: make(chan struct{}, 1), counts: map[Fault]int{}, happen: happenings{hash: sha256.New()}}
+		died: make(chan struct{}, 1), keeping: make(chan struct{}, 1), counts: map[Fault]int{}, happen: happenings{hash: sha256.New()}, story: log}
 	if log != nil {
-		log = &shared{w: log}
-		s.story = log
 		s.quiet = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{ReplaceAttr: s.when}))
 		s.logger = s.quiet
 	}
@@ -94,18 +92,6 @@ func newSim(p Params, dir string, log io.Writer) *sim {
 		s.hub.safe = &safety{next: map[string]uint64{}}
 	}
 	return s
-}
-
-// shared is a writer of several: what happens, and what the programs log.
-type shared struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (s *shared) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.w.Write(p)
 }
 
 // when gives log lines the true time.
