@@ -293,6 +293,30 @@ func TestNumbersThatWereDeletedBecomeAGapAndTheRestGoesOn(t *testing.T) {
 	require.Equal(t, []int{-1, -1, -1, -1, -1, 5, 6}, p.values(protocol.Events))
 }
 
+// The simulator's seed 167: the link called itself again at once, for ever, until the next welcome came.
+func TestAWelcomeThatAnAcknowledgementOvertookLeavesTheLinkAtRest(t *testing.T) {
+	p := newPair(t, openLog(t))
+	p.flow()
+	p.core.sayHelloAgain()
+	add(t, p.log, reading(0))
+	p.advance()
+	p.sleep(shortLinger)
+	p.deliverUp(0) // the hello, whose welcome expects record 1
+	p.deliverUp(1) // record 1
+	p.up = nil
+	p.deliverDown(1) // its acknowledgement comes first
+	p.sleep(deleteAfter - shortLinger/2)
+	p.deliverDown(0) // and now the record waits for company again
+	p.down = nil
+	for p.now = p.now.Add(shortLinger); p.position(protocol.Readings).First == 1 || p.core.nonce == 0; {
+		p.advance() // record 1 is deleted, and the hub told so
+	}
+	p.advance()
+	require.True(t, p.next.After(p.now), "nothing is left to send while the welcome is on its way")
+	p.settle()
+	require.Equal(t, upTo(1), p.values(protocol.Readings))
+}
+
 func TestReadingsThinnedSinceTheHelloAreToldBeforeWhatFollows(t *testing.T) {
 	log, err := edgelog.Open(filepath.Join(t.TempDir(), "edge.db"), edgelog.Options{MaxBytes: 1 << 20})
 	require.NoError(t, err)

@@ -103,6 +103,7 @@ func (c *core) advanceStream(s *stream, now time.Time, p protocol.Position, wait
 		c.sayHelloAgain()
 		return s.deleteAt, nil
 	}
+	s.next = max(s.next, p.First) // what is deleted or thinned away cannot be sent, and the hub has been told
 	if !wait {
 		if err := c.fill(s, now, p); err != nil {
 			return now, err
