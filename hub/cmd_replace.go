@@ -90,6 +90,7 @@ func reissue(ctx context.Context, tx *store.Tx, location string, now time.Time) 
 		return nil, err
 	}
 	var issued []dispatch.Grant
+	papers := map[string]*store.Papers{} // by date
 	for _, g := range grants {
 		if !g.Counted() {
 			continue
@@ -106,7 +107,16 @@ func reissue(ctx context.Context, tx *store.Tx, location string, now time.Time) 
 			"the lock at "+location+" was replaced, and the driver's code there is another one: hand out the sheet again", now); err != nil {
 			return nil, err
 		}
+		if papers[g.DeliveryDate] == nil {
+			papers[g.DeliveryDate] = &store.Papers{}
+		}
+		papers[g.DeliveryDate].Runs = append(papers[g.DeliveryDate].Runs, g.RunID)
 		issued = append(issued, anew)
+	}
+	for date, of := range papers {
+		if _, err := tx.MakeEditions(ctx, date, of, people.Console, "the lock at "+location+" was replaced", now); err != nil {
+			return nil, err
+		}
 	}
 	return issued, nil
 }

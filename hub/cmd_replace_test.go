@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -55,7 +56,9 @@ func TestAReplacedBoardsCountedCodesAreIssuedAnew(t *testing.T) {
 		courier.ID, courier.DeliveryDate, courier.RunID = run+"-loc-1", date, run
 		over.ID, over.DeliveryDate, over.RunID, over.PIN, over.Until = "over", date, run, "22222222", now.Add(-time.Minute)
 		require.NoError(t, tx.AddGrant(ctx, courier))
-		return tx.AddGrant(ctx, over)
+		require.NoError(t, tx.AddGrant(ctx, over))
+		_, err = tx.MakeEditions(ctx, date, nil, "hub", "cutoff", now)
+		return err
 	})
 	before := func() (r dispatch.Run) {
 		read(func(ctx context.Context, tx *store.Tx) (err error) {
@@ -102,6 +105,16 @@ func TestAReplacedBoardsCountedCodesAreIssuedAnew(t *testing.T) {
 		return nil
 	})
 	require.Equal(t, version+1, before().Version, "the sheet is another one")
+	read(func(ctx context.Context, tx *store.Tx) error {
+		editions, err := tx.Editions(ctx, dispatch.OfRun, run, date, 10)
+		require.NoError(t, err)
+		require.Len(t, editions, 2)
+		require.Equal(t, []dispatch.Difference{{Field: "code", Is: "loc-1"}}, editions[0].Content.Since(editions[1].Content))
+		due, err := tx.Confirmations(ctx, date)
+		require.NoError(t, err)
+		require.True(t, slices.ContainsFunc(due, func(c dispatch.Confirmation) bool { return c.RunID == run && c.Due() }), "the driver has to see it")
+		return nil
+	})
 
 	for name, args := range map[string][]string{
 		"twice":                      {"replace", "old", "--with", "third", "--out", out},

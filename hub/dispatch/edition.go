@@ -38,7 +38,14 @@ type Content struct {
 	VehicleID string        `json:"vehicle_id,omitempty"`
 	DriverID  string        `json:"driver_id,omitempty"`
 	Stops     []ContentStop `json:"stops,omitempty"`
+	Codes     []ContentCode `json:"codes,omitempty"` // for which locks the driver has codes, by location
 	Rows      []ContentRow  `json:"rows"`
+}
+
+// ContentCode says which grant's code opens a location's locks for the driver. The code itself is on the sheet only.
+type ContentCode struct {
+	LocationID string `json:"location_id"`
+	GrantID    string `json:"grant_id"`
 }
 
 // ContentStop is a stop of a run.
@@ -91,7 +98,7 @@ func DecodeContent(text string) (c Content, err error) {
 // Difference is one thing in which an edition differs from the one that it replaces.
 type Difference struct {
 	ContainerID string // empty for the run itself
-	Field       string // "container" when it is new or gone; else address, shipper, run, location, slot, do_not_load, products, vehicle, driver, stops
+	Field       string // "container" when it is new or gone; else address, shipper, run, location, slot, do_not_load, products, vehicle, driver, stops, code
 	Was, Is     string // empty for nothing
 }
 
@@ -106,6 +113,9 @@ func (c Content) Since(before Content) []Difference {
 	note("", "vehicle", before.VehicleID, c.VehicleID)
 	note("", "driver", before.DriverID, c.DriverID)
 	note("", "stops", stopsText(before.Stops), stopsText(c.Stops))
+	for _, l := range c.newCodes(before) {
+		note("", "code", "", l)
+	}
 	was := map[string]ContentRow{}
 	for _, r := range before.Rows {
 		was[r.ContainerID] = r
@@ -129,6 +139,16 @@ func (c Content) Since(before Content) []Difference {
 	}
 	slices.SortStableFunc(all, func(a, b Difference) int { return cmp.Compare(a.ContainerID, b.ContainerID) })
 	return all
+}
+
+// newCodes are the locations that another code opens than before. What was made before sheets had codes says nothing of them.
+func (c Content) newCodes(before Content) (locations []string) {
+	for _, code := range c.Codes {
+		if len(before.Codes) > 0 && !slices.Contains(before.Codes, code) {
+			locations = append(locations, code.LocationID)
+		}
+	}
+	return locations
 }
 
 func (r ContentRow) way() string { return r.AddressID + " → " + r.ShipperID + " → " + r.SlotID }

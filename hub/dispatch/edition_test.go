@@ -15,13 +15,13 @@ func TestAnEditionSaysInWhatItDiffersFromTheOneBefore(t *testing.T) {
 		}
 		return r
 	}
-	before := Content{VehicleID: "v1", Stops: []ContentStop{{Sequence: 1, Kind: Collect, PlaceID: "x"}},
+	before := Content{VehicleID: "v1", Codes: []ContentCode{{"l", "g"}, {"m", "h"}}, Stops: []ContentStop{{Sequence: 1, Kind: Collect, PlaceID: "x"}},
 		Rows: []ContentRow{row("gone", nil), row("same", nil), row("moved", nil), row("less", nil)}}
-	after := Content{VehicleID: "v2", Rows: []ContentRow{row("same", nil), row("new", nil),
+	after := Content{VehicleID: "v2", Codes: []ContentCode{{"l", "g~1"}, {"m", "h"}}, Rows: []ContentRow{row("same", nil), row("new", nil),
 		row("moved", func(r *ContentRow) { r.SlotID, r.ShipperID, r.AddressID, r.RunID = "2", "t", "b", "q" }),
 		row("less", func(r *ContentRow) { r.Products[0].Units, r.DoNotLoad = 1, "broken" })}}
 	require.Equal(t, []Difference{
-		{"", "vehicle", "v1", "v2"}, {"", "stops", "1 collect x", ""},
+		{"", "vehicle", "v1", "v2"}, {"", "stops", "1 collect x", ""}, {"", "code", "", "l"},
 		{"gone", "container", "a → s → 1", ""},
 		{"less", "do_not_load", "", "broken"}, {"less", "products", "2 × p", "1 × p"},
 		{"moved", "address", "a", "b"}, {"moved", "run", "r", "q"}, {"moved", "shipper", "s", "t"}, {"moved", "slot", "1", "2"},

@@ -49,6 +49,13 @@ func (tx *Tx) contents(ctx context.Context, date string) (runs, shops map[string
 		for _, s := range run.Stops {
 			c.Stops = append(c.Stops, dispatch.ContentStop{Sequence: s.Sequence, Kind: s.Kind, PlaceID: s.PlaceID, PlannedAt: s.PlannedAt})
 		}
+		grants, err := tx.grantsOfRun(ctx, id)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, g := range grants {
+			c.Codes = append(c.Codes, dispatch.ContentCode{LocationID: g.LocationID, GrantID: g.ID})
+		}
 		runs[id] = c
 	}
 	rows, err := tx.contentRows(ctx, date)

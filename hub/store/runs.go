@@ -74,7 +74,7 @@ func (tx *Tx) Sheet(ctx context.Context, run string) (dispatch.Sheet, error) {
 	if err != nil {
 		return dispatch.Sheet{}, err
 	}
-	grants, err := list(ctx, tx, scanGrant, "SELECT "+grantColumns+" WHERE run_id = $1 AND revoked_at IS NULL", run)
+	grants, err := tx.grantsOfRun(ctx, run)
 	if err != nil {
 		return dispatch.Sheet{}, err
 	}
@@ -97,6 +97,11 @@ func scanGrant(row scanner) (dispatch.Grant, error) {
 	err := row.Scan(&g.ID, &g.DeliveryDate, &g.LocationID, &g.Holder, &g.OrderID, &g.RunID, &g.PIN, &from, &until)
 	g.From, g.Until = fromMillis(from), fromMillis(until)
 	return g, err
+}
+
+// grantsOfRun gives the grants that open the locks for a run's driver, by location.
+func (tx *Tx) grantsOfRun(ctx context.Context, run string) ([]dispatch.Grant, error) {
+	return list(ctx, tx, scanGrant, "SELECT "+grantColumns+" WHERE run_id = $1 AND revoked_at IS NULL ORDER BY location_id, id", run)
 }
 
 // GrantsOfLocation gives the grants for a location's locks on a date.
@@ -130,16 +135,12 @@ func (tx *Tx) CodesTaken(ctx context.Context, date, location string) (map[string
 	return taken, err
 }
 
-// ReissueGrant puts a grant in the place of a former one, which is never valid again, and raises the version of its run's sheet.
+// ReissueGrant puts a grant in the place of a former one, which is never valid again. Its run's sheet needs a new version.
 func (tx *Tx) ReissueGrant(ctx context.Context, former string, g dispatch.Grant, at time.Time) error {
 	if _, err := tx.exec(ctx, "UPDATE grants SET revoked_at = $2 WHERE id = $1", former, millis(at)); err != nil {
 		return err
 	}
-	if err := tx.AddGrant(ctx, g); err != nil {
-		return err
-	}
-	_, err := tx.exec(ctx, "UPDATE runs SET version = version + 1 WHERE id = $1", g.RunID)
-	return err
+	return tx.AddGrant(ctx, g)
 }
 
 // AddGrant stores a grant. A code that another grant of the location and date has is a duplicate.

@@ -76,6 +76,7 @@ var dispatchMessages = map[string]message{
 	"differs.vehicle":     {"vehicle", "車両"},
 	"differs.driver":      {"driver", "担当"},
 	"differs.stops":       {"stops", "停車"},
+	"differs.code":        {"new door code at", "解錠コード変更"},
 
 	"notice.title":      {"What the customer was told", "お客様への通知"},
 	"notice.called_off": {"We had to call this order off: %s. What was paid goes back.", "ご注文を取り消しました（理由：%s）。お支払い分は返金します。"},
