@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"meguri/hub/check"
+	"meguri/hub/live"
 	"meguri/hub/order"
 	"meguri/hub/people"
+	"meguri/hub/plan"
 	"meguri/hub/store"
 	"meguri/internal/config"
 )
@@ -56,14 +58,14 @@ func (c *CheckCmd) Run(g *Globals) error {
 		if err := c.known(g, s); err != nil {
 			return err
 		}
-		service := check.NewService(s.Checks())
+		service, plans := check.NewService(s.Checks()), plan.NewMaker(s, live.New(), g.Clock, g.Logger)
 		begun := time.Now() // the machine's clock: this measures the machine
 		r, err := service.Look(g.Ctx, g.Clock.Now(), c.Date...)
 		if err != nil {
 			return err
 		}
 		if len(c.Apply) > 0 {
-			if r, err = c.apply(g, service, r); err != nil {
+			if r, err = c.apply(g, service, plans, r); err != nil {
 				return err
 			}
 		}
@@ -103,14 +105,14 @@ func wrong(r check.Report) int {
 }
 
 // apply applies the chosen repairs, one after the other, and looks again.
-func (c *CheckCmd) apply(g *Globals, service *check.Service, r check.Report) (check.Report, error) {
+func (c *CheckCmd) apply(g *Globals, service *check.Service, plans *plan.Maker, r check.Report) (check.Report, error) {
 	chosen, all := c.Apply, len(c.Apply) == 1 && c.Apply[0] == "all"
 	for most := len(r.Findings); all && most > 0; most-- { // each time one finding is gone, and the others' repairs may be others
 		id := firstRepair(r)
 		if id == "" {
 			return r, nil
 		}
-		if err := c.applyOne(g, service, r, id); err != nil {
+		if err := c.applyOne(g, service, plans, r, id); err != nil {
 			return r, err
 		}
 		var err error
@@ -122,7 +124,7 @@ func (c *CheckCmd) apply(g *Globals, service *check.Service, r check.Report) (ch
 		return r, nil
 	}
 	for _, id := range chosen {
-		if err := c.applyOne(g, service, r, id); err != nil {
+		if err := c.applyOne(g, service, plans, r, id); err != nil {
 			return r, err
 		}
 	}
@@ -138,7 +140,8 @@ func firstRepair(r check.Report) string {
 	return ""
 }
 
-func (c *CheckCmd) applyOne(g *Globals, service *check.Service, r check.Report, id string) error {
+// applyOne applies a repair and makes the plans of the devices concerned.
+func (c *CheckCmd) applyOne(g *Globals, service *check.Service, plans *plan.Maker, r check.Report, id string) error {
 	i := slices.IndexFunc(r.Findings, func(f check.Finding) bool { return f.Repair.ID == id })
 	if i < 0 {
 		return config.Usage(fmt.Errorf("--apply %s: there is no such repair: hub check --repair shows them", id))
@@ -151,7 +154,10 @@ func (c *CheckCmd) applyOne(g *Globals, service *check.Service, r check.Report, 
 		fmt.Fprintf(g.Stdout, "applied %s: %s\n", id, done.Text())
 		printDifferences(g.Stdout, done.Repair)
 	}
-	return nil
+	for _, place := range done.Repair.Places() {
+		err = errors.Join(err, plans.Make(g.Ctx, place))
+	}
+	return err
 }
 
 func (c *CheckCmd) print(g *Globals, r check.Report, took time.Duration) error {

@@ -15,6 +15,9 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
+	"meguri/hub/fleet"
+	"meguri/hub/people"
+	"meguri/hub/store"
 	"meguri/internal/clock"
 )
 
@@ -107,6 +110,12 @@ func TestCheckTellsWhatIsBrokenShowsTheRepairAndAppliesIt(t *testing.T) {
 	_, err = runCheck(t, g)
 	require.EqualError(t, err, "2 findings", "showing changes nothing")
 
+	require.NoError(t, g.change(func(tx *store.Tx) error {
+		var place string
+		require.NoError(t, db.QueryRowContext(t.Context(), "SELECT location_id FROM dated_containers WHERE id = 'C-20261201-0002'").Scan(&place))
+		return tx.AddDevice(g.Ctx, fleet.Device{ID: "station", Role: fleet.Station, Place: place, AddedAt: g.Clock.Now(), AddedBy: people.Console})
+	}))
+	exec("UPDATE devices SET incarnation = '000102030405060708090a0b0c0d0e0f'")
 	one, err := runCheck(t, g, "--repair", "--apply", report.Findings[0].Repair)
 	require.EqualError(t, err, "1 findings")
 	require.Contains(t, one, "applied "+report.Findings[0].Repair)
@@ -116,6 +125,9 @@ func TestCheckTellsWhatIsBrokenShowsTheRepairAndAppliesIt(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, all, "nothing is wrong")
 
+	var plans int
+	require.NoError(t, db.QueryRowContext(t.Context(), "SELECT plan_sent FROM devices").Scan(&plans))
+	require.Positive(t, plans, "the station is to be told")
 	var acts, histories int
 	require.NoError(t, db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM acts WHERE act = 'check.repair' AND person_id = 'console'").Scan(&acts))
 	require.Equal(t, 2, acts)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -127,11 +126,8 @@ func (a *API) Repair(ctx context.Context, who people.Person, finding, repair str
 	service, now := check.NewService(a.Store.Checks()), a.Clock.Now()
 	done, err := service.Apply(ctx, f.Dates, repair, who.ID, now)
 	if err == nil && a.Touch != nil {
-		for _, b := range done.Repair.Boxes() {
-			route, _, _ := strings.Cut(b.Run, "@")
-			a.Touch(b.Shop)
-			a.Touch(b.Location)
-			a.Touch(route)
+		for _, place := range done.Repair.Places() {
+			a.Touch(place)
 		}
 	}
 	if errors.Is(err, check.ErrChanged) { // what was shown is old

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -111,6 +112,17 @@ func (r Repair) Boxes() (all []Container) {
 		}
 	}
 	return all
+}
+
+// Places gives the shops, routes and locations whose devices may need another plan after the repair.
+func (r Repair) Places() []string {
+	var all []string
+	for _, b := range r.Boxes() {
+		route, _, _ := strings.Cut(b.Run, "@")
+		all = append(all, b.Shop, b.Location, route)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Dates gives the delivery dates whose rows the repair changes.
