@@ -92,7 +92,7 @@ func TestOutagesAreLookedAtAndThenApplied(t *testing.T) {
 		"can't be used together":    {"outage", "add", "--date", "2026-12-01", "--slot", "a", "--fridge", "b", "--reason", "broken"},
 		"missing flags":             {"outage", "add", "--date", "2026-12-01", "--slot", "a"},
 		"slot a on 2026-12-01":      {"outage", "add", "--date", "2026-12-01", "--slot", "a", "--reason", "broken"},
-		"want 3 to 500 bytes":       {"outage", "add", "--date", "2026-12-01", "--slot", "a", "--reason", "x"},
+		"want 2 to 500 characters":  {"outage", "add", "--date", "2026-12-01", "--slot", "a", "--reason", "x"},
 		"want 0 or more":            {"limit", "--date", "2026-12-01", "--product", "a-cold", "--limit=-1", "--reason", "broken"},
 		"no delivery on this date":  {"calloff", "--date", "2026-12-25", "--location", "loc-1", "--reason", "typhoon"},
 		"container none: not found": {"exception", "keep-back", "none", "--reason", "leaks"},

@@ -371,7 +371,7 @@ func disrupted(err error) (Problem, bool) {
 	var illegal *dispatch.IllegalMove
 	switch {
 	case errors.As(err, &reason):
-		return Problem{Status: http.StatusUnprocessableEntity, Errors: []ProblemField{{"reason", fmt.Sprintf("3 to %d bytes", dispatch.MaxReason)}},
+		return Problem{Status: http.StatusUnprocessableEntity, Errors: []ProblemField{{"reason", fmt.Sprintf("%d to %d characters", dispatch.MinReason, dispatch.MaxReason)}},
 			Detail: err.Error()}, true
 	case errors.As(err, &illegal):
 		return Problem{Status: http.StatusConflict, Detail: err.Error()}, true

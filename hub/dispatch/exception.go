@@ -1,6 +1,9 @@
 package dispatch
 
-import "fmt"
+import (
+	"fmt"
+	"unicode/utf8"
+)
 
 // Where is where a container rides and stands. In a wish to move one, what is empty stays as it is.
 type Where struct{ SlotID, RunID, ShipperID, AddressID string }
@@ -31,13 +34,13 @@ func (c *Container) Reassign(to Where) error {
 	return nil
 }
 
-// MaxReason bounds a person's reason for an exception or an outage, in bytes.
-const MaxReason = 500
+// Bounds of a person's reason for an exception or an outage, in characters: 台風 says enough.
+const MinReason, MaxReason = 2, 500
 
 // CheckReason says what is wrong with a reason: somebody has to be able to understand it years later.
 func CheckReason(reason string) error {
-	if len(reason) < 3 || len(reason) > MaxReason {
-		return fmt.Errorf("reason %.40q: want 3 to %d bytes", reason, MaxReason)
+	if n := utf8.RuneCountInString(reason); n < MinReason || n > MaxReason {
+		return fmt.Errorf("reason %.40q: want %d to %d characters", reason, MinReason, MaxReason)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meguri/hub/api/apitest"
+	"meguri/hub/order"
 	"meguri/hub/people"
 	"meguri/hub/store"
 )
@@ -104,6 +105,57 @@ func TestInABrowserALinkLogsInAndTheDashboardFollowsWhatHappensInBothLanguages(t
 	require.NoError(t, err)
 	require.False(t, wide, "no sideways scrolling on a phone")
 
+	for _, said := range complaints() {
+		require.False(t, strings.Contains(said, "rror") || strings.Contains(said, "Refused"), "the page complains: %s", said)
+	}
+}
+
+// After cutoff a dispatcher calls a location off and the driver confirms the new sheet, each with nothing but the page.
+func TestInABrowserADispatcherLooksFirstAndTheDriverConfirmsTheNewSheet(t *testing.T) {
+	h := open(t)
+	h.Day(t)
+	editions(t, h)
+	tab, complaints := browser(t)
+	address := serve(t, h)
+	narrow := func() {
+		t.Helper()
+		wide, err := chromedp.Run(tab, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > innerWidth`))
+		require.NoError(t, err)
+		require.False(t, wide, "no sideways scrolling on a phone")
+	}
+	login := func(role people.Role, lang string) {
+		t.Helper()
+		require.NoError(t, chromedp.Do(tab, chromedp.EmulateViewport(390, 844),
+			chromedp.Navigate(address+"/login?lang="+lang+"&code="+h.Code(t, role)), chromedp.Click(chromedp.CSS(".gate button"))))
+		appears(t, tab, `!location.pathname.startsWith("/login")`)
+	}
+
+	login(people.Dispatcher, "ja")
+	form := `form:has(input[value="calloff"]):has(input[value="location"]) `
+	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(address+"/outages?date="+apitest.Date),
+		chromedp.SetValue(chromedp.CSS(form+"select"), "loc-002"), chromedp.SendKeys(chromedp.CSS(form+`input[name="reason"]`), "台風"),
+		chromedp.Click(chromedp.CSS(form+"button"))))
+	appears(t, tab, `document.getElementById("result") !== null`)
+	narrow()
+	id, err := chromedp.Run(tab, chromedp.Evaluate[string](`document.querySelector('#result a[href^="/orders/"]').getAttribute("href").slice(8)`))
+	require.NoError(t, err)
+	state := func() order.State {
+		o, err := h.Orders.Get(t.Context(), id)
+		require.NoError(t, err)
+		return o.State
+	}
+	require.NotEqual(t, order.CalledOff, state(), "only looked")
+	require.NoError(t, chromedp.Do(tab, chromedp.Click(chromedp.CSS("#result form button"))))
+	appears(t, tab, `document.querySelector("#result form") === null`)
+	narrow()
+	require.Equal(t, order.CalledOff, state())
+
+	login(people.Driver, "en")
+	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(address+"/sheet?route=route-01&date="+apitest.Date)))
+	appears(t, tab, `document.querySelector('form[action$="/confirm"] button') !== null`)
+	narrow()
+	require.NoError(t, chromedp.Do(tab, chromedp.Click(chromedp.CSS(`form[action$="/confirm"] button`))))
+	appears(t, tab, `document.querySelector('form[action$="/confirm"]') === null && document.querySelector(".sheethead") !== null`)
 	for _, said := range complaints() {
 		require.False(t, strings.Contains(said, "rror") || strings.Contains(said, "Refused"), "the page complains: %s", said)
 	}

@@ -46,7 +46,7 @@ var dispatchMessages = map[string]message{
 	"disrupt.over":      {"It is too late for this order.", "この注文はもう変更できません。"},
 	"disrupt.taken":     {"That place is taken, out of service, or not on this container's way.", "その場所は使用中か使用不可、または経路外です。"},
 	"disrupt.notfound":  {"There is no such thing on this date.", "この日に該当するものがありません。"},
-	"disrupt.noreason":  {"Say why: 3 to 500 characters.", "理由を3～500文字で入力してください。"},
+	"disrupt.noreason":  {"Say why: 2 to 500 characters.", "理由を2～500文字で入力してください。"},
 
 	"exception.title":    {"Exceptions after cutoff", "締切後の例外処理"},
 	"exception.what":     {"Each exception is recorded with you and your reason, and makes a new version of the sheets concerned, which the driver confirms.", "例外は担当者と理由とともに記録され、該当シートの新しい版を配送担当が確認します。"},
