@@ -208,8 +208,8 @@ func (c *CheckCmd) table(g *Globals, r check.Report) error {
 			repair = "none"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", f.Severity(), f.Date, departsIn(f, now), repair, f.Text(), ordersText(f))
-		if f.Repair.None != "" {
-			fmt.Fprintf(w, "\t\t\t\tno repair: %s\t\n", f.Repair.None)
+		if why := f.Repair.None.Text(); why != "" {
+			fmt.Fprintf(w, "\t\t\t\tno repair: %s\t\n", why)
 		}
 	}
 	return w.Flush()
@@ -251,7 +251,7 @@ func (c *CheckCmd) json(g *Globals, r check.Report) error {
 	lines := []checkLine{}
 	for _, f := range r.Findings {
 		line := checkLine{ID: f.ID, Kind: f.Kind, Severity: f.Severity().String(), Date: f.Date, Subject: f.Subject, Detail: f.Text(),
-			Rows: []string{}, Orders: f.Orders, More: f.More, Repair: f.Repair.ID, None: f.Repair.None}
+			Rows: []string{}, Orders: f.Orders, More: f.More, Repair: f.Repair.ID, None: f.Repair.None.Text()}
 		for _, row := range f.Rows {
 			line.Rows = append(line.Rows, row.Table+" "+row.Key)
 		}

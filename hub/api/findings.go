@@ -71,7 +71,7 @@ func toFinding(f store.FindingView, now time.Time) findingJSON {
 	same := func(s string) string { return s }
 	out := findingJSON{FindingID: f.ID, Kind: f.Kind, Severity: f.Severity.String(), DeliveryDate: f.Date, Subject: f.Subject,
 		Detail: f.Text(), Rows: each(f.Rows, func(r check.Row) rowJSON { return rowJSON(r) }), Orders: each(f.Orders, same),
-		MoreOrders: f.More, DepartsAt: optional(f.Departs), NoRepair: f.None, FirstSeenAt: f.First, LastSeenAt: f.Last,
+		MoreOrders: f.More, DepartsAt: optional(f.Departs), NoRepair: f.None.Text(), FirstSeenAt: f.First, LastSeenAt: f.Last,
 		GoneAt: optional(f.GoneAt)}
 	if !f.Departs.IsZero() {
 		minutes := int(f.Departs.Sub(now).Minutes())

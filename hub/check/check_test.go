@@ -128,7 +128,7 @@ func TestWhateverTheRowsSayALookIsBoundedAndDoesNotPanic(t *testing.T) {
 			require.LessOrEqual(t, len(f.Rows), maxRows)
 			require.LessOrEqual(t, len(f.Orders), maxOrders)
 			require.NotContains(t, f.Text(), "%!")
-			require.False(t, f.Repair.ID == "" && f.Repair.None == "", "%s: a repair, or why there is none", f.Text())
+			require.False(t, f.Repair.ID == "" && f.Repair.None.Text() == "", "%s: a repair, or why there is none", f.Text())
 		}
 		marks, err := Judge(t.Context(), r, "2026-12-01", []string{"C-0", "C-none"})
 		require.NoError(t, err)

@@ -48,34 +48,34 @@ func movable(c Container) (address, rest bool) {
 }
 
 // settle gives a container all that it needs, and keeps what it has where that is allowed. The text says why it cannot.
-func (f *finder) settle(c Container, load added) (Container, string) {
+func (f *finder) settle(c Container, load added) (Container, Why) {
 	changes, rest := movable(c)
 	after := c
 	after.Spot = f.net.Spots[c.Shop]
 	if after.Spot == "" {
-		return c, fmt.Sprintf("shop %s does not exist", c.Shop)
+		return c, because(NoShop, c.Shop)
 	}
-	for _, find := range []func(*Container, added) string{f.findSlot, f.findRide, f.findAddress} {
-		if why := find(&after, load); why != "" {
+	for _, find := range []func(*Container, added) Why{f.findSlot, f.findRide, f.findAddress} {
+		if why := find(&after, load); why.yes() {
 			return c, why
 		}
 	}
 	if after != c && !rest {
-		return c, fmt.Sprintf("the box is %s already", c.State)
+		return c, because(BoxGoneOn, c.State)
 	}
 	if (after.Address != c.Address || after.Spot != c.Spot) && !changes {
-		return c, fmt.Sprintf("the box is %s and stands on its address", c.State)
+		return c, because(BoxOnAddress, c.State)
 	}
 	f.take(after)
-	return after, ""
+	return after, Why{}
 }
 
-func (f *finder) findSlot(c *Container, load added) string {
+func (f *finder) findSlot(c *Container, load added) Why {
 	if _, ok := f.Cutoffs[c.Location]; !ok {
-		return fmt.Sprintf("nothing is delivered to %s on %s", c.Location, f.Date)
+		return because(NotDelivered, c.Location, f.Date)
 	}
 	if f.Out[Thing{"location", c.Location}] != "" {
-		return fmt.Sprintf("location %s is out of service", c.Location)
+		return because(LocationOut, c.Location)
 	}
 	suits := func(s Slot) bool {
 		fridge := f.net.Fridges[s.Fridge]
@@ -87,15 +87,15 @@ func (f *finder) findSlot(c *Container, load added) string {
 	}
 	if s, known := f.net.slots[c.Slot]; known && free(f.slots[s.ID], c.ID) && suits(s) {
 		use(s)
-		return ""
+		return Why{}
 	}
 	for _, s := range f.net.Slots {
 		if free(f.slots[s.ID], c.ID) && suits(s) {
 			use(s)
-			return ""
+			return Why{}
 		}
 	}
-	return fmt.Sprintf("no slot at %s is free for %s and large enough", c.Location, c.Category)
+	return because(NoSlotFree, c.Location, c.Category)
 }
 
 // free says whether a thing is nobody's, or this container's own: two findings about one container get the same repair.
@@ -107,7 +107,7 @@ func holds(s Slot, load added) bool {
 	return load.ml <= s.roomML() && (s.MaxWeightG == 0 || load.weightG <= s.MaxWeightG) && (area == 0 || load.footprint <= area)
 }
 
-func (f *finder) findRide(c *Container, _ added) string {
+func (f *finder) findRide(c *Container, _ added) Why {
 	suits := func(a Aboard) bool {
 		r, ok := f.runs[a.Run]
 		return ok && f.net.Routes[r.Route] && r.calls(c.Spot, c.Location) && f.aboards[a.Shipper][0] == a.Run &&
@@ -120,7 +120,7 @@ func (f *finder) findRide(c *Container, _ added) string {
 	inside := c.ShipperPlace >= 1 && c.ShipperPlace <= f.net.Shippers[c.Shipper].Containers
 	if f.aboard[now] && inside && suits(now) && free(f.places[place{c.Run, c.Shipper, c.ShipperPlace}], c.ID) {
 		use(now, c.ShipperPlace)
-		return ""
+		return Why{}
 	}
 	for _, a := range f.Aboard {
 		if !suits(a) {
@@ -129,27 +129,27 @@ func (f *finder) findRide(c *Container, _ added) string {
 		for n := int64(1); n <= f.net.Shippers[a.Shipper].Containers; n++ {
 			if free(f.places[place{a.Run, a.Shipper, n}], c.ID) {
 				use(a, n)
-				return ""
+				return Why{}
 			}
 		}
 	}
-	return fmt.Sprintf("no run that collects at %s and then delivers to %s has a free place in a shipper for %s", c.Spot, c.Location, c.Category)
+	return because(NoRunFree, c.Spot, c.Location, c.Category)
 }
 
-func (f *finder) findAddress(c *Container, _ added) string {
+func (f *finder) findAddress(c *Container, _ added) Why {
 	suits := func(a Address) bool {
 		return a.Spot == c.Spot && f.Out[Thing{"address", a.ID}] == "" && f.Out[Thing{"fridge", a.Fridge}] == ""
 	}
 	if a, known := f.net.addresses[c.Address]; known && free(f.addresses[a.ID], c.ID) && suits(a) {
-		return ""
+		return Why{}
 	}
 	for _, a := range f.net.Addresses {
 		if free(f.addresses[a.ID], c.ID) && suits(a) {
 			c.Address = a.ID
-			return ""
+			return Why{}
 		}
 	}
-	return fmt.Sprintf("no address at %s is free", c.Spot)
+	return because(NoAddressFree, c.Spot)
 }
 
 // load is what is in a container and what proposals have added to it.
@@ -182,12 +182,12 @@ func (f *finder) sound(b *box, broken map[string]bool) bool {
 }
 
 // opened makes a container for a shop and category that goes to a location, with the next number of the date.
-func (f *finder) opened(location string, p Product) (Container, string) {
+func (f *finder) opened(location string, p Product) (Container, Why) {
 	next := f.sequence + 1
 	c := Container{ID: fmt.Sprintf("C-%s-%04d", strings.ReplaceAll(f.Date, "-", ""), next), Sequence: next, Date: f.Date,
 		Location: location, Shop: p.Shop, Category: p.Category, State: "planned"}
 	c, why := f.settle(c, added{}.with(p))
-	if why == "" {
+	if !why.yes() {
 		f.sequence = next
 	}
 	return c, why

@@ -38,7 +38,7 @@ func (l *look) propose(ctx context.Context, all []*Finding) error {
 			return err
 		}
 		if i >= maxProposals {
-			f.Repair = Repair{None: "there are many findings: repair the first ones, then look again"}
+			f.Repair = Repair{None: because(TooManyFindings)}
 			continue
 		}
 		d := &draft{finder: find.copyOf(), ctx: ctx, after: map[string]*Container{}, units: map[string]int{}}
@@ -46,7 +46,7 @@ func (l *look) propose(ctx context.Context, all []*Finding) error {
 		if err != nil {
 			return err
 		}
-		if why != "" {
+		if why.yes() {
 			f.Repair = Repair{None: why, Work: f.Severity() != Noticed}
 			continue
 		}
@@ -75,7 +75,7 @@ func (l *look) affected(ctx context.Context, f *Finding) error {
 }
 
 // draft fills in the changes, or says why there are none.
-func (d *draft) draft(f *Finding, broken map[string]bool) (why string, err error) {
+func (d *draft) draft(f *Finding, broken map[string]bool) (why Why, err error) {
 	switch f.Kind {
 	case RunGone, RouteGone, RunMisses, NotAboard, ShipperTwice, ShipperCategory, OverShipper, PlaceTwice, SlotGone, SlotTwice,
 		FridgeKind, AddressSpot, AddressTwice, ShopSpot, OutOfService, StaleCopy:
@@ -88,38 +88,38 @@ func (d *draft) draft(f *Finding, broken map[string]bool) (why string, err error
 		return d.complete(f, broken)
 	case NoOrder, TooMany:
 		d.release(f.units)
-		return "", nil
+		return Why{}, nil
 	case StillHolds:
-		return "", d.end(f, f.order.State)
+		return Why{}, d.end(f, f.order.State)
 	case HoldOverdue, FrozenHold:
-		return "", d.end(f, "expired")
+		return Why{}, d.end(f, "expired")
 	case HoldAfterCutoff:
 		before, after := f.order.Order, f.order.Order
 		after.HoldUntil = d.Cutoffs[after.Location]
 		d.repair.Orders = append(d.repair.Orders, Change[Order]{&before, &after})
-		return "", nil
+		return Why{}, nil
 	case UsedDiffers, EmptyContainer:
 		for _, b := range f.boxes {
 			if f.Kind == EmptyContainer && !movableAll(b.Container) {
-				return "a box is bound to it: a person has to look what is in that", nil
+				return because(BoxBound), nil
 			}
 			d.touch(b.ID)
 		}
-		return "", nil
+		return Why{}, nil
 	case WrongDate:
 		return d.redate(f)
 	case LimitLowered:
-		return "nothing has to be done", nil
+		return because(NothingToDo), nil
 	case OverSales:
-		return "the shop has to deliver more, or orders have to be taken back", nil
+		return because(DeliverMore), nil
 	case NoDelivery:
-		return "the delivery has to be put back, or the orders called off", nil
+		return because(PutBack), nil
 	case BoxTwice:
-		return "a person has to look which container the box holds", nil
+		return because(LookIntoBox), nil
 	case ProductGone:
-		return "the product has to be put back, or its units taken off the orders", nil
+		return because(ProductPutBack), nil
 	}
-	return "no repair is known", nil
+	return because(NoneKnown), nil
 }
 
 // touch has a container stored as it is to be; its sum is corrected by that.
@@ -137,23 +137,23 @@ func (d *draft) touch(id string) *Container {
 }
 
 // resettle gives the containers of a finding whatever they need.
-func (d *draft) resettle(f *Finding) (string, error) {
+func (d *draft) resettle(f *Finding) (Why, error) {
 	if len(f.boxes) == 0 && len(f.units) > 0 { // copies in items
 		for _, u := range f.units {
 			after, p := u, d.net.Products[u.Product]
 			after.Shop, after.Category = p.Shop, p.Category
 			d.change(u, after)
 		}
-		return "", nil
+		return Why{}, nil
 	}
 	for _, b := range f.boxes {
 		c, why := d.settle(b.Container, d.load(b))
-		if why != "" {
-			return b.ID + ": " + why, nil
+		if why.yes() {
+			return why.of(b.ID), nil
 		}
 		*d.touch(b.ID) = c
 	}
-	return "", nil
+	return Why{}, nil
 }
 
 // change notes a unit before and after, and what that means for its containers.
@@ -187,29 +187,29 @@ func (d *draft) release(units []Item) {
 }
 
 // house finds a container for a unit: one that is there, or a new one.
-func (d *draft) house(location string, u Item, broken map[string]bool) (id, why string) {
+func (d *draft) house(location string, u Item, broken map[string]bool) (id string, why Why) {
 	p, known := d.net.Products[u.Product]
 	if !known {
-		return "", "product " + u.Product + " does not exist"
+		return "", because(NoProduct, u.Product)
 	}
 	for _, b := range d.inOrder {
 		if b.Location == location && b.Shop == p.Shop && b.Category == p.Category && b.ID != u.Container && d.sound(b, broken) &&
 			goesInto(p, d.net.slots[b.Slot]) && holds(d.net.slots[b.Slot], d.load(b).with(p)) {
-			return b.ID, ""
+			return b.ID, Why{}
 		}
 	}
 	c, why := d.finder.opened(location, p)
-	if why != "" {
+	if why.yes() {
 		return "", why
 	}
 	if !goesInto(p, d.net.slots[c.Slot]) {
-		return "", "no free slot is large enough for " + u.Product
+		return "", because(SlotTooSmall, u.Product)
 	}
 	b := &box{Container: c}
 	d.look = d.look.with(b)
 	d.after[c.ID] = &c
 	d.opened = append(d.opened, c.ID)
-	return c.ID, ""
+	return c.ID, Why{}
 }
 
 // with is the look with one container more, for the drafts that follow.
@@ -225,36 +225,36 @@ func (l *look) with(b *box) *look {
 }
 
 // rehouse gives each unit of a finding a container that may hold it.
-func (d *draft) rehouse(f *Finding, broken map[string]bool) (string, error) {
+func (d *draft) rehouse(f *Finding, broken map[string]bool) (Why, error) {
 	for _, u := range f.units {
 		o := d.orders[u.Order]
 		if o == nil {
-			return "unit " + u.key().String() + " has no order on this date", nil
+			return because(UnitWithout).of(u.key().String()), nil
 		}
 		after := u
 		if n := o.line(u.Line); f.Kind == WrongProduct && n != nil {
 			after.Product = n.product
 		}
 		id, why := d.house(o.Location, after, broken)
-		if why != "" {
-			return u.key().String() + ": " + why, nil
+		if why.yes() {
+			return why.of(u.key().String()), nil
 		}
 		p := d.net.Products[after.Product]
 		after.Container, after.Shop, after.Category = id, p.Shop, p.Category
 		d.change(u, after)
 	}
-	return "", nil
+	return Why{}, nil
 }
 
 // unload takes units out of a container, the last ordered first, until what is left may be in it.
-func (d *draft) unload(f *Finding, broken map[string]bool) (string, error) {
+func (d *draft) unload(f *Finding, broken map[string]bool) (Why, error) {
 	b := f.boxes[0]
 	if b.State != "planned" {
-		return b.ID + ": the box is " + b.State + " already", nil
+		return because(BoxGoneOn, b.State).of(b.ID), nil
 	}
 	units, err := d.src.ItemsIn(d.ctx, []string{b.ID})
 	if err != nil {
-		return "", err
+		return Why{}, err
 	}
 	slices.SortFunc(units, func(x, y Item) int { return d.sequenceOf(y) - d.sequenceOf(x) })
 	s := d.net.slots[b.Slot]
@@ -268,17 +268,17 @@ func (d *draft) unload(f *Finding, broken map[string]bool) (string, error) {
 			continue
 		}
 		id, why := d.house(o.Location, u, broken)
-		if why != "" {
-			return u.key().String() + ": " + why, nil
+		if why.yes() {
+			return why.of(u.key().String()), nil
 		}
 		after := u
 		after.Container = id
 		d.change(u, after)
 	}
 	if !holds(s, d.load(b)) {
-		return b.ID + ": what is in it cannot be told apart", nil
+		return because(NotApart).of(b.ID), nil
 	}
-	return "", nil
+	return Why{}, nil
 }
 
 func (d *draft) sequenceOf(u Item) int {
@@ -289,15 +289,15 @@ func (d *draft) sequenceOf(u Item) int {
 }
 
 // complete makes the units that an order lacks.
-func (d *draft) complete(f *Finding, broken map[string]bool) (string, error) {
+func (d *draft) complete(f *Finding, broken map[string]bool) (Why, error) {
 	o := f.order
 	if len(o.lines) == 0 {
-		return "nobody knows what the order is for", nil
+		return because(OrderEmpty), nil
 	}
 	has := map[itemKey]bool{}
 	units, err := d.src.ItemsOf(d.ctx, o.ID)
 	if err != nil {
-		return "", err
+		return Why{}, err
 	}
 	for _, u := range units {
 		has[u.key()] = true
@@ -309,8 +309,8 @@ func (d *draft) complete(f *Finding, broken map[string]bool) (string, error) {
 				continue
 			}
 			id, why := d.house(o.Location, u, broken)
-			if why != "" {
-				return "unit " + u.key().String() + ": " + why, nil
+			if why.yes() {
+				return why.of(u.key().String()), nil
 			}
 			p := d.net.Products[n.product]
 			u.Shop, u.Category, u.Container = p.Shop, p.Category, id
@@ -319,7 +319,7 @@ func (d *draft) complete(f *Finding, broken map[string]bool) (string, error) {
 			n.have++
 		}
 	}
-	return "", nil
+	return Why{}, nil
 }
 
 // end takes away all that an order holds, and has it in a state in which it holds nothing.
@@ -339,30 +339,30 @@ func (d *draft) end(f *Finding, state string) error {
 
 // redate puts a container or a unit back to the date of all that belongs to it. When it is the order that stands alone, a person
 // has to ask its customer.
-func (d *draft) redate(f *Finding) (string, error) {
+func (d *draft) redate(f *Finding) (Why, error) {
 	date := f.Args[2]
 	switch {
 	case len(f.boxes) > 0 && date != d.Date:
-		return "it is found, and its repair proposed, on " + date, nil
+		return because(OtherDate, date), nil
 	case len(f.boxes) > 0:
 		b := *f.boxes[0]
 		c := b.Container
 		c.Date = date
 		c, why := d.settle(c, added{})
-		if why != "" {
-			return b.ID + ": " + why, nil
+		if why.yes() {
+			return why.of(b.ID), nil
 		}
 		d.repair.Containers = append(d.repair.Containers, Change[Container]{&b.Container, &c})
-		return "", nil
+		return Why{}, nil
 	case len(f.units) > 0:
 		for _, u := range f.units {
 			after := u
 			after.Date = date
 			d.change(u, after)
 		}
-		return "", nil
+		return Why{}, nil
 	}
-	return "a person has to find out which date is right", nil
+	return because(WhichDate), nil
 }
 
 // finish sums up. A container in which nothing is left goes.

@@ -13,7 +13,7 @@ type Change[T any] struct{ Before, After *T }
 // was made.
 type Repair struct {
 	ID         string // names exactly these changes; empty where there is nothing to apply
-	None       string // why there is nothing to apply, in English
+	None       Why    // why there is nothing to apply
 	Work       bool   // and a person has to decide
 	Containers []Change[Container]
 	Items      []Change[Item]
@@ -162,7 +162,7 @@ func (r Repair) named() Repair {
 		parts = append(parts, d.String())
 	}
 	if len(parts) == 0 {
-		return Repair{None: "the rows are right as they are once the other findings are repaired"}
+		return Repair{None: because(Follows)}
 	}
 	r.ID = hash(parts...)
 	return r

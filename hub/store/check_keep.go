@@ -30,7 +30,7 @@ type findingDetail struct {
 	More        int                `json:"more,omitempty"`
 	Dates       []string           `json:"dates"`
 	Repair      string             `json:"repair,omitempty"`
-	None        string             `json:"none,omitempty"`
+	Why         *check.Why         `json:"why,omitempty"`
 	Differences []check.Difference `json:"differences,omitempty"`
 }
 
@@ -43,9 +43,9 @@ type FindingView struct {
 	Rows                []check.Row
 	Orders              []string
 	More                int
-	Dates               []string // that its repair is applied to
-	Repair              string   // id; empty where there is none
-	None                string   // why there is none
+	Dates               []string  // that its repair is applied to
+	Repair              string    // id; empty where there is none
+	None                check.Why // why there is none
 	Differences         []check.Difference
 	Departs             time.Time // zero when no run is concerned
 	First, Last, GoneAt time.Time // GoneAt is zero while it is there
@@ -70,7 +70,10 @@ func scanFinding(row scanner) (FindingView, error) {
 		return f, fmt.Errorf("finding %s: %w", f.ID, err)
 	}
 	f.Args, f.Rows, f.Orders, f.More, f.Dates = d.Args, d.Rows, d.Orders, d.More, d.Dates
-	f.Repair, f.None, f.Differences = d.Repair, d.None, d.Differences
+	f.Repair, f.Differences = d.Repair, d.Differences
+	if d.Why != nil {
+		f.None = *d.Why
+	}
 	f.Departs, f.GoneAt = fromOptionalMillis(departs), fromOptionalMillis(gone)
 	f.First, f.Last = fromMillis(first), fromMillis(last)
 	return f, nil
@@ -177,7 +180,11 @@ func checkAlarm(id string, first time.Time) string {
 }
 
 func (c checkTx) keepFinding(ctx context.Context, f check.Finding, first, now time.Time, alarm bool) error {
-	detail, err := json.Marshal(findingDetail{f.Args, f.Rows, f.Orders, f.More, f.Dates(), f.Repair.ID, f.Repair.None, f.Repair.Differences()})
+	var why *check.Why
+	if f.Repair.None.Obstacle != "" {
+		why = &f.Repair.None
+	}
+	detail, err := json.Marshal(findingDetail{f.Args, f.Rows, f.Orders, f.More, f.Dates(), f.Repair.ID, why, f.Repair.Differences()})
 	if err != nil {
 		return err
 	}
@@ -197,7 +204,7 @@ func (c checkTx) keepFinding(ctx context.Context, f check.Finding, first, now ti
 	if !f.Repair.Work {
 		return c.tx.SettleWork(ctx, id, now)
 	}
-	text := f.Text() + " No repair is proposed: " + f.Repair.None + "."
+	text := f.Text() + " No repair is proposed: " + f.Repair.None.Text() + "."
 	if len(f.Orders) > 0 {
 		text += fmt.Sprintf(" Orders affected: %s.", strings.Join(f.Orders, ", "))
 	}

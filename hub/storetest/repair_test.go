@@ -118,7 +118,7 @@ func noRepairIsWork(t *testing.T, empty func() string) {
 	open := watch(t, s, before)
 	require.Len(t, open, 1)
 	require.Empty(t, open[0].Repair)
-	require.Equal(t, "C-20261201-0004: location loc-2 is out of service", open[0].None)
+	require.Equal(t, "C-20261201-0004: location loc-2 is out of service", open[0].None.Text())
 	work := func() []store.WorkView {
 		all, err := read(t, s, func(tx *store.Tx) ([]store.WorkView, error) { return tx.Work(t.Context(), false, 100) })
 		require.NoError(t, err)

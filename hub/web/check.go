@@ -29,6 +29,7 @@ type checkView struct {
 type findingLine struct {
 	store.FindingView
 	Told     string // in the reader's language
+	Why      string // no repair is proposed, likewise
 	Left     time.Duration
 	HasLeft  bool
 	Departed bool
@@ -64,13 +65,33 @@ func (w *Web) check(c echo.Context) error {
 }
 
 func newFindingLine(l lang, f store.FindingView, now time.Time) findingLine {
-	args := make([]any, len(f.Args))
-	for i, a := range f.Args {
-		args[i] = a
-	}
-	line := findingLine{FindingView: f, Told: l.text("finding."+string(f.Kind), args...), HasLeft: !f.Departs.IsZero()}
+	line := findingLine{FindingView: f, Told: l.text("finding."+string(f.Kind), anys(f.Args)...), Why: whyText(l, f.None), HasLeft: !f.Departs.IsZero()}
 	line.Departed, line.Left = f.Departs.Before(now), f.Departs.Sub(now).Abs()
 	return line
+}
+
+// whyText tells why no repair is proposed; nothing when there is no reason.
+func whyText(l lang, w check.Why) string {
+	if w.Obstacle == "" {
+		return ""
+	}
+	args := anys(w.Args)
+	if w.Obstacle == check.BoxGoneOn || w.Obstacle == check.BoxOnAddress {
+		args[0] = l.known("container.", w.Args[0])
+	}
+	text := l.text("obstacle."+string(w.Obstacle), args...)
+	if w.Of != "" {
+		text = w.Of + ": " + text
+	}
+	return text
+}
+
+func anys(texts []string) []any {
+	all := make([]any, len(texts))
+	for i, t := range texts {
+		all[i] = t
+	}
+	return all
 }
 
 // repair applies the repair that the page showed, and shows what is left.

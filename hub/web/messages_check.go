@@ -3,7 +3,7 @@ package web
 import "meguri/hub/check"
 
 // checkMessages is what pages say of broken rows. Of each kind "broken.KIND" is its name, which stands on paper, too, and
-// "finding.KIND" tells a finding with its arguments.
+// "finding.KIND" tells a finding with its arguments. "obstacle.OBSTACLE" tells why no repair is proposed.
 var checkMessages = together(checkPage, findingMessages())
 
 var checkPage = map[string]message{
@@ -44,6 +44,9 @@ func findingMessages() map[string]message {
 	}
 	for _, kind := range check.Kinds() {
 		all["finding."+string(kind)] = message{kind.Format(), findingJapanese[kind]}
+	}
+	for _, o := range check.Obstacles() {
+		all["obstacle."+string(o)] = message{o.Format(), obstacleJapanese[o]}
 	}
 	return all
 }
@@ -131,4 +134,31 @@ var findingJapanese = map[check.Kind]string{
 	check.UsedDiffers:     "容器 %[1]s の使用量は %[2]s ml とありますが、中身は %[3]s ml です。",
 	check.EmptyContainer:  "容器 %[1]s は空ですが、スロット、保冷箱、棚番を占めています。",
 	check.StaleCopy:       "%[1]s：%[2]s が実際と違います（%[3]s、正しくは %[4]s）。",
+}
+
+var obstacleJapanese = map[check.Obstacle]string{
+	check.TooManyFindings: "件数が多いため、先頭から修復し、再度点検してください。",
+	check.BoxBound:        "箱が紐付いています。中身を人が確認してください。",
+	check.NothingToDo:     "対応は不要です。",
+	check.DeliverMore:     "店舗に追加納品を依頼するか、注文を取り消してください。",
+	check.PutBack:         "配達を元に戻すか、注文を取り消してください。",
+	check.LookIntoBox:     "箱がどの容器のものか、人が確認してください。",
+	check.ProductPutBack:  "商品を元に戻すか、注文から外してください。",
+	check.NoneKnown:       "修復方法が登録されていません。",
+	check.NoProduct:       "商品 %[1]s は存在しません。",
+	check.SlotTooSmall:    "%[1]s が入る空きスロットがありません。",
+	check.UnitWithout:     "この日付に該当する注文がありません。",
+	check.BoxGoneOn:       "箱はすでに先へ進んでいます（%[1]s）。",
+	check.BoxOnAddress:    "箱はすでに棚番に置かれています（%[1]s）。",
+	check.NotApart:        "中身を区別できません。",
+	check.OrderEmpty:      "注文の内容が分かりません。",
+	check.OtherDate:       "%[1]s の点検で検出され、そこで修復案が示されます。",
+	check.WhichDate:       "正しい日付を人が確認してください。",
+	check.NoShop:          "店舗 %[1]s は存在しません。",
+	check.NotDelivered:    "%[2]s は %[1]s への配達がありません。",
+	check.LocationOut:     "拠点 %[1]s は使用停止中です。",
+	check.NoSlotFree:      "%[1]s に、%[2]s に使えて十分な大きさの空きスロットがありません。",
+	check.NoRunFree:       "%[1]s で集荷し %[2]s へ届ける便に、%[3]s の保冷箱の空きがありません。",
+	check.NoAddressFree:   "%[1]s に空き棚番がありません。",
+	check.Follows:         "ほかの項目を修復すれば、この行はそのままで正しくなります。",
 }
