@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"meguri/edge/device"
@@ -24,7 +26,8 @@ func (h *hardware) watch(c *crew, a *agent) {
 		<-ctx.Done()
 		return h.halt()
 	})
-	for position, l := range h.locks {
+	for _, position := range inOrder(h.locks) {
+		l := h.locks[position]
 		moved := func(closed bool) { a.do(func() { a.doorMoved(position, closed) }) }
 		h.keep(c, "door contact of "+position, func(ctx context.Context) error { return l.watchDoor(ctx, moved) })
 		h.keep(c, "bolt contact of "+position, func(ctx context.Context) error { return l.watchBolt(ctx, moved) })
@@ -32,13 +35,14 @@ func (h *hardware) watch(c *crew, a *agent) {
 			return l.keypad.Run(ctx, func(code string) { a.do(func() { a.codeEntered(position, code) }) })
 		})
 	}
-	for position, m := range h.mains {
+	for _, position := range inOrder(h.mains) {
+		m := h.mains[position]
 		h.keep(c, "mains sense of "+position, func(ctx context.Context) error {
 			return m.Watch(ctx, func(on bool) { a.do(func() { a.mainsChanged(position, on) }) })
 		})
 	}
-	for position, d := range h.displays {
-		h.keep(c, "display of "+position, d.run)
+	for _, position := range inOrder(h.displays) {
+		h.keep(c, "display of "+position, h.displays[position].run)
 	}
 	for _, r := range []struct {
 		name  string
@@ -55,6 +59,9 @@ func (h *hardware) watch(c *crew, a *agent) {
 		c.start("probes", func(ctx context.Context) error { return h.sample(ctx, a) })
 	}
 }
+
+// inOrder gives the positions of devices in order, so that a board starts them the same way each time.
+func inOrder[T any](of map[string]T) []string { return slices.Sorted(maps.Keys(of)) }
 
 // keep runs the driver of one device until ctx ends, again after each failure: one that is unplugged stops nothing else, and
 // may come back.

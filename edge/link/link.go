@@ -183,15 +183,21 @@ func (l *Link) serve(ctx context.Context, w Wire) (welcomed bool, err error) {
 			return c.welcomed, err
 		}
 		timer.Reset(time.Until(next))
-		select {
-		case <-ctx.Done():
-			return c.welcomed, ctx.Err()
-		case <-w.Lost():
-			return c.welcomed, errLost
-		case payload := <-w.Received():
-			err = c.receive(time.Now(), payload)
-		case <-l.config.Log.Appended():
-		case <-timer.C:
+		appended := l.config.Log.Appended()
+		for due := false; !due; {
+			due = true
+			select {
+			case <-ctx.Done():
+				return c.welcomed, ctx.Err()
+			case <-w.Lost():
+				return c.welcomed, errLost
+			case payload := <-w.Received():
+				err = c.receive(time.Now(), payload)
+			case <-appended:
+				timer.Reset(min(gather, time.Until(next)))
+				appended, due = nil, false
+			case <-timer.C:
+			}
 		}
 		if err != nil {
 			return c.welcomed, err

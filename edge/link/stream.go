@@ -15,6 +15,9 @@ const (
 	maxWindow    = 64 // batches in flight, whatever the hub allows
 	helloAfter   = 3  // how many times to repeat batches before asking the hub again what it expects
 
+	// What is recorded together, as an unlocking and the door that it opens, is one message.
+	gather = 2 * time.Millisecond
+
 	// Readings wait for company, so that a fleet's samples are few messages; events never do, and take readings along.
 	shortLinger   = 500 * time.Millisecond
 	lingerRecords = 50

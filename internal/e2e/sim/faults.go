@@ -253,6 +253,8 @@ func (s *sim) newCard(_ context.Context, r *rand.Rand) {
 		s.model.with(d.id, func(t *truth) {
 			t.life().destroyed = true
 			t.lives = append(t.lives, newLife())
+			t.cards++
+			t.card = t.cards
 		})
 	}))
 }
@@ -261,9 +263,11 @@ func (s *sim) newCard(_ context.Context, r *rand.Rand) {
 func (s *sim) oldImage(ctx context.Context, r *rand.Rand) {
 	d, image := s.any(r), s.dir+fmt.Sprintf("/image-%d.db", r.Uint64())
 	var copied time.Time
+	var card int
 	if !d.cutPower(func() {
 		if err := copyFile(d.file, image); err == nil {
 			copied = s.clock.Now()
+			s.model.with(d.id, func(t *truth) { card = t.card })
 		}
 	}) {
 		return
@@ -274,6 +278,7 @@ func (s *sim) oldImage(ctx context.Context, r *rand.Rand) {
 	}
 	s.counted(OldImage, d.cutPower(func() {
 		s.model.branch(d.id, copied)
+		s.model.with(d.id, func(t *truth) { t.card = card })
 		if err := copyFile(image, d.file); err != nil {
 			s.model.fail("old image: %v", err)
 		}

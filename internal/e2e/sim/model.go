@@ -38,6 +38,8 @@ type asked struct {
 type truth struct {
 	id        string
 	lives     []*life // the storages that it had; the last one is in use
+	card      int     // which of its cards is in it, copies of one counting as that one
+	cards     int     // how many empty ones it has got
 	branched  bool    // copies or broken files were put into it: its records come under several numberings
 	badClock  bool    // its wall clock may be wrong
 	noBattery bool    // its clock begins in 1970
@@ -81,8 +83,10 @@ type fact struct {
 	twin bool
 }
 
-// trait is all that a record says of itself before the clock of a board without battery is set.
+// trait is all that a record says of itself before the clock of a board without battery is set. An empty card has nothing from
+// the one before, however alike its first boot is.
 type trait struct {
+	card   int
 	kind   protocol.Kind
 	body   string
 	number uint64
@@ -164,7 +168,7 @@ func (m *model) recorded(device string, log protocol.LogID, number uint64, b pro
 	f := fact{kind: b.Kind(), body: string(body), at: m.now(), size: samples(b)}
 	l.facts[log][number] = f
 	if log == protocol.Events {
-		key := trait{f.kind, f.body, number, age.Truncate(time.Millisecond)}
+		key := trait{t.card, f.kind, f.body, number, age.Truncate(time.Millisecond)}
 		f.twin = t.noBattery && t.met[key]
 		t.met[key] = true
 		l.all = append(l.all, f)
