@@ -82,7 +82,11 @@ func TestTheSameSeedIsTheSameRun(t *testing.T) {
 		t.Skip("takes a while")
 	}
 	traces := map[string]bool{}
-	for _, seed := range []uint64{2, 6, 8} {
+	compared := []uint64{2, 6, 8}
+	if raced {
+		compared = compared[:2]
+	}
+	for _, seed := range compared {
 		p := Draw(seed)
 		require.False(t, p.MQTT, "what paho and the broker do is not single-stepped")
 		p.Phase1 = 5 * time.Hour
@@ -90,7 +94,7 @@ func TestTheSameSeedIsTheSameRun(t *testing.T) {
 		require.Equal(t, first.Trace, second.Trace, "seed %d", seed)
 		traces[first.Trace] = true
 	}
-	require.Len(t, traces, 3, "other seeds are other runs")
+	require.Len(t, traces, len(compared), "other seeds are other runs")
 }
 
 func TestSeed(t *testing.T) {

@@ -169,6 +169,9 @@ func (b bite) try(ctx context.Context, o options, work, whole string) (f found) 
 func judged(ctx context.Context, program string, seed uint64) (said string, err error) {
 	for range 3 {
 		_, said, err = process(ctx, program, seed, 1)
+		if errors.Is(err, errHangs) {
+			return "broken: " + err.Error(), err
+		}
 		if err == nil || strings.Contains(said, "--- FAIL") || strings.Contains(said, "panic:") || strings.Contains(said, "fatal error:") {
 			return said, err
 		}
