@@ -43,7 +43,8 @@ const (
 	Clone      Fault = "clone"       // a copy of a card serves elsewhere, under the same name
 	NewCard    Fault = "new-card"    // an empty card in place of the old one
 	Corrupt    Fault = "corrupt"     // bits flip in a file while the power is off
-	OldEdge    Fault = "old-edge"    // some agents speak revision 1
+	OldEdge    Fault = "old-edge"    // some agents speak revision 1, and most of them are upgraded as the day goes
+	Newer      Fault = "newer"       // some agents are upgraded to a revision that the hub does not know, and hear what they do not know
 	Thinning   Fault = "thinning"    // devices keep few readings
 	Doors      Fault = "doors"       // doors are forced, left open, jammed
 )
@@ -51,7 +52,7 @@ const (
 // AllFaults lists the kinds.
 var allFaults = [...]Fault{Loss, Double, Reorder, Late, Partition, OneWay, Flapping, PowerCut, CutCommit, Restart, NoBattery, ClockStep,
 	ClockDrift, Sensor, DiskFull, SyncFails, HubKill, HubErrors, HubRestore, HubRewind, Broker, OldImage, Clone, NewCard, Corrupt, OldEdge,
-	Thinning, Doors}
+	Thinning, Doors, Newer}
 
 // Params is what a seed decides about a run as a whole. Everything else is drawn as it goes, from sources of its own.
 type Params struct {
@@ -83,13 +84,16 @@ func Draw(seed uint64) Params {
 	}
 	share := r.Float64() * 0.6 // some runs have few kinds, so that none hides another
 	for _, f := range allFaults {
-		p.Faults[f] = r.Float64() < share
+		if f != Newer { // which came later, and has a source of its own so that the seeds stay what they were
+			p.Faults[f] = r.Float64() < share
+		}
 	}
+	p.Faults[Newer] = source(seed, "newer").Float64() < share
 	if r.IntN(5) == 0 {
 		// A copied card needs somebody who listens on the wire to be told apart.
 		p.MQTT, p.Phase1 = true, min(p.Phase1, 10*time.Hour)
 		p.Days = 1
-		for _, f := range []Fault{Clone, NewCard, OldEdge, Loss, Double, Reorder, Late} {
+		for _, f := range []Fault{Clone, NewCard, OldEdge, Newer, Loss, Double, Reorder, Late} {
 			p.Faults[f] = false
 		}
 	}

@@ -114,7 +114,7 @@ func (s *sim) build() {
 		if s.Has(ClockDrift) && r.IntN(2) == 0 {
 			d.quirk.PPM = []int64{-500, 500}[r.IntN(2)]
 		}
-		d.line.old = s.Has(OldEdge) && r.IntN(2) == 0
+		d.line.upgrades(s.Has(OldEdge) && r.IntN(2) == 0)
 		s.devices[d.id], s.lines[d.id] = d, d.line
 		s.order = append(s.order, d)
 		s.model.add(d.id)
@@ -381,13 +381,11 @@ func (s *sim) sent(l *line, w *wire, payload []byte) []byte {
 	}
 	s.model.deviceSays(l.device, m)
 	s.trace("%s says %T", l.device, m)
-	if h, ok := m.(protocol.Hello); ok && l.old {
-		h.Revision = 0
-		if older, err := protocol.Encode(h); err == nil {
-			return older
-		}
+	if h, ok := m.(protocol.Hello); ok {
+		h.Revision = l.speaks()
+		m = h
 	}
-	return payload
+	return l.skewed(m, payload)
 }
 
 // arrived is what reaches a device.
@@ -397,13 +395,11 @@ func (s *sim) arrived(l *line, payload []byte) []byte {
 		return payload
 	}
 	s.trace("%s hears %T", l.device, m)
-	if w, ok := m.(protocol.Welcome); ok && l.old {
-		w.Revision = 0
-		if older, err := protocol.Encode(w); err == nil {
-			return older
-		}
+	if w, ok := m.(protocol.Welcome); ok {
+		w.Revision = l.speaks()
+		m = w
 	}
-	return payload
+	return l.skewed(m, payload)
 }
 
 func (s *sim) report(agreed time.Duration, trace string) Report {

@@ -33,8 +33,10 @@ type line struct {
 	wire  *wire     // the live one, nil when the broker has none
 	conns []func()  // cut the connections to the real broker
 	calm  time.Time // when a fault that the other fields do not show was last there
-	old   bool      // the device speaks revision 1
 	rand  *rand.Rand
+
+	current, newer time.Time // from when on the device speaks this revision, and the one after it
+	revision       uint64    // that it speaks on this connection
 }
 
 const (
@@ -126,6 +128,12 @@ func (l *line) connect(ctx context.Context, p *power, will protocol.Gone) (link.
 		l.end(l.wire, true)
 	}
 	l.sim.model.connected(l.device, will)
+	switch l.revision = l.installed(time.Now()); {
+	case l.revision < protocol.Revision:
+		l.sim.count(OldEdge)
+	case l.revision > protocol.Revision:
+		l.sim.count(Newer)
+	}
 	l.wire = &wire{line: l, power: p, gone: gone, in: make(chan []byte, 64), lost: make(chan struct{}), open: true, since: time.Now()}
 	return l.wire, nil
 }
