@@ -110,9 +110,10 @@ var (
 		withdrawn = 0`, "TEXT", "BIGINT", "TEXT", "BIGINT", "BIGINT")
 	insertKeys = insertRows("order_keys", "person_id, key, order_id, request_hash, state, known_at", " ON CONFLICT (person_id, key) DO NOTHING",
 		"TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT")
-	// confirmOrders and endOrders move orders on, each from the state that it was decided from.
+	// confirmOrders and endOrders move orders on, each from the state that it was decided from. A plain state = 'held' would have
+	// SQLite go through all that is held for each statement, by its index, in the place of looking up the ids.
 	confirmOrders = &manyRows{before: "UPDATE orders SET state = 'accepted', confirmed_at = v.column2, confirmed_by = v.column3 FROM (",
-		kinds: []string{"TEXT", "BIGINT", "TEXT"}, after: ") AS v WHERE id = v.column1 AND state = 'held'"}
+		kinds: []string{"TEXT", "BIGINT", "TEXT"}, after: ") AS v WHERE id = v.column1 AND state || '' = 'held'"}
 	endOrders = &manyRows{before: "UPDATE orders SET state = v.column3, ended_at = v.column4, end_reason = v.column5 FROM (",
 		kinds: []string{"TEXT", "TEXT", "TEXT", "BIGINT", "TEXT"}, after: ") AS v WHERE id = v.column1 AND state = v.column2"}
 )
