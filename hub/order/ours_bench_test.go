@@ -174,13 +174,30 @@ func (s *stand) bare(int, time.Duration) measured {
 		took, cpu = took+t, cpu+processTime()-spent
 	}
 	per := took / time.Duration(s.plan.batches)
-	return measured{float64(s.plan.batches*size) / took.Seconds(), per, per, cpu / time.Duration(s.plan.batches*size)}
+	return measured{float64(s.plan.batches*size) / took.Seconds(), per, per, cpu / time.Duration(s.plan.batches*size), size}
+}
+
+// drive is drive, and counts the commits: each raises the date's revision.
+func (s *stand) drive(clients int, span time.Duration, one func(client int) bool) measured {
+	before := s.revision()
+	m := drive(clients, span, one)
+	m.commits = m.perSecond * span.Seconds() / float64(s.revision()-before)
+	return m
+}
+
+func (s *stand) revision() (n int64) {
+	require.NoError(s.t, s.store.Read(s.ctx, func(tx *store.Tx) error {
+		m, err := tx.DateMark(s.ctx, s.date)
+		n = m.Revision
+		return err
+	}))
+	return n
 }
 
 // viaService holds and confirms orders.
 func (s *stand) viaService(clients int, span time.Duration) measured {
 	at := s.opens()
-	return drive(clients, span, func(int) bool {
+	return s.drive(clients, span, func(int) bool {
 		r := s.request(s.next.Add(1))
 		r.Hold = time.Minute
 		o, err := s.service.Place(s.ctx, r, at, "bench")
@@ -206,7 +223,7 @@ func (s *stand) viaHTTP(clients int, span time.Duration) measured {
 		defer func() { require.NoError(s.t, conn.Close()) }()
 		doors[i] = &door{conn: conn, answers: bufio.NewReader(conn), token: s.token}
 	}
-	return drive(clients, span, func(c int) bool {
+	return s.drive(clients, span, func(c int) bool {
 		r := s.request(s.next.Add(1))
 		body := fmt.Sprintf(`{"order_id":%q,"delivery_date":%q,"location_id":%q,"customer_id":"member-1","hold_seconds":60,"lines":[{"product_id":%q,"quantity":1}]}`,
 			r.ID, r.DeliveryDate, r.LocationID, r.Lines[0].ProductID)
@@ -313,6 +330,6 @@ func syncedLog(t *testing.T, p plan) contender {
 		}
 		took := time.Since(begun)
 		return measured{float64(n) / took.Seconds(), took / time.Duration(p.log), took / time.Duration(p.log),
-			(processTime() - spent) / time.Duration(n)}
+			(processTime() - spent) / time.Duration(n), 1000}
 	}}
 }
