@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,8 +16,6 @@ const (
 	maxBatch = 1024
 	// maxTries bounds how often a batch is decided again because others have written. Each time somebody got on.
 	maxTries = 100
-	// maxGather bounds how often others are let go first.
-	maxGather = 16
 	// commitWithin bounds one transaction. What hangs longer is of unknown outcome.
 	commitWithin = 30 * time.Second
 )
@@ -57,6 +54,8 @@ type owner struct {
 
 	landings [maxLanding]*landing // of whoever serves: the newest last
 	builtOn  *landing             // the newest that the memory holds
+	took     time.Duration        // by the last commit
+	answered atomic.Int64         // by the last landing
 	lost     atomic.Bool          // one that has ended in an error: the memory may be wrong
 }
 
@@ -99,23 +98,6 @@ func (o *owner) serve() {
 		}
 		o.settle(jobs)
 	}
-}
-
-// gather lets those come back who were answered just now, as long as they do: the fewer a commit carries, the more it costs each.
-func (o *owner) gather() {
-	for range maxGather {
-		before := o.length()
-		runtime.Gosched()
-		if o.length() == before {
-			return
-		}
-	}
-}
-
-func (o *owner) length() int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return len(o.waiting)
 }
 
 // next takes what is waiting, up to a batch. With nothing it gives up the service.
@@ -223,7 +205,9 @@ func (o *owner) attempt(jobs []*job) error {
 		o.land(jobs, nil, nil)
 		return nil
 	}
+	begun := time.Now()
 	stored, err := o.commit(b)
+	o.took = time.Since(begun)
 	if err != nil {
 		o.drop() // also when the commit itself failed it may have happened: only the database knows
 		return err

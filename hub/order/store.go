@@ -21,8 +21,8 @@ type Store interface {
 
 // Tx is one transaction.
 type Tx interface {
-	// OnApplied has fn run when the transaction is committed: the next ones see it, but it may not be durable yet, and nobody may
-	// hear of it. fn must not wait.
+	// OnApplied has fn run if the transaction is committed before it is durable: the next ones see it, but nobody may hear of it.
+	// fn must not wait.
 	OnApplied(fn func())
 	// Date reads all that numbering has to know of a delivery date. Without deliveries it is ErrNoDelivery.
 	Date(ctx context.Context, date string) (Date, error)

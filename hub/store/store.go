@@ -142,7 +142,7 @@ func (s *Store) Close() error {
 type Tx struct {
 	tx      *sql.Tx
 	e       engine
-	applied []func() // to be run once others see it
+	applied []func() // to be run when others see it, and it is not durable yet
 	after   []func() // to be run once it is durable, too
 
 	pending []EventRow // that are not written yet
@@ -155,8 +155,9 @@ type Tx struct {
 	met        []string             // to be prepared when it has ended
 }
 
-// OnApplied has fn run when the transaction is committed: the next ones see it, but a power cut may still take it away, with all
-// that came later. Nobody outside may hear of it before Change returns. fn must not wait. A savepoint that is undone does not undo it.
+// OnApplied has fn run when the transaction is committed and not durable yet: the next ones see it, but a power cut may take it away,
+// with all that came later. Nobody outside may hear of it before Change returns. Where a commit is durable at once fn is not run. fn
+// must not wait. A savepoint that is undone does not undo it.
 func (tx *Tx) OnApplied(fn func()) { tx.applied = append(tx.applied, fn) }
 
 // OnCommit has fn run after the transaction is durable, and not at all when it, or the savepoint that it is in, is undone.
@@ -237,8 +238,10 @@ func (s *Store) enter(ctx context.Context, alone bool) (leave func(), err error)
 
 // finish waits until a committed transaction is durable, and does what is to be done after that.
 func (s *Store) finish(ctx context.Context, t *Tx, number uint64) error {
-	for _, applied := range t.applied {
-		applied()
+	if s.synced != nil {
+		for _, applied := range t.applied {
+			applied()
+		}
 	}
 	if err := s.synced.wait(number); err != nil {
 		return fmt.Errorf("commit: %w", err)
