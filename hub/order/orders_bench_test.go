@@ -134,8 +134,11 @@ func TestBenchOrders(t *testing.T) {
 			all = append(all,
 				contender{engine + ", service, " + w.name, p.ours, func(n int, d time.Duration) measured { return s().viaService(n, d) }},
 				contender{engine + ", HTTP, " + w.name, p.ours, func(n int, d time.Duration) measured { return s().viaHTTP(n, d) }})
-			limits = append(limits, contender{engine + ", bare writer, " + w.name, []int{1},
-				func(n int, d time.Duration) measured { return bare().bare(n, d) }})
+			limits = append(limits,
+				contender{engine + ", bare writer, " + w.name, []int{1},
+					func(int, time.Duration) measured { return bare().bare(bare().group) }},
+				contender{engine + ", bare, held and confirmed, " + w.name, []int{1},
+					func(int, time.Duration) measured { return bare().bare(bare().groupHeld) }})
 		}
 	}
 	all = append(limits, all...)
@@ -169,7 +172,7 @@ func report(t *testing.T, all []*series) {
 	var usual, usualMost float64
 	for _, s := range all {
 		m := s.median()
-		if engine, of, ok := strings.Cut(s.name, ", bare writer, "); ok {
+		if engine, of, ok := strings.Cut(s.name, ", bare writer,"); ok {
 			bare[engine+of] = m.perSecond
 		}
 		if s.name == usualName {
@@ -184,7 +187,7 @@ func report(t *testing.T, all []*series) {
 		m := s.median()
 		ratio := ""
 		if engine, rest, ok := strings.Cut(s.name, ", "); ok {
-			if _, work, ok := strings.Cut(rest, ", "); ok && bare[engine+work] > 0 {
+			if work := rest[strings.LastIndex(rest, ", ")+1:]; bare[engine+work] > 0 {
 				ratio = fmt.Sprintf("%8.2f", m.perSecond/bare[engine+work])
 			}
 		}

@@ -151,6 +151,28 @@ func analyze(t *testing.T, url string) {
 // group writes decided orders in one transaction, and gives how long that took.
 func (s *stand) group(n int) time.Duration {
 	at := s.opens()
+	all := s.decisions(n)
+	begun := time.Now()
+	require.NoError(s.t, s.store.Change(s.ctx, func(tx *store.Tx) error { return tx.AddDecisions(s.ctx, all, at) }))
+	return time.Since(begun)
+}
+
+// groupHeld writes the same, held and then confirmed: all statements of ours, in one transaction.
+func (s *stand) groupHeld(n int) time.Duration {
+	at := s.opens()
+	all := s.decisions(n)
+	for i := range all {
+		all[i].Order.State, all[i].Order.HoldUntil = order.Held, at.Add(time.Minute)
+		all = append(all, order.Decision{Verb: order.Confirm, From: order.Held, At: at, By: "bench",
+			Order: order.Order{Request: order.Request{ID: all[i].Order.ID}, State: order.Accepted}})
+	}
+	begun := time.Now()
+	require.NoError(s.t, s.store.Change(s.ctx, func(tx *store.Tx) error { return tx.AddDecisions(s.ctx, all, at) }))
+	return time.Since(begun)
+}
+
+func (s *stand) decisions(n int) []order.Decision {
+	at := s.opens()
 	all := make([]order.Decision, n)
 	for i := range all {
 		r := s.request(s.next.Add(1))
@@ -159,18 +181,16 @@ func (s *stand) group(n int) time.Duration {
 		all[i] = order.Decision{Verb: order.Place, Sequence: s.next.Load(), Change: change, At: at,
 			Order: order.Order{Request: r, State: order.Accepted, PlacedBy: "bench", PlacedAt: at, LineStates: make([]order.LineState, 1)}}
 	}
-	begun := time.Now()
-	require.NoError(s.t, s.store.Change(s.ctx, func(tx *store.Tx) error { return tx.AddDecisions(s.ctx, all, at) }))
-	return time.Since(begun)
+	return all
 }
 
 // bare inserts the rows of decided orders in groups of 1,000: no decision, no revision, no answer.
-func (s *stand) bare(int, time.Duration) measured {
+func (s *stand) bare(group func(n int) time.Duration) measured {
 	const size = 1000
 	var took, cpu time.Duration
 	for range s.plan.batches {
 		spent := processTime()
-		t := s.group(size)
+		t := group(size)
 		took, cpu = took+t, cpu+processTime()-spent
 	}
 	per := took / time.Duration(s.plan.batches)

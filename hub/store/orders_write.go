@@ -54,8 +54,10 @@ func (w *decided) fold(d *order.Decision) {
 	case order.Place:
 		w.fresh[d.Order.ID] = len(w.orders)
 		w.orders = append(w.orders, *d)
-	case order.Confirm, order.End:
-		if isNew {
+	case order.Confirm:
+		w.foldState(d)
+	case order.End:
+		if _, confirmed := w.states[d.Order.ID]; isNew && !confirmed {
 			o := &w.orders[i].Order
 			o.State, o.EndedAt, o.EndReason = d.Order.State, d.Order.EndedAt, d.Order.EndReason
 		} else {
