@@ -1,6 +1,9 @@
 package order
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // maxLanding bounds the batches that are not durable yet while the next one is decided and stored: the disk syncs one, and with
 // more the others would only be smaller.
@@ -19,21 +22,49 @@ func (o *owner) awaitRoom() {
 	}
 }
 
-// gather waits for those who were answered just now, as far as they come back at once: a commit costs as much as some dozens of
-// orders, so that one must not start with three when a hundred are about to arrive. It waits an eighth of what a commit takes, and at
-// most a millisecond.
+// gathering is a batch that waits for company.
+type gathering struct {
+	expected int           // tasks
+	enough   chan struct{} // closed when so many wait; nil when nobody waits for that
+}
+
+// gather waits a moment for those who were answered just now, as far as they come back at once: a commit costs as much as some
+// dozens of orders, so that one must not start with three when a hundred are about to arrive.
 func (o *owner) gather() {
-	const step, few = 50 * time.Microsecond, 8
-	expected := int(o.answered.Swap(0))
-	for patience := min(o.took/8, time.Millisecond); expected > few && patience > 0 && o.length() < expected; patience -= step {
-		time.Sleep(step)
+	const patience, few = time.Millisecond, 8
+	o.mu.Lock()
+	if o.expected <= few || len(o.waiting) >= o.expected {
+		o.expected = 0
+		o.mu.Unlock()
+		return
+	}
+	enough := make(chan struct{})
+	o.enough = enough
+	o.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	select {
+	case <-enough:
+	case <-ctx.Done():
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.expected, o.enough = 0, nil
+}
+
+// arrived tells a batch that waits when there are enough. The caller holds the lock.
+func (o *owner) arrived() {
+	if o.enough != nil && len(o.waiting) >= o.expected {
+		close(o.enough)
+		o.enough = nil
 	}
 }
 
-func (o *owner) length() int {
+// expect notes that those who are answered now may come back, beside those who wait.
+func (o *owner) expect(answered int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return len(o.waiting)
+	o.expected = len(o.waiting) + answered
 }
 
 // land answers jobs when what was decided for them is durable; stored tells. Those for which nothing was decided hear what is in the
@@ -56,7 +87,7 @@ func (o *owner) land(jobs []*job, decisions []Decision, stored <-chan error) {
 		} else {
 			o.service.committed(decisions)
 		}
-		o.answered.Store(int64(len(jobs)))
+		o.expect(len(jobs))
 		answer(jobs, l.err)
 	}
 	if len(stored) > 0 && (before == nil || before.has()) {

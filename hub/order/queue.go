@@ -49,13 +49,12 @@ type owner struct {
 	mu      sync.Mutex
 	waiting []*job
 	busy    bool // somebody serves
+	gathering
 
 	memory // of whoever serves
 
 	landings [maxLanding]*landing // of whoever serves: the newest last
 	builtOn  *landing             // the newest that the memory holds
-	took     time.Duration        // by the last commit
-	answered atomic.Int64         // by the last landing
 	lost     atomic.Bool          // one that has ended in an error: the memory may be wrong
 }
 
@@ -68,6 +67,7 @@ func (o *owner) do(ctx context.Context, t task) error {
 		return fmt.Errorf("%w: %d wait for %s", ErrBusy, maxWaiting, o.date)
 	}
 	o.waiting = append(o.waiting, j)
+	o.arrived()
 	if !o.busy {
 		o.busy = true
 		go o.serve()
@@ -205,9 +205,7 @@ func (o *owner) attempt(jobs []*job) error {
 		o.land(jobs, nil, nil)
 		return nil
 	}
-	begun := time.Now()
 	stored, err := o.commit(b)
-	o.took = time.Since(begun)
 	if err != nil {
 		o.drop() // also when the commit itself failed it may have happened: only the database knows
 		return err

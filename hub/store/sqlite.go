@@ -29,6 +29,9 @@ var ErrHalfRestored = errors.New("a restore of this database was cut off: run hu
 // once. It is 16 MiB.
 const logPages = 4096
 
+// cacheKiB is what the connection that writes keeps in memory: of a busy date's tables and indexes each batch changes pages all over.
+const cacheKiB = 32 << 10
+
 // open gives one writing connection, which begins every transaction as a writer, and a few reading ones. With NORMAL a power cut
 // loses the newest commits: what is stored counts when the log is synced after them, which FULL would do inside each (see synced).
 func (sqliteEngine) open(ctx context.Context, address string) (writer, reader *sql.DB, err error) {
@@ -52,6 +55,7 @@ func (sqliteEngine) open(ctx context.Context, address string) (writer, reader *s
 		"temp_store(memory)", fmt.Sprintf("wal_autocheckpoint(%d)", logPages)}}
 	dsn := func(q url.Values) string { return sqliteFile(file) + "?" + q.Encode() }
 	query.Set("_txlock", "immediate")
+	query.Add("_pragma", fmt.Sprintf("cache_size(-%d)", cacheKiB))
 	if writer, err = sql.Open("sqlite", dsn(query)); err != nil {
 		return nil, nil, err
 	}
@@ -65,6 +69,7 @@ func (sqliteEngine) open(ctx context.Context, address string) (writer, reader *s
 			file, mode), err, writer.Close())
 	}
 	query.Set("_txlock", "deferred")
+	query.Add("_pragma", "cache_size(-2000)") // as it is by itself
 	query.Add("_pragma", "query_only(1)")
 	if reader, err = sql.Open("sqlite", dsn(query)); err != nil {
 		return nil, nil, errors.Join(err, writer.Close())
