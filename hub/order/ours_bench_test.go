@@ -151,6 +151,28 @@ func analyze(t *testing.T, url string) {
 // group writes decided orders in one transaction, and gives how long that took.
 func (s *stand) group(n int) time.Duration {
 	at := s.opens()
+	all := s.decisions(n)
+	begun := time.Now()
+	require.NoError(s.t, s.store.Change(s.ctx, func(tx *store.Tx) error { return tx.AddDecisions(s.ctx, all, at) }))
+	return time.Since(begun)
+}
+
+// groupHeld writes the same, held and then confirmed: all statements of ours, in one transaction.
+func (s *stand) groupHeld(n int) time.Duration {
+	at := s.opens()
+	all := s.decisions(n)
+	for i := range all {
+		all[i].Order.State, all[i].Order.HoldUntil = order.Held, at.Add(time.Minute)
+		all = append(all, order.Decision{Verb: order.Confirm, From: order.Held, At: at, By: "bench",
+			Order: order.Order{Request: order.Request{ID: all[i].Order.ID}, State: order.Accepted}})
+	}
+	begun := time.Now()
+	require.NoError(s.t, s.store.Change(s.ctx, func(tx *store.Tx) error { return tx.AddDecisions(s.ctx, all, at) }))
+	return time.Since(begun)
+}
+
+func (s *stand) decisions(n int) []order.Decision {
+	at := s.opens()
 	all := make([]order.Decision, n)
 	for i := range all {
 		r := s.request(s.next.Add(1))
@@ -159,28 +181,43 @@ func (s *stand) group(n int) time.Duration {
 		all[i] = order.Decision{Verb: order.Place, Sequence: s.next.Load(), Change: change, At: at,
 			Order: order.Order{Request: r, State: order.Accepted, PlacedBy: "bench", PlacedAt: at, LineStates: make([]order.LineState, 1)}}
 	}
-	begun := time.Now()
-	require.NoError(s.t, s.store.Change(s.ctx, func(tx *store.Tx) error { return tx.AddDecisions(s.ctx, all, at) }))
-	return time.Since(begun)
+	return all
 }
 
 // bare inserts the rows of decided orders in groups of 1,000: no decision, no revision, no answer.
-func (s *stand) bare(int, time.Duration) measured {
+func (s *stand) bare(group func(n int) time.Duration) measured {
 	const size = 1000
 	var took, cpu time.Duration
 	for range s.plan.batches {
 		spent := processTime()
-		t := s.group(size)
+		t := group(size)
 		took, cpu = took+t, cpu+processTime()-spent
 	}
 	per := took / time.Duration(s.plan.batches)
-	return measured{float64(s.plan.batches*size) / took.Seconds(), per, per, cpu / time.Duration(s.plan.batches*size)}
+	return measured{float64(s.plan.batches*size) / took.Seconds(), per, per, cpu / time.Duration(s.plan.batches*size), size}
+}
+
+// drive is drive, and counts the commits: each raises the date's revision.
+func (s *stand) drive(clients int, span time.Duration, one func(client int) bool) measured {
+	before := s.revision()
+	m := drive(clients, span, one)
+	m.commits = m.perSecond * span.Seconds() / float64(s.revision()-before)
+	return m
+}
+
+func (s *stand) revision() (n int64) {
+	require.NoError(s.t, s.store.Read(s.ctx, func(tx *store.Tx) error {
+		m, err := tx.DateMark(s.ctx, s.date)
+		n = m.Revision
+		return err
+	}))
+	return n
 }
 
 // viaService holds and confirms orders.
 func (s *stand) viaService(clients int, span time.Duration) measured {
 	at := s.opens()
-	return drive(clients, span, func(int) bool {
+	return s.drive(clients, span, func(int) bool {
 		r := s.request(s.next.Add(1))
 		r.Hold = time.Minute
 		o, err := s.service.Place(s.ctx, r, at, "bench")
@@ -206,7 +243,7 @@ func (s *stand) viaHTTP(clients int, span time.Duration) measured {
 		defer func() { require.NoError(s.t, conn.Close()) }()
 		doors[i] = &door{conn: conn, answers: bufio.NewReader(conn), token: s.token}
 	}
-	return drive(clients, span, func(c int) bool {
+	return s.drive(clients, span, func(c int) bool {
 		r := s.request(s.next.Add(1))
 		body := fmt.Sprintf(`{"order_id":%q,"delivery_date":%q,"location_id":%q,"customer_id":"member-1","hold_seconds":60,"lines":[{"product_id":%q,"quantity":1}]}`,
 			r.ID, r.DeliveryDate, r.LocationID, r.Lines[0].ProductID)
@@ -313,6 +350,6 @@ func syncedLog(t *testing.T, p plan) contender {
 		}
 		took := time.Since(begun)
 		return measured{float64(n) / took.Seconds(), took / time.Duration(p.log), took / time.Duration(p.log),
-			(processTime() - spent) / time.Duration(n)}
+			(processTime() - spent) / time.Duration(n), 1000}
 	}}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -40,7 +41,7 @@ type job struct {
 }
 
 // owner holds one delivery date in memory. Tasks queue up; a goroutine takes whatever is waiting, decides it in the order of
-// arrival, commits it in one transaction, and only then answers. It ends when nothing is waiting.
+// arrival, commits it in one transaction, and answers when that is durable. Meanwhile it is at work on the next. It ends when nothing is waiting.
 type owner struct {
 	date    string
 	service *Service
@@ -48,8 +49,13 @@ type owner struct {
 	mu      sync.Mutex
 	waiting []*job
 	busy    bool // somebody serves
+	gathering
 
 	memory // of whoever serves
+
+	landings [maxLanding]*landing // of whoever serves: the newest last
+	builtOn  *landing             // the newest that the memory holds
+	lost     atomic.Bool          // one that has ended in an error: the memory may be wrong
 }
 
 // do has a task decided, and waits until that is durable. When ctx ends first, it is not known whether it will be.
@@ -61,6 +67,7 @@ func (o *owner) do(ctx context.Context, t task) error {
 		return fmt.Errorf("%w: %d wait for %s", ErrBusy, maxWaiting, o.date)
 	}
 	o.waiting = append(o.waiting, j)
+	o.arrived()
 	if !o.busy {
 		o.busy = true
 		go o.serve()
@@ -83,6 +90,8 @@ func (o *owner) idle() bool {
 
 func (o *owner) serve() {
 	for {
+		o.awaitRoom()
+		o.gather()
 		jobs := o.next()
 		if jobs == nil {
 			return
@@ -124,17 +133,22 @@ func (o *owner) settle(jobs []*job) {
 		return
 	}
 	err := o.attempts(live)
+	if err == nil {
+		return // they are answered when it is durable
+	}
 	if !errors.Is(err, ErrRejected) || len(live) == 1 {
 		answer(live, err)
 		return
 	}
 	for i, j := range live {
 		err := o.attempts(live[i : i+1])
-		if err != nil && !errors.Is(err, ErrRejected) {
+		switch {
+		case errors.Is(err, ErrRejected):
+			j.done <- err
+		case err != nil:
 			answer(live[i:], err) // the database itself has failed
 			return
 		}
-		j.done <- err
 	}
 }
 
@@ -166,6 +180,9 @@ func (o *owner) attempts(jobs []*job) error {
 func (o *owner) attempt(jobs []*job) error {
 	ctx, cancel := context.WithTimeout(context.Background(), commitWithin) // those who wait may leave; the others go on
 	defer cancel()
+	if o.lost.Swap(false) {
+		o.drop() // what was built on may not be so
+	}
 	for _, j := range jobs {
 		if j.task.current() {
 			if err := o.refresh(ctx, o.service.store, o.date); err != nil {
@@ -173,6 +190,9 @@ func (o *owner) attempt(jobs []*job) error {
 			}
 			break
 		}
+	}
+	if o.book == nil {
+		o.builtOn = nil // what is loaded is durable
 	}
 	if err := o.load(ctx, o.service.store, o.date); err != nil {
 		return err
@@ -182,35 +202,53 @@ func (o *owner) attempt(jobs []*job) error {
 		j.task.decide(o, &b)
 	}
 	if len(b.decisions) == 0 {
+		o.land(jobs, nil, nil)
 		return nil
 	}
-	if err := o.commit(ctx, b); err != nil {
+	stored, err := o.commit(b)
+	if err != nil {
 		o.drop() // also when the commit itself failed it may have happened: only the database knows
 		return err
 	}
-	o.service.committed(b.decisions)
+	o.land(jobs, b.decisions, stored)
 	return nil
 }
 
-func (o *owner) commit(ctx context.Context, b batch) error {
+// commit stores a batch, and returns as soon as the next one can be built on it; stored gets an error or nil when it is durable.
+func (o *owner) commit(b batch) (stored <-chan error, err error) {
 	to := Mark{Epoch: o.mark.Epoch, Revision: o.mark.Revision + 1, Frozen: o.mark.Frozen}
 	if !o.owns {
 		to.Epoch++
 	}
-	known := o.service.knownAt(o.known, b.decisions)
-	err := o.service.store.Change(ctx, func(tx Tx) error {
-		raised, err := tx.RaiseDate(ctx, o.date, o.mark, to, known)
+	from, known := o.mark, o.service.knownAt(o.known, b.decisions)
+	applied, done := make(chan struct{}), make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), commitWithin)
+		defer cancel()
+		err := o.service.store.Change(ctx, func(tx Tx) error {
+			raised, err := tx.RaiseDate(ctx, o.date, from, to, known)
+			if err != nil {
+				return err
+			}
+			if !raised {
+				return ErrStale
+			}
+			tx.OnApplied(func() { close(applied) })
+			return tx.AddDecisions(ctx, b.decisions, known)
+		})
 		if err != nil {
-			return err
+			err = fmt.Errorf("store what was decided for %s: %w", o.date, err)
 		}
-		if !raised {
-			return ErrStale
+		done <- err
+	}()
+	select {
+	case <-applied:
+	case err := <-done:
+		if err != nil {
+			return nil, err
 		}
-		return tx.AddDecisions(ctx, b.decisions, known)
-	})
-	if err != nil {
-		return fmt.Errorf("store what was decided for %s: %w", o.date, err)
+		done <- nil // it was both at once
 	}
 	o.mark, o.owns, o.known = to, true, known
-	return nil
+	return done, nil
 }

@@ -2,6 +2,7 @@ package order_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,7 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meguri/hub/bulk"
+	"meguri/hub/capacity"
 	"meguri/hub/order"
+	"meguri/hub/store"
 	"meguri/hub/storetest"
 )
 
@@ -180,4 +183,38 @@ func TestRequestsAreCheckedOnTheirFace(t *testing.T) {
 	}
 	long := request(strings.Repeat("x", 10_000), 1)
 	require.Less(t, len(long.Check().Error()), 300, "what came is shown in part")
+}
+
+// Who holds and confirms without waiting for an answer may find both in one batch.
+func TestWhoConfirmedIsStoredAlsoInTheBatchOfTheOrder(t *testing.T) {
+	url := storetest.SQLite(t)
+	s := storetest.Open(t, url)
+	storetest.Import(t, s, storetest.Network(t))
+	book := bookOf(t, s, "2026-12-01")
+	decided := func(id string, more ...order.Decision) []order.Decision {
+		r := request(id, 1)
+		change, err := book.Place(id, r.LocationID, []capacity.Line{{Product: "a-rare", Quantity: 1}})
+		require.NoError(t, err)
+		place := order.Decision{Sequence: 1, Change: change, At: arrived, Order: order.Order{Request: r, State: order.Held,
+			HoldUntil: arrived.Add(time.Minute), PlacedBy: "person-1", PlacedAt: arrived, LineStates: make([]order.LineState, 1)}}
+		for i := range more {
+			more[i].Order.ID, more[i].Order.DeliveryDate = id, r.DeliveryDate
+		}
+		return append([]order.Decision{place}, more...)
+	}
+	confirm := order.Decision{Verb: order.Confirm, From: order.Held, At: arrived, By: "person-2", Order: order.Order{State: order.Accepted}}
+	both := decided("o-1", confirm)
+	cancel := order.Decision{Verb: order.End, From: order.Accepted, At: arrived, By: "person-3", Cause: order.CauseCancel,
+		Order: order.Order{State: order.Cancelled, EndedAt: arrived}}
+	all := append(both, decided("o-2", confirm, cancel)...)
+	all[len(all)-1].Change = book.Remove("o-2")
+	require.NoError(t, s.Change(t.Context(), func(tx *store.Tx) error { return tx.AddDecisions(t.Context(), all, arrived) }))
+	db, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(url, "sqlite:"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	for id, want := range map[string][2]string{"o-1": {"accepted", "person-2"}, "o-2": {"cancelled", ""}} {
+		var got [2]string
+		require.NoError(t, db.QueryRow("SELECT state, confirmed_by FROM orders WHERE id = ?", id).Scan(&got[0], &got[1]))
+		require.Equal(t, want, got, id)
+	}
 }

@@ -61,8 +61,9 @@ func (b *manyRows) run(ctx context.Context, tx *Tx, values []any) (changed int64
 	return changed, nil
 }
 
-// manySizes are how many rows SQLite takes at once: a few sizes keep the number of different statements small.
-var manySizes = [...]int{64, 16, 4, 1}
+// manySizes are how many rows SQLite takes at once: a few sizes keep the number of different statements small. A statement costs
+// as much as two or three rows, so there is one for each power of two.
+var manySizes = [...]int{64, 32, 16, 8, 4, 2, 1}
 
 func (sqliteEngine) rowsAtOnce(n int) int {
 	for _, s := range manySizes {

@@ -54,8 +54,10 @@ func (w *decided) fold(d *order.Decision) {
 	case order.Place:
 		w.fresh[d.Order.ID] = len(w.orders)
 		w.orders = append(w.orders, *d)
-	case order.Confirm, order.End:
-		if isNew {
+	case order.Confirm:
+		w.foldState(d)
+	case order.End:
+		if _, confirmed := w.states[d.Order.ID]; isNew && !confirmed {
 			o := &w.orders[i].Order
 			o.State, o.EndedAt, o.EndReason = d.Order.State, d.Order.EndedAt, d.Order.EndReason
 		} else {
@@ -110,9 +112,10 @@ var (
 		withdrawn = 0`, "TEXT", "BIGINT", "TEXT", "BIGINT", "BIGINT")
 	insertKeys = insertRows("order_keys", "person_id, key, order_id, request_hash, state, known_at", " ON CONFLICT (person_id, key) DO NOTHING",
 		"TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT")
-	// confirmOrders and endOrders move orders on, each from the state that it was decided from.
+	// confirmOrders and endOrders move orders on, each from the state that it was decided from. A plain state = 'held' would have
+	// SQLite go through all that is held for each statement, by its index, in the place of looking up the ids.
 	confirmOrders = &manyRows{before: "UPDATE orders SET state = 'accepted', confirmed_at = v.column2, confirmed_by = v.column3 FROM (",
-		kinds: []string{"TEXT", "BIGINT", "TEXT"}, after: ") AS v WHERE id = v.column1 AND state = 'held'"}
+		kinds: []string{"TEXT", "BIGINT", "TEXT"}, after: ") AS v WHERE id = v.column1 AND state || '' = 'held'"}
 	endOrders = &manyRows{before: "UPDATE orders SET state = v.column3, ended_at = v.column4, end_reason = v.column5 FROM (",
 		kinds: []string{"TEXT", "TEXT", "TEXT", "BIGINT", "TEXT"}, after: ") AS v WHERE id = v.column1 AND state = v.column2"}
 )

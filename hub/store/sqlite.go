@@ -25,8 +25,15 @@ const Partial = ".partial"
 // in its place.
 var ErrHalfRestored = errors.New("a restore of this database was cut off: run hub restore again")
 
-// open gives one writing connection, which begins every transaction as a writer, and a few reading ones. FULL makes a
-// commit durable before it returns; with NORMAL a power cut loses the newest.
+// logPages is how long SQLite's log grows before it is copied into the database: the pages that each batch changes anew are copied
+// once. It is 16 MiB.
+const logPages = 4096
+
+// cacheKiB is what the connection that writes keeps in memory: of a busy date's tables and indexes each batch changes pages all over.
+const cacheKiB = 32 << 10
+
+// open gives one writing connection, which begins every transaction as a writer, and a few reading ones. With NORMAL a power cut
+// loses the newest commits: what is stored counts when the log is synced after them, which FULL would do inside each (see synced).
 func (sqliteEngine) open(ctx context.Context, address string) (writer, reader *sql.DB, err error) {
 	file := strings.TrimPrefix(address, "sqlite:")
 	if file == "" || strings.ContainsAny(file, "?#") {
@@ -44,10 +51,11 @@ func (sqliteEngine) open(ctx context.Context, address string) (writer, reader *s
 		return nil, nil, err
 	}
 	// What savepoints and sorting keep aside need not be on the disk.
-	query := url.Values{"_pragma": {"journal_mode(wal)", "synchronous(full)", "busy_timeout(10000)", "foreign_keys(1)",
-		"temp_store(memory)"}}
+	query := url.Values{"_pragma": {"journal_mode(wal)", "synchronous(normal)", "busy_timeout(10000)", "foreign_keys(1)",
+		"temp_store(memory)", fmt.Sprintf("wal_autocheckpoint(%d)", logPages)}}
 	dsn := func(q url.Values) string { return sqliteFile(file) + "?" + q.Encode() }
 	query.Set("_txlock", "immediate")
+	query.Add("_pragma", fmt.Sprintf("cache_size(-%d)", cacheKiB))
 	if writer, err = sql.Open("sqlite", dsn(query)); err != nil {
 		return nil, nil, err
 	}
@@ -55,7 +63,13 @@ func (sqliteEngine) open(ctx context.Context, address string) (writer, reader *s
 	if err := writer.PingContext(ctx); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("%s: %w", file, err), writer.Close())
 	}
+	var mode string
+	if err := writer.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil || mode != "wal" {
+		return nil, nil, errors.Join(fmt.Errorf("%s: SQLite cannot keep a log beside it (journal mode %q, want wal): is the file on another machine?",
+			file, mode), err, writer.Close())
+	}
 	query.Set("_txlock", "deferred")
+	query.Add("_pragma", "cache_size(-2000)") // as it is by itself
 	query.Add("_pragma", "query_only(1)")
 	if reader, err = sql.Open("sqlite", dsn(query)); err != nil {
 		return nil, nil, errors.Join(err, writer.Close())
@@ -63,6 +77,8 @@ func (sqliteEngine) open(ctx context.Context, address string) (writer, reader *s
 	reader.SetMaxOpenConns(readers)
 	return writer, reader, nil
 }
+
+func (sqliteEngine) syncs(url string) *synced { return newSynced(strings.TrimPrefix(url, "sqlite:")) }
 
 func sqliteFile(file string) string { return "file:" + (&url.URL{Path: file}).EscapedPath() }
 
