@@ -41,7 +41,8 @@ type job struct {
 }
 
 // owner holds one delivery date in memory. Tasks queue up; a goroutine takes whatever is waiting, decides it in the order of
-// arrival, commits it in one transaction, and answers when that is durable. Meanwhile it is at work on the next. It ends when nothing is waiting.
+// arrival, commits it in one transaction, and answers when that is durable. Meanwhile it is at work on the next. It ends when
+// nothing is waiting.
 type owner struct {
 	date    string
 	service *Service

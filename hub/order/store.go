@@ -14,8 +14,7 @@ type Store interface {
 	// Read runs fn on one consistent view.
 	Read(ctx context.Context, fn func(Tx) error) error
 	// Change runs fn in a transaction, perhaps more than once, and commits it when fn returns nil; it returns when that is durable.
-	// The error wraps ErrRejected
-	// when the database refuses what fn writes, and would again.
+	// The error wraps ErrRejected when the database refuses what fn writes, and would again.
 	Change(ctx context.Context, fn func(Tx) error) error
 }
 

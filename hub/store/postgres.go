@@ -31,8 +31,6 @@ func (postgresEngine) open(ctx context.Context, url string) (writer, reader *sql
 
 func (postgresEngine) syncs(string) *synced { return nil }
 
-func (postgresEngine) migrated(context.Context, *sql.DB) error { return nil }
-
 func (postgresEngine) dialect() goose.Dialect { return goose.DialectPostgres }
 
 func (postgresEngine) isolation() sql.IsolationLevel { return sql.LevelSerializable }

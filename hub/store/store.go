@@ -37,8 +37,6 @@ type engine interface {
 	open(ctx context.Context, url string) (writer, reader *sql.DB, err error)
 	// syncs makes transactions durable; nil where a commit is durable when it returns.
 	syncs(url string) *synced
-	// migrated does what the engine alone needs behind the migrations.
-	migrated(ctx context.Context, db *sql.DB) error
 	dialect() goose.Dialect
 	isolation() sql.IsolationLevel
 	readIsolation() sql.IsolationLevel
@@ -124,10 +122,8 @@ func (s *Store) migrate(ctx context.Context) error {
 	if has > knows {
 		return fmt.Errorf("%w: it has version %d, this one knows versions up to %d", ErrNewerSchema, has, knows)
 	}
-	if _, err = p.Up(ctx); err != nil {
-		return err
-	}
-	return s.engine.migrated(ctx, s.writer)
+	_, err = p.Up(ctx)
+	return err
 }
 
 // Close closes the database.
@@ -170,8 +166,8 @@ const (
 	firstPause = 2 * time.Millisecond
 )
 
-// Change runs fn in a transaction and commits it when fn returns nil; it returns when that is durable. On a passing conflict it runs fn again, so fn only
-// reads, decides and writes; what is to be sent or shown comes after Change has returned nil.
+// Change runs fn in a transaction and commits it when fn returns nil; it returns when that is durable. On a passing conflict it
+// runs fn again, so fn only reads, decides and writes; what is to be sent or shown comes after Change has returned nil.
 //
 // A transaction that reads much, such as one that dates a boot's records again, conflicts with every other one that writes
 // there, and among many short ones it would lose for ever: after a few tries it runs while no other of this hub does.

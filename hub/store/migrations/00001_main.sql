@@ -228,7 +228,7 @@ CREATE TABLE dated_containers (
     shipper_capacity   BIGINT NOT NULL,
     shipper_place      BIGINT NOT NULL, -- 1 up to the shipper's capacity
     address_id         TEXT   NOT NULL,
-    state              TEXT   NOT NULL CHECK (state IN ('planned', 'filled', 'on_address', 'loaded', 'placed')),
+    state              TEXT   NOT NULL CHECK (state = 'planned' OR state = 'filled' OR state = 'on_address' OR state = 'loaded' OR state = 'placed'),
     grai               TEXT,
     filled_at          BIGINT,
     shelved_at         BIGINT,
@@ -389,7 +389,7 @@ CREATE TABLE events (
     wall_quality  BIGINT NOT NULL,
     event_at      BIGINT NOT NULL,
     received_at   BIGINT NOT NULL,
-    outcome       TEXT   NOT NULL CHECK (outcome IN ('applied', 'not_applied', 'unknown', 'quarantined')),
+    outcome       TEXT   NOT NULL CHECK (outcome = 'applied' OR outcome = 'not_applied' OR outcome = 'unknown' OR outcome = 'quarantined'),
     reason        TEXT   NOT NULL,
     PRIMARY KEY (device_id, incarnation, number)
 );
