@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"meguri/hub/store"
@@ -65,6 +66,8 @@ func (m *model) hubSays(h *hub, l *hubLife, device string, payload []byte) {
 			m.broken("%s: the hub acknowledged %s up to %d, and %d before", device, msg.Log, msg.Applied, before.applied)
 		}
 		t.acked[key] = acked{msg.Epoch, msg.Applied}
+	case protocol.Manifest:
+		m.sent(device, msg)
 	case protocol.Part:
 		m.learn(l, device)
 	}
@@ -78,6 +81,18 @@ func (m *model) committed(l *hubLife, device string, i protocol.Incarnation, log
 		return -1
 	}
 	return n
+}
+
+// sent: a version names one plan, whatever becomes of the hub, for a device that has it takes it for what it is.
+func (m *model) sent(device string, plan protocol.Manifest) {
+	key, parts := fmt.Sprintf("%s/%d", plan.Incarnation, plan.Plan), fmt.Sprint(plan.Parts)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.devices[device]
+	if before, again := t.manifests[key]; again && before != parts {
+		m.broken("%s: the hub sent plan %d with other parts than before", device, plan.Plan)
+	}
+	t.manifests[key] = parts
 }
 
 // learn keeps what the plans say that a device was sent, by version.

@@ -46,6 +46,7 @@ type truth struct {
 	owes      bool    // its disk was full: it may have recorded things later than they happened
 	credit    map[string]time.Time
 	plans     map[uint64]map[string]protocol.LockPlan // by version and position, as the hub sent them
+	manifests map[string]string                       // parts, by incarnation and version
 	safe      map[string]uint64                       // the highest number that the hub called safe, by incarnation and log
 	wrongAt   map[string]time.Time                    // when somebody last tried a wrong code, by position
 	acked     map[string]acked                        // by incarnation and log
@@ -115,7 +116,7 @@ func newModel(now func() time.Time, trace func(string, ...any)) *model {
 }
 
 func (m *model) add(device string) {
-	m.devices[device] = &truth{id: device, lives: []*life{newLife()}, credit: map[string]time.Time{}, safe: map[string]uint64{}, acked: map[string]acked{},
+	m.devices[device] = &truth{id: device, lives: []*life{newLife()}, credit: map[string]time.Time{}, safe: map[string]uint64{}, acked: map[string]acked{}, manifests: map[string]string{},
 		plans: map[uint64]map[string]protocol.LockPlan{}, wrongAt: map[string]time.Time{}, met: map[trait]bool{}}
 }
 
