@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -41,8 +40,7 @@ type job struct {
 }
 
 // owner holds one delivery date in memory. Tasks queue up; a goroutine takes whatever is waiting, decides it in the order of
-// arrival, commits it in one transaction, and answers when that is durable. Meanwhile it is at work on the next. It ends when
-// nothing is waiting.
+// arrival, commits it in one transaction, and only then answers. It ends when nothing is waiting.
 type owner struct {
 	date    string
 	service *Service
@@ -53,10 +51,6 @@ type owner struct {
 	gathering
 
 	memory // of whoever serves
-
-	landings [maxLanding]*landing // of whoever serves: the newest last
-	builtOn  *landing             // the newest that the memory holds
-	lost     atomic.Bool          // one that has ended in an error: the memory may be wrong
 }
 
 // do has a task decided, and waits until that is durable. When ctx ends first, it is not known whether it will be.
@@ -91,7 +85,6 @@ func (o *owner) idle() bool {
 
 func (o *owner) serve() {
 	for {
-		o.awaitRoom()
 		o.gather()
 		jobs := o.next()
 		if jobs == nil {
@@ -111,7 +104,7 @@ func (o *owner) next() []*job {
 		n++
 	}
 	if n == 0 {
-		o.waiting, o.busy = nil, false
+		o.waiting, o.busy, o.expected = nil, false, 0
 		return nil
 	}
 	jobs := o.waiting[:n:n]
@@ -134,22 +127,18 @@ func (o *owner) settle(jobs []*job) {
 		return
 	}
 	err := o.attempts(live)
-	if err == nil {
-		return // they are answered when it is durable
-	}
+	o.expect(len(live))
 	if !errors.Is(err, ErrRejected) || len(live) == 1 {
 		answer(live, err)
 		return
 	}
 	for i, j := range live {
 		err := o.attempts(live[i : i+1])
-		switch {
-		case errors.Is(err, ErrRejected):
-			j.done <- err
-		case err != nil:
+		if err != nil && !errors.Is(err, ErrRejected) {
 			answer(live[i:], err) // the database itself has failed
 			return
 		}
+		j.done <- err
 	}
 }
 
@@ -181,9 +170,6 @@ func (o *owner) attempts(jobs []*job) error {
 func (o *owner) attempt(jobs []*job) error {
 	ctx, cancel := context.WithTimeout(context.Background(), commitWithin) // those who wait may leave; the others go on
 	defer cancel()
-	if o.lost.Swap(false) {
-		o.drop() // what was built on may not be so
-	}
 	for _, j := range jobs {
 		if j.task.current() {
 			if err := o.refresh(ctx, o.service.store, o.date); err != nil {
@@ -191,9 +177,6 @@ func (o *owner) attempt(jobs []*job) error {
 			}
 			break
 		}
-	}
-	if o.book == nil {
-		o.builtOn = nil // what is loaded is durable
 	}
 	if err := o.load(ctx, o.service.store, o.date); err != nil {
 		return err
@@ -203,53 +186,35 @@ func (o *owner) attempt(jobs []*job) error {
 		j.task.decide(o, &b)
 	}
 	if len(b.decisions) == 0 {
-		o.land(jobs, nil, nil)
 		return nil
 	}
-	stored, err := o.commit(b)
-	if err != nil {
+	if err := o.commit(ctx, b); err != nil {
 		o.drop() // also when the commit itself failed it may have happened: only the database knows
 		return err
 	}
-	o.land(jobs, b.decisions, stored)
+	o.service.committed(b.decisions)
 	return nil
 }
 
-// commit stores a batch, and returns as soon as the next one can be built on it; stored gets an error or nil when it is durable.
-func (o *owner) commit(b batch) (stored <-chan error, err error) {
+func (o *owner) commit(ctx context.Context, b batch) error {
 	to := Mark{Epoch: o.mark.Epoch, Revision: o.mark.Revision + 1, Frozen: o.mark.Frozen}
 	if !o.owns {
 		to.Epoch++
 	}
-	from, known := o.mark, o.service.knownAt(o.known, b.decisions)
-	applied, done := make(chan struct{}), make(chan error, 1)
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), commitWithin)
-		defer cancel()
-		err := o.service.store.Change(ctx, func(tx Tx) error {
-			raised, err := tx.RaiseDate(ctx, o.date, from, to, known)
-			if err != nil {
-				return err
-			}
-			if !raised {
-				return ErrStale
-			}
-			tx.OnApplied(func() { close(applied) })
-			return tx.AddDecisions(ctx, b.decisions, known)
-		})
+	known := o.service.knownAt(o.known, b.decisions)
+	err := o.service.store.Change(ctx, func(tx Tx) error {
+		raised, err := tx.RaiseDate(ctx, o.date, o.mark, to, known)
 		if err != nil {
-			err = fmt.Errorf("store what was decided for %s: %w", o.date, err)
+			return err
 		}
-		done <- err
-	}()
-	select {
-	case <-applied:
-	case err := <-done:
-		if err != nil {
-			return nil, err
+		if !raised {
+			return ErrStale
 		}
-		done <- nil // it was both at once
+		return tx.AddDecisions(ctx, b.decisions, known)
+	})
+	if err != nil {
+		return fmt.Errorf("store what was decided for %s: %w", o.date, err)
 	}
 	o.mark, o.owns, o.known = to, true, known
-	return done, nil
+	return nil
 }

@@ -13,16 +13,13 @@ import (
 type Store interface {
 	// Read runs fn on one consistent view.
 	Read(ctx context.Context, fn func(Tx) error) error
-	// Change runs fn in a transaction, perhaps more than once, and commits it when fn returns nil; it returns when that is durable.
-	// The error wraps ErrRejected when the database refuses what fn writes, and would again.
+	// Change runs fn in a transaction, perhaps more than once, and commits it when fn returns nil. The error wraps ErrRejected
+	// when the database refuses what fn writes, and would again.
 	Change(ctx context.Context, fn func(Tx) error) error
 }
 
 // Tx is one transaction.
 type Tx interface {
-	// OnApplied has fn run if the transaction is committed before it is durable: the next ones see it, but nobody may hear of it.
-	// fn must not wait.
-	OnApplied(fn func())
 	// Date reads all that numbering has to know of a delivery date. Without deliveries it is ErrNoDelivery.
 	Date(ctx context.Context, date string) (Date, error)
 	// DateMark is the date's mark. Without deliveries it is ErrNoDelivery.

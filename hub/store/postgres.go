@@ -29,8 +29,6 @@ func (postgresEngine) open(ctx context.Context, url string) (writer, reader *sql
 	return db, db, nil
 }
 
-func (postgresEngine) syncs(string) *synced { return nil }
-
 func (postgresEngine) dialect() goose.Dialect { return goose.DialectPostgres }
 
 func (postgresEngine) isolation() sql.IsolationLevel { return sql.LevelSerializable }

@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/pressly/goose/v3"
@@ -32,8 +34,8 @@ const logPages = 4096
 // cacheKiB is what the connection that writes keeps in memory: of a busy date's tables and indexes each batch changes pages all over.
 const cacheKiB = 32 << 10
 
-// open gives one writing connection, which begins every transaction as a writer, and a few reading ones. With NORMAL a power cut
-// loses the newest commits: what is stored counts when the log is synced after them, which FULL would do inside each (see synced).
+// open gives one writing connection, which begins every transaction as a writer, and a few reading ones. FULL makes a
+// commit durable before it returns; with NORMAL a power cut loses the newest.
 func (sqliteEngine) open(ctx context.Context, address string) (writer, reader *sql.DB, err error) {
 	file := strings.TrimPrefix(address, "sqlite:")
 	if file == "" || strings.ContainsAny(file, "?#") {
@@ -42,43 +44,42 @@ func (sqliteEngine) open(ctx context.Context, address string) (writer, reader *s
 	if _, err := os.Lstat(file + Partial); err == nil {
 		return nil, nil, fmt.Errorf("%s: %w, or remove %s", file, ErrHalfRestored, file+Partial)
 	}
-	// SQLite would make it readable for everybody; its other files get the permissions of this one.
-	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := f.Close(); err != nil {
+	if err := private(file); err != nil {
 		return nil, nil, err
 	}
 	// What savepoints and sorting keep aside need not be on the disk.
-	query := url.Values{"_pragma": {"journal_mode(wal)", "synchronous(normal)", "busy_timeout(10000)", "foreign_keys(1)",
-		"temp_store(memory)", fmt.Sprintf("wal_autocheckpoint(%d)", logPages)}}
-	dsn := func(q url.Values) string { return sqliteFile(file) + "?" + q.Encode() }
-	query.Set("_txlock", "immediate")
-	query.Add("_pragma", fmt.Sprintf("cache_size(-%d)", cacheKiB))
-	if writer, err = sql.Open("sqlite", dsn(query)); err != nil {
+	pragmas := []string{"journal_mode(wal)", "synchronous(full)", "busy_timeout(10000)", "foreign_keys(1)", "temp_store(memory)",
+		fmt.Sprintf("wal_autocheckpoint(%d)", logPages)}
+	dsn := func(lock, more string) string {
+		q := url.Values{"_txlock": {lock}, "_pragma": append(slices.Clone(pragmas), more)}
+		return sqliteFile(file) + "?" + q.Encode()
+	}
+	if writer, err = sql.Open("sqlite", dsn("immediate", fmt.Sprintf("cache_size(-%d)", cacheKiB))); err != nil {
 		return nil, nil, err
 	}
 	writer.SetMaxOpenConns(1)
 	if err := writer.PingContext(ctx); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("%s: %w", file, err), writer.Close())
 	}
-	var mode string
-	if err := writer.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil || mode != "wal" {
-		return nil, nil, errors.Join(fmt.Errorf("%s: SQLite cannot keep a log beside it (journal mode %q, want wal): is the file on another machine?",
-			file, mode), err, writer.Close())
-	}
-	query.Set("_txlock", "deferred")
-	query.Add("_pragma", "cache_size(-2000)") // as it is by itself
-	query.Add("_pragma", "query_only(1)")
-	if reader, err = sql.Open("sqlite", dsn(query)); err != nil {
+	if reader, err = sql.Open("sqlite", dsn("deferred", "query_only(1)")); err != nil {
 		return nil, nil, errors.Join(err, writer.Close())
 	}
 	reader.SetMaxOpenConns(readers)
 	return writer, reader, nil
 }
 
-func (sqliteEngine) syncs(url string) *synced { return newSynced(strings.TrimPrefix(url, "sqlite:")) }
+// private makes the file if there is none. SQLite would make it readable for everybody; its other files get the permissions of
+// this one. One that is there is not touched: closing it would give up the locks that this process has on it.
+func private(file string) error {
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
 
 func sqliteFile(file string) string { return "file:" + (&url.URL{Path: file}).EscapedPath() }
 

@@ -28,15 +28,11 @@ type Store struct {
 	queue  chan struct{} // held by the one that writes, where the database lets one in after the other
 
 	written, read *statements // prepared on writer and reader; nil where the driver keeps them itself
-
-	synced *synced // nil where a commit is durable when it returns
 }
 
 // engine is what differs between the databases.
 type engine interface {
 	open(ctx context.Context, url string) (writer, reader *sql.DB, err error)
-	// syncs makes transactions durable; nil where a commit is durable when it returns.
-	syncs(url string) *synced
 	dialect() goose.Dialect
 	isolation() sql.IsolationLevel
 	readIsolation() sql.IsolationLevel
@@ -74,11 +70,8 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	s := &Store{writer: writer, reader: reader, engine: e, queue: make(chan struct{}, 1), synced: e.syncs(url)}
+	s := &Store{writer: writer, reader: reader, engine: e, queue: make(chan struct{}, 1)}
 	if err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("migrate database: %w", err), s.Close())
-	}
-	if err := s.synced.wait(s.synced.apply()); err != nil {
 		return nil, errors.Join(fmt.Errorf("migrate database: %w", err), s.Close())
 	}
 	if !e.prepares() {
@@ -131,15 +124,14 @@ func (s *Store) Close() error {
 	if s.reader == s.writer {
 		return s.writer.Close()
 	}
-	return errors.Join(s.synced.close(), s.read.close(), s.written.close(), s.reader.Close(), s.writer.Close())
+	return errors.Join(s.read.close(), s.written.close(), s.reader.Close(), s.writer.Close())
 }
 
 // Tx is one transaction, or one consistent view for reading.
 type Tx struct {
-	tx      *sql.Tx
-	e       engine
-	applied []func() // to be run when others see it, and it is not durable yet
-	after   []func() // to be run once it is durable, too
+	tx    *sql.Tx
+	e     engine
+	after []func() // to be run once it is committed
 
 	pending []EventRow // that are not written yet
 
@@ -151,12 +143,7 @@ type Tx struct {
 	met        []string             // to be prepared when it has ended
 }
 
-// OnApplied has fn run when the transaction is committed and not durable yet: the next ones see it, but a power cut may take it away,
-// with all that came later. Nobody outside may hear of it before Change returns. Where a commit is durable at once fn is not run. fn
-// must not wait. A savepoint that is undone does not undo it.
-func (tx *Tx) OnApplied(fn func()) { tx.applied = append(tx.applied, fn) }
-
-// OnCommit has fn run after the transaction is durable, and not at all when it, or the savepoint that it is in, is undone.
+// OnCommit has fn run after the transaction is committed, and not at all when it, or the savepoint that it is in, is undone.
 // fn must not wait. What is told to others inside the transaction would send them looking at what is not there yet.
 func (tx *Tx) OnCommit(fn func()) { tx.after = append(tx.after, fn) }
 
@@ -166,8 +153,8 @@ const (
 	firstPause = 2 * time.Millisecond
 )
 
-// Change runs fn in a transaction and commits it when fn returns nil; it returns when that is durable. On a passing conflict it
-// runs fn again, so fn only reads, decides and writes; what is to be sent or shown comes after Change has returned nil.
+// Change runs fn in a transaction and commits it when fn returns nil. On a passing conflict it runs fn again, so fn only
+// reads, decides and writes; what is to be sent or shown comes after Change has returned nil.
 //
 // A transaction that reads much, such as one that dates a boot's records again, conflicts with every other one that writes
 // there, and among many short ones it would lose for ever: after a few tries it runs while no other of this hub does.
@@ -189,76 +176,42 @@ func (s *Store) Change(ctx context.Context, fn func(*Tx) error) error {
 
 // change is one attempt, alone or together with others.
 func (s *Store) change(ctx context.Context, alone bool, fn func(*Tx) error) error {
-	if err := s.synced.failure(); err != nil {
-		return err
-	}
-	t := &Tx{e: s.engine, writes: true, statements: s.written}
-	number, err := s.apply(ctx, alone, t, fn)
-	if err != nil {
-		return err
-	}
-	return s.finish(ctx, t, number)
-}
-
-// apply commits a transaction, and lets the next one in before it is durable.
-func (s *Store) apply(ctx context.Context, alone bool, t *Tx, fn func(*Tx) error) (number uint64, err error) {
-	leave, err := s.enter(ctx, alone)
-	if err != nil {
-		return 0, err
-	}
-	defer leave()
-	if err := s.transact(ctx, s.writer, &sql.TxOptions{Isolation: s.engine.isolation()}, t, fn); err != nil {
-		return 0, err
-	}
-	return s.synced.apply(), nil
-}
-
-// enter waits for a transaction's turn.
-func (s *Store) enter(ctx context.Context, alone bool) (leave func(), err error) {
 	switch {
 	case s.Writers() == 1:
 		// In order of arrival: of those that wait for its only connection, database/sql lets in any, so that one may wait long.
 		select {
 		case s.queue <- struct{}{}:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("begin: %w", ctx.Err())
+			return fmt.Errorf("begin: %w", ctx.Err())
 		}
-		return func() { <-s.queue }, nil
+		defer func() { <-s.queue }()
 	case alone:
 		s.turn.Lock()
-		return s.turn.Unlock, nil
+		defer s.turn.Unlock()
+	default:
+		s.turn.RLock()
+		defer s.turn.RUnlock()
 	}
-	s.turn.RLock()
-	return s.turn.RUnlock, nil
+	return s.once(ctx, s.writer, s.written, &sql.TxOptions{Isolation: s.engine.isolation()}, fn)
 }
 
-// finish waits until a committed transaction is durable, and does what is to be done after that.
-func (s *Store) finish(ctx context.Context, t *Tx, number uint64) error {
-	if s.synced != nil {
-		for _, applied := range t.applied {
-			applied()
-		}
-	}
-	if err := s.synced.wait(number); err != nil {
-		return fmt.Errorf("commit: %w", err)
+// Read runs fn on one consistent view of the data.
+func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
+	return s.once(ctx, s.reader, s.read, &sql.TxOptions{Isolation: s.engine.readIsolation(), ReadOnly: true}, fn)
+}
+
+func (s *Store) once(ctx context.Context, db *sql.DB, kept *statements, opts *sql.TxOptions, fn func(*Tx) error) error {
+	t := &Tx{e: s.engine, writes: !opts.ReadOnly, statements: kept}
+	if err := s.transact(ctx, db, opts, t, fn); err != nil {
+		return err
 	}
 	for _, after := range t.after {
 		after()
 	}
 	if len(t.met) > 0 {
-		t.statements.prepare(ctx, t.met)
+		kept.prepare(ctx, t.met)
 	}
 	return nil
-}
-
-// Read runs fn on one consistent view of the data. It returns when all of that is durable.
-func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
-	t := &Tx{e: s.engine, statements: s.read}
-	err := s.transact(ctx, s.reader, &sql.TxOptions{Isolation: s.engine.readIsolation(), ReadOnly: true}, t, fn)
-	if err != nil {
-		return err
-	}
-	return s.finish(ctx, t, s.synced.seen())
 }
 
 func (s *Store) transact(ctx context.Context, db *sql.DB, opts *sql.TxOptions, t *Tx, fn func(*Tx) error) error {
