@@ -10,24 +10,15 @@ import (
 	"meguri/hub/store"
 )
 
-// previewIf reads how final a date is, if that is wanted; else it is nil.
-func previewIf(g *Globals, tx *store.Tx, wanted bool, date string) (*dispatch.Preview, error) {
-	if !wanted {
-		return nil, nil
-	}
-	p, err := tx.Preview(g.Ctx, date, g.Clock.Now())
-	return &p, err
-}
-
-// printPreview says how final what follows is; nothing when that was not asked for.
-func printPreview(w io.Writer, p *dispatch.Preview, zone *time.Location) {
-	if p == nil {
-		return
-	}
+// printPreview says how final what follows is: no paper looks final that is not. With more it says what may still change.
+func printPreview(w io.Writer, p dispatch.Preview, zone *time.Location, more bool) {
 	stamp := func(t time.Time) string { return t.In(zone).Format("2006-01-02 15:04:05 MST") }
-	if p.Frozen {
+	switch {
+	case p.Frozen:
 		fmt.Fprintf(w, "FINAL, read at %s: numbering is frozen, only recorded exceptions change it. %d orders.\n", stamp(p.At), p.Accepted)
-	} else {
+	case !more:
+		fmt.Fprintf(w, "NOT FINAL, read at %s: until the cutoff at %s orders come, change and leave.\n", stamp(p.At), stamp(p.Cutoff))
+	default:
 		fmt.Fprintf(w, "PREVIEW of %s at %s: %d orders accepted, %d held.\n", p.DeliveryDate, stamp(p.At), p.Accepted, p.Held)
 		if p.Held > 0 {
 			fmt.Fprintf(w, "Held orders are in it: they stay if they are paid, and leave if not, the last one at %s.\n", stamp(p.LastHold))
@@ -36,6 +27,9 @@ func printPreview(w io.Writer, p *dispatch.Preview, zone *time.Location) {
 	}
 	if n := p.Broken(); n > 0 {
 		fmt.Fprintf(w, "%d containers have something on their way that is out of service: do not load them.\n", n)
+	}
+	for _, c := range p.NoSheet {
+		fmt.Fprintf(w, "%s, on no sheet: %s %s: %s\n", dispatch.DoNotLoad, c.ID, c.GRAI, c.Broken.Text)
 	}
 	fmt.Fprintln(w)
 }
@@ -60,9 +54,7 @@ func (c *SheetCmd) all(g *Globals, zone *time.Location) error {
 		if err != nil {
 			return err
 		}
-		if c.DryRun {
-			printPreview(g.Stdout, &p, zone)
-		}
+		printPreview(g.Stdout, p, zone, c.DryRun)
 		w := tabwriter.NewWriter(g.Stdout, 0, 0, 2, ' ', 0)
 		for _, r := range p.Runs {
 			fmt.Fprintln(w, runLine(r))
@@ -76,7 +68,7 @@ func (c *SheetCmd) all(g *Globals, zone *time.Location) error {
 				return err
 			}
 			fmt.Fprintln(g.Stdout)
-			if err := printSheet(g.Stdout, s, zone); err != nil {
+			if err := c.whole(g, tx, s, zone); err != nil {
 				return err
 			}
 		}
@@ -87,6 +79,9 @@ func (c *SheetCmd) all(g *Globals, zone *time.Location) error {
 			}
 			fmt.Fprintln(g.Stdout)
 			if err := printPacking(g.Stdout, l); err != nil {
+				return err
+			}
+			if err := printEdition(g, tx, dispatch.OfShop, shop.ShopID, c.Date); err != nil {
 				return err
 			}
 		}

@@ -30,10 +30,10 @@ type OrderImportCmd struct {
 
 // Help is shown by hub order import --help.
 func (*OrderImportCmd) Help() string {
-	return `Places the orders in the file's order, each taken as having arrived just before its delivery's cutoff, and accepts or
-refuses each whole. Columns: order_id, delivery_date, customer_id, location_id, product_id, quantity; the rows of an order
-follow each other. What is wrong with the file is told with row and column before anything is placed. Orders that were
-decided before are skipped and keep their outcome, so running again writes the same file.`
+	return `Places the orders in the file's order, each taken as having arrived now, or just before its delivery's cutoff where that is
+over, and accepts or refuses each whole. Columns: order_id, delivery_date, customer_id, location_id, product_id, quantity; the rows
+of an order follow each other. What is wrong with the file is told with row and column before anything is placed. Orders that
+were decided before are skipped and keep their outcome, so running again writes the same file.`
 }
 
 // Run places the orders.
@@ -59,7 +59,8 @@ func (c *OrderImportCmd) Run(g *Globals) (err error) {
 		fmt.Fprintln(g.Stdout, "note:", note)
 	}
 	begun := time.Now() // the machine's clock: this measures the machine
-	placed, err := bulk.PlaceOrders(g.Ctx, order.NewService(s.Orders()).WithClock(g.Clock.Now), filepath.Base(c.File), rows, known, people.Console)
+	placed, err := bulk.PlaceOrders(g.Ctx, order.NewService(s.Orders()).WithClock(g.Clock.Now), filepath.Base(c.File), rows, known, people.Console,
+		g.Clock.Now())
 	took := time.Since(begun)
 	if err != nil {
 		return fmt.Errorf("%d orders were placed: %w", placed.New, err)

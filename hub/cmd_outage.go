@@ -16,20 +16,30 @@ import (
 	"meguri/hub/people"
 	"meguri/hub/plan"
 	"meguri/hub/store"
+	"meguri/internal/config"
 )
 
 // Disrupting is what all commands share that change what was promised: they look first, and do it with --apply.
 type Disrupting struct {
 	Reason string `help:"Why: customers and drivers are told." required:""`
 	Apply  bool   `help:"Do it. Without, it is only shown what would come of it."`
+	Expect string `help:"With --apply: do it only if just that comes of it which was shown with this mark." placeholder:"MARK"`
 }
 
 // run opens the database, lets fn change it, prints what came of it, and makes the plans of the devices concerned.
 func (d Disrupting) run(g *Globals, fn func(s *disruption.Service, act disruption.Act) (disruption.Result, error)) error {
+	if d.Expect != "" && !d.Apply {
+		return config.Usage(errors.New("--expect goes with --apply"))
+	}
 	return withStore(g, func(s *store.Store) error {
 		var touched []string
 		service := &disruption.Service{Store: s, Touch: func(place string) { touched = append(touched, place) }}
-		r, err := fn(service, disruption.Act{By: people.Console, Reason: d.Reason, At: g.Clock.Now(), Apply: d.Apply})
+		r, err := fn(service, disruption.Act{By: people.Console, Reason: d.Reason, At: g.Clock.Now(), Apply: d.Apply,
+			Expect: d.Expect})
+		var reason *disruption.ReasonError
+		if errors.As(err, &reason) {
+			return config.Usage(fmt.Errorf("--reason: %w", err))
+		}
 		if err != nil {
 			return err
 		}
@@ -67,11 +77,12 @@ func printResult(w io.Writer, r disruption.Result) error {
 	for _, o := range r.Withdrawn {
 		fmt.Fprintf(w, "  %s goes without %d of %s\n", o.OrderID, o.Units, o.ProductID)
 	}
+	has := map[bool]string{true: "has version %d now", false: "would have version %d"}[r.Applied]
 	for _, e := range r.Editions {
-		fmt.Fprintf(w, "%s %s has version %d now\n", e.Kind, e.ThingID, e.Version)
+		fmt.Fprintf(w, "%s %s "+has+"\n", e.Kind, e.ThingID, e.Version)
 	}
 	if !r.Applied {
-		_, err := fmt.Fprintln(w, "Nothing was changed. To do it, add --apply.")
+		_, err := fmt.Fprintf(w, "Nothing was changed. To do just this, add --apply --expect %s\n", r.Mark())
 		return err
 	}
 	return nil
@@ -102,6 +113,18 @@ type Thing struct {
 	Location string `help:"A location." xor:"thing" required:"" placeholder:"ID"`
 }
 
+// check refuses what can name nothing.
+func (t Thing) check() error {
+	out := t.out()
+	switch {
+	case out.ID == "":
+		return config.Usage(errors.New("want the id of a slot, fridge, address, shipper, run or location"))
+	case out.Kind == order.OutRun && !strings.Contains(out.ID, "@"):
+		return config.Usage(fmt.Errorf("--run %q: want ROUTE@DATE, such as %s@%s", out.ID, out.ID, t.Date))
+	}
+	return checkDate(t.Date)
+}
+
 func (t Thing) out() order.Out {
 	for kind, id := range map[order.OutKind]string{order.OutSlot: t.Slot, order.OutFridge: t.Fridge, order.OutAddress: t.Address,
 		order.OutShipper: t.Shipper, order.OutRun: t.Run, order.OutLocation: t.Location} {
@@ -127,6 +150,9 @@ new version, and a person moves them with hub exception move.`
 
 // Run puts it out of service.
 func (c *OutageAddCmd) Run(g *Globals) error {
+	if err := c.check(); err != nil {
+		return err
+	}
 	return c.run(g, func(s *disruption.Service, act disruption.Act) (disruption.Result, error) {
 		return s.TakeOut(g.Ctx, c.Date, c.out(), act)
 	})
@@ -140,6 +166,9 @@ type OutageEndCmd struct {
 
 // Run puts it back.
 func (c *OutageEndCmd) Run(g *Globals) error {
+	if err := c.check(); err != nil {
+		return err
+	}
 	return c.run(g, func(s *disruption.Service, act disruption.Act) (disruption.Result, error) {
 		return s.PutBack(g.Ctx, c.Date, c.out(), act)
 	})
@@ -174,6 +203,9 @@ func (c *OutageListCmd) Run(g *Globals) error {
 			l := limits[id]
 			fmt.Fprintf(w, "limit\t%s\t%d\tby %s\t%s\n", id, l.Limit, l.SetBy, l.SetAt.Format(time.RFC3339))
 		}
+		if len(outs)+len(products) == 0 {
+			fmt.Fprintf(w, "nothing is out of service on %s, and no limit is set for it\n", c.Date)
+		}
 		return w.Flush()
 	})
 }
@@ -190,7 +222,10 @@ type LimitCmd struct {
 // Run sets the limit.
 func (c *LimitCmd) Run(g *Globals) error {
 	if c.Limit < 0 {
-		return fmt.Errorf("--limit %d: want 0 or more", c.Limit)
+		return config.Usage(fmt.Errorf("--limit %d: want 0 or more", c.Limit))
+	}
+	if err := checkDate(c.Date); err != nil {
+		return err
 	}
 	return c.run(g, func(s *disruption.Service, act disruption.Act) (disruption.Result, error) {
 		return s.Limit(g.Ctx, c.Date, c.Product, c.Limit, c.Withdraw, act)
@@ -207,6 +242,9 @@ type CallOffCmd struct {
 
 // Run calls it off.
 func (c *CallOffCmd) Run(g *Globals) error {
+	if err := checkDate(c.Date); err != nil {
+		return err
+	}
 	out := order.Out{Kind: order.OutLocation, ID: c.Location}
 	if c.OfRun != "" {
 		out = order.Out{Kind: order.OutRun, ID: c.OfRun}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,9 +53,12 @@ func TestOutagesAreLookedAtAndThenApplied(t *testing.T) {
 	add := []string{"outage", "add", "--date", "2026-12-01", "--slot", "loc-1-f1-s1", "--reason", "door broken"}
 	out, err := run(add...)
 	require.NoError(t, err)
-	require.Equal(t, "1 containers would be moved: C-20261201-0001\n1 orders would be called off, 1 units\n  o-2 for loc-1, 1 units\n"+
-		"Nothing was changed. To do it, add --apply.\n", out)
-	out, err = run(append(add, "--apply")...)
+	shown, mark, found := strings.Cut(out, "Nothing was changed. To do just this, add --apply --expect ")
+	require.True(t, found, out)
+	require.Equal(t, "1 containers would be moved: C-20261201-0001\n1 orders would be called off, 1 units\n  o-2 for loc-1, 1 units\n", shown)
+	_, err = run(append(add, "--apply", "--expect", "0123456789abcdef")...)
+	require.ErrorContains(t, err, "orders have changed since this was looked at", "something else comes of it")
+	out, err = run(append(add, "--apply", "--expect", strings.TrimSpace(mark))...)
 	require.NoError(t, err)
 	require.Equal(t, "1 containers moved: C-20261201-0001\n1 orders called off, 1 units\n  o-2 for loc-1, 1 units\n", out)
 	out, err = run("limit", "--date", "2026-12-01", "--product", "a-cold", "--limit", "0", "--withdraw", "--reason", "no chicken")
@@ -89,6 +93,10 @@ func TestOutagesAreLookedAtAndThenApplied(t *testing.T) {
 	require.Contains(t, out, "2026-12-01 is frozen: this is an exception")
 
 	for want, args := range map[string][]string{
+		`"2026-12-1": want YYYY`:    {"outage", "add", "--date", "2026-12-1", "--slot", "a", "--reason", "broken"},
+		"want the id of a slot":     {"outage", "add", "--date", "2026-12-01", "--fridge=", "--reason", "broken"},
+		"want ROUTE@DATE":           {"outage", "add", "--date", "2026-12-01", "--run", "route-1", "--reason", "broken"},
+		"--expect goes with":        {"outage", "add", "--date", "2026-12-01", "--slot", "a", "--reason", "broken", "--expect", "x"},
 		"can't be used together":    {"outage", "add", "--date", "2026-12-01", "--slot", "a", "--fridge", "b", "--reason", "broken"},
 		"missing flags":             {"outage", "add", "--date", "2026-12-01", "--slot", "a"},
 		"slot a on 2026-12-01":      {"outage", "add", "--date", "2026-12-01", "--slot", "a", "--reason", "broken"},

@@ -9,30 +9,57 @@ import (
 
 	"meguri/hub/dispatch"
 	"meguri/hub/store"
+	"meguri/internal/config"
 )
 
 // PackingCmd prints what a shop packs for a date, container by container.
 type PackingCmd struct {
 	Date   string `help:"Delivery date, YYYY-MM-DD." required:""`
 	Shop   string `help:"Id of the shop." required:""`
-	DryRun bool   `help:"As it would be now: say how final it is."`
+	DryRun bool   `help:"As it would be now: say what may still change."`
+
+	TimeZone string `help:"Time zone of the printed times." default:"Asia/Tokyo" env:"MEGURI_TIME_ZONE"`
 }
 
 // Run prints the list.
 func (c *PackingCmd) Run(g *Globals) error {
-	var l dispatch.PackingList
-	var p *dispatch.Preview
-	if err := g.readDate(c.Date, func(tx *store.Tx) (err error) {
-		if p, err = previewIf(g, tx, c.DryRun, c.Date); err != nil {
+	zone, err := time.LoadLocation(c.TimeZone)
+	if err != nil {
+		return config.Usage(fmt.Errorf("--time-zone: %w", err))
+	}
+	return g.readDate(c.Date, func(tx *store.Tx) error {
+		p, err := tx.Preview(g.Ctx, c.Date, g.Clock.Now())
+		if err != nil {
 			return err
 		}
-		l, err = tx.PackingList(g.Ctx, c.Date, c.Shop)
-		return err
-	}); err != nil {
+		l, err := tx.PackingList(g.Ctx, c.Date, c.Shop)
+		if err != nil {
+			return err
+		}
+		printPreview(g.Stdout, p, zone, c.DryRun)
+		if err := printPacking(g.Stdout, l); err != nil {
+			return err
+		}
+		return printEdition(g, tx, dispatch.OfShop, c.Shop, c.Date)
+	})
+}
+
+// printEdition says which version of a sheet or list this is, and what the newest one has changed; nothing before there is one.
+func printEdition(g *Globals, tx *store.Tx, kind dispatch.EditionKind, id, date string) error {
+	all, err := tx.Editions(g.Ctx, kind, id, date, 2)
+	if err != nil || len(all) == 0 {
 		return err
 	}
-	printPreview(g.Stdout, p, time.UTC)
-	return printPacking(g.Stdout, l)
+	w := tabwriter.NewWriter(g.Stdout, 0, 0, 2, ' ', 0)
+	if len(all) == 1 {
+		fmt.Fprintf(w, "\nVersion %d of %s\n", all[0].Version, id)
+		return w.Flush()
+	}
+	fmt.Fprintf(w, "\nVersion %d of %s replaces %d: %s\n", all[0].Version, id, all[1].Version, all[0].Reason)
+	for _, d := range all[0].Content.Since(all[1].Content) {
+		fmt.Fprintf(w, "\t%s\t%s\t%s\t→ %s\n", d.ContainerID, d.Field, d.Was, d.Is)
+	}
+	return w.Flush()
 }
 
 // printPacking prints a shop's list.
@@ -58,7 +85,7 @@ type SheetCmd struct {
 	Date     string `help:"Delivery date, YYYY-MM-DD." required:""`
 	Route    string `help:"Id of the route." xor:"what" required:""`
 	All      bool   `help:"All sheets and packing lists of the date, with a line for each run." xor:"what" required:""`
-	DryRun   bool   `help:"As it would be now: say how final it is."`
+	DryRun   bool   `help:"As it would be now: say what may still change."`
 	TimeZone string `help:"Time zone of the printed times." default:"Asia/Tokyo" env:"MEGURI_TIME_ZONE"`
 }
 
@@ -66,28 +93,42 @@ type SheetCmd struct {
 func (c *SheetCmd) Run(g *Globals) error {
 	zone, err := time.LoadLocation(c.TimeZone)
 	if err != nil {
-		return fmt.Errorf("--time-zone: %w", err)
+		return config.Usage(fmt.Errorf("--time-zone: %w", err))
 	}
 	if c.All {
 		return c.all(g, zone)
 	}
-	var s dispatch.Sheet
-	var p *dispatch.Preview
-	if err := g.readDate(c.Date, func(tx *store.Tx) (err error) {
-		if p, err = previewIf(g, tx, c.DryRun, c.Date); err != nil {
+	return g.readDate(c.Date, func(tx *store.Tx) error {
+		p, err := tx.Preview(g.Ctx, c.Date, g.Clock.Now())
+		if err != nil {
 			return err
 		}
 		run, err := tx.RunOfRoute(g.Ctx, c.Route, c.Date)
 		if err != nil {
 			return err
 		}
-		s, err = tx.Sheet(g.Ctx, run)
-		return err
-	}); err != nil {
+		s, err := tx.Sheet(g.Ctx, run)
+		if err != nil {
+			return err
+		}
+		printPreview(g.Stdout, p, zone, c.DryRun)
+		return c.whole(g, tx, s, zone)
+	})
+}
+
+// whole prints a sheet with what is out of service, and with what its newest version has changed.
+func (c *SheetCmd) whole(g *Globals, tx *store.Tx, s dispatch.Sheet, zone *time.Location) error {
+	out, err := tx.OutOfRun(g.Ctx, s.Run)
+	if err != nil {
 		return err
 	}
-	printPreview(g.Stdout, p, zone)
-	return printSheet(g.Stdout, s, zone)
+	for _, o := range out {
+		fmt.Fprintf(g.Stdout, "OUT OF SERVICE: %s %s: %s\n", o.Kind, o.ID, o.Reason)
+	}
+	if err := printSheet(g.Stdout, s, zone); err != nil {
+		return err
+	}
+	return printEdition(g, tx, dispatch.OfRun, s.ID, c.Date)
 }
 
 // printSheet prints a driver's sheet.
@@ -146,10 +187,18 @@ func sheetLines(stop dispatch.SheetStop) []string {
 	return lines
 }
 
+// checkDate refuses what is no date.
+func checkDate(date string) error {
+	if _, err := time.Parse(time.DateOnly, date); err != nil {
+		return config.Usage(fmt.Errorf("--date %q: want YYYY-MM-DD", date))
+	}
+	return nil
+}
+
 // readDate opens the store for one look at a date that has deliveries.
 func (g *Globals) readDate(date string, fn func(*store.Tx) error) error {
-	if _, err := time.Parse(time.DateOnly, date); err != nil {
-		return fmt.Errorf("--date %q: want YYYY-MM-DD", date)
+	if err := checkDate(date); err != nil {
+		return err
 	}
 	s, err := g.OpenStore()
 	if err != nil {

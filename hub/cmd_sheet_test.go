@@ -41,7 +41,8 @@ func runDay(t *testing.T, g *Globals, args ...string) (string, error) {
 
 func TestPackingListAndSheetArePrinted(t *testing.T) {
 	dir := t.TempDir()
-	g := &Globals{Ctx: t.Context(), DataDir: dir, Database: "sqlite:" + filepath.Join(dir, "hub.db")}
+	g := &Globals{Ctx: t.Context(), DataDir: dir, Database: "sqlite:" + filepath.Join(dir, "hub.db"),
+		Clock: clock.New(time.Now(), time.Date(2026, 11, 30, 1, 0, 0, 0, time.UTC), 1)}
 	s, err := g.MakeStore()
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
@@ -56,6 +57,7 @@ func TestPackingListAndSheetArePrinted(t *testing.T) {
 
 	out, err := runDay(t, g, "packing", "--date", "2026-12-01", "--shop", "shop-a")
 	require.NoError(t, err)
+	require.Regexp(t, `^NOT FINAL, read at 2026-11-30 10:00:\d\d JST: until the cutoff at 2026-12-01 02:00:00 JST`, out)
 	require.Contains(t, out, "Packing list 2026-12-01, 青木精肉店 (shop-a), hand in at 東の集荷場: 1 containers, 2 units")
 	require.Regexp(t, `C-20261201-0001 +cold +address spot-1-1 +for 一番ステーション +planned`, out)
 	require.Regexp(t, `2 × +鶏もも +9520001000010`, out)

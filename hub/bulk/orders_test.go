@@ -100,11 +100,24 @@ func (s *service) PlaceGroup(_ context.Context, arrivals []order.Arrival) ([]ord
 
 const threeOrders = orderHeader + "o-1,2026-12-01,m-1,loc-1,a-cold,1\no-2,2026-12-01,m-1,loc-2,b-cold,1\no-3,2026-12-02,m-1,loc-1,a-cold,1\n"
 
+// imported is after every cutoff of the tests.
+var imported = cutoff.AddDate(0, 0, 7)
+
+func TestOrdersThatComeBeforeTheCutoffArriveWhenTheyAreImported(t *testing.T) {
+	rows, err := read(threeOrders)
+	require.NoError(t, err)
+	s := &service{stored: map[string]order.Order{}}
+	now := cutoff.Add(-time.Hour - time.Minute)
+	_, err = bulk.PlaceOrders(t.Context(), s, "orders.csv", rows, known(), "somebody", now)
+	require.NoError(t, err)
+	require.Equal(t, now, s.groups[0][1].At)
+}
+
 func TestOrdersArePlacedInTheFilesOrderJustBeforeTheirCutoff(t *testing.T) {
 	rows, err := read(threeOrders)
 	require.NoError(t, err)
 	s := &service{stored: map[string]order.Order{}}
-	p, err := bulk.PlaceOrders(t.Context(), s, "orders.csv", rows, known(), "somebody")
+	p, err := bulk.PlaceOrders(t.Context(), s, "orders.csv", rows, known(), "somebody", imported)
 	require.NoError(t, err)
 	require.Len(t, s.groups, 2, "one transaction is for one date")
 	require.Equal(t, order.Arrival{Request: rows[1].V, At: cutoff.Add(-time.Hour - time.Millisecond), By: "somebody"}, s.groups[0][1])
@@ -114,7 +127,7 @@ func TestOrdersArePlacedInTheFilesOrderJustBeforeTheirCutoff(t *testing.T) {
 	require.NoError(t, p.Write(&out))
 	require.Equal(t, "order_id,delivery_date,outcome,limit\no-1,2026-12-01,accepted,\no-2,2026-12-01,refused,shipper\no-3,2026-12-02,accepted,\n", out.String())
 
-	again, err := bulk.PlaceOrders(t.Context(), s, "orders.csv", rows, known(), "somebody")
+	again, err := bulk.PlaceOrders(t.Context(), s, "orders.csv", rows, known(), "somebody", imported)
 	require.NoError(t, err)
 	require.Len(t, s.groups, 2, "what was decided is not placed again")
 	require.Zero(t, again.New)
@@ -129,7 +142,7 @@ func TestNothingIsPlacedWhenOneOrderCannotBe(t *testing.T) {
 	s := &service{stored: map[string]order.Order{"o-1": {Request: other, State: order.Accepted}}}
 	k := known()
 	k.Deliveries[bulk.Visit{LocationID: "loc-1", Date: "2026-12-02"}] = bulk.Taking{Cutoff: cutoff, Frozen: true}
-	_, err = bulk.PlaceOrders(t.Context(), s, "orders.csv", rows, k, "somebody")
+	_, err = bulk.PlaceOrders(t.Context(), s, "orders.csv", rows, k, "somebody", imported)
 	require.EqualError(t, err, `orders.csv, row 2, column order_id: "o-1": want an id that no order with other content has`+"\n"+
 		`orders.csv, row 4, column delivery_date: "2026-12-02": want a date whose numbering is not frozen`)
 	require.Empty(t, s.groups)
@@ -139,7 +152,7 @@ func TestAFailureOfTheServiceIsPassedOn(t *testing.T) {
 	rows, err := read(threeOrders)
 	require.NoError(t, err)
 	s := &service{err: errors.New("disk full")}
-	_, err = bulk.PlaceOrders(t.Context(), s, "orders.csv", rows, known(), "somebody")
+	_, err = bulk.PlaceOrders(t.Context(), s, "orders.csv", rows, known(), "somebody", imported)
 	require.ErrorContains(t, err, "disk full")
 }
 

@@ -26,12 +26,12 @@ type Placed struct {
 	Moves    int             // items and containers that had to
 }
 
-// PlaceOrders places the orders of a file in its order, many in a transaction, each as if it had arrived just before the
-// cutoff of its delivery. Those that were decided before keep their outcome. Before anything is placed it returns *Problems
+// PlaceOrders places the orders of a file in its order, many in a transaction, each as if it had arrived now, or just before the
+// cutoff of its delivery where that is over. Those that were decided before keep their outcome. Before anything is placed it returns *Problems
 // for ids that belong to orders with other content and for new orders whose date is frozen. After any other error the file
 // can be placed again: it goes on where it stopped.
-func PlaceOrders(ctx context.Context, service Orders, file string, rows []Row[order.Request], known Known, by string) (
-	Placed, error) {
+func PlaceOrders(ctx context.Context, service Orders, file string, rows []Row[order.Request], known Known, by string,
+	now time.Time) (Placed, error) {
 	p := Placed{Outcomes: make([]order.Outcome, len(rows))}
 	fresh, err := p.skipDecided(ctx, service, file, rows, known)
 	if err != nil {
@@ -45,8 +45,11 @@ func PlaceOrders(ctx context.Context, service Orders, file string, rows []Row[or
 			if r.DeliveryDate != date {
 				break
 			}
-			cutoff := known.Deliveries[Visit{r.LocationID, r.DeliveryDate}].Cutoff
-			arrivals = append(arrivals, order.Arrival{Request: r, At: cutoff.Add(-time.Millisecond), By: by})
+			at := known.Deliveries[Visit{r.LocationID, r.DeliveryDate}].Cutoff.Add(-time.Millisecond)
+			if now.Before(at) {
+				at = now
+			}
+			arrivals = append(arrivals, order.Arrival{Request: r, At: at, By: by})
 		}
 		results, err := service.PlaceGroup(ctx, arrivals)
 		if err != nil {

@@ -66,6 +66,7 @@ func TestAContainerIsReassignedOnlyWhereItsBoxHasNotPassed(t *testing.T) {
 	require.ErrorContains(t, c.Reassign(Where{}), "stay where it is")
 	require.ErrorContains(t, c.Reassign(Where{ShipperID: "t"}), "a shipper and its run")
 	require.Error(t, CheckReason("x"))
+	require.Error(t, CheckReason("   "))
 	require.Error(t, CheckReason(strings.Repeat("雨", 501)))
 	require.NoError(t, CheckReason("台風"))
 	require.NoError(t, CheckReason(strings.Repeat("雨", 500)))

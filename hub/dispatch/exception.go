@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -39,7 +40,7 @@ const MinReason, MaxReason = 2, 500
 
 // CheckReason says what is wrong with a reason: somebody has to be able to understand it years later.
 func CheckReason(reason string) error {
-	if n := utf8.RuneCountInString(reason); n < MinReason || n > MaxReason {
+	if n := utf8.RuneCountInString(strings.TrimSpace(reason)); n < MinReason || n > MaxReason {
 		return fmt.Errorf("reason %.40q: want %d to %d characters", reason, MinReason, MaxReason)
 	}
 	return nil

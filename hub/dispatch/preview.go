@@ -13,8 +13,9 @@ type Preview struct {
 	LastHold       time.Time // the last deadline of a hold; zero without one
 	Cutoff         time.Time // the last order cutoff: until then orders come, change and leave
 
-	Runs  []RunSummary
-	Shops []ShopSummary
+	Runs    []RunSummary
+	Shops   []ShopSummary
+	NoSheet []Container // that ride with no run of the date, so that no driver's sheet has them; each says why it must not be loaded
 }
 
 // Final says whether nothing can change any more but by an exception.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"meguri/hub/dispatch"
@@ -19,6 +20,16 @@ type OutOfService struct {
 	Reason string
 	SetBy  string // person
 	SetAt  time.Time
+}
+
+// OutOfRun gives what a run's driver has to know to be out of service: the run itself, and locations that it calls at.
+func (tx *Tx) OutOfRun(ctx context.Context, run dispatch.Run) ([]OutOfService, error) {
+	all, err := tx.OutOfService(ctx, run.DeliveryDate)
+	return slices.DeleteFunc(all, func(o OutOfService) bool {
+		itself := o.Kind == order.OutRun && o.ID == run.ID
+		calls := o.Kind == order.OutLocation && slices.ContainsFunc(run.Stops, func(s dispatch.Stop) bool { return s.PlaceID == o.ID })
+		return !itself && !calls
+	}), err
 }
 
 // OutOfService gives what is out of service on a date, in the order in which it was said.

@@ -46,6 +46,16 @@ func (tx *Tx) marksOf(ctx context.Context, date string, containers []dispatch.Co
 	return m, nil
 }
 
+// onNoSheet gives the containers of a date whose run does not exist on it.
+func (tx *Tx) onNoSheet(ctx context.Context, date string) ([]dispatch.Container, error) {
+	all, err := list(ctx, tx, scanContainer, "SELECT"+containerColumns+` WHERE c.delivery_date = $1 AND NOT EXISTS (SELECT 1 FROM runs r
+		WHERE r.id = c.run_id AND r.delivery_date = c.delivery_date) ORDER BY c.sequence`, date)
+	if err != nil {
+		return nil, err
+	}
+	return all, tx.markBroken(ctx, date, all)
+}
+
 func brokenBy(m check.Mark) dispatch.Broken {
 	return dispatch.Broken{Kind: string(m.Kind), Text: m.Text}
 }

@@ -34,6 +34,9 @@ func (tx *Tx) Preview(ctx context.Context, date string, now time.Time) (dispatch
 	if p.Runs, err = tx.runSummaries(ctx, date); err != nil {
 		return p, err
 	}
+	if p.NoSheet, err = tx.onNoSheet(ctx, date); err != nil {
+		return p, err
+	}
 	p.Shops, err = list(ctx, tx, func(row scanner) (s dispatch.ShopSummary, err error) {
 		err = row.Scan(&s.ShopID, &s.Name, &s.Containers, &s.Units, &s.HeldUnits)
 		return s, err

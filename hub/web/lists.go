@@ -88,6 +88,7 @@ type sheetView struct {
 	Now     time.Time
 	SeeCode bool
 	Version sheetVersion
+	Outs    []store.OutOfService
 }
 
 func (w *Web) sheet(c echo.Context) error {
@@ -107,6 +108,9 @@ func (w *Web) sheet(c echo.Context) error {
 		}
 		v.Chosen = true
 		if v.Sheet, err = tx.Sheet(ctx, run); err != nil {
+			return nil, err
+		}
+		if v.Outs, err = tx.OutOfRun(ctx, v.Sheet.Run); err != nil {
 			return nil, err
 		}
 		v.Version, err = w.versionOf(c, tx, v.Sheet.Run)

@@ -76,6 +76,8 @@ var dispatchMessages = map[string]message{
 	"differs.vehicle":     {"vehicle", "車両"},
 	"differs.driver":      {"driver", "担当"},
 	"differs.stops":       {"stops", "停車"},
+	"sheet.out":           {"OUT OF SERVICE", "中止・使用停止"},
+	"sheet.none.run":      {"On no sheet: their run does not exist", "どの便にも載っていない容器（便が存在しません）"},
 	"differs.code":        {"new door code at", "解錠コード変更"},
 
 	"notice.title":      {"What the customer was told", "お客様への通知"},
