@@ -102,13 +102,23 @@ const open = "9223372036854775807"
 // keep ends, as known from a moment on, what was believed of rows. What was believed stays, as known until then; and that it was
 // so until its end is known from then on. An end that lies before earlier changes, because it is learnt late, ends those, too.
 func (tx *Tx) keep(ctx context.Context, v versions, ends []ending, known time.Time) error {
+	return tx.rewrite(ctx, v, ends, known, v.statements)
+}
+
+// giveWay makes room in the history for rows that begin anew under keys that were there before: what was believed to be so after
+// their beginning was over by then. It is at the end of a row's former version, unless clocks disagree about which came first.
+func (tx *Tx) giveWay(ctx context.Context, v versions, begins []ending, known time.Time) error {
+	return tx.rewrite(ctx, v, begins, known, func(rows int) []string { return v.statements(rows)[:2] })
+}
+
+func (tx *Tx) rewrite(ctx context.Context, v versions, ends []ending, known time.Time, statements func(rows int) []string) error {
 	for len(ends) > 0 {
 		size := sizeFor(insertSizes, len(ends))
 		rows := make([][]any, size)
 		for i, e := range ends[:size] {
 			rows[i] = append(e.key[:len(e.key):len(e.key)], millis(e.at), millis(known), e.cause)
 		}
-		for _, text := range v.statements(size) {
+		for _, text := range statements(size) {
 			if _, err := tx.exec(ctx, text, flat(rows)...); err != nil {
 				return fmt.Errorf("history of %s: %w", v.table, err)
 			}
@@ -118,7 +128,7 @@ func (tx *Tx) keep(ctx context.Context, v versions, ends []ending, known time.Ti
 	return nil
 }
 
-// statements write the history of so many rows.
+// statements write the history of so many rows: the first two what ended before, the others the version that is stored.
 func (v versions) statements(rows int) []string {
 	n := len(v.key)
 	values := "(" + valuesText(rows, append(v.types[:n:n], "BIGINT", "BIGINT", "TEXT")...) + ") AS v"

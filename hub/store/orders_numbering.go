@@ -47,6 +47,7 @@ type itemChange struct {
 	unitKey
 	stored, gone, moved bool
 	added               bool // is another unit than the stored one with its number
+	again               bool // and one with its number may have been there long before
 	now                 capacity.Item
 	from                time.Time
 	end                 ended
@@ -105,6 +106,9 @@ func (n *numbering) fold(d *order.Decision) {
 	for _, i := range c.Added {
 		u := n.item(i, false)
 		u.now, u.from, u.gone, u.moved, u.added = i, d.At, false, u.stored, true
+		if d.Verb != order.Place && !u.stored {
+			u.again, u.end = true, ended{d.At, cause}
+		}
 	}
 }
 
@@ -150,10 +154,17 @@ func (u *itemChange) ends(at time.Time, cause string) {
 // lifted, with its items, and put in again at the end.
 func (n *numbering) takeOut(ctx context.Context, tx *Tx, known time.Time) error {
 	var out []*itemChange
+	var begins []ending
 	for _, u := range n.items {
-		if u.stored {
+		switch {
+		case u.stored:
 			out = append(out, u)
+		case u.again && !u.gone:
+			begins = append(begins, ending{[]any{u.order, u.line, u.unit}, u.from, u.end.cause})
 		}
+	}
+	if err := tx.giveWay(ctx, itemVersions, begins, known); err != nil {
+		return err
 	}
 	var closed, moved []*boxChange
 	for _, b := range n.containers {

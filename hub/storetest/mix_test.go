@@ -178,3 +178,25 @@ func TestAnImportMeanwhileLosesNothing(t *testing.T) {
 	all.Wait()
 	agrees(t, s, url, services)
 }
+
+// Clocks of those who ask need not agree: a unit that was taken back may be ordered again by somebody whose clock is behind.
+func TestAUnitThatComesBackBeforeItWentHasOneVersionAtEachMoment(t *testing.T) {
+	Each(t, func(t *testing.T, empty func() string) {
+		url := empty()
+		s := Open(t, url)
+		Import(t, s, Network(t))
+		service := order.NewService(s.Orders())
+		lines := func(n int64) []order.Line { return []order.Line{{ProductID: "a-cold", Quantity: n}} }
+		at := func(seconds int) time.Time { return before.Add(time.Duration(seconds) * time.Second) }
+		_, err := service.Place(t.Context(), order.Request{ID: "o-1", DeliveryDate: date, LocationID: "loc-1", CustomerID: "member-1", Lines: lines(2)}, at(0), "a")
+		require.NoError(t, err)
+		for i, r := range []struct {
+			units   int64
+			seconds int
+		}{{1, 20}, {2, 10}, {1, 30}, {2, 25}, {1, 5}} {
+			_, err := service.Revise(t.Context(), "o-1", "a", lines(r.units), at(r.seconds))
+			require.NoError(t, err, i)
+			timelines(t, url)
+		}
+	})
+}
