@@ -14,6 +14,7 @@ type finder struct {
 	slots, addresses map[string]string // by which container it is taken
 	places           map[place]string
 	pending          map[string]added // what proposals put into containers
+	news             []*box           // that proposals open; not among the look's
 	sequence         int64
 }
 
@@ -22,7 +23,7 @@ type added struct{ ml, weightG, footprint int64 }
 // newFinder takes what the date's containers take: of several the one that was opened first. What a misdated container says
 // it takes, it does take on the date that its row names.
 func newFinder(l *look) *finder {
-	f := &finder{l, map[string]string{}, map[string]string{}, map[place]string{}, map[string]added{}, l.LastSequence}
+	f := &finder{l, map[string]string{}, map[string]string{}, map[place]string{}, map[string]added{}, nil, l.LastSequence}
 	for _, b := range l.inOrder {
 		f.take(b.Container)
 	}
@@ -154,8 +155,11 @@ func (f *finder) findAddress(c *Container, _ added) Why {
 
 // load is what is in a container and what proposals have added to it.
 func (f *finder) load(b *box) added {
-	a := f.pending[b.ID]
-	return added{b.ml + a.ml, b.weightG + a.weightG, b.footprint + a.footprint}
+	return added{b.ml, b.weightG, b.footprint}.plus(f.pending[b.ID])
+}
+
+func (a added) plus(b added) added {
+	return added{a.ml + b.ml, a.weightG + b.weightG, a.footprint + b.footprint}
 }
 
 func (a added) with(p Product) added {
