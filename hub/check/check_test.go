@@ -89,6 +89,12 @@ func TestARepairsNameDoesNotTellHowFullAContainerIsUnlessItDoesNothingElse(t *te
 	require.NotEqual(t, id(&fuller), Repair{Containers: []Change[Container]{{&other, &fuller}}}.named().ID)
 }
 
+// They are arguments of texts in several languages.
+func TestTheFirstFewOfManyAreToldWithoutWords(t *testing.T) {
+	require.Equal(t, "1, 2", some([]string{"1", "2"}))
+	require.Equal(t, "1, 2, 3, 4, 5, … (+3)", some([]string{"1", "2", "3", "4", "5", "6", "7", "8"}))
+}
+
 func TestWhatIsWorstAndLeavesFirstComesFirst(t *testing.T) {
 	grave := func(departs time.Time) *Finding { return &Finding{Kind: RunMisses, Departs: departs} }
 	soon, late, never := grave(noon), grave(noon.Add(time.Hour)), grave(time.Time{})
