@@ -162,6 +162,7 @@ func (l *look) item(i Item, o *taking, b *box) {
 	if !known {
 		l.wrong(ProductGone, i.Product, "", i)
 		if b != nil {
+			b.units++ // it is not empty
 			b.unknown = true
 		}
 		return

@@ -139,7 +139,10 @@ func (l *look) misdatedBy(c Container, date string) {
 	if b == nil {
 		b = &box{Container: c, misdated: true}
 	}
-	if l.found.has(WrongDate, "", c.ID) {
+	if f := l.found.by[hash(string(WrongDate), "", c.ID)]; f != nil {
+		if f.Departs.IsZero() { // as when only this date is looked at: proposals come in this order
+			f.Departs = l.departs(c.Location)
+		}
 		return
 	}
 	f := l.found.add(WrongDate, "", c.ID, c.ID, c.Date, date)

@@ -221,7 +221,17 @@ func (d *draft) resettle(f *Finding) (Why, error) {
 		return Why{}, nil
 	}
 	for _, b := range f.boxes {
-		c, why := d.settle(b.Container, d.load(b))
+		load := d.load(b)
+		units, err := d.src.ItemsIn(d.ctx, []string{b.ID})
+		if err != nil {
+			return Why{}, err
+		}
+		for _, u := range units {
+			if p := d.net.Products[u.Product]; !slices.Contains(load.products, p) {
+				load.products = append(load.products, p)
+			}
+		}
+		c, why := d.settle(b.Container, load)
 		if why.yes() {
 			return why.of(b.ID), nil
 		}
@@ -430,6 +440,11 @@ func (d *draft) redate(f *Finding) (Why, error) {
 		if why.yes() {
 			return why.of(b.ID), nil
 		}
+		units, err := d.src.ItemsIn(d.ctx, []string{b.ID})
+		if err != nil {
+			return Why{}, err
+		}
+		c.UsedML = d.net.counted(b.Container, c, units, 0)
 		d.repair.Containers = append(d.repair.Containers, Change[Container]{&b.Container, &c})
 		return Why{}, nil
 	case len(f.units) > 0:
@@ -454,7 +469,11 @@ func (d *draft) finish() Repair {
 	for _, id := range ids {
 		b, after := d.boxes[id], *d.after[id]
 		left := b.units + d.units[id]
-		after.UsedML = counted(b.Container, after, b.ml+d.own[id].ml)
+		ml := b.ml
+		if b.unknown {
+			ml = b.UsedML
+		}
+		after.UsedML = counted(b.Container, after, ml+d.own[id].ml)
 		c := Change[Container]{&b.Container, &after}
 		switch {
 		case slices.Contains(d.opened, id):

@@ -68,7 +68,7 @@ func (b *rebase) order(c Change[Order]) error {
 	return nil
 }
 
-// item goes by the unit, wherever it is by now. One that another repair has taken away needs no change any more.
+// item goes by the unit, wherever it is by now. One that another repair has taken away, or out of its container, needs no change.
 func (b *rebase) item(c Change[Item]) error {
 	side := c.Before
 	if side == nil {
@@ -84,7 +84,7 @@ func (b *rebase) item(c Change[Item]) error {
 		return ErrChanged
 	case c.Before == nil:
 		b.note(Change[Item]{After: c.After})
-	case at < 0:
+	case at < 0, c.After != nil && c.Before.Container != c.After.Container && units[at].Container != c.Before.Container: // moved already
 	case c.After == nil:
 		b.note(Change[Item]{Before: &units[at]})
 	default:
@@ -154,7 +154,7 @@ func (b *rebase) container(c Change[Container]) error {
 		return b.opened(*c.After, found)
 	}
 	_, recount := b.units[side.ID]
-	recount = recount || c.After == nil || c.Before.UsedML != c.After.UsedML
+	recount = recount || c.After == nil || c.Before.UsedML != c.After.UsedML || c.Before.Date != c.After.Date
 	if !found {
 		if b.units[side.ID] > 0 {
 			return ErrChanged
@@ -199,12 +199,22 @@ func (b *rebase) recounted(c Change[Container]) (Change[Container], error) {
 		c.After = nil
 		return c, nil
 	}
-	ml := b.ml[c.Before.ID]
-	for _, u := range units {
-		ml += b.net.Products[u.Product].VolumeML
-	}
-	c.After.UsedML = counted(*c.Before, *c.After, ml)
+	c.After.UsedML = b.net.counted(*c.Before, *c.After, units, b.ml[c.Before.ID])
 	return c, nil
+}
+
+// counted is what a container's row is to say that held units, and holds so much more or less.
+func (n Network) counted(before, after Container, units []Item, more int64) int64 {
+	var ml int64
+	for _, u := range units {
+		p, known := n.Products[u.Product]
+		if !known { // they say nothing, so the row has to be right
+			ml = before.UsedML
+			break
+		}
+		ml += p.VolumeML
+	}
+	return counted(before, after, ml+more)
 }
 
 // counted is what a container's row is to say of its contents of ml. More than its capacity it cannot say: then it says what it
