@@ -14,7 +14,6 @@ import (
 	"meguri/hub/check"
 	"meguri/hub/live"
 	"meguri/hub/order"
-	"meguri/hub/people"
 	"meguri/hub/plan"
 	"meguri/hub/store"
 	"meguri/internal/config"
@@ -35,8 +34,8 @@ fits, what is given twice, what is missing, what holds without a right to. It sh
 changes nothing. Status 0: nothing is wrong; 1: something is (a limit that was lowered below what is sold is only told).
 
 With --repair each proposed repair is shown row by row, before and after. --apply ID,… applies those, each in a transaction of its
-own, and --apply all as many as there are. A repair is found anew when it is applied: if it is not the same any more, nothing is
-done. After the end of numbering the runs concerned get a new version of their sheets.`
+own, and --apply all as many as there are. An id that is not shown any more is refused, and then none is applied. One that fails,
+since the rows have changed or allow it no more, is told at the end with the reason (status 1); the others are applied. After the end of numbering the runs concerned get a new version of their sheets.`
 }
 
 // Validate is asked by the command line.
@@ -58,24 +57,28 @@ func (c *CheckCmd) Run(g *Globals) error {
 		if err := c.known(g, s); err != nil {
 			return err
 		}
-		service, plans := check.NewService(s.Checks()), plan.NewMaker(s, live.New(), g.Clock, g.Logger)
+		slices.Sort(c.Date)
+		c.Date = slices.Compact(c.Date)
+		service := check.NewService(s.Checks())
 		begun := time.Now() // the machine's clock: this measures the machine
 		r, err := service.Look(g.Ctx, g.Clock.Now(), c.Date...)
 		if err != nil {
 			return err
 		}
+		repairs := &repairing{g: g, service: service, plans: plan.NewMaker(s, live.New(), g.Clock, g.Logger), quiet: c.Format == "json"}
 		if len(c.Apply) > 0 {
-			if r, err = c.apply(g, service, plans, r); err != nil {
-				return err
+			if err := c.apply(repairs, r); err != nil {
+				return errors.Join(repairs.errs(), err)
+			}
+			if r, err = service.Look(g.Ctx, g.Clock.Now(), c.Date...); err != nil {
+				return errors.Join(repairs.errs(), err)
 			}
 		}
-		if err := c.print(g, r, time.Since(begun)); err != nil {
-			return err
+		err = c.print(g, r, time.Since(begun))
+		if n := wrong(r); err == nil && n > 0 {
+			err = fmt.Errorf("%d findings", n)
 		}
-		if n := wrong(r); n > 0 {
-			return fmt.Errorf("%d findings", n)
-		}
-		return nil
+		return errors.Join(repairs.errs(), err)
 	})
 }
 
@@ -102,62 +105,6 @@ func wrong(r check.Report) int {
 		}
 	}
 	return n
-}
-
-// apply applies the chosen repairs, one after the other, and looks again.
-func (c *CheckCmd) apply(g *Globals, service *check.Service, plans *plan.Maker, r check.Report) (check.Report, error) {
-	chosen, all := c.Apply, len(c.Apply) == 1 && c.Apply[0] == "all"
-	for most := len(r.Findings); all && most > 0; most-- { // each time one finding is gone, and the others' repairs may be others
-		id := firstRepair(r)
-		if id == "" {
-			return r, nil
-		}
-		if err := c.applyOne(g, service, plans, r, id); err != nil {
-			return r, err
-		}
-		var err error
-		if r, err = service.Look(g.Ctx, g.Clock.Now(), c.Date...); err != nil {
-			return r, err
-		}
-	}
-	if all {
-		return r, nil
-	}
-	for _, id := range chosen {
-		if err := c.applyOne(g, service, plans, r, id); err != nil {
-			return r, err
-		}
-	}
-	return service.Look(g.Ctx, g.Clock.Now(), c.Date...)
-}
-
-func firstRepair(r check.Report) string {
-	for _, f := range r.Findings {
-		if f.Repair.ID != "" {
-			return f.Repair.ID
-		}
-	}
-	return ""
-}
-
-// applyOne applies a repair and makes the plans of the devices concerned.
-func (c *CheckCmd) applyOne(g *Globals, service *check.Service, plans *plan.Maker, r check.Report, id string) error {
-	i := slices.IndexFunc(r.Findings, func(f check.Finding) bool { return f.Repair.ID == id })
-	if i < 0 {
-		return config.Usage(fmt.Errorf("--apply %s: there is no such repair: hub check --repair shows them", id))
-	}
-	done, err := service.Apply(g.Ctx, r.Findings[i].Dates(), id, people.Console, g.Clock.Now())
-	if err != nil {
-		return err
-	}
-	if c.Format == "table" {
-		fmt.Fprintf(g.Stdout, "applied %s: %s\n", id, done.Text())
-		printDifferences(g.Stdout, done.Repair)
-	}
-	for _, place := range done.Repair.Places() {
-		err = errors.Join(err, plans.Make(g.Ctx, place))
-	}
-	return err
 }
 
 func (c *CheckCmd) print(g *Globals, r check.Report, took time.Duration) error {
@@ -208,6 +155,9 @@ func (c *CheckCmd) table(g *Globals, r check.Report) error {
 			repair = "none"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", f.Severity(), f.Date, departsIn(f, now), repair, f.Text(), ordersText(f))
+		for _, row := range f.Rows {
+			fmt.Fprintf(w, "\t\t\t\t  %s %s\t\n", row.Table, row.Key)
+		}
 		if why := f.Repair.None.Text(); why != "" {
 			fmt.Fprintf(w, "\t\t\t\tno repair: %s\t\n", why)
 		}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -144,4 +145,86 @@ func TestCheckTellsWhatIsBrokenShowsTheRepairAndAppliesIt(t *testing.T) {
 		_, err := runCheck(t, g, args...)
 		require.ErrorContains(t, err, want, "%v", args)
 	}
+}
+
+// brokenSample is the sample in which one container has units of an order that is cancelled and of one whose hold is overdue, and
+// another one's sum is wrong.
+func brokenSample(t *testing.T) (g *Globals, exec func(string)) {
+	t.Helper()
+	g = imported(t, "../deploy/sample")
+	db, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(g.Database, "sqlite:"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	exec = func(text string) {
+		t.Helper()
+		_, err := db.ExecContext(t.Context(), text)
+		require.NoError(t, err)
+	}
+	const of = "(SELECT %s(order_id) FROM order_items WHERE dated_container_id = 'C-20261201-0001')"
+	exec("UPDATE orders SET state = 'cancelled' WHERE id = " + fmt.Sprintf(of, "MIN"))
+	exec("UPDATE orders SET state = 'held', hold_until = 1 WHERE id = " + fmt.Sprintf(of, "MAX"))
+	exec(`UPDATE dated_containers SET used_ml = used_ml - 1 WHERE id = (SELECT MAX(id) FROM dated_containers WHERE id NOT IN (
+		SELECT dated_container_id FROM order_items i JOIN orders o ON o.id = i.order_id WHERE o.state IN ('cancelled', 'held')))`)
+	return g, exec
+}
+
+// repairsOf gives the ids of the repairs that are shown, by kind of finding.
+func repairsOf(t *testing.T, g *Globals) map[string]string {
+	t.Helper()
+	shown, _ := runCheck(t, g, "--repair", "--format", "json")
+	var report struct {
+		Findings []struct {
+			Kind   string
+			Repair string `json:"repair_id"`
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(shown), &report))
+	ids := map[string]string{}
+	for _, f := range report.Findings {
+		require.NotEmpty(t, f.Repair, f.Kind)
+		ids[f.Kind] = f.Repair
+	}
+	return ids
+}
+
+func TestRepairsOfOneListingAreAppliedTogetherInTheOrderGiven(t *testing.T) {
+	g, _ := brokenSample(t)
+	ids := repairsOf(t, g)
+	require.Len(t, ids, 3)
+	_, err := runCheck(t, g, "--repair", "--apply", ids["still_holds"]+",0123456789ab,cdefcdefcdef")
+	require.EqualError(t, err, "--apply 0123456789ab, cdefcdefcdef: there is no such repair: hub check --repair shows them")
+	require.Equal(t, ids, repairsOf(t, g), "and nothing was done")
+
+	out, err := runCheck(t, g, "--repair", "--apply", ids["used_differs"]+","+ids["still_holds"]+","+ids["hold_overdue"]+","+ids["still_holds"])
+	require.NoError(t, err, out)
+	require.Equal(t, 3, strings.Count(out, "applied "), out)
+	require.Contains(t, out, "nothing is wrong")
+}
+
+// The database refuses one repair. The others are made, and what failed is told at the end.
+func TestARepairThatFailsDoesNotStopTheOthers(t *testing.T) {
+	for _, all := range []bool{false, true} {
+		g, exec := brokenSample(t)
+		ids := repairsOf(t, g)
+		exec("CREATE TRIGGER refuses BEFORE UPDATE ON orders WHEN OLD.state = 'held' BEGIN SELECT RAISE(ABORT, 'the page is worn'); END")
+		apply := ids["hold_overdue"] + "," + ids["still_holds"] + "," + ids["used_differs"]
+		if all {
+			apply = "all"
+		}
+		out, err := runCheck(t, g, "--repair", "--apply", apply)
+		require.ErrorContains(t, err, "1 repairs were not applied:\n  repair "+ids["hold_overdue"]+": ")
+		require.ErrorContains(t, err, "the page is worn")
+		require.ErrorContains(t, err, "\n1 findings")
+		require.Equal(t, 2, strings.Count(out, "applied "), out)
+		require.Equal(t, map[string]string{"hold_overdue": ids["hold_overdue"]}, repairsOf(t, g))
+	}
+}
+
+func TestTheTableNamesTheRowsAndCountsADateOnce(t *testing.T) {
+	g, _ := brokenSample(t)
+	out, err := runCheck(t, g, "--date", "2026-12-01,2026-12-01", "--date", "2026-12-01")
+	require.EqualError(t, err, "3 findings")
+	require.Regexp(t, `(?m)^ +orders [^ ]+ *$`, out)
+	require.Regexp(t, `(?m)^ +dated_containers C-20261201-\d{4} *$`, out)
+	require.Regexp(t, `(?m)^1 dates, \d+ containers, 60 orders, `, out)
 }

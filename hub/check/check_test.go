@@ -72,6 +72,29 @@ func TestADifferenceSaysWhatComesWhatGoesAndWhatChanges(t *testing.T) {
 	require.Empty(t, Repair{}.named().ID, "a repair that changes nothing is none")
 }
 
+func TestARepairsNameDoesNotTellHowFullAContainerIsUnlessItDoesNothingElse(t *testing.T) {
+	was := Container{ID: "C-1", UsedML: 5}
+	fuller, less := was, was
+	fuller.UsedML, less.UsedML = 9, 1
+	unit := Item{Order: "o-1", Line: 1, Unit: 2, Container: "C-1"}
+	id := func(after *Container, items ...Change[Item]) string {
+		return Repair{Containers: []Change[Container]{{&was, after}}, Items: items}.named().ID
+	}
+	gone := Change[Item]{Before: &unit}
+	require.Equal(t, id(&fuller, gone), id(&less, gone))
+	require.Equal(t, id(&fuller, gone), id(nil, gone), "nor whether it goes since it is empty")
+	require.Equal(t, id(&fuller), id(&less))
+	require.NotEqual(t, id(&fuller), id(&fuller, gone))
+	other := Container{ID: "C-2", UsedML: 5}
+	require.NotEqual(t, id(&fuller), Repair{Containers: []Change[Container]{{&other, &fuller}}}.named().ID)
+}
+
+// They are arguments of texts in several languages.
+func TestTheFirstFewOfManyAreToldWithoutWords(t *testing.T) {
+	require.Equal(t, "1, 2", some([]string{"1", "2"}))
+	require.Equal(t, "1, 2, 3, 4, 5, … (+3)", some([]string{"1", "2", "3", "4", "5", "6", "7", "8"}))
+}
+
 func TestWhatIsWorstAndLeavesFirstComesFirst(t *testing.T) {
 	grave := func(departs time.Time) *Finding { return &Finding{Kind: RunMisses, Departs: departs} }
 	soon, late, never := grave(noon), grave(noon.Add(time.Hour)), grave(time.Time{})

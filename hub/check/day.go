@@ -90,7 +90,7 @@ type look struct {
 	strays  []Item // of no order of the date
 	lost    []Item // in no container of the date
 	sold    map[string]int64
-	after   map[string]int64 // units sold since the date's limit was set
+	after   map[string]int64 // units sold since the limit was set or lowered
 
 	found *findings
 	count Count
@@ -162,6 +162,7 @@ func (l *look) item(i Item, o *taking, b *box) {
 	if !known {
 		l.wrong(ProductGone, i.Product, "", i)
 		if b != nil {
+			b.units++ // it is not empty
 			b.unknown = true
 		}
 		return
@@ -191,9 +192,17 @@ func (l *look) ordered(i Item, o *taking) {
 		return
 	}
 	l.sold[i.Product]++
-	if limit, ok := l.Limits[i.Product]; ok && o.PlacedAt.After(limit.SetAt) {
+	if limit, _ := l.limit(i.Product); o.PlacedAt.After(limit.SetAt) {
 		l.after[i.Product]++
 	}
+}
+
+// limit is that of a product on the date: the date's own counts in the place of the standing one.
+func (l *look) limit(product string) (limit Limit, own bool) {
+	if limit, own = l.Limits[product]; own {
+		return limit, true
+	}
+	return l.net.Products[product].Limit, false
 }
 
 // put adds a unit to its container.

@@ -14,15 +14,20 @@ type finder struct {
 	slots, addresses map[string]string // by which container it is taken
 	places           map[place]string
 	pending          map[string]added // what proposals put into containers
+	news             []*box           // that proposals open; not among the look's
 	sequence         int64
 }
 
-type added struct{ ml, weightG, footprint int64 }
+// added is what is in a container, or comes into it.
+type added struct {
+	ml, weightG, footprint int64
+	products               []Product // that have to go into the slot to which it is moved, where they are known
+}
 
 // newFinder takes what the date's containers take: of several the one that was opened first. What a misdated container says
 // it takes, it does take on the date that its row names.
 func newFinder(l *look) *finder {
-	f := &finder{l, map[string]string{}, map[string]string{}, map[place]string{}, map[string]added{}, l.LastSequence}
+	f := &finder{l, map[string]string{}, map[string]string{}, map[place]string{}, map[string]added{}, nil, l.LastSequence}
 	for _, b := range l.inOrder {
 		f.take(b.Container)
 	}
@@ -82,6 +87,9 @@ func (f *finder) findSlot(c *Container, load added) Why {
 		return fridge.Location == c.Location && slices.Contains(f.net.Kinds[c.Category], fridge.Kind) &&
 			f.Out[Thing{"slot", s.ID}] == "" && f.Out[Thing{"fridge", s.Fridge}] == "" && holds(s, load)
 	}
+	small := func(s Slot) bool {
+		return slices.ContainsFunc(load.products, func(p Product) bool { return !goesInto(p, s) })
+	}
 	use := func(s Slot) {
 		c.Slot, c.Fridge, c.FridgeKind, c.CapacityML = s.ID, s.Fridge, f.net.Fridges[s.Fridge].Kind, s.CapacityML
 	}
@@ -90,7 +98,7 @@ func (f *finder) findSlot(c *Container, load added) Why {
 		return Why{}
 	}
 	for _, s := range f.net.Slots {
-		if free(f.slots[s.ID], c.ID) && suits(s) {
+		if free(f.slots[s.ID], c.ID) && suits(s) && !small(s) {
 			use(s)
 			return Why{}
 		}
@@ -154,8 +162,11 @@ func (f *finder) findAddress(c *Container, _ added) Why {
 
 // load is what is in a container and what proposals have added to it.
 func (f *finder) load(b *box) added {
-	a := f.pending[b.ID]
-	return added{b.ml + a.ml, b.weightG + a.weightG, b.footprint + a.footprint}
+	return added{b.ml, b.weightG, b.footprint, nil}.plus(f.pending[b.ID])
+}
+
+func (a added) plus(b added) added {
+	return added{a.ml + b.ml, a.weightG + b.weightG, a.footprint + b.footprint, nil}
 }
 
 func (a added) with(p Product) added {

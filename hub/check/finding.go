@@ -167,12 +167,12 @@ func byUrgency(a, b *Finding) int {
 	return strings.Compare(a.Subject, b.Subject)
 }
 
-// some tells the first few of many.
+// some tells the first few of many, without words: it stands in texts of several languages.
 func some(names []string) string {
 	const shown = 5
 	text := strings.Join(names[:min(len(names), shown)], ", ")
 	if more := len(names) - shown; more > 0 {
-		text += " and " + strconv.Itoa(more) + " more"
+		text += ", … (+" + strconv.Itoa(more) + ")"
 	}
 	return text
 }

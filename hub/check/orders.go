@@ -139,7 +139,10 @@ func (l *look) misdatedBy(c Container, date string) {
 	if b == nil {
 		b = &box{Container: c, misdated: true}
 	}
-	if l.found.has(WrongDate, "", c.ID) {
+	if f := l.found.by[hash(string(WrongDate), "", c.ID)]; f != nil {
+		if f.Departs.IsZero() { // as when only this date is looked at: proposals come in this order
+			f.Departs = l.departs(c.Location)
+		}
 		return
 	}
 	f := l.found.add(WrongDate, "", c.ID, c.ID, c.Date, date)
@@ -300,19 +303,16 @@ func surplus(o *taking, units []Item) (over []Item) {
 	return over
 }
 
-// judgeSales compares what is sold with the limits. A date's own limit counts in the place of the standing one. When nothing was
-// sold since it was set, it was set below what had been sold, as it may be; then nothing more is.
+// judgeSales compares what is sold with the limits. When nothing was sold since a limit was set or lowered, that was done below what
+// had been sold, as it may be; then nothing more is.
 func (l *look) judgeSales(ctx context.Context) error {
 	for id, sold := range l.sold {
-		limit, own := l.Limits[id]
-		if !own {
-			limit.Units = l.net.Products[id].SalesLimit
-		}
+		limit, own := l.limit(id)
 		if _, known := l.net.Products[id]; sold <= limit.Units || !known {
 			continue
 		}
 		kind := OverSales
-		if own && l.after[id] == 0 {
+		if l.after[id] == 0 {
 			kind = LimitLowered
 		}
 		f := l.found.add(kind, l.Date, id, id, number(sold), number(limit.Units))

@@ -15,22 +15,23 @@ type draft struct {
 	ctx    context.Context
 	after  map[string]*Container // containers as they are to be
 	units  map[string]int        // how many units more or less are in them
+	own    map[string]added      // how much more or less
+	put    map[string]added      // of that, what comes in
 	opened []string
 	repair Repair
 }
 
-// propose makes a repair for each finding of a date, in order of urgency. No two of them take the same place, so that those that
-// are chosen can be applied together.
+// propose makes a repair for each finding of a date, in order of urgency. Each can be applied alone: it counts on nothing that
+// another one makes free, opens or takes away. No two of them take the same place or room, so that those that are chosen can be
+// applied together.
 func (l *look) propose(ctx context.Context, all []*Finding) error {
 	if len(all) == 0 {
 		return nil
 	}
 	slices.SortFunc(all, byUrgency)
-	broken := map[string]bool{}
-	for _, f := range all {
-		for _, b := range f.boxes {
-			broken[b.ID] = broken[b.ID] || rules[f.Kind].doNotLoad
-		}
+	broken, err := l.unsound(ctx, all)
+	if err != nil {
+		return err
 	}
 	find := newFinder(l)
 	for i, f := range all {
@@ -41,20 +42,87 @@ func (l *look) propose(ctx context.Context, all []*Finding) error {
 			f.Repair = Repair{None: because(TooManyFindings)}
 			continue
 		}
-		d := &draft{finder: find.copyOf(), ctx: ctx, after: map[string]*Container{}, units: map[string]int{}}
-		why, err := d.draft(f, broken)
+		d, why, err := find.try(ctx, f, broken)
 		if err != nil {
 			return err
 		}
-		if why.yes() {
-			f.Repair = Repair{None: why, Work: f.Severity() != Noticed}
+		if !why.yes() {
+			f.Repair, find = d.finish(), d.kept(l)
 			continue
 		}
-		f.Repair = d.finish()
-		find = d.finder
+		f.Repair = Repair{None: why, Work: f.Severity() != Noticed && why.Obstacle != Follows}
+		if len(find.news) > 0 { // it might go into what others open
+			if _, still, err := find.try(ctx, f, broken, find.news...); err != nil {
+				return err
+			} else if !still.yes() {
+				f.Repair = Repair{None: because(TooManyFindings)}
+			}
+		}
 	}
 	return nil
 }
+
+// try drafts a repair of a finding, with some containers more than there are.
+func (f *finder) try(ctx context.Context, of *Finding, broken map[string]bool, more ...*box) (*draft, Why, error) {
+	d := &draft{finder: f.copyOf(), ctx: ctx, after: map[string]*Container{}, units: map[string]int{}, own: map[string]added{},
+		put: map[string]added{}}
+	for _, b := range more {
+		d.look = d.look.with(b)
+	}
+	why, err := d.draft(of, broken)
+	return d, why, err
+}
+
+// kept is the finder for the drafts that follow: what this one takes is taken, what it opens or takes away they do not see.
+func (d *draft) kept(l *look) *finder {
+	for id, a := range d.put {
+		d.pending[id] = d.pending[id].plus(a)
+	}
+	for _, id := range d.opened {
+		d.news = append(d.news, d.boxes[id])
+	}
+	d.look = l
+	return d.finder
+}
+
+// unsound gives the containers that nothing may be put into: what was found about them may move them, or all that is in them
+// leaves by the repairs of findings, and then they go.
+func (l *look) unsound(ctx context.Context, all []*Finding) (map[string]bool, error) {
+	broken, leaving := map[string]bool{}, map[string]map[itemKey]bool{}
+	for i, f := range all {
+		for _, b := range f.boxes {
+			broken[b.ID] = broken[b.ID] || rules[f.Kind].doNotLoad || f.Kind == StaleCopy
+		}
+		units := f.units
+		switch f.Kind {
+		case StaleCopy, WrongDate:
+			continue
+		case StillHolds, HoldOverdue, FrozenHold:
+			if i >= maxProposals {
+				continue
+			}
+			var err error
+			if units, err = l.src.ItemsOf(ctx, f.order.ID); err != nil {
+				return nil, err
+			}
+		}
+		for _, u := range units {
+			if leaving[u.Container] == nil {
+				leaving[u.Container] = map[itemKey]bool{}
+			}
+			leaving[u.Container][u.key()] = true
+		}
+	}
+	for id, units := range leaving {
+		if b := l.boxes[id]; b != nil && len(units) >= b.units {
+			broken[id] = true
+		}
+	}
+	return broken, nil
+}
+
+// load is what is in a container, what other proposals may put into it, and what this one changes.
+func (d *draft) load(b *box) added { return d.finder.load(b).plus(d.own[b.ID]) }
 
 // affected fills in the orders that have something in the containers concerned.
 func (l *look) affected(ctx context.Context, f *Finding) error {
@@ -103,6 +171,12 @@ func (d *draft) draft(f *Finding, broken map[string]bool) (why Why, err error) {
 			if f.Kind == EmptyContainer && !movableAll(b.Container) {
 				return because(BoxBound), nil
 			}
+			if f.Kind == UsedDiffers && counted(b.Container, b.Container, b.ml) != b.ml { // no row can say so
+				if d.found.has(OverVolume, d.Date, b.ID) || d.found.has(StaleCopy, d.Date, b.ID+"/capacity") {
+					return because(Follows), nil
+				}
+				return because(NoneKnown), nil
+			}
 			d.touch(b.ID)
 		}
 		return Why{}, nil
@@ -147,7 +221,17 @@ func (d *draft) resettle(f *Finding) (Why, error) {
 		return Why{}, nil
 	}
 	for _, b := range f.boxes {
-		c, why := d.settle(b.Container, d.load(b))
+		load := d.load(b)
+		units, err := d.src.ItemsIn(d.ctx, []string{b.ID})
+		if err != nil {
+			return Why{}, err
+		}
+		for _, u := range units {
+			if p := d.net.Products[u.Product]; !slices.Contains(load.products, p) {
+				load.products = append(load.products, p)
+			}
+		}
+		c, why := d.settle(b.Container, load)
 		if why.yes() {
 			return why.of(b.ID), nil
 		}
@@ -172,9 +256,10 @@ func (d *draft) moved(u Item, n int) {
 	}
 	d.units[u.Container] += n
 	if p := d.net.Products[u.Product]; n < 0 {
-		d.pending[u.Container] = d.pending[u.Container].without(p)
+		d.own[u.Container] = d.own[u.Container].without(p)
 	} else {
-		d.pending[u.Container] = d.pending[u.Container].with(p)
+		d.own[u.Container] = d.own[u.Container].with(p)
+		d.put[u.Container] = d.put[u.Container].with(p)
 	}
 }
 
@@ -212,7 +297,7 @@ func (d *draft) house(location string, u Item, broken map[string]bool) (id strin
 	return c.ID, Why{}
 }
 
-// with is the look with one container more, for the drafts that follow.
+// with is the look with one container more.
 func (l *look) with(b *box) *look {
 	m := *l
 	m.boxes = make(map[string]*box, len(l.boxes)+1)
@@ -291,8 +376,11 @@ func (d *draft) sequenceOf(u Item) int {
 // complete makes the units that an order lacks.
 func (d *draft) complete(f *Finding, broken map[string]bool) (Why, error) {
 	o := f.order
-	if len(o.lines) == 0 {
+	switch {
+	case len(o.lines) == 0:
 		return because(OrderEmpty), nil
+	case d.found.has(HoldOverdue, d.Date, o.ID), d.found.has(FrozenHold, d.Date, o.ID):
+		return because(Follows), nil // it is to end
 	}
 	has := map[itemKey]bool{}
 	units, err := d.src.ItemsOf(d.ctx, o.ID)
@@ -352,6 +440,11 @@ func (d *draft) redate(f *Finding) (Why, error) {
 		if why.yes() {
 			return why.of(b.ID), nil
 		}
+		units, err := d.src.ItemsIn(d.ctx, []string{b.ID})
+		if err != nil {
+			return Why{}, err
+		}
+		c.UsedML = d.net.counted(b.Container, c, units, 0)
 		d.repair.Containers = append(d.repair.Containers, Change[Container]{&b.Container, &c})
 		return Why{}, nil
 	case len(f.units) > 0:
@@ -365,7 +458,7 @@ func (d *draft) redate(f *Finding) (Why, error) {
 	return because(WhichDate), nil
 }
 
-// finish sums up. A container in which nothing is left goes.
+// finish sums up: a container holds what it held, but for what this draft changes. One in which nothing is left goes.
 func (d *draft) finish() Repair {
 	r := d.repair
 	ids := make([]string, 0, len(d.after))
@@ -376,7 +469,11 @@ func (d *draft) finish() Repair {
 	for _, id := range ids {
 		b, after := d.boxes[id], *d.after[id]
 		left := b.units + d.units[id]
-		after.UsedML = d.load(b).ml
+		ml := b.ml
+		if b.unknown {
+			ml = b.UsedML
+		}
+		after.UsedML = counted(b.Container, after, ml+d.own[id].ml)
 		c := Change[Container]{&b.Container, &after}
 		switch {
 		case slices.Contains(d.opened, id):

@@ -9,10 +9,10 @@ import (
 // Change is a row before and after. Without Before it is new, without After it goes.
 type Change[T any] struct{ Before, After *T }
 
-// Repair is a proposal to make rows right. It is applied whole or not at all, and only while the rows are as they were when it
-// was made.
+// Repair is a proposal to make rows right. It is applied whole or not at all, and only while what it changes is as it was when
+// it was made.
 type Repair struct {
-	ID         string // names exactly these changes; empty where there is nothing to apply
+	ID         string // names these changes, but for how full containers are; empty where there is nothing to apply
 	None       Why    // why there is nothing to apply
 	Work       bool   // and a person has to decide
 	Containers []Change[Container]
@@ -155,11 +155,20 @@ func (r Repair) Dates() []string {
 	return all
 }
 
-// named gives the repair its id: a hash of all that it changes.
+// named gives the repair its id: a hash of all that it changes. How full a container is, and whether it goes since nothing is left
+// in it, follows from what else is in it and may be otherwise once a neighbour is applied: the name says so only of a repair that
+// does nothing else.
 func (r Repair) named() Repair {
-	var parts []string
+	var parts, sums []string
 	for _, d := range r.Differences() {
-		parts = append(parts, d.String())
+		if d.Row.Table == containers && (d.Field == "used_ml" || d.After == "") {
+			sums = append(sums, "counted "+d.Row.Key)
+		} else {
+			parts = append(parts, d.String())
+		}
+	}
+	if len(parts) == 0 {
+		parts = sums
 	}
 	if len(parts) == 0 {
 		return Repair{None: because(Follows)}

@@ -84,7 +84,7 @@ type Product struct {
 	VolumeML, WeightG           int64
 	LengthMM, WidthMM, HeightMM int64
 	NoStacking                  bool // nothing stands on it, and it on nothing
-	SalesLimit                  int64
+	Limit                       Limit
 }
 
 // Fridge stands at a location or, the other being empty, at a collection spot.
@@ -173,7 +173,8 @@ type Aboard struct{ Run, Shipper string }
 // Thing is what can be out of service: Kind is slot, fridge, address, shipper, run or location.
 type Thing struct{ Kind, ID string }
 
-// Limit is how many units of a product are sold for a date, since when.
+// Limit is how many units of a product are sold for a date. What was placed until SetAt was sold under another limit; a standing
+// limit that was never lowered has none.
 type Limit struct {
 	Units int64
 	SetAt time.Time

@@ -38,6 +38,9 @@ type Tx interface {
 // ErrChanged says that the rows are not as they were when a repair was shown: look again.
 var ErrChanged = errors.New("the rows have changed since this repair was shown, or it was applied already: look again")
 
+// ErrGone says that what a repair was for is gone by now, by that repair or by another one. It is ErrChanged, too.
+var ErrGone = fmt.Errorf("what it was for is gone already: %w", ErrChanged)
+
 // Service looks at the data and repairs it.
 type Service struct{ store Store }
 
@@ -107,17 +110,51 @@ func (s *Service) Refresh(ctx context.Context, now time.Time, dates ...string) e
 // again or none, raises the revision of the dates, so that whoever has them in memory loads again, gives the runs of a frozen date
 // a new sheet, looks once more and goes back on everything unless the finding is gone and no other has come. It is ErrChanged
 // when that repair is not to be made any more.
-func (s *Service) Apply(ctx context.Context, dates []string, id, person string, now time.Time) (done Finding, err error) {
+func (s *Service) Apply(ctx context.Context, dates []string, id, person string, now time.Time) (Finding, error) {
+	return s.apply(ctx, dates, id, person, now, func(_ Tx, all []Finding) (Finding, error) {
+		at := slices.IndexFunc(all, func(f Finding) bool { return f.Repair.ID == id })
+		if id == "" || at < 0 {
+			return Finding{}, ErrChanged
+		}
+		return all[at], nil
+	})
+}
+
+// ApplyShown applies the repair of a finding from a look that may be older than other repairs of that look. Where a new look would
+// propose another repair by now, this one is made on the rows as they are, if they allow it. It is ErrGone when the finding is gone.
+func (s *Service) ApplyShown(ctx context.Context, shown Finding, person string, now time.Time) (Finding, error) {
+	id := shown.Repair.ID
+	return s.apply(ctx, shown.Dates(), id, person, now, func(tx Tx, all []Finding) (Finding, error) {
+		at := slices.IndexFunc(all, func(f Finding) bool { return f.ID == shown.ID })
+		switch {
+		case id == "":
+			return Finding{}, ErrChanged
+		case at < 0:
+			return Finding{}, ErrGone
+		case all[at].Repair.ID == id:
+			return all[at], nil
+		}
+		net, err := tx.Network(ctx)
+		if err != nil {
+			return Finding{}, err
+		}
+		f := all[at]
+		f.Repair, err = shown.Repair.rebased(ctx, tx, net)
+		return f, err
+	})
+}
+
+// apply makes the repair that choose takes from what is found now.
+func (s *Service) apply(ctx context.Context, dates []string, id, person string, now time.Time,
+	choose func(Tx, []Finding) (Finding, error)) (done Finding, err error) {
 	err = s.store.Change(ctx, func(tx Tx) error {
 		before, err := Look(ctx, tx, dates, now)
 		if err != nil {
 			return err
 		}
-		at := slices.IndexFunc(before.Findings, func(f Finding) bool { return f.Repair.ID == id })
-		if id == "" || at < 0 {
-			return ErrChanged
+		if done, err = choose(tx, before.Findings); err != nil {
+			return err
 		}
-		done = before.Findings[at]
 		if err := write(ctx, tx, done, person, now); err != nil {
 			return err
 		}

@@ -60,11 +60,16 @@ func (c checkTx) Network(ctx context.Context) (check.Network, error) {
 			n.Spots[id] = spot
 			return err
 		}},
-		{`SELECT id, shop_id, category, volume_ml, weight_g, length_mm, width_mm, height_mm, no_stacking, sales_limit_per_day
-			FROM products`, func(row scanner) error {
+		{`SELECT id, shop_id, category, volume_ml, weight_g, length_mm, width_mm, height_mm, no_stacking, sales_limit_per_day,
+			limit_lowered_at FROM products`, func(row scanner) error {
 			var id string
 			var p check.Product
-			err := row.Scan(&id, &p.Shop, &p.Category, &p.VolumeML, &p.WeightG, &p.LengthMM, &p.WidthMM, &p.HeightMM, &p.NoStacking, &p.SalesLimit)
+			var lowered int64
+			err := row.Scan(&id, &p.Shop, &p.Category, &p.VolumeML, &p.WeightG, &p.LengthMM, &p.WidthMM, &p.HeightMM, &p.NoStacking,
+				&p.Limit.Units, &lowered)
+			if lowered > 0 {
+				p.Limit.SetAt = fromMillis(lowered)
+			}
 			n.Products[id] = p
 			return err
 		}},

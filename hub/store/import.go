@@ -140,7 +140,9 @@ func (tx *Tx) importGoods(ctx context.Context, n bulk.Network) error {
 		ON CONFLICT (id) DO UPDATE SET sequence = excluded.sequence, name = excluded.name, shop_id = excluded.shop_id,
 		gtin = excluded.gtin, category = excluded.category, volume_ml = excluded.volume_ml,
 		sales_limit_per_day = excluded.sales_limit_per_day, price_yen = excluded.price_yen, weight_g = excluded.weight_g,
-		length_mm = excluded.length_mm, width_mm = excluded.width_mm, height_mm = excluded.height_mm, no_stacking = excluded.no_stacking`,
+		length_mm = excluded.length_mm, width_mm = excluded.width_mm, height_mm = excluded.height_mm, no_stacking = excluded.no_stacking,
+		limit_lowered_at = CASE WHEN excluded.sales_limit_per_day < products.sales_limit_per_day
+			THEN (SELECT COALESCE(MAX(placed_at), 0) FROM orders) ELSE products.limit_lowered_at END`,
 		func(i int, p capacity.Product) []any {
 			return []any{p.ID, i, p.Name, p.ShopID, p.GTIN, p.Category, p.VolumeML, p.SalesLimit, p.PriceYen, p.WeightG, p.LengthMM,
 				p.WidthMM, p.HeightMM, p.NoStacking}

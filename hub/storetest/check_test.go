@@ -37,9 +37,9 @@ const (
 	run2  = "route-2@2026-12-01"
 )
 
-// cleanDay is a database with the day, without a fault.
-func cleanDay(t *testing.T, empty func() string) (*store.Store, string) {
-	s, url := fresh(t, empty, roomier...)
+// cleanDay is a database with the day, without a fault, after replacing more in its files.
+func cleanDay(t *testing.T, empty func() string, more ...string) (*store.Store, string) {
+	s, url := fresh(t, empty, append(slices.Clone(roomier), more...)...)
 	service := order.NewService(s.Orders())
 	elsewhere := request("o-2", "a-cold", 1)
 	elsewhere.LocationID = "loc-2"
