@@ -10,7 +10,7 @@ import (
 type BrokenError struct {
 	Date       string
 	Containers []string // dated containers that cannot be as they are stored
-	Orders     []string // of items that are not in a container which could hold them
+	Orders     []string // of items that are in no container, or in one that cannot hold them
 	Why        string   // what is wrong with the first
 }
 
@@ -69,6 +69,7 @@ func (b *Book) restoreAll(s State) error {
 		containers[stored.ID] = c
 		b.sequence = max(b.sequence, stored.Sequence)
 	}
+	misfits := map[*container]bool{} // hold an item that cannot be in them
 	for _, i := range s.Items {
 		c, known := containers[i.ContainerID]
 		if known && c == nil {
@@ -76,11 +77,16 @@ func (b *Book) restoreAll(s State) error {
 		}
 		if err := b.restoreItem(i, c); err != nil {
 			broken.item(i, err)
+			misfits[c] = true
 		}
 	}
 	for _, stored := range s.Containers {
 		c := containers[stored.ID]
-		if c != nil && (c.load.ml != c.UsedML || !c.load.within(c.slot.class.room)) {
+		switch {
+		case c == nil:
+		case misfits[c]:
+			broken.Containers = append(broken.Containers, c.ID)
+		case c.load.ml != c.UsedML || !c.load.within(c.slot.class.room):
 			broken.container(c.ID, fmt.Errorf("its items take %v, want the %d ml that are stored and all within %v",
 				c.load, c.UsedML, c.slot.class.room))
 		}
