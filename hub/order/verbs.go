@@ -91,7 +91,7 @@ func (c *confirming) decide(o *owner, b *batch) {
 	}
 	switch s.State {
 	case Held:
-		if !c.now.Before(s.HoldUntil) {
+		if !c.now.Before(o.deadline(s)) {
 			o.end(b, s, Expired, c.now, "", ReasonExpired, CauseExpire)
 			c.result, c.err = o.outcome(s), ErrExpired
 			return
@@ -107,6 +107,14 @@ func (c *confirming) decide(o *owner, b *batch) {
 	}
 }
 
+// deadline is when a hold ends: never after the cutoff, also when that was moved since.
+func (o *owner) deadline(s *Standing) time.Time {
+	if cutoff, has := o.cutoffs[s.LocationID]; has && cutoff.Before(s.HoldUntil) {
+		return cutoff
+	}
+	return s.HoldUntil
+}
+
 // expiring gives back what is held past its deadline.
 type expiring struct {
 	now   time.Time
@@ -120,7 +128,7 @@ func (e *expiring) decide(o *owner, b *batch) {
 	e.ended = nil
 	var due []*Standing
 	for _, s := range o.held {
-		if !e.now.Before(s.HoldUntil) {
+		if !e.now.Before(o.deadline(s)) {
 			due = append(due, s)
 		}
 	}
@@ -162,7 +170,7 @@ func (r *revising) decide(o *owner, b *batch) {
 	if s == nil || !r.open(o, s) {
 		return
 	}
-	if s.State == Held && !r.now.Before(s.HoldUntil) {
+	if s.State == Held && !r.now.Before(o.deadline(s)) {
 		r.err = ErrExpired // what holds it back in time gives it back
 		return
 	}
