@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -77,5 +79,52 @@ func TestABrokenDateTakesNoOrdersAndSaysWhatIsBroken(t *testing.T) {
 		restore()
 		_, err = service.Remaining(t.Context(), date)
 		require.NoError(t, err, "once it is whole, numbering goes on")
+	})
+}
+
+func TestOnABrokenDateOfConfirmingAndExpiringInTwoProcessesExactlyOneWins(t *testing.T) {
+	Each(t, func(t *testing.T, empty func() string) {
+		s, url := fresh(t, empty)
+		one, two := order.NewService(s.Orders()), order.NewService(Open(t, url).Orders())
+		ids := []string{"h-1", "h-2", "h-3"}
+		for _, id := range ids {
+			require.Equal(t, order.Held, place(t, one, held(id, time.Minute, "a-rare", 1)).State)
+		}
+		_, err := raw(t, url).ExecContext(t.Context(), "UPDATE dated_containers SET used_ml = used_ml + 1")
+		require.NoError(t, err)
+		was := loaded(t, s).Mark
+		one = order.NewService(s.Orders()) // knows nothing of how it was
+		deadline := before.Add(time.Minute)
+		var all sync.WaitGroup
+		var ended []string
+		var expired error
+		confirmed := make([]error, len(ids))
+		for i, id := range ids {
+			all.Go(func() { _, confirmed[i] = one.Confirm(t.Context(), id, "person-1", deadline.Add(-time.Millisecond)) })
+		}
+		all.Go(func() { ended, expired = two.Expire(t.Context(), date, deadline) })
+		all.Wait()
+		require.NoError(t, expired)
+		for i, id := range ids {
+			if confirmed[i] == nil {
+				require.NotContains(t, ended, id)
+				require.Equal(t, order.Accepted, stateOf(t, two, id))
+				continue
+			}
+			require.ErrorIs(t, confirmed[i], order.ErrExpired)
+			require.Contains(t, ended, id)
+		}
+		is := loaded(t, s)
+		require.Greater(t, is.Mark.Revision, was.Revision, "who knows the date in memory has to look again")
+		require.Len(t, is.State.Items, len(ids)-len(ended))
+		require.Equal(t, fmt.Sprint(len(ended)), text(t, s, url, "SELECT COUNT(*) FROM order_item_history WHERE cause = 'expire' AND valid_until < 9223372036854775807"))
+		for _, id := range ids {
+			if stateOf(t, one, id) == order.Accepted {
+				_, err = one.Cancel(t.Context(), id, "person-1", "", deadline)
+				require.NoError(t, err)
+			}
+		}
+		require.Empty(t, loaded(t, s).State.Containers, "what is empty is closed, broken or not")
+		require.Equal(t, order.Accepted, place(t, one, request("o-1", "a-rare", 3)).State, "and the date is whole again")
 	})
 }
