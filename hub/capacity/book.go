@@ -235,7 +235,9 @@ func (b *Book) restoreItem(stored Item, c *container) error {
 		return &Unknown{Kind: "product", ID: stored.Product}
 	case c == nil:
 		return fmt.Errorf("dated container %q is unknown", stored.ContainerID)
-	case c.Shop != p.ShopID || c.Category != p.Category || !c.slot.class.takes(p.size):
+	case !c.slot.class.takes(p.size):
+		return fmt.Errorf("%s does not go into dated container %s", p.ID, c.ID)
+	case c.Shop != p.ShopID || c.Category != p.Category:
 		return fmt.Errorf("%s of %s, %s, is in dated container %s of %s, %s", p.ID, p.ShopID, p.Category, c.ID, c.Shop, c.Category)
 	}
 	used := c.UsedML // as stored

@@ -9,9 +9,9 @@ import (
 // can be numbered, for that would sell what is not there; what only ends orders or accepts what is held needs no book.
 type BrokenError struct {
 	Date       string
-	Containers []string // dated containers that cannot be as they are stored
+	Containers []string // dated containers that cannot be as they are stored, in the order in which that was found
 	Orders     []string // of items that are in no container, or in one that cannot hold them
-	Why        string   // what is wrong with the first
+	Why        string   // what is wrong with the first row of all
 }
 
 // maxTold is how many ids a message names of each kind.
@@ -77,18 +77,20 @@ func (b *Book) restoreAll(s State) error {
 		}
 		if err := b.restoreItem(i, c); err != nil {
 			broken.item(i, err)
-			misfits[c] = true
+			if c != nil && !misfits[c] {
+				misfits[c] = true
+				broken.Containers = append(broken.Containers, c.ID)
+			}
 		}
 	}
 	for _, stored := range s.Containers {
 		c := containers[stored.ID]
 		switch {
-		case c == nil:
-		case misfits[c]:
-			broken.Containers = append(broken.Containers, c.ID)
-		case c.load.ml != c.UsedML || !c.load.within(c.slot.class.room):
-			broken.container(c.ID, fmt.Errorf("its items take %v, want the %d ml that are stored and all within %v",
-				c.load, c.UsedML, c.slot.class.room))
+		case c == nil || misfits[c]:
+		case c.load.ml != c.UsedML:
+			broken.container(c.ID, fmt.Errorf("its items take %v, want the %d ml that are stored", c.load, c.UsedML))
+		case !c.load.within(c.slot.class.room):
+			broken.container(c.ID, fmt.Errorf("its items take %v, want at most %v", c.load, c.slot.class.room))
 		}
 	}
 	if broken.Why != "" {

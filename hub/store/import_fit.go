@@ -155,11 +155,10 @@ func doesNotFit(err error, date string, reasons map[string]bulk.Problem) error {
 	if !errors.As(err, &broken) || len(broken.Containers) == 0 {
 		return err
 	}
-	container := broken.Containers[0]
-	p, found := reasons[container]
+	p, found := reasons[broken.Containers[0]]
 	if !found {
 		return err
 	}
-	p.Want = fmt.Sprintf("%s as it was, or what fits, until %s is over: container %s cannot be so (%s)", p.Want, date, container, broken.Why)
+	p.Want = fmt.Sprintf("%s as it was, or what fits, until %s is over: %s", p.Want, date, broken.Why)
 	return p
 }

@@ -194,7 +194,8 @@ func importDoesNotFit(t *testing.T, empty func() string) {
 	} {
 		err := importMeasured(t, s, c.file, c.old, c.new)
 		require.ErrorContains(t, err, c.want)
-		require.ErrorContains(t, err, "until 2026-12-01 is over: container C-20261201-0001")
+		require.ErrorContains(t, err, "until 2026-12-01 is over: ")
+		require.ErrorContains(t, err, "dated container C-20261201-0001")
 		require.ErrorAs(t, err, new(bulk.Problem))
 		require.Equal(t, was, loaded(t, s))
 	}
