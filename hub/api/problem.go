@@ -92,6 +92,7 @@ func ProblemOf(err error) Problem {
 	var wrong *invalid
 	var orderField *order.FieldError
 	var refused *capacity.Refused
+	var broken *capacity.BrokenError
 	var personField *people.FieldError
 	var payField *payment.FieldError
 	var tooLarge *http.MaxBytesError
@@ -103,6 +104,8 @@ func ProblemOf(err error) Problem {
 		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{orderField.Field, orderField.Want}}
 	case errors.As(err, &refused):
 		p.Status, p.Detail = http.StatusConflict, err.Error()
+	case errors.As(err, &broken): // asking again does not help: somebody has to repair it
+		p.Status, p.Detail = http.StatusConflict, broken.Error()
 	case errors.As(err, &personField):
 		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{personField.Field, personField.Want}}
 	case errors.As(err, &payField):

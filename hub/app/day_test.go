@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"database/sql"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,6 +100,48 @@ func (b *bench) closed(location string) bool {
 		return err
 	})
 	return !d.ClosedAt.IsZero()
+}
+
+// breakRow changes a row as no code of ours does: without keys.
+func breakRow(t *testing.T, url, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", strings.TrimPrefix(url, "sqlite:"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	for _, s := range []string{"PRAGMA foreign_keys = OFF", "PRAGMA ignore_check_constraints = ON", statement} {
+		_, err := db.ExecContext(t.Context(), s)
+		require.NoError(t, err, s)
+	}
+}
+
+func TestABrokenRowDoesNotKeepADateFromFreezing(t *testing.T) {
+	of := func(location string) string {
+		return " WHERE location_id = '" + location + "' AND delivery_date = '" + day1 + "'"
+	}
+	for rule, statement := range map[string]string{
+		"a run that is not":         "UPDATE dated_containers SET run_id = 'route-9@" + day1 + "'" + of("loc-1"),
+		"a run without stops":       "DELETE FROM run_stops WHERE run_id = 'route-1@" + day1 + "'",
+		"a slot elsewhere":          "UPDATE dated_containers SET slot_id = 'loc-2-f1-s9'" + of("loc-1") + " AND slot_id = 'loc-1-f1-s1'",
+		"a sum that is not":         "UPDATE dated_containers SET used_ml = used_ml + 1" + of("loc-1"),
+		"a hold that outlasts":      "UPDATE orders SET hold_until = hold_until + 864000000 WHERE state = 'held'",
+		"an item that is lost":      "DELETE FROM order_items WHERE order_id = 'o-1'",
+		"a container that is lost":  "DELETE FROM dated_containers" + of("loc-1"),
+		"a delivery that is lost":   "DELETE FROM deliveries" + of("loc-1"),
+		"a shop's spot that is not": "UPDATE shops SET collection_spot_id = 'spot-2'",
+	} {
+		t.Run(rule, func(t *testing.T) {
+			url := storetest.SQLite(t)
+			b := newBench(t, url)
+			_, err := b.orders.Place(t.Context(), heldOrder("h-1", time.Minute), at(0, 30), "test")
+			require.NoError(t, err)
+			breakRow(t, url, statement)
+			b.orders = order.NewService(b.store.Orders()) // a hub that was started anew
+			b.turnAt(at(2, 0))
+			require.True(t, b.frozen())
+			require.Equal(t, order.Expired, b.state("h-1"))
+			require.Len(t, b.grants("loc-2"), 2, "of its customer and its driver")
+		})
+	}
 }
 
 func (b *bench) state(id string) order.State {

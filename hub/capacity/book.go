@@ -178,33 +178,16 @@ type container struct {
 	mark    *trial // that has kept how it was before
 }
 
-// NewBook makes the book of a date from its network and what is numbered already. An error says which stored row does not
-// fit the network; numbering on top of it would sell what is not there.
+// NewBook makes the book of a date from its network and what is numbered already. The error is a *BrokenError, which says which
+// stored rows do not fit the network; numbering on top of them would sell what is not there.
 func NewBook(n Network, s State) (*Book, error) {
 	b := &Book{network: n, nodes: SearchNodes, products: map[string]*product{}, locations: map[string]*location{},
 		orders: map[string][]*item{}, sequence: s.Sequence}
 	if err := b.build(n); err != nil {
+		return nil, &BrokenError{Date: n.Date, Why: err.Error()}
+	}
+	if err := b.restoreAll(s); err != nil {
 		return nil, err
-	}
-	containers := make(map[string]*container, len(s.Containers))
-	for _, stored := range s.Containers {
-		c, err := b.restore(stored)
-		if err != nil {
-			return nil, fmt.Errorf("dated container %s: %w", stored.ID, err)
-		}
-		containers[c.ID] = c
-		b.sequence = max(b.sequence, c.Sequence)
-	}
-	for _, i := range s.Items {
-		if err := b.restoreItem(i, containers[i.ContainerID]); err != nil {
-			return nil, fmt.Errorf("item %d.%d of order %s: %w", i.Line, i.Unit, i.Order, err)
-		}
-	}
-	for _, c := range containers {
-		if c.load.ml != c.UsedML || !c.load.within(c.slot.class.room) {
-			return nil, fmt.Errorf("dated container %s: its items take %d ml, want the %d ml that are stored and all within %v",
-				c.ID, c.load.ml, c.UsedML, c.slot.class.room)
-		}
 	}
 	return b, nil
 }
@@ -252,7 +235,9 @@ func (b *Book) restoreItem(stored Item, c *container) error {
 		return &Unknown{Kind: "product", ID: stored.Product}
 	case c == nil:
 		return fmt.Errorf("dated container %q is unknown", stored.ContainerID)
-	case c.Shop != p.ShopID || c.Category != p.Category || !c.slot.class.takes(p.size):
+	case !c.slot.class.takes(p.size):
+		return fmt.Errorf("%s does not go into dated container %s", p.ID, c.ID)
+	case c.Shop != p.ShopID || c.Category != p.Category:
 		return fmt.Errorf("%s of %s, %s, is in dated container %s of %s, %s", p.ID, p.ShopID, p.Category, c.ID, c.Shop, c.Category)
 	}
 	used := c.UsedML // as stored

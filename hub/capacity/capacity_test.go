@@ -154,10 +154,18 @@ func TestBookRefusesStoredRowsThatDoNotFit(t *testing.T) {
 		change(&c, &s)
 		s.Containers = []Container{c}
 		_, err := NewBook(small(), s)
-		require.Error(t, err, rule)
+		var broken *BrokenError
+		require.ErrorAs(t, err, &broken, rule)
+		require.Len(t, append(broken.Containers, broken.Orders...), map[bool]int{true: 2, false: 1}[s.Items != nil], rule)
 	}
-	_, err := NewBook(small(), State{Containers: []Container{good, good}})
+	twin := good
+	twin.ID = "C-20261201-0002"
+	alone := Item{Order: "o-2", Line: 1, Unit: 1, Product: "a-cold", ContainerID: "C-20261201-0009"}
+	_, err := NewBook(small(), State{Containers: []Container{good, twin}, Items: []Item{alone, alone}})
 	require.ErrorContains(t, err, "taken")
+	require.ErrorContains(t, err, "the assignments of 2026-12-01 are broken, see /check: containers C-20261201-0002, C-20261201-0001; orders o-2 (")
+	require.Equal(t, "the assignments of d are broken, see /check: containers 1, 2, 3, 4, 5 and 2 more (why)",
+		(&BrokenError{Date: "d", Containers: []string{"1", "2", "3", "4", "5", "6", "7"}, Why: "why"}).Error())
 	broken := small()
 	broken.Products[0].VolumeML = 0
 	_, err = NewBook(broken, State{})

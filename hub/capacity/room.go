@@ -2,6 +2,7 @@ package capacity
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -21,6 +22,18 @@ func (a load) minus(b load) load { return load{a.ml - b.ml, a.g - b.g, a.mm2 - b
 func (a load) times(n int) load  { return load{a.ml * int64(n), a.g * int64(n), a.mm2 * int64(n)} }
 
 func (a load) within(b load) bool { return a.ml <= b.ml && a.g <= b.g && a.mm2 <= b.mm2 }
+
+// String leaves out what is not limited.
+func (a load) String() string {
+	text := fmt.Sprintf("%d ml", a.ml)
+	if a.g != 0 && a.g < unlimited {
+		text += fmt.Sprintf(", %d g", a.g)
+	}
+	if a.mm2 != 0 && a.mm2 < unlimited {
+		text += fmt.Sprintf(", %d mm² of ground", a.mm2)
+	}
+	return text
+}
 
 // size is all that matters of a product when it is packed. Units of one size can change places.
 type size struct {

@@ -2,6 +2,7 @@ package disruption
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"meguri/hub/capacity"
@@ -64,6 +65,9 @@ func (c *change) courierCode(run, location string) error {
 		return err
 	}
 	r, err := c.tx.Run(c.ctx, run)
+	if err == nil && len(r.Stops) == 0 || errors.Is(err, store.ErrNotFound) {
+		return nil // a broken row, whose container is not to be loaded: nobody drives there
+	}
 	if err != nil {
 		return err
 	}

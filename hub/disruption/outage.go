@@ -62,14 +62,21 @@ func (s *Service) PutBack(ctx context.Context, date string, out order.Out, act A
 }
 
 // CallOff calls off a whole delivery or run, as for a typhoon. Before cutoff what rides with the run and can ride with another
-// does; after cutoff every order that is not in its slot yet is called off.
+// does; after cutoff every order that is not in its slot yet is called off. So is, while rows of the date are broken, every order
+// that has to do with it: then nothing can be numbered anew.
 func (s *Service) CallOff(ctx context.Context, date string, out order.Out, act Act) (Result, error) {
 	return s.run(ctx, date, act, func(c *change) error {
 		if err := c.takeOut(out); err != nil {
 			return err
 		}
 		if !c.result.Frozen {
-			return c.renumber(out)
+			var broken *capacity.BrokenError
+			err := c.renumber(out)
+			if errors.As(err, &broken) {
+				c.callOffByRow(out)
+				return nil
+			}
+			return err
 		}
 		through, err := c.tx.ContainersThrough(ctx, date, out)
 		if err != nil {
@@ -97,6 +104,22 @@ func (s *Service) CallOff(ctx context.Context, date string, out order.Out, act A
 	})
 }
 
+// callOffByRow calls off what goes to a location or rides in a run, as the rows stand.
+func (c *change) callOffByRow(out order.Out) {
+	rides, concerned := map[string]bool{}, map[string]bool{}
+	for _, k := range c.date.State.Containers {
+		rides[k.ID] = out.Kind == order.OutRun && k.Run == out.ID
+	}
+	for _, i := range c.date.State.Items {
+		concerned[i.Order] = concerned[i.Order] || rides[i.ContainerID]
+	}
+	for _, o := range c.date.Orders {
+		if o.State.Holds() && (concerned[o.ID] || out.Kind == order.OutLocation && o.LocationID == out.ID) {
+			c.callOff(o).ByRow = true
+		}
+	}
+}
+
 // renumber numbers the date anew without a thing.
 func (c *change) renumber(out order.Out) error {
 	book, err := capacity.NewBook(c.date.Network, c.date.State)
@@ -104,9 +127,15 @@ func (c *change) renumber(out order.Out) error {
 		return err
 	}
 	var held []string
+	holds := map[string]bool{}
+	for _, i := range c.date.State.Items {
+		holds[i.Order] = true
+	}
 	for _, o := range c.date.Orders {
 		if o.State.Holds() {
 			held = append(held, o.ID)
+		} else if holds[o.ID] { // a row that is broken, and would keep its container from closing
+			c.renumbered(book.Remove(o.ID))
 		}
 	}
 	moved, gone, err := book.Renumber(order.Without(c.date.Network, []order.Out{out}), held)

@@ -2,6 +2,7 @@ package order
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,7 +11,8 @@ import (
 
 // memory is what an owner knows of its date.
 type memory struct {
-	book     *capacity.Book // nil when nothing is known
+	book     *capacity.Book        // nil when nothing is known, or broken
+	broken   *capacity.BrokenError // why there is no book though the rest is known
 	mark     Mark
 	owns     bool      // has committed since it was loaded
 	known    time.Time // when what was decided last became known
@@ -30,9 +32,11 @@ const maxRemembered = 10_000
 
 // drop forgets what is known, because it may not be so.
 func (m *memory) drop() {
-	m.book, m.orders, m.held, m.owns = nil, nil, nil, false
+	m.book, m.broken, m.orders, m.held, m.owns = nil, nil, nil, nil, false
 }
 
+// load makes the date known. Rows that are broken leave it without a book: then it takes no orders, but those that it has can
+// still be confirmed and ended, one row after the other.
 func (m *memory) load(ctx context.Context, store Store, date string) error {
 	if m.book != nil {
 		return nil
@@ -46,7 +50,7 @@ func (m *memory) load(ctx context.Context, store Store, date string) error {
 		return fmt.Errorf("load %s: %w", date, err)
 	}
 	book, err := capacity.NewBook(d.Network, d.State)
-	if err != nil {
+	if err != nil && !errors.As(err, &m.broken) {
 		return fmt.Errorf("load %s: %w", date, err)
 	}
 	m.install(d, book)

@@ -18,7 +18,7 @@ type Arrival struct {
 // Result is the answer to one arrival.
 type Result struct {
 	Outcome Outcome
-	Err     error // *FieldError, ErrConflict, ErrKeyReused or ErrAfterCutoff
+	Err     error // *FieldError, ErrConflict, ErrKeyReused, ErrAfterCutoff or *capacity.BrokenError
 
 	arrival  Arrival
 	decision Decision // of a new order
@@ -148,6 +148,9 @@ func (o *owner) takesOrders(a Arrival) error {
 }
 
 func (o *owner) number(r Request) (capacity.Change, error) {
+	if o.broken != nil {
+		return capacity.Change{}, o.broken
+	}
 	n, err := o.book.Place(r.ID, r.LocationID, capacityLines(r.Lines))
 	return n, fieldOf(err)
 }

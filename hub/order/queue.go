@@ -181,6 +181,9 @@ func (o *owner) attempt(jobs []*job) error {
 	if err := o.load(ctx, o.service.store, o.date); err != nil {
 		return err
 	}
+	if o.broken != nil {
+		defer o.drop() // who mends a row by hand raises no mark, so that a broken date is looked at anew each time
+	}
 	var b batch
 	for _, j := range jobs {
 		j.task.decide(o, &b)

@@ -67,7 +67,8 @@ func (s *Service) knownAt(last time.Time, decisions []Decision) (at time.Time) {
 
 // Place decides on an order. A request that was decided before gets the same outcome again, also after the cutoff.
 //
-// Expected errors are *FieldError, ErrConflict, ErrKeyReused, ErrAfterCutoff and ErrBusy. After any other it is not known
+// Expected errors are *FieldError, ErrConflict, ErrKeyReused, ErrAfterCutoff, ErrBusy and, while rows of the date are broken,
+// *capacity.BrokenError. After any other it is not known
 // whether the order was stored; placing it again tells.
 func (s *Service) Place(ctx context.Context, r Request, arrived time.Time, by string) (Outcome, error) {
 	result, err := s.take(ctx, r, arrived, by)
@@ -166,7 +167,8 @@ func (s *Service) Confirm(ctx context.Context, id, by string, now time.Time) (Ou
 }
 
 // Cancel ends an order that is held or accepted, for its customer or the office, and frees what it takes. From the cutoff on it
-// is refused with ErrAfterCutoff. Other expected errors are ErrNotFound, ErrEnded, *FieldError and ErrBusy.
+// is refused with ErrAfterCutoff. Other expected errors are ErrNotFound, ErrEnded, *FieldError and ErrBusy. Cancel, Confirm and
+// Expire work also while rows of the date are broken; Place, Revise and Withdraw are then refused with *capacity.BrokenError.
 func (s *Service) Cancel(ctx context.Context, id, by, reason string, now time.Time) (Outcome, error) {
 	if len(reason) > MaxReason {
 		return Outcome{}, &FieldError{"reason", clip(reason), fmt.Sprintf("at most %d bytes", MaxReason)}
@@ -246,13 +248,13 @@ func (s *Service) AsDecided(ctx context.Context, k Keyed) (o Order, err error) {
 	return o, err
 }
 
-// Remaining says what a date has room for now, or ErrNoDelivery.
+// Remaining says what a date has room for now, or ErrNoDelivery, or *capacity.BrokenError.
 func (s *Service) Remaining(ctx context.Context, date string) (capacity.Remaining, error) {
 	t := &looking{}
 	if err := s.owner(date).do(ctx, t); err != nil {
 		return capacity.Remaining{}, err // t may still be written to
 	}
-	return t.left, nil
+	return t.left, t.err
 }
 
 // owner gives a date's owner.

@@ -119,6 +119,7 @@ type Decision struct {
 	Cause    string // of what it ends in the history of the numbering: move, cancel, expire, change, outage, repair
 	Key      Key    // of a new order; the zero Key is none
 	Change   capacity.Change
+	ByRow    bool   // End, of a date that is broken: there is no Change, and what the order's rows hold is taken out as they stand
 	Units    []Unit // that were withdrawn
 }
 

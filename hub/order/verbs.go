@@ -58,11 +58,15 @@ func (o *owner) move(s *Standing, to State, v Verb, at time.Time, by string) Dec
 	return d
 }
 
-// end takes an order out of the numbering.
+// end takes an order out of the numbering. Without a book the store finds what the order has by its rows.
 func (o *owner) end(b *batch, s *Standing, to State, at time.Time, by, reason, cause string) {
 	d := o.move(s, to, End, at, by)
 	d.Order.EndedAt, d.Order.EndReason, d.Cause = d.At, reason, cause
-	d.Change = o.book.Remove(s.ID)
+	if o.broken != nil {
+		d.ByRow = true
+	} else {
+		d.Change = o.book.Remove(s.ID)
+	}
 	b.decisions = append(b.decisions, d)
 }
 
@@ -87,7 +91,7 @@ func (c *confirming) decide(o *owner, b *batch) {
 	}
 	switch s.State {
 	case Held:
-		if !c.now.Before(s.HoldUntil) {
+		if !c.now.Before(o.deadline(s)) {
 			o.end(b, s, Expired, c.now, "", ReasonExpired, CauseExpire)
 			c.result, c.err = o.outcome(s), ErrExpired
 			return
@@ -103,6 +107,14 @@ func (c *confirming) decide(o *owner, b *batch) {
 	}
 }
 
+// deadline is when a hold ends: never after the cutoff, also when that was moved since.
+func (o *owner) deadline(s *Standing) time.Time {
+	if cutoff, has := o.cutoffs[s.LocationID]; has && cutoff.Before(s.HoldUntil) {
+		return cutoff
+	}
+	return s.HoldUntil
+}
+
 // expiring gives back what is held past its deadline.
 type expiring struct {
 	now   time.Time
@@ -116,7 +128,7 @@ func (e *expiring) decide(o *owner, b *batch) {
 	e.ended = nil
 	var due []*Standing
 	for _, s := range o.held {
-		if !e.now.Before(s.HoldUntil) {
+		if !e.now.Before(o.deadline(s)) {
 			due = append(due, s)
 		}
 	}
@@ -158,8 +170,12 @@ func (r *revising) decide(o *owner, b *batch) {
 	if s == nil || !r.open(o, s) {
 		return
 	}
-	if s.State == Held && !r.now.Before(s.HoldUntil) {
+	if s.State == Held && !r.now.Before(o.deadline(s)) {
 		r.err = ErrExpired // what holds it back in time gives it back
+		return
+	}
+	if o.broken != nil {
+		r.err = o.broken
 		return
 	}
 	n, err := o.book.Replace(s.ID, s.LocationID, capacityLines(r.lines))
@@ -193,6 +209,10 @@ func (w *withdrawing) decide(o *owner, b *batch) {
 	if s == nil || !w.open(o, s) {
 		return
 	}
+	if o.broken != nil {
+		w.err = o.broken
+		return
+	}
 	items := make([]capacity.Item, len(w.units))
 	for i, u := range w.units {
 		items[i] = capacity.Item{Order: s.ID, Line: u.Line, Unit: u.Unit}
@@ -216,8 +236,18 @@ func (w *withdrawing) decide(o *owner, b *batch) {
 }
 
 // looking counts what is left.
-type looking struct{ left capacity.Remaining }
+type looking struct {
+	left capacity.Remaining
+	err  error
+}
 
-func (*looking) size() int                   { return 0 }
-func (*looking) current() bool               { return true }
-func (l *looking) decide(o *owner, _ *batch) { l.left = o.book.Remaining() }
+func (*looking) size() int     { return 0 }
+func (*looking) current() bool { return true }
+
+func (l *looking) decide(o *owner, _ *batch) {
+	if o.broken != nil {
+		l.err = o.broken
+		return
+	}
+	l.left, l.err = o.book.Remaining(), nil
+}

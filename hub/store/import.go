@@ -14,7 +14,8 @@ import (
 //
 // Each date of the network gets a run of each route. Dates on which containers are numbered, whose numbering is frozen or
 // whose runs were changed keep the runs that they have; the others get theirs anew. The revision of each date that is not
-// frozen is raised, since limits may have changed.
+// frozen is raised, since limits may have changed. Measures of products and slots change as long as all that is numbered on dates
+// that are not over fits the new ones.
 func (tx *Tx) ImportNetwork(ctx context.Context, n bulk.Network) (bulk.Imported, error) {
 	var done bulk.Imported
 	dates := n.Dates()
@@ -33,6 +34,10 @@ func (tx *Tx) ImportNetwork(ctx context.Context, n bulk.Network) (bulk.Imported,
 		}
 	}
 	done.RunsKept = len(dates) - len(plan)
+	other, err := tx.remeasures(ctx, n)
+	if err != nil {
+		return done, fmt.Errorf("measures that are stored: %w", err)
+	}
 	if err := tx.importPlaces(ctx, n); err != nil {
 		return done, err
 	}
@@ -54,7 +59,7 @@ func (tx *Tx) ImportNetwork(ctx context.Context, n bulk.Network) (bulk.Imported,
 			return done, fmt.Errorf("runs of %s: %w", date, err)
 		}
 	}
-	return done, nil
+	return done, tx.refit(ctx, other)
 }
 
 // freeRuns makes a date's row and clears its runs of the routes, unless the date keeps its runs: then it returns false.

@@ -3,8 +3,11 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
+
+	"meguri/hub/order"
 )
 
 // custody is where a dated container's box is, which moving the plan does not change.
@@ -38,6 +41,9 @@ func (tx *Tx) markShort(ctx context.Context, items []*itemChange) error {
 		}
 		err := tx.row(ctx, "SELECT short FROM order_items WHERE order_id = $1 AND line = $2 AND unit = $3", u.order, u.line, u.unit).
 			Scan(&u.short)
+		if errors.Is(err, sql.ErrNoRows) {
+			err = order.ErrStale
+		}
 		if err != nil {
 			return fmt.Errorf("item %d.%d of order %s: %w", u.line, u.unit, u.order, err)
 		}
@@ -60,7 +66,7 @@ func (tx *Tx) endItems(ctx context.Context, items []*itemChange, known time.Time
 	}
 	n, err := deleteItems.run(ctx, tx, keys)
 	if err == nil && n != int64(len(items)) {
-		err = fmt.Errorf("%d of %d rows: %w", n, len(items), ErrNotFound)
+		err = fmt.Errorf("%d of %d rows: %w", n, len(items), order.ErrStale) // somebody has written and raised no mark
 	}
 	if err != nil {
 		return fmt.Errorf("take items out: %w", err)

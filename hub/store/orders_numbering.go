@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -188,7 +189,9 @@ func (n *numbering) takeOut(ctx context.Context, tx *Tx, known time.Time) error 
 		return err
 	}
 	for _, b := range closed {
-		if err := tx.one(ctx, "DELETE FROM dated_containers WHERE id = $1", b.was.ID); err != nil {
+		if err := tx.one(ctx, "DELETE FROM dated_containers WHERE id = $1", b.was.ID); errors.Is(err, ErrNotFound) {
+			return fmt.Errorf("close container %s: %w", b.was.ID, order.ErrStale)
+		} else if err != nil {
 			return fmt.Errorf("close container %s: %w", b.was.ID, err)
 		}
 	}
@@ -296,7 +299,7 @@ func (n *numbering) putIn(ctx context.Context, tx *Tx, known time.Time) error {
 	}
 	did, err := fillContainers.run(ctx, tx, filled)
 	if err == nil && did != int64(len(filled)/2) {
-		err = fmt.Errorf("fill containers: %d of %d: %w", did, len(filled)/2, ErrNotFound)
+		err = fmt.Errorf("fill containers: %d of %d: %w", did, len(filled)/2, order.ErrStale)
 	}
 	if err != nil {
 		return err

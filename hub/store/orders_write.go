@@ -23,6 +23,7 @@ func (tx *Tx) AddDecisions(ctx context.Context, decisions []order.Decision, know
 	for _, step := range []func(context.Context) error{
 		w.addOrders, w.addKeys, w.setStates,
 		func(ctx context.Context) error { return n.takeOut(ctx, tx, known) },
+		w.release,
 		w.setLines,
 		func(ctx context.Context) error { return n.putIn(ctx, tx, known) },
 		w.revokeGrants, w.recordActs, w.oweBack,
@@ -46,6 +47,7 @@ type decided struct {
 	lines  []order.Decision // that revise or withdraw, of stored orders
 	acts   []people.Act
 	revoke []string // orders whose grants are no longer valid
+	byRow  []order.Decision
 }
 
 func (w *decided) fold(d *order.Decision) {
@@ -71,6 +73,9 @@ func (w *decided) fold(d *order.Decision) {
 		}
 	case order.Withdraw:
 		w.lines = append(w.lines, *d) // the lines of a new order are stored by then
+	}
+	if d.ByRow {
+		w.byRow = append(w.byRow, *d)
 	}
 	w.foldAct(d)
 }

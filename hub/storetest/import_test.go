@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -36,6 +37,8 @@ func TestImport(t *testing.T) {
 			{"importing again changes nothing but the revision", importAgain},
 			{"changed rows are changed", importChanges},
 			{"what numbered containers need cannot change, and then nothing does", importInUse},
+			{"other measures are taken where all that is numbered still fits, and what it takes is summed anew", importRemeasures},
+			{"measures with which what is numbered does not fit are refused with row, column, date and container", importDoesNotFit},
 			{"dates with numbered containers keep their runs, others get them anew", importKeepsRuns},
 			{"the schedule of a frozen date cannot change", importFrozen},
 			{"keys of other rows in the database are told", importKeys},
@@ -124,6 +127,79 @@ func importInUse(t *testing.T, empty func() string) {
 		require.ErrorAs(t, err, new(bulk.Problem))
 	}
 	require.Equal(t, was, loaded(t, s))
+}
+
+// measured are the small network's products and slots with all measures that can be given.
+var measured = []string{bulk.ProductsFile, "sales_limit_per_day\n", "sales_limit_per_day,weight_g,length_mm,width_mm,height_mm,no_stacking\n",
+	bulk.ProductsFile, "cold,400,20\na-dry", "cold,400,20,500,100,100,50,\na-dry", bulk.ProductsFile, "dry,400,20\n", "dry,400,20,,,,,\n",
+	bulk.ProductsFile, "cold,100,3\n", "cold,100,3,,,,,\n", bulk.ProductsFile, "cold,400,20\n", "cold,400,20,,,,,\n",
+	bulk.SlotsFile, "capacity_ml\n", "capacity_ml,max_weight_g,fill_percent,length_mm,width_mm,height_mm\n",
+	bulk.SlotsFile, "s1,loc-1-f1,1000\n", "s1,loc-1-f1,1000,1000,,150,100,200\n", bulk.SlotsFile, "s2,loc-1-f1,1000\n", "s2,loc-1-f1,1000,,,,,\n",
+	bulk.SlotsFile, "s1,loc-1-f2,1000\n", "s1,loc-1-f2,1000,,,,,\n", bulk.SlotsFile, "s1,loc-2-f1,1000\n", "s1,loc-2-f1,1000,,,,,\n",
+	bulk.SlotsFile, "s2,loc-2-f1,1000\n", "s2,loc-2-f1,1000,,,,,\n"}
+
+func importMeasured(t *testing.T, s *store.Store, replace ...string) error {
+	t.Helper()
+	_, err := importNetwork(t, s, Network(t, append(slices.Clone(measured), replace...)...))
+	return err
+}
+
+func importRemeasures(t *testing.T, empty func() string) {
+	s, _ := fresh(t, empty, measured...)
+	service := order.NewService(s.Orders())
+	require.Equal(t, order.Accepted, place(t, service, request("o-1", "a-cold", 2)).State)
+	was := loaded(t, s)
+	require.NoError(t, importMeasured(t, s, bulk.ProductsFile, "cold,400,20,500,100", "cold,450,20,400,90"))
+	is := loaded(t, s)
+	require.Equal(t, int64(900), is.State.Containers[0].UsedML)
+	require.Equal(t, was.State.Items, is.State.Items)
+	_, err := service.Cancel(t.Context(), "o-1", "office", "", before)
+	require.NoError(t, err)
+	require.Empty(t, loaded(t, s).State.Containers)
+
+	require.Equal(t, order.Accepted, place(t, service, request("o-2", "a-cold", 2)).State)
+	require.NoError(t, s.Change(t.Context(), func(tx *store.Tx) error { return tx.Freeze(t.Context(), date, before) }))
+	was = loaded(t, s)
+	require.NoError(t, importMeasured(t, s, bulk.ProductsFile, "cold,400,20,500", "cold,300,20,500"))
+	is = loaded(t, s)
+	require.Equal(t, int64(600), is.State.Containers[0].UsedML, "a frozen date is stored, too")
+	require.Equal(t, was.Mark.Revision+1, is.Mark.Revision)
+	require.Error(t, importMeasured(t, s, bulk.ProductsFile, "cold,400,20,500", "cold,600,20,500"))
+
+	require.NoError(t, s.Change(t.Context(), func(tx *store.Tx) error {
+		for _, location := range []string{"loc-1", "loc-2"} {
+			if _, err := tx.CloseDelivery(t.Context(), date, location, before); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	require.NoError(t, importMeasured(t, s, bulk.ProductsFile, "cold,400,20,500", "cold,600,20,500"), "what is over is no reason")
+	require.Equal(t, int64(600), loaded(t, s).State.Containers[0].UsedML, "and stays as it was")
+}
+
+func importDoesNotFit(t *testing.T, empty func() string) {
+	s, _ := fresh(t, empty, measured...)
+	service := order.NewService(s.Orders())
+	require.Equal(t, order.Accepted, place(t, service, request("o-1", "a-cold", 2)).State)
+	was := loaded(t, s)
+	for _, c := range []struct{ file, old, new, want string }{
+		{bulk.ProductsFile, "cold,400,20,500", "cold,501,20,500", `products.csv, row 2, column volume_ml: "501": want 400`},
+		{bulk.ProductsFile, "cold,400,20,500", "cold,400,20,501", `products.csv, row 2, column weight_g: "501": want 500`},
+		{bulk.ProductsFile, "500,100,100,50,", "500,210,100,50,", `products.csv, row 2, column length_mm: "210": want 100`},
+		{bulk.ProductsFile, "500,100,100,50,", "500,100,100,50,true", `products.csv, row 2, column no_stacking: "true": want false`},
+		{bulk.SlotsFile, "1000,1000,,", "1000,999,,", `slots.csv, row 2, column max_weight_g: "999": want 1000`},
+		{bulk.SlotsFile, "1000,1000,,", "1000,1000,79,", `slots.csv, row 2, column fill_percent: "79": want 0`},
+		{bulk.SlotsFile, "150,100,200", "90,90,90", `slots.csv, row 2, column length_mm: "90": want 150`},
+	} {
+		err := importMeasured(t, s, c.file, c.old, c.new)
+		require.ErrorContains(t, err, c.want)
+		require.ErrorContains(t, err, "until 2026-12-01 is over: ")
+		require.ErrorContains(t, err, "dated container C-20261201-0001")
+		require.ErrorAs(t, err, new(bulk.Problem))
+		require.Equal(t, was, loaded(t, s))
+	}
+	require.NoError(t, importMeasured(t, s, bulk.SlotsFile, "s2,loc-1-f1,1000,,,", "s2,loc-1-f1,1000,5,5,"), "nothing stands in this slot")
 }
 
 func importKeepsRuns(t *testing.T, empty func() string) {
