@@ -59,7 +59,7 @@ func (s *survey) date(ctx context.Context, src Source, date string) error {
 	}
 	news := slices.Clone(s.found.list[before:])
 	for _, f := range s.found.list[:before] { // found on the date that it is wrongly of, and to be repaired here
-		if f.Kind == WrongDate && len(f.boxes) > 0 && f.Args[2] == date && f.Repair.ID == "" {
+		if f.Kind == WrongDate && len(f.boxes)+len(f.units) > 0 && f.Args[2] == date && f.Repair.ID == "" {
 			news = append(news, f)
 		}
 	}

@@ -140,9 +140,7 @@ func (l *look) misdatedBy(c Container, date string) {
 		b = &box{Container: c, misdated: true}
 	}
 	if f := l.found.by[hash(string(WrongDate), "", c.ID)]; f != nil {
-		if f.Departs.IsZero() { // as when only this date is looked at: proposals come in this order
-			f.Departs = l.departs(c.Location)
-		}
+		f.Date, f.Departs = date, l.departs(c.Location) // as when only this date is looked at: proposals come in this order
 		return
 	}
 	f := l.found.add(WrongDate, "", c.ID, c.ID, c.Date, date)

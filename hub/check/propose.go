@@ -425,39 +425,6 @@ func (d *draft) end(f *Finding, state string) error {
 	return nil
 }
 
-// redate puts a container or a unit back to the date of all that belongs to it. When it is the order that stands alone, a person
-// has to ask its customer.
-func (d *draft) redate(f *Finding) (Why, error) {
-	date := f.Args[2]
-	switch {
-	case len(f.boxes) > 0 && date != d.Date:
-		return because(OtherDate, date), nil
-	case len(f.boxes) > 0:
-		b := *f.boxes[0]
-		c := b.Container
-		c.Date = date
-		c, why := d.settle(c, added{})
-		if why.yes() {
-			return why.of(b.ID), nil
-		}
-		units, err := d.src.ItemsIn(d.ctx, []string{b.ID})
-		if err != nil {
-			return Why{}, err
-		}
-		c.UsedML = d.net.counted(b.Container, c, units, 0)
-		d.repair.Containers = append(d.repair.Containers, Change[Container]{&b.Container, &c})
-		return Why{}, nil
-	case len(f.units) > 0:
-		for _, u := range f.units {
-			after := u
-			after.Date = date
-			d.change(u, after)
-		}
-		return Why{}, nil
-	}
-	return because(WhichDate), nil
-}
-
 // finish sums up: a container holds what it held, but for what this draft changes. One in which nothing is left goes.
 func (d *draft) finish() Repair {
 	r := d.repair

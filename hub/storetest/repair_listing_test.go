@@ -185,3 +185,39 @@ func contradicted(t *testing.T, empty func() string) {
 	require.ErrorIs(t, applyShown(t, s, again), check.ErrGone)
 	require.Empty(t, found(lookAt(t, s)))
 }
+
+// Two corruptions at a time, one of every eighty pairs: what is shown of both can be applied alone, and in whatever order.
+func TestWhateverTwoThingsAreBrokenEachRepairCanBeApplied(t *testing.T) {
+	s, url := busyDay(t, func() string { return SQLite(t) })
+	exec, restore := lawless(t, url)
+	all, random := corruptions(), rand.New(rand.NewPCG(3, 4))
+	for pair := 7; pair < len(all)*len(all); pair += 80 {
+		one, other := all[pair/len(all)], all[pair%len(all)]
+		if one.rule == other.rule {
+			continue
+		}
+		t.Run(one.rule+" and "+other.rule, func(t *testing.T) {
+			corrupt := func() []check.Finding {
+				restore()
+				for _, statement := range append(slices.Clone(one.statements), other.statements...) {
+					exec(statement)
+				}
+				return slices.DeleteFunc(lookAt(t, s).Findings, func(f check.Finding) bool { return f.Repair.ID == "" })
+			}
+			shown := corrupt()
+			for i, f := range shown {
+				if i > 0 {
+					corrupt()
+				}
+				require.NoError(t, applyTo(t, s, f), "alone: %s: %v", f.Text(), f.Repair.Differences())
+			}
+			corrupt()
+			random.Shuffle(len(shown), func(i, j int) { shown[i], shown[j] = shown[j], shown[i] })
+			for _, f := range shown {
+				if err := applyShown(t, s, f); !errors.Is(err, check.ErrGone) {
+					require.NoError(t, err, "of %v: %s: %v", found(check.Report{Findings: shown}), f.Text(), f.Repair.Differences())
+				}
+			}
+		})
+	}
+}
