@@ -77,12 +77,9 @@ func (d *day) freezeDue(ctx context.Context, now time.Time) error {
 		return err
 	})
 	for _, date := range dates {
-		// No hold outlasts its cutoff, so that with this all are decided; Freeze sees to it.
+		// No hold outlasts its cutoff, so that with this all are decided; Freeze sees to it, also where this fails.
 		_, failed := d.orders.Expire(ctx, date, now)
-		if failed == nil {
-			failed = d.freeze(ctx, date, now)
-		}
-		if failed != nil {
+		if failed = errors.Join(failed, d.freeze(ctx, date, now)); failed != nil {
 			err = errors.Join(err, fmt.Errorf("freeze %s: %w", date, failed))
 		}
 	}
