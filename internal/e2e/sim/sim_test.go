@@ -53,7 +53,7 @@ func play(t *testing.T, p Params) (r Report) {
 	return r
 }
 
-// The first seeds. The many are run by "make sim", of which CI runs 200.
+// The first seeds. The many are run by "make sim", of which "make check" plays 100.
 func TestNoPromiseIsBroken(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
