@@ -71,10 +71,10 @@ func (sqliteEngine) open(ctx context.Context, address string) (writer, reader *s
 // private makes the file if there is none. SQLite would make it readable for everybody; its other files get the permissions of
 // this one. One that is there is not touched: closing it would give up the locks that this process has on it.
 func private(file string) error {
-	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
+	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600) // not O_EXCL: a link may lead to where it is to be
 	if err != nil {
 		return err
 	}
