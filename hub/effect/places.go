@@ -110,12 +110,11 @@ func (e *Effects) doorFault(ctx context.Context, tx *store.Tx, ev link.Event, b 
 func doorAlarm(f protocol.DoorFaultKind) string { return AlarmDoor + "_" + faultNames[f] }
 
 func clear(ctx context.Context, tx *store.Tx, at time.Time, position string, faults ...protocol.DoorFaultKind) error {
-	for _, f := range faults {
-		if err := tx.ClearAlarm(ctx, doorAlarm(f), position, at); err != nil {
-			return err
-		}
+	kinds := make([]string, len(faults))
+	for i, f := range faults {
+		kinds[i] = doorAlarm(f)
 	}
-	return nil
+	return tx.ClearAlarms(ctx, kinds, position, at)
 }
 
 func (e *Effects) mains(ctx context.Context, tx *store.Tx, ev link.Event, b protocol.Mains) error {
@@ -146,7 +145,8 @@ func (e *Effects) position(ctx context.Context, tx *store.Tx, ev link.Event, id 
 	}
 	change(&p)
 	p.DeviceID, p.ChangedAt = ev.Device, ev.At
-	return tx.SavePosition(ctx, p)
+	tx.SavePosition(p)
+	return nil
 }
 
 func (e *Effects) temperature(ctx context.Context, tx *store.Tx, ev link.Event, b protocol.Alarm) error {

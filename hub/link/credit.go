@@ -25,7 +25,7 @@ const (
 	// A group should take about so long: what comes next waits for its end. Its bytes are fitted to that.
 	groupAtMost  = 100 * time.Millisecond
 	groupAtLeast = 40 * time.Millisecond
-	leastRoom    = 16 << 10
+	leastRoom    = 1 << 10
 	mostRoom     = 4 << 20
 )
 
@@ -58,17 +58,18 @@ func (c *credit) begin(now time.Time) {
 }
 
 // end says what was taken since begin, and whether the group was as large as it may be.
-func (c *credit) end(began, now time.Time, messages, records int, full bool) {
+func (c *credit) end(now time.Time, messages, records int, full bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.active--
 	units := records + messageUnits*messages
 	// A large group says more than a small one, most of which is the commit.
 	const enough = 4000
-	each := now.Sub(c.mark) / time.Duration(max(units, 1))
+	took := now.Sub(c.mark) // without the wait for the group before
+	each := took / time.Duration(max(units, 1))
 	c.unit += (each - c.unit) * time.Duration(min(units, enough)) / enough
 	c.mark = now
-	switch took := now.Sub(began); {
+	switch {
 	case took > groupAtMost:
 		c.room = max(c.room/2, leastRoom)
 	case took < groupAtLeast && full:

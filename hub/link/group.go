@@ -20,7 +20,7 @@ type act interface {
 
 // alone runs one act in a transaction.
 func (r *Receiver) alone(ctx context.Context, a act) error {
-	return r.config.Store.Change(ctx, func(tx *store.Tx) error {
+	return r.config.Store.ChangeInSteps(ctx, func(tx *store.Tx) error {
 		if err := r.safely(ctx, tx, a); err != nil {
 			return err
 		}
@@ -46,7 +46,7 @@ func (r *Receiver) together(ctx context.Context, acts []act) []error {
 		errs[0] = r.alone(ctx, acts[0])
 		return errs
 	}
-	err := r.config.Store.Change(ctx, func(tx *store.Tx) error {
+	err := r.config.Store.ChangeInSteps(ctx, func(tx *store.Tx) error {
 		for i, a := range acts {
 			errs[i] = tx.Savepoint(ctx, func() error { return r.safely(ctx, tx, a) })
 			if errs[i] != nil && tx.Lost(errs[i]) {

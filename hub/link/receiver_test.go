@@ -335,11 +335,11 @@ func testWhatTheDatabaseRefusesIsNotTriedForEver(t *testing.T, h *hub) {
 		_, err := tx.AddCommand(t.Context(), fleet.Command{ID: "c", Device: station, Deadline: noon, AskedAt: noon})
 		return err
 	})
-	var refused error
-	require.Error(t, h.store.Change(t.Context(), func(tx *store.Tx) error {
-		_, refused = tx.AddCommand(t.Context(), fleet.Command{ID: "c", Device: station, Deadline: noon, AskedAt: noon})
-		return refused
-	}))
+	refused := h.store.Change(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.AddCommand(t.Context(), fleet.Command{ID: "c", Device: station, Deadline: noon, AskedAt: noon})
+		return err
+	})
+	require.Error(t, refused)
 	h.effects.set(refused)
 	require.EqualValues(t, 1, h.batch(l.batch(1, 2)).Applied)
 	require.Contains(t, h.work()[0].Detail, "the database refuses it")

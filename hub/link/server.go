@@ -59,8 +59,8 @@ func (s *Server) Stats() *ServerStats { return &s.stats }
 // Run handles messages and sends what is owed until ctx ends, then returns its error.
 func (s *Server) Run(ctx context.Context) error {
 	var all sync.WaitGroup
-	// One more than can write at once: it reads messages while the others wait for the disk.
-	for range s.config.Receiver.config.Store.Writers() + 1 {
+	// One writes a group; the other reads the messages of the next one meanwhile.
+	for range 2 {
 		all.Go(func() { s.work(ctx) })
 	}
 	all.Go(func() { s.sendOwed(ctx) })
@@ -136,7 +136,7 @@ func (s *Server) handle(ctx context.Context, items []item, room int) {
 	s.credit.begin(began)
 	messages := make([]*message, len(items))
 	records := 0
-	defer func() { s.credit.end(began, time.Now(), len(items), records, room <= 0) }()
+	defer func() { s.credit.end(time.Now(), len(items), records, room <= 0) }()
 	for i, it := range items {
 		messages[i] = newMessage(it.key.device, it.payload)
 		room -= len(it.payload)

@@ -56,10 +56,9 @@ func (tx *Tx) SaveSafePositions(ctx context.Context, positions []LogPosition) er
 
 // AddBackup notes a backup.
 func (tx *Tx) AddBackup(ctx context.Context, b BackupRow) error {
-	_, err := tx.exec(ctx, `INSERT INTO backups (id, sequence, file, sha256, bytes, began_at, finished_at)
+	return tx.write(ctx, `INSERT INTO backups (id, sequence, file, sha256, bytes, began_at, finished_at)
 		VALUES ($1, (SELECT COALESCE(MAX(sequence), 0) + 1 FROM backups), $2, $3, $4, $5, $6)`,
 		b.ID, b.File, b.SHA256, b.Bytes, millis(b.Began), millis(b.Finished))
-	return err
 }
 
 // Backups gives the newest backups first.
@@ -101,7 +100,7 @@ func (tx *Tx) RecordRestore(ctx context.Context, id, file string, at time.Time) 
 func (s *Store) Snapshot(ctx context.Context, fn func(id string, positions []LogPosition) error) error {
 	return s.Read(ctx, func(tx *Tx) error {
 		var id string
-		if err := tx.tx.QueryRowContext(ctx, "SELECT pg_export_snapshot()").Scan(&id); err != nil {
+		if err := tx.row(ctx, "SELECT pg_export_snapshot()").Scan(&id); err != nil {
 			return fmt.Errorf("export a snapshot: %w", err)
 		}
 		positions, err := tx.LogPositions(ctx)
@@ -129,7 +128,9 @@ var counted = []string{"devices", "events", "readings", "orders"}
 func (s *Store) VacuumInto(ctx context.Context, file string) (err error) {
 	// A connection of its own: the only one that writes must not be busy for so long, and those that read may not write a file.
 	var from string
-	if err := s.reader.QueryRowContext(ctx, "SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&from); err != nil {
+	if err := s.Read(ctx, func(tx *Tx) error {
+		return tx.row(ctx, "SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&from)
+	}); err != nil {
 		return err
 	}
 	db, err := sql.Open("sqlite", sqliteURL(from, "_pragma", "busy_timeout(10000)"))
@@ -160,7 +161,7 @@ func Inspect(ctx context.Context, file string) (c Contents, err error) {
 		return c, err
 	}
 	defer func() { _ = tx.Rollback() }() // nothing was written
-	t := &Tx{tx: tx, e: sqliteEngine{}}
+	t := &Tx{session: &sqliteSession{tx: tx}, e: sqliteEngine{}}
 	if c.Positions, err = t.LogPositions(ctx); err != nil {
 		return c, fmt.Errorf("%s: %w: %w", file, ErrNotABackup, err)
 	}

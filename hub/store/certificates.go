@@ -20,18 +20,18 @@ func (tx *Tx) AddCertificate(ctx context.Context, c fleet.Certificate) error {
 	if held.Revoked {
 		return fmt.Errorf("device %s: %w", c.Device, fleet.ErrRevoked)
 	}
-	if _, err := tx.exec(ctx, `INSERT INTO certificates (fingerprint, device_id, serial, issued_at, ends_at) VALUES ($1, $2, $3, $4, $5)`,
+	if err := tx.write(ctx, `INSERT INTO certificates (fingerprint, device_id, serial, issued_at, ends_at) VALUES ($1, $2, $3, $4, $5)`,
 		c.Fingerprint, c.Device, c.Serial, millis(c.IssuedAt), millis(c.EndsAt)); err != nil {
 		return err
 	}
 	if held.Current == "" {
-		_, err = tx.exec(ctx, "UPDATE devices SET certificate = $2 WHERE id = $1", c.Device, c.Fingerprint)
+		err = tx.write(ctx, "UPDATE devices SET certificate = $2 WHERE id = $1", c.Device, c.Fingerprint)
 		return err
 	}
 	if err := tx.revokeCertificate(ctx, held.Next, c.IssuedAt); err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, "UPDATE devices SET certificate_next = $2 WHERE id = $1", c.Device, c.Fingerprint)
+	err = tx.write(ctx, "UPDATE devices SET certificate_next = $2 WHERE id = $1", c.Device, c.Fingerprint)
 	return err
 }
 
@@ -71,13 +71,11 @@ func (tx *Tx) TakeNextCertificate(ctx context.Context, device string, at time.Ti
 	if err := tx.revokeCertificate(ctx, held.Current, at); err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, "UPDATE devices SET certificate = certificate_next, certificate_next = '' WHERE id = $1", device)
-	return err
+	return tx.write(ctx, "UPDATE devices SET certificate = certificate_next, certificate_next = '' WHERE id = $1", device)
 }
 
 func (tx *Tx) revokeCertificate(ctx context.Context, fingerprint string, at time.Time) error {
-	_, err := tx.exec(ctx, "UPDATE certificates SET revoked_at = $2 WHERE fingerprint = $1 AND revoked_at IS NULL", fingerprint, millis(at))
-	return err
+	return tx.write(ctx, "UPDATE certificates SET revoked_at = $2 WHERE fingerprint = $1 AND revoked_at IS NULL", fingerprint, millis(at))
 }
 
 // CertificateCounts gives how many devices that are not shut out have a certificate, and how many have none.

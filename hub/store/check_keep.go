@@ -125,14 +125,14 @@ func (tx *Tx) LastLook(ctx context.Context) (LookView, bool, error) {
 
 // KeepLook stores a look at everything and forgets the oldest.
 func (c checkTx) KeepLook(ctx context.Context, r check.Report, now time.Time, took time.Duration) error {
-	_, err := c.tx.exec(ctx, `INSERT INTO check_looks (at, took_ms, dates, containers, orders, items, findings, omitted)
+	err := c.tx.write(ctx, `INSERT INTO check_looks (at, took_ms, dates, containers, orders, items, findings, omitted)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (at) DO UPDATE SET took_ms = $2, dates = $3, containers = $4, orders = $5,
 		items = $6, findings = $7, omitted = $8`, millis(now), took.Milliseconds(), r.Count.Dates, r.Count.Containers, r.Count.Orders,
 		r.Count.Items, len(r.Findings), r.Omitted)
 	if err != nil {
 		return err
 	}
-	_, err = c.tx.exec(ctx, `DELETE FROM check_looks WHERE at < (SELECT MIN(at) FROM (
+	err = c.tx.write(ctx, `DELETE FROM check_looks WHERE at < (SELECT MIN(at) FROM (
 		SELECT at FROM check_looks ORDER BY at DESC LIMIT $1) AS newest)`, maxLooks)
 	return err
 }
@@ -169,9 +169,8 @@ func (c checkTx) KeepFindings(ctx context.Context, dates []string, r check.Repor
 			return fmt.Errorf("finding %s: %w", f.ID, err)
 		}
 	}
-	_, err = c.tx.exec(ctx, `DELETE FROM findings WHERE gone_at < (SELECT MIN(gone_at) FROM (
+	return c.tx.write(ctx, `DELETE FROM findings WHERE gone_at < (SELECT MIN(gone_at) FROM (
 		SELECT gone_at FROM findings WHERE gone_at IS NOT NULL ORDER BY gone_at DESC LIMIT $1) AS newest)`, maxGone)
-	return err
 }
 
 // checkAlarm is the id of a finding's alarm, and of its work: the same finding that comes back is another one.
@@ -188,7 +187,7 @@ func (c checkTx) keepFinding(ctx context.Context, f check.Finding, first, now ti
 	if err != nil {
 		return err
 	}
-	_, err = c.tx.exec(ctx, `INSERT INTO findings (id, kind, severity, delivery_date, subject, detail, departs_at, first_seen, last_seen)
+	err = c.tx.write(ctx, `INSERT INTO findings (id, kind, severity, delivery_date, subject, detail, departs_at, first_seen, last_seen)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO UPDATE SET severity = $3, detail = $6, departs_at = $7,
 		first_seen = $8, last_seen = $9, gone_at = NULL`, f.ID, string(f.Kind), int64(f.Severity()), f.Date, f.Subject, string(detail),
 		optionalMillis(f.Departs), millis(first), millis(now))
@@ -215,7 +214,7 @@ func (c checkTx) keepFinding(ctx context.Context, f check.Finding, first, now ti
 }
 
 func (c checkTx) findingGone(ctx context.Context, f FindingView, now time.Time) error {
-	if _, err := c.tx.exec(ctx, "UPDATE findings SET gone_at = $2 WHERE id = $1", f.ID, millis(now)); err != nil {
+	if err := c.tx.write(ctx, "UPDATE findings SET gone_at = $2 WHERE id = $1", f.ID, millis(now)); err != nil {
 		return err
 	}
 	id := checkAlarm(f.ID, f.First)

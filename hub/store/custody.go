@@ -144,18 +144,16 @@ func (tx *Tx) OrderPickups(ctx context.Context, order string) (map[string]time.T
 // AddPickup notes that a fridge was opened for an order, and why it is thought that goods were taken. Of several openings
 // the earliest is kept.
 func (tx *Tx) AddPickup(ctx context.Context, order, fridge string, at time.Time, basis string) error {
-	_, err := tx.exec(ctx, `INSERT INTO order_pickups (order_id, fridge_id, at, basis) VALUES ($1, $2, $3, $4)
+	return tx.write(ctx, `INSERT INTO order_pickups (order_id, fridge_id, at, basis) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (order_id, fridge_id) DO UPDATE SET at = excluded.at, basis = excluded.basis
 		WHERE excluded.at < order_pickups.at`, order, fridge, millis(at), basis)
-	return err
 }
 
 // SetOrderFate stores what has become of an accepted order.
 func (tx *Tx) SetOrderFate(ctx context.Context, order string, f dispatch.Fate) error {
-	_, err := tx.exec(ctx, `UPDATE orders SET state = $2, ready_at = $3, ended_at = $4
+	return tx.write(ctx, `UPDATE orders SET state = $2, ready_at = $3, ended_at = $4
 		WHERE id = $1 AND state NOT IN ('held', 'refused', 'expired', 'cancelled', 'called_off')`,
 		order, string(f.State), optionalMillis(f.ReadyAt), optionalMillis(f.EndedAt))
-	return err
 }
 
 // ShortItems gives the units of a product in a container that are not short yet.
@@ -172,9 +170,8 @@ func (tx *Tx) ShortItems(ctx context.Context, container, gtin string) ([]dispatc
 
 // MarkShort notes that a unit could not be delivered.
 func (tx *Tx) MarkShort(ctx context.Context, i dispatch.ShortItem) error {
-	_, err := tx.exec(ctx, "UPDATE order_items SET short = TRUE WHERE order_id = $1 AND line = $2 AND unit = $3",
+	return tx.write(ctx, "UPDATE order_items SET short = TRUE WHERE order_id = $1 AND line = $2 AND unit = $3",
 		i.OrderID, i.Line, i.Unit)
-	return err
 }
 
 // PackingToScan gives what a shop packs for a date, as its scanner has to know it, or ErrNotFound for an unknown shop. For people

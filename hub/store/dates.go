@@ -17,13 +17,12 @@ func withinMillis(d time.Duration) int64 { return (d + time.Millisecond - 1).Mil
 
 // SawBoot notes a record of a boot: it ran for mono at least, and the record was received at that time.
 func (tx *Tx) SawBoot(ctx context.Context, device, incarnation string, boot uint64, mono time.Duration, received time.Time) error {
-	_, err := tx.exec(ctx, `INSERT INTO boots (device_id, incarnation, boot, last_mono, begun_by) VALUES ($1, $2, $3, $4, $5)
+	return tx.write(ctx, `INSERT INTO boots (device_id, incarnation, boot, last_mono, begun_by) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (device_id, incarnation, boot) DO UPDATE SET
 		last_mono = CASE WHEN excluded.last_mono > boots.last_mono THEN excluded.last_mono ELSE boots.last_mono END,
 		begun_by = CASE WHEN excluded.begun_by < boots.begun_by THEN excluded.begun_by ELSE boots.begun_by END
 		WHERE excluded.last_mono > boots.last_mono OR excluded.begun_by < boots.begun_by`,
 		device, incarnation, int64(boot), mono.Milliseconds(), millis(received.Add(-mono)))
-	return err
 }
 
 // maxPairs is how many pairs are read at once: those around what is to be dated, and a device is told the time at most every few
@@ -193,7 +192,7 @@ func (tx *Tx) redate(ctx context.Context, table, device, incarnation string, all
 			values = append(values, fmt.Sprintf("(CAST($%d AS BIGINT), CAST($%d AS BIGINT), CAST($%d AS BIGINT))", n+1, n+2, n+3))
 			args = append(args, int64(r.Number), millis(r.Dated.At), withinMillis(r.Dated.Within))
 		}
-		if _, err := tx.exec(ctx, "UPDATE "+table+" SET event_at = v.column2, uncertainty_ms = v.column3 FROM (VALUES "+
+		if err := tx.write(ctx, "UPDATE "+table+" SET event_at = v.column2, uncertainty_ms = v.column3 FROM (VALUES "+
 			strings.Join(values, ", ")+") AS v WHERE device_id = $1 AND incarnation = $2 AND number = v.column1", args...); err != nil {
 			return fmt.Errorf("date %s again: %w", table, err)
 		}

@@ -124,10 +124,9 @@ func (tx *Tx) DateLimits(ctx context.Context, date string) (map[string]DateLimit
 
 // SetDateLimit gives a product a limit of its own on a date.
 func (tx *Tx) SetDateLimit(ctx context.Context, date string, l DateLimit) error {
-	_, err := tx.exec(ctx, `INSERT INTO product_limits (product_id, delivery_date, sales_limit, set_by, set_at) VALUES ($1, $2, $3, $4, $5)
+	return tx.write(ctx, `INSERT INTO product_limits (product_id, delivery_date, sales_limit, set_by, set_at) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (product_id, delivery_date) DO UPDATE SET sales_limit = $3, set_by = $4, set_at = $5`,
 		l.ProductID, date, l.Limit, l.SetBy, millis(l.SetAt))
-	return err
 }
 
 // ShopOfProduct gives the shop of a product, or ErrNotFound.
@@ -146,9 +145,8 @@ func (tx *Tx) SoldItems(ctx context.Context, date, product string) ([]dispatch.S
 
 // KeepBack says that a container is not to be loaded.
 func (tx *Tx) KeepBack(ctx context.Context, c dispatch.Container, reason, by string, at time.Time) error {
-	_, err := tx.exec(ctx, `INSERT INTO do_not_load (container_id, delivery_date, reason, set_by, set_at) VALUES ($1, $2, $3, $4, $5)
+	return tx.write(ctx, `INSERT INTO do_not_load (container_id, delivery_date, reason, set_by, set_at) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (container_id) DO UPDATE SET reason = $3, set_by = $4, set_at = $5`, c.ID, c.DeliveryDate, reason, by, millis(at))
-	return err
 }
 
 // LetGo takes KeepBack back, or is ErrNotFound.

@@ -168,12 +168,12 @@ func (tx *Tx) addEdition(ctx context.Context, e *dispatch.Edition) (bool, error)
 			return false, err
 		}
 		if e.Version = max(e.Version, newest+1); !first {
-			if _, err := tx.exec(ctx, "UPDATE runs SET version = $2 WHERE id = $1", e.ThingID, e.Version); err != nil {
+			if err := tx.write(ctx, "UPDATE runs SET version = $2 WHERE id = $1", e.ThingID, e.Version); err != nil {
 				return false, err
 			}
 		}
 	}
-	_, err = tx.exec(ctx, `INSERT INTO sheet_versions (kind, thing_id, delivery_date, version, made_at, made_by, reason, content_hash, content)
+	err = tx.write(ctx, `INSERT INTO sheet_versions (kind, thing_id, delivery_date, version, made_at, made_by, reason, content_hash, content)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, string(e.Kind), e.ThingID, e.Date, e.Version, millis(e.MadeAt), e.MadeBy, e.Reason, hash, text)
 	return true, err
 }
@@ -230,7 +230,7 @@ func (tx *Tx) ConfirmSheet(ctx context.Context, run string, version int, by stri
 	case int64(version) != newest.Int64:
 		return fmt.Errorf("version %d of run %s: %w, version %d", version, run, ErrOldVersion, newest.Int64)
 	}
-	_, err := tx.exec(ctx, `INSERT INTO sheet_confirmations (run_id, version, confirmed_by, confirmed_at) VALUES ($1, $2, $3, $4)
+	err := tx.write(ctx, `INSERT INTO sheet_confirmations (run_id, version, confirmed_by, confirmed_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (run_id, version) DO NOTHING`, run, version, by, millis(at))
 	return err
 }

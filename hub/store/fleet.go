@@ -68,11 +68,10 @@ func (tx *Tx) DevicesAt(ctx context.Context, place string) ([]fleet.Device, erro
 
 // SaveDevice stores what changes in a device's life: what it said and what it was sent.
 func (tx *Tx) SaveDevice(ctx context.Context, d fleet.Device) error {
-	_, err := tx.exec(ctx, `UPDATE devices SET incarnation = $2, boot = $3, session = $4, software = $5, online = $6, seen_at = $7,
+	return tx.write(ctx, `UPDATE devices SET incarnation = $2, boot = $3, session = $4, software = $5, online = $6, seen_at = $7,
 		plan_sent = $8, plan_active = $9, command_counter = $10, presence_known = $11 WHERE id = $1`,
 		d.ID, d.Incarnation, int64(d.Boot), int64(d.Session), d.Software, d.Online, optionalMillis(d.SeenAt),
 		int64(d.PlanSent), int64(d.PlanActive), int64(d.CommandCounter), d.PresenceKnown)
-	return err
 }
 
 // RevokeDevice shuts a device out with all its certificates, for good. It returns fleet.ErrUnknownDevice, or fleet.ErrRevoked when it is already.
@@ -84,11 +83,10 @@ func (tx *Tx) RevokeDevice(ctx context.Context, id string, at time.Time) error {
 	if d.Revoked() {
 		return fmt.Errorf("device %s: %w", id, fleet.ErrRevoked)
 	}
-	if _, err := tx.exec(ctx, "UPDATE certificates SET revoked_at = $2 WHERE device_id = $1 AND revoked_at IS NULL", id, millis(at)); err != nil {
+	if err := tx.write(ctx, "UPDATE certificates SET revoked_at = $2 WHERE device_id = $1 AND revoked_at IS NULL", id, millis(at)); err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, "UPDATE devices SET revoked_at = $2, online = FALSE, presence_known = TRUE WHERE id = $1", id, millis(at))
-	return err
+	return tx.write(ctx, "UPDATE devices SET revoked_at = $2, online = FALSE, presence_known = TRUE WHERE id = $1", id, millis(at))
 }
 
 // ReplacedBy gives the device that took the place of one, empty when none did.
@@ -99,14 +97,12 @@ func (tx *Tx) ReplacedBy(ctx context.Context, id string) (by string, err error) 
 
 // ReplaceDevice notes that another device took the place of one.
 func (tx *Tx) ReplaceDevice(ctx context.Context, id, by string) error {
-	_, err := tx.exec(ctx, "UPDATE devices SET replaced_by = $2 WHERE id = $1", id, by)
-	return err
+	return tx.write(ctx, "UPDATE devices SET replaced_by = $2 WHERE id = $1", id, by)
 }
 
 // ForgetPresence takes no device for online, as after a start of the hub.
 func (tx *Tx) ForgetPresence(ctx context.Context) error {
-	_, err := tx.exec(ctx, "UPDATE devices SET online = FALSE, presence_known = FALSE WHERE presence_known")
-	return err
+	return tx.write(ctx, "UPDATE devices SET online = FALSE, presence_known = FALSE WHERE presence_known")
 }
 
 const logColumns = `incarnation, log, next_number, hash, state, parent, parent_first, parent_next, restored_at IS NOT NULL
@@ -140,7 +136,7 @@ func (tx *Tx) DeviceLog(ctx context.Context, device, incarnation string, log uin
 // SaveDeviceLog stores how far a log has been taken. Where it goes on from is stored with the first. Numbers of a superseded
 // storage that was thought lost are no gap any more once it has delivered them.
 func (tx *Tx) SaveDeviceLog(ctx context.Context, device string, l fleet.Log) error {
-	_, err := tx.exec(ctx, `INSERT INTO device_logs (device_id, incarnation, log, next_number, hash, state, parent, parent_first, parent_next)
+	err := tx.write(ctx, `INSERT INTO device_logs (device_id, incarnation, log, next_number, hash, state, parent, parent_first, parent_next)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (device_id, incarnation, log)
 		DO UPDATE SET next_number = excluded.next_number, hash = excluded.hash, state = excluded.state`,
 		device, l.Incarnation, l.Log, int64(l.Next), hex.EncodeToString(l.Hash[:]), string(l.State),
@@ -174,7 +170,7 @@ func (tx *Tx) GapUpTo(ctx context.Context, device, incarnation string, log uint8
 
 // AddGap names a gap.
 func (tx *Tx) AddGap(ctx context.Context, device, incarnation string, log uint8, g fleet.Gap, at time.Time) error {
-	_, err := tx.exec(ctx, `INSERT INTO device_gaps (device_id, incarnation, log, first_number, last_number, kind, reason, noted_at)
+	err := tx.write(ctx, `INSERT INTO device_gaps (device_id, incarnation, log, first_number, last_number, kind, reason, noted_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (device_id, incarnation, log, first_number)
 		DO UPDATE SET last_number = excluded.last_number, kind = excluded.kind, reason = excluded.reason, noted_at = excluded.noted_at`,
 		device, incarnation, log, int64(g.First), int64(g.Last), string(g.Kind), g.Reason, millis(at))
@@ -183,7 +179,7 @@ func (tx *Tx) AddGap(ctx context.Context, device, incarnation string, log uint8,
 
 // ReplaceGap puts gaps in the place of one: a part of it is explained now.
 func (tx *Tx) ReplaceGap(ctx context.Context, device, incarnation string, log uint8, old fleet.Gap, by []fleet.Gap, at time.Time) error {
-	if _, err := tx.exec(ctx, "DELETE FROM device_gaps WHERE device_id = $1 AND incarnation = $2 AND log = $3 AND first_number = $4",
+	if err := tx.write(ctx, "DELETE FROM device_gaps WHERE device_id = $1 AND incarnation = $2 AND log = $3 AND first_number = $4",
 		device, incarnation, log, int64(old.First)); err != nil {
 		return err
 	}

@@ -25,12 +25,11 @@ func (tx *Tx) Life(ctx context.Context, device, incarnation string) (fleet.Life,
 
 // SaveLife stores a life as it was heard last.
 func (tx *Tx) SaveLife(ctx context.Context, device string, l fleet.Life) error {
-	_, err := tx.exec(ctx, `INSERT INTO incarnations (device_id, incarnation, parent, first_heard_at, heard_at, boot, session, superseded_at)
+	return tx.write(ctx, `INSERT INTO incarnations (device_id, incarnation, parent, first_heard_at, heard_at, boot, session, superseded_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (device_id, incarnation)
 		DO UPDATE SET heard_at = excluded.heard_at, boot = excluded.boot, session = excluded.session`,
 		device, l.Incarnation, l.Parent, millis(l.FirstHeardAt), millis(l.HeardAt), int64(l.Boot), int64(l.Session),
 		optionalMillis(l.SupersededAt))
-	return err
 }
 
 // LivesSince counts the lives of a device's storage that were heard of for the first time since a moment.
@@ -41,19 +40,17 @@ func (tx *Tx) LivesSince(ctx context.Context, device string, since time.Time) (n
 
 // ForgetSession takes the next hello of an incarnation for a new one, whatever its boot and session.
 func (tx *Tx) ForgetSession(ctx context.Context, device, incarnation string) error {
-	_, err := tx.exec(ctx, "UPDATE incarnations SET boot = 0, session = 0 WHERE device_id = $1 AND incarnation = $2", device, incarnation)
-	return err
+	return tx.write(ctx, "UPDATE incarnations SET boot = 0, session = 0 WHERE device_id = $1 AND incarnation = $2", device, incarnation)
 }
 
 // SupersedeLives marks the other lives of a device's storage, and their logs; a forked log stays marked as that.
 func (tx *Tx) SupersedeLives(ctx context.Context, device, current string, at time.Time) error {
-	if _, err := tx.exec(ctx, `UPDATE incarnations SET superseded_at = $3
+	if err := tx.write(ctx, `UPDATE incarnations SET superseded_at = $3
 		WHERE device_id = $1 AND incarnation <> $2 AND superseded_at IS NULL`, device, current, millis(at)); err != nil {
 		return err
 	}
-	_, err := tx.exec(ctx, "UPDATE device_logs SET state = $3 WHERE device_id = $1 AND incarnation <> $2 AND state = $4",
+	return tx.write(ctx, "UPDATE device_logs SET state = $3 WHERE device_id = $1 AND incarnation <> $2 AND state = $4",
 		device, current, string(fleet.Superseded), string(fleet.Current))
-	return err
 }
 
 // HasIncarnation gives the device that an incarnation was heard of from, empty when it never was.
@@ -78,8 +75,7 @@ func (tx *Tx) LogsFrom(ctx context.Context, device, parent string, log uint8, mo
 
 // MarkRestored notes that a log was taken by a hub whose data is gone.
 func (tx *Tx) MarkRestored(ctx context.Context, device, incarnation string, at time.Time) error {
-	_, err := tx.exec(ctx, "UPDATE device_logs SET restored_at = $3 WHERE device_id = $1 AND incarnation = $2", device, incarnation, millis(at))
-	return err
+	return tx.write(ctx, "UPDATE device_logs SET restored_at = $3 WHERE device_id = $1 AND incarnation = $2", device, incarnation, millis(at))
 }
 
 // EverRestored says whether this data was ever put back from a backup.
@@ -91,27 +87,24 @@ func (tx *Tx) EverRestored(ctx context.Context) (bool, error) {
 
 // HelloSinceRestore notes that the device has said what it still holds of a log since the hub went back to a backup.
 func (tx *Tx) HelloSinceRestore(ctx context.Context, device, incarnation string) error {
-	_, err := tx.exec(ctx, "UPDATE device_logs SET restored_at = NULL WHERE device_id = $1 AND incarnation = $2 AND restored_at IS NOT NULL",
+	return tx.write(ctx, "UPDATE device_logs SET restored_at = NULL WHERE device_id = $1 AND incarnation = $2 AND restored_at IS NOT NULL",
 		device, incarnation)
-	return err
 }
 
 // DropLost forgets what was thought lost of a log: its storage is heard again.
 func (tx *Tx) DropLost(ctx context.Context, device, incarnation string, log uint8) error {
-	_, err := tx.exec(ctx, "DELETE FROM device_gaps WHERE device_id = $1 AND incarnation = $2 AND log = $3 AND kind = $4",
+	return tx.write(ctx, "DELETE FROM device_gaps WHERE device_id = $1 AND incarnation = $2 AND log = $3 AND kind = $4",
 		device, incarnation, log, string(fleet.IncarnationLost))
-	return err
 }
 
 // shrinkLost takes the numbers that were delivered out of what was thought lost.
 func (tx *Tx) shrinkLost(ctx context.Context, device string, l fleet.Log) error {
-	if _, err := tx.exec(ctx, `DELETE FROM device_gaps WHERE device_id = $1 AND incarnation = $2 AND log = $3 AND kind = $4
+	if err := tx.write(ctx, `DELETE FROM device_gaps WHERE device_id = $1 AND incarnation = $2 AND log = $3 AND kind = $4
 		AND last_number < $5`, device, l.Incarnation, l.Log, string(fleet.IncarnationLost), int64(l.Next)); err != nil {
 		return err
 	}
-	_, err := tx.exec(ctx, `UPDATE device_gaps SET first_number = $5 WHERE device_id = $1 AND incarnation = $2 AND log = $3 AND kind = $4
+	return tx.write(ctx, `UPDATE device_gaps SET first_number = $5 WHERE device_id = $1 AND incarnation = $2 AND log = $3 AND kind = $4
 		AND first_number < $5`, device, l.Incarnation, l.Log, string(fleet.IncarnationLost), int64(l.Next))
-	return err
 }
 
 // CarriedEvent is what makes a record of an events log the same as another one under another number.

@@ -38,22 +38,22 @@ func (tx *Tx) SavePlan(ctx context.Context, device, incarnation string, parts ma
 		return newest.Version, false, nil
 	}
 	d.PlanSent++
-	if _, err := tx.exec(ctx, "INSERT INTO plans (device_id, version, incarnation, made_at, refused) VALUES ($1, $2, $3, $4, '')",
+	if err := tx.write(ctx, "INSERT INTO plans (device_id, version, incarnation, made_at, refused) VALUES ($1, $2, $3, $4, '')",
 		device, int64(d.PlanSent), incarnation, millis(now)); err != nil {
 		return 0, false, err
 	}
 	for _, p := range want {
 		hash := hex.EncodeToString(p.Hash[:])
-		if _, err := tx.exec(ctx, "INSERT INTO plan_parts (hash, body) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING",
+		if err := tx.write(ctx, "INSERT INTO plan_parts (hash, body) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING",
 			hash, parts[p.Name]); err != nil {
 			return 0, false, err
 		}
-		if _, err := tx.exec(ctx, "INSERT INTO plan_contents (device_id, version, name, hash) VALUES ($1, $2, $3, $4)",
+		if err := tx.write(ctx, "INSERT INTO plan_contents (device_id, version, name, hash) VALUES ($1, $2, $3, $4)",
 			device, int64(d.PlanSent), p.Name, hash); err != nil {
 			return 0, false, err
 		}
 	}
-	_, err = tx.exec(ctx, "UPDATE devices SET plan_sent = $2 WHERE id = $1", device, int64(d.PlanSent))
+	err = tx.write(ctx, "UPDATE devices SET plan_sent = $2 WHERE id = $1", device, int64(d.PlanSent))
 	return d.PlanSent, true, err
 }
 
@@ -99,7 +99,7 @@ func (tx *Tx) PlanPart(ctx context.Context, device string, version uint64, hash 
 // AnswerPlan notes that an incarnation has put a plan in force or, with a reason, refused it. A plan that is not there, as
 // after a restored backup, has nothing to note.
 func (tx *Tx) AnswerPlan(ctx context.Context, device, incarnation string, version uint64, refused string, at time.Time) error {
-	_, err := tx.exec(ctx, `UPDATE plans SET answered_at = $4, refused = $5 WHERE device_id = $1 AND version = $2 AND incarnation = $3`,
+	err := tx.write(ctx, `UPDATE plans SET answered_at = $4, refused = $5 WHERE device_id = $1 AND version = $2 AND incarnation = $3`,
 		device, int64(version), incarnation, millis(at), refused)
 	return err
 }
@@ -135,10 +135,10 @@ func (tx *Tx) AddCommand(ctx context.Context, c fleet.Command) (fleet.Command, e
 		return c, fmt.Errorf("device %s: %w", d.ID, fleet.ErrTooManyCommands)
 	}
 	c.Counter = d.CommandCounter + 1
-	if _, err := tx.exec(ctx, "UPDATE devices SET command_counter = $2 WHERE id = $1", d.ID, int64(c.Counter)); err != nil {
+	if err := tx.write(ctx, "UPDATE devices SET command_counter = $2 WHERE id = $1", d.ID, int64(c.Counter)); err != nil {
 		return c, err
 	}
-	_, err = tx.exec(ctx, `INSERT INTO commands (id, device_id, counter, kind, target, plan_at_least, deadline, asked_by, asked_at, outcome, reason)
+	err = tx.write(ctx, `INSERT INTO commands (id, device_id, counter, kind, target, plan_at_least, deadline, asked_by, asked_at, outcome, reason)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', '')`,
 		c.ID, c.Device, int64(c.Counter), int64(c.Kind), c.Target, int64(c.PlanAtLeast), millis(c.Deadline), c.AskedBy, millis(c.AskedAt))
 	return c, err
@@ -155,7 +155,7 @@ func (tx *Tx) Command(ctx context.Context, id string) (fleet.Command, error) {
 
 // SaveCommand stores how far a command has come.
 func (tx *Tx) SaveCommand(ctx context.Context, c fleet.Command) error {
-	_, err := tx.exec(ctx, `UPDATE commands SET outcome = $2, reason = $3, answered_at = $4, taken_at = $5, settling_since = $6
+	err := tx.write(ctx, `UPDATE commands SET outcome = $2, reason = $3, answered_at = $4, taken_at = $5, settling_since = $6
 		WHERE id = $1`, c.ID, string(c.Outcome), c.Reason, optionalMillis(c.AnsweredAt), optionalMillis(c.TakenAt), optionalMillis(c.Settling))
 	return err
 }

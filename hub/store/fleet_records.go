@@ -80,7 +80,7 @@ func (tx *Tx) NotAppliedEvents(ctx context.Context, subject string, since time.T
 
 // EventApplied notes that an event has been applied after all, and that nobody has to look at it any more.
 func (tx *Tx) EventApplied(ctx context.Context, device, incarnation string, number int64, at time.Time) error {
-	if _, err := tx.exec(ctx, `UPDATE events SET outcome = 'applied', reason = ''
+	if err := tx.write(ctx, `UPDATE events SET outcome = 'applied', reason = ''
 		WHERE device_id = $1 AND incarnation = $2 AND number = $3 AND outcome = 'not_applied'`, device, incarnation, number); err != nil {
 		return err
 	}
@@ -99,10 +99,9 @@ type QuarantineRow struct {
 
 // AddQuarantine keeps what could not be read.
 func (tx *Tx) AddQuarantine(ctx context.Context, q QuarantineRow) error {
-	_, err := tx.exec(ctx, `INSERT INTO quarantine (id, device_id, incarnation, log, number, received_at, reason, raw)
+	return tx.write(ctx, `INSERT INTO quarantine (id, device_id, incarnation, log, number, received_at, reason, raw)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		q.ID, q.Device, q.Incarnation, q.Log, int64(q.Number), millis(q.ReceivedAt), q.Reason, q.Raw)
-	return err
 }
 
 // QuarantinedPayloads counts the whole payloads that are kept of a device.
@@ -156,11 +155,10 @@ type ThinningRow struct {
 
 // AddThinning stores that readings were dropped.
 func (tx *Tx) AddThinning(ctx context.Context, t ThinningRow) error {
-	_, err := tx.exec(ctx, `INSERT INTO thinnings (device_id, incarnation, number, first_number, last_number, reason, from_at, to_at,
+	return tx.write(ctx, `INSERT INTO thinnings (device_id, incarnation, number, first_number, last_number, reason, from_at, to_at,
 		uncertainty_ms, rounds, samples, received_at, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 		t.Device, t.Incarnation, int64(t.Number), int64(t.First), int64(t.Last), int64(t.Reason), millis(t.From), millis(t.To),
 		withinMillis(t.Within), int64(t.Rounds), int64(t.Samples), millis(t.Received), t.Body)
-	return err
 }
 
 // Thinnings gives what an incarnation of a device has dropped, by number.

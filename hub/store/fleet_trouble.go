@@ -2,14 +2,15 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 )
 
 // OpenWork adds work for a person. The same id again changes nothing, also when the work is done.
 func (tx *Tx) OpenWork(ctx context.Context, id, kind, subject, detail string, at time.Time) error {
-	_, err := tx.exec(ctx, `INSERT INTO work_items (id, kind, subject, detail, opened_at, closed_by) VALUES ($1, $2, $3, $4, $5, '')
+	return tx.write(ctx, `INSERT INTO work_items (id, kind, subject, detail, opened_at, closed_by) VALUES ($1, $2, $3, $4, $5, '')
 		ON CONFLICT (id) DO NOTHING`, id, kind, subject, detail, millis(at))
-	return err
 }
 
 // HasWork says whether there is, or was, a piece of work.
@@ -21,27 +22,50 @@ func (tx *Tx) HasWork(ctx context.Context, id string) (bool, error) {
 
 // SettleWork closes work that has become needless by itself, if it is there and open.
 func (tx *Tx) SettleWork(ctx context.Context, id string, at time.Time) error {
-	_, err := tx.exec(ctx, "UPDATE work_items SET closed_at = $2 WHERE id = $1 AND closed_at IS NULL", id, millis(at))
-	return err
+	return tx.write(ctx, "UPDATE work_items SET closed_at = $2 WHERE id = $1 AND closed_at IS NULL", id, millis(at))
 }
 
 // RaiseAlarm says that something is wrong. The same id again is the same alarm: it changes nothing, also when it is cleared.
 func (tx *Tx) RaiseAlarm(ctx context.Context, id, kind, subject, detail string, at time.Time) error {
-	_, err := tx.exec(ctx, `INSERT INTO alarms (id, kind, subject, detail, raised_at) VALUES ($1, $2, $3, $4, $5)
+	delete(tx.quiet, subject)
+	return tx.write(ctx, `INSERT INTO alarms (id, kind, subject, detail, raised_at) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (id) DO NOTHING`, id, kind, subject, detail, millis(at))
-	return err
 }
 
 // ClearAlarm says that what was wrong with a subject is right again. Word of that may come late: an alarm that the clock had
 // raised meanwhile ends when it began.
 func (tx *Tx) ClearAlarm(ctx context.Context, kind, subject string, at time.Time) error {
-	_, err := tx.exec(ctx, `UPDATE alarms SET cleared_at = CASE WHEN raised_at > $3 THEN raised_at ELSE $3 END
-		WHERE kind = $1 AND subject = $2 AND cleared_at IS NULL`, kind, subject, millis(at))
-	return err
+	return tx.ClearAlarms(ctx, []string{kind}, subject, at)
+}
+
+// ClearAlarms is ClearAlarm for several kinds. Nearly always there is nothing to clear: every door that shuts says so.
+func (tx *Tx) ClearAlarms(ctx context.Context, kinds []string, subject string, at time.Time) error {
+	if tx.quiet[subject] {
+		return nil
+	}
+	var open int
+	err := tx.row(ctx, "SELECT COUNT(*) FROM alarms WHERE subject = $1 AND cleared_at IS NULL", subject).Scan(&open)
+	if err != nil {
+		return err
+	}
+	if open == 0 {
+		if tx.quiet == nil {
+			tx.quiet = map[string]bool{}
+		}
+		tx.quiet[subject] = true
+		return nil
+	}
+	args := []any{subject, millis(at)}
+	var among strings.Builder
+	for i, kind := range kinds {
+		args = append(args, kind)
+		fmt.Fprintf(&among, ", $%d", i+3)
+	}
+	return tx.write(ctx, `UPDATE alarms SET cleared_at = CASE WHEN raised_at > $2 THEN raised_at ELSE $2 END
+		WHERE subject = $1 AND kind IN (`+among.String()[2:]+`) AND cleared_at IS NULL`, args...)
 }
 
 // ClearAlarmOf clears one alarm, if it is there and open.
 func (tx *Tx) ClearAlarmOf(ctx context.Context, id string, at time.Time) error {
-	_, err := tx.exec(ctx, "UPDATE alarms SET cleared_at = $2 WHERE id = $1 AND cleared_at IS NULL", id, millis(at))
-	return err
+	return tx.write(ctx, "UPDATE alarms SET cleared_at = $2 WHERE id = $1 AND cleared_at IS NULL", id, millis(at))
 }

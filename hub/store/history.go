@@ -119,7 +119,7 @@ func (tx *Tx) rewrite(ctx context.Context, v versions, ends []ending, known time
 			rows[i] = append(e.key[:len(e.key):len(e.key)], millis(e.at), millis(known), e.cause)
 		}
 		for _, text := range statements(size) {
-			if _, err := tx.exec(ctx, text, flat(rows)...); err != nil {
+			if err := tx.write(ctx, text, flat(rows)...); err != nil {
 				return fmt.Errorf("history of %s: %w", v.table, err)
 			}
 		}

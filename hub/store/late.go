@@ -23,7 +23,7 @@ func (tx *Tx) UnknownEvents(ctx context.Context, device, incarnation string, num
 
 // SettleEvent stores what became of an event of a kind that is known now. One that is not applied becomes work for a person.
 func (tx *Tx) SettleEvent(ctx context.Context, e EventRow) error {
-	_, err := tx.exec(ctx, `UPDATE events SET name = $4, subject = $5, outcome = $6, reason = $7
+	err := tx.write(ctx, `UPDATE events SET name = $4, subject = $5, outcome = $6, reason = $7
 		WHERE device_id = $1 AND incarnation = $2 AND number = $3 AND outcome = 'unknown'`,
 		e.Device, e.Incarnation, int64(e.Number), e.Name, e.Subject, string(e.Outcome), e.Reason)
 	if err != nil || e.Outcome != NotApplied {
@@ -40,6 +40,6 @@ func (tx *Tx) UnknownReadings(ctx context.Context, id string, most int) ([]Quara
 
 // Release takes a record out of quarantine.
 func (tx *Tx) Release(ctx context.Context, id string) error {
-	_, err := tx.exec(ctx, "DELETE FROM quarantine WHERE id = $1", id)
+	err := tx.write(ctx, "DELETE FROM quarantine WHERE id = $1", id)
 	return err
 }

@@ -323,11 +323,7 @@ func gapState(k fleet.GapKind) (fleet.State, string) {
 
 // each runs fn on all rows of a query.
 func each(ctx context.Context, tx *Tx, fn func(scanner) error, query string, args ...any) (err error) {
-	if err := tx.beforeRead(ctx, query, args); err != nil {
-		return err
-	}
-	stmt, ctx := tx.run(ctx, query)
-	rows, err := stmt.QueryContext(ctx, args...)
+	rows, err := tx.query(ctx, query, args)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 // column1, column2 and so on.
 type manyRows struct {
 	before, after string
-	kinds         []string // of the columns: TEXT, BIGINT or BOOLEAN
+	kinds         []string // of the columns: TEXT, BIGINT, BYTEA or BOOLEAN
 
 	mu    sync.Mutex
 	texts map[textKey]string
@@ -53,7 +53,7 @@ func (b *manyRows) run(ctx context.Context, tx *Tx, values []any) (changed int64
 		text := b.text(tx.e, tx.e.distinct(n))
 		did, err := tx.exec(ctx, text, tx.e.rowsArgs(b.kinds, values[:n*width])...)
 		if err != nil {
-			return changed, fmt.Errorf("%s: %w", strings.TrimSpace(b.before), err)
+			return changed, naming(b.before, err)
 		}
 		changed += did
 		values = values[n*width:]
@@ -108,6 +108,8 @@ func (postgresEngine) rowsArgs(kinds []string, values []any) []any {
 			arrays[c] = columnOf(values, c, len(kinds), textOf)
 		case "BIGINT":
 			arrays[c] = columnOf(values, c, len(kinds), numberOf)
+		case "BYTEA":
+			arrays[c] = columnOf(values, c, len(kinds), func(v any) []byte { return v.([]byte) })
 		default:
 			arrays[c] = columnOf(values, c, len(kinds), func(v any) bool { return v.(bool) })
 		}

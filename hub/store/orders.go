@@ -67,9 +67,8 @@ func (tx *Tx) ItemsKnownAt(ctx context.Context, id string, at time.Time) ([]orde
 
 // ForgetKeys forgets idempotency keys that were used before a time, and the oldest of more than so many.
 func (tx *Tx) ForgetKeys(ctx context.Context, before time.Time, most int) error {
-	_, err := tx.exec(ctx, `DELETE FROM order_keys WHERE known_at < $1
+	return tx.write(ctx, `DELETE FROM order_keys WHERE known_at < $1
 		OR known_at < (SELECT known_at FROM order_keys ORDER BY known_at DESC LIMIT 1 OFFSET $2)`, millis(before), most-1)
-	return err
 }
 
 // HeldDates gives, by date, the earliest deadline of orders that are held.

@@ -65,7 +65,7 @@ func (tx *Tx) releaseContainer(ctx context.Context, id string, end ended, known 
 		return err
 	}
 	if items > 0 {
-		_, err = tx.exec(ctx, "UPDATE dated_containers SET used_ml = $2 WHERE id = $1 AND capacity_ml >= $2", id, ml)
+		err = tx.write(ctx, "UPDATE dated_containers SET used_ml = $2 WHERE id = $1 AND capacity_ml >= $2", id, ml)
 		return err
 	}
 	var planned bool
@@ -76,6 +76,6 @@ func (tx *Tx) releaseContainer(ctx context.Context, id string, end ended, known 
 	if err := tx.keep(ctx, containerVersions, []ending{{[]any{id}, end.at, end.cause}}, known); err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, "DELETE FROM dated_containers WHERE id = $1", id)
+	err = tx.write(ctx, "DELETE FROM dated_containers WHERE id = $1", id)
 	return err
 }

@@ -264,7 +264,7 @@ func (n *numbering) lift(ctx context.Context, tx *Tx, b *boxChange) error {
 		return err
 	}
 	n.items = append(n.items, stay...)
-	if _, err := tx.exec(ctx, "DELETE FROM order_items WHERE dated_container_id = $1", id); err != nil {
+	if err := tx.write(ctx, "DELETE FROM order_items WHERE dated_container_id = $1", id); err != nil {
 		return err
 	}
 	return tx.one(ctx, "DELETE FROM dated_containers WHERE id = $1", id)

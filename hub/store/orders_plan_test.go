@@ -14,10 +14,10 @@ func TestAConfirmationFindsItsOrderByItsID(t *testing.T) {
 	text := confirmOrders.text(s.engine, 16)
 	for _, fill := range []string{"ANALYZE", `INSERT INTO sqlite_stat1 VALUES ('orders', 'orders_by_date', '50000 50000 2084'),
 		('orders', 'sqlite_autoindex_orders_1', '50000 1'), ('orders', 'orders_held', '0 0')`, "ANALYZE sqlite_schema"} {
-		_, err := s.writer.ExecContext(t.Context(), fill)
+		_, err := s.database.migrates().ExecContext(t.Context(), fill)
 		require.NoError(t, err)
 	}
-	rows, err := s.writer.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, make([]any, 48)...)
+	rows, err := s.database.migrates().QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, make([]any, 48)...)
 	require.NoError(t, err)
 	var plan []string
 	for rows.Next() {

@@ -253,7 +253,7 @@ func (w *decided) setLines(ctx context.Context) error {
 		if d.Verb != order.Revise {
 			continue
 		}
-		if _, err := w.tx.exec(ctx, "DELETE FROM order_lines WHERE order_id = $1 AND line > $2", id, len(d.Order.Lines)); err != nil {
+		if err := w.tx.write(ctx, "DELETE FROM order_lines WHERE order_id = $1 AND line > $2", id, len(d.Order.Lines)); err != nil {
 			return fmt.Errorf("lines of order %s: %w", id, err)
 		}
 		if _, err := replaceLines.run(ctx, w.tx, addLines(nil, &d.Order)); err != nil {
@@ -266,7 +266,7 @@ func (w *decided) setLines(ctx context.Context) error {
 // revokeGrants ends the codes of orders that were drawn already.
 func (w *decided) revokeGrants(ctx context.Context) error {
 	for _, id := range w.revoke {
-		if _, err := w.tx.exec(ctx, "UPDATE grants SET revoked_at = $2 WHERE order_id = $1 AND revoked_at IS NULL", id,
+		if err := w.tx.write(ctx, "UPDATE grants SET revoked_at = $2 WHERE order_id = $1 AND revoked_at IS NULL", id,
 			millis(w.known)); err != nil {
 			return fmt.Errorf("revoke the code of order %s: %w", id, err)
 		}

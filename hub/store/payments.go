@@ -148,7 +148,7 @@ func (tx *Tx) AddPayment(ctx context.Context, p payment.Payment) (bool, error) {
 // SaveBill stores a payment and its refunds as they now are.
 func (tx *Tx) SaveBill(ctx context.Context, b payment.Bill) error {
 	p := b.Payment
-	_, err := tx.exec(ctx, `UPDATE payments SET state = $2, cause = $3, code = $4, method = $5, intent_id = $6, captured_yen = $7,
+	err := tx.write(ctx, `UPDATE payments SET state = $2, cause = $3, code = $4, method = $5, intent_id = $6, captured_yen = $7,
 		refunded_yen = $8, changed_at = $9 WHERE order_id = $1`, p.OrderID, string(p.State), string(p.Cause), p.Code, p.Method,
 		sql.NullString{String: p.IntentID, Valid: p.IntentID != ""}, p.CapturedYen, p.RefundedYen, millis(p.ChangedAt))
 	if err != nil {
@@ -168,7 +168,7 @@ func (tx *Tx) saveRefund(ctx context.Context, sequence int64, r payment.Refund) 
 	if err != nil || changed == 1 {
 		return err
 	}
-	_, err = tx.exec(ctx, `INSERT INTO refunds (order_id, id, sequence, state, amount_yen, reason, asked_by, asked_at, done_at, provider_id, code)
+	err = tx.write(ctx, `INSERT INTO refunds (order_id, id, sequence, state, amount_yen, reason, asked_by, asked_at, done_at, provider_id, code)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, r.OrderID, r.ID, sequence, string(r.State), r.AmountYen, r.Reason,
 		r.AskedBy, millis(r.AskedAt), optionalMillis(r.DoneAt), r.ProviderID, r.Code)
 	if err != nil {
@@ -202,17 +202,15 @@ func (tx *Tx) PaymentTask(ctx context.Context, orderID, refundID string) (t paym
 
 // SavePaymentTask stores a task as it now is.
 func (tx *Tx) SavePaymentTask(ctx context.Context, t payment.Task) error {
-	_, err := tx.exec(ctx, `INSERT INTO payment_tasks (order_id, refund_id, due_at, tries, round, unsure, since, problem)
+	return tx.write(ctx, `INSERT INTO payment_tasks (order_id, refund_id, due_at, tries, round, unsure, since, problem)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (order_id, refund_id) DO UPDATE SET due_at = excluded.due_at,
 		tries = excluded.tries, round = excluded.round, unsure = excluded.unsure, since = excluded.since, problem = excluded.problem`,
 		t.OrderID, t.RefundID, millis(t.DueAt), t.Tries, t.Round, t.Unsure, millis(t.Since), t.Problem)
-	return err
 }
 
 // RemovePaymentTask removes what is done.
 func (tx *Tx) RemovePaymentTask(ctx context.Context, orderID, refundID string) error {
-	_, err := tx.exec(ctx, "DELETE FROM payment_tasks WHERE order_id = $1 AND refund_id = $2", orderID, refundID)
-	return err
+	return tx.write(ctx, "DELETE FROM payment_tasks WHERE order_id = $1 AND refund_id = $2", orderID, refundID)
 }
 
 // ClaimPaymentTasks gives tasks that are due, the longest due first, and puts them off until then.
@@ -221,7 +219,7 @@ func (tx *Tx) ClaimPaymentTasks(ctx context.Context, now, until time.Time, most 
 		millis(now), most)
 	for _, t := range due {
 		if err == nil {
-			_, err = tx.exec(ctx, "UPDATE payment_tasks SET due_at = $3 WHERE order_id = $1 AND refund_id = $2", t.OrderID, t.RefundID, millis(until))
+			err = tx.write(ctx, "UPDATE payment_tasks SET due_at = $3 WHERE order_id = $1 AND refund_id = $2", t.OrderID, t.RefundID, millis(until))
 		}
 	}
 	return due, err
@@ -271,6 +269,6 @@ func (tx *Tx) AddPaymentEvent(ctx context.Context, e payment.Event, at time.Time
 
 // ForgetPaymentEvents deletes events that were received before a moment.
 func (tx *Tx) ForgetPaymentEvents(ctx context.Context, before time.Time) error {
-	_, err := tx.exec(ctx, "DELETE FROM payment_events WHERE received_at < $1", millis(before))
+	err := tx.write(ctx, "DELETE FROM payment_events WHERE received_at < $1", millis(before))
 	return err
 }

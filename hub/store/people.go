@@ -49,22 +49,19 @@ func (tx *Tx) Persons(ctx context.Context, most int) ([]people.Person, error) {
 
 // AddPerson stores a new person.
 func (tx *Tx) AddPerson(ctx context.Context, p people.Person) error {
-	_, err := tx.exec(ctx, `INSERT INTO persons (id, name, role, place, added_at, added_by) VALUES ($1, $2, $3, $4, $5, $6)`,
+	return tx.write(ctx, `INSERT INTO persons (id, name, role, place, added_at, added_by) VALUES ($1, $2, $3, $4, $5, $6)`,
 		p.ID, p.Name, string(p.Role), p.Place, millis(p.Added), p.AddedBy)
-	return err
 }
 
 // RemovePerson notes when a person was removed.
 func (tx *Tx) RemovePerson(ctx context.Context, id string, at time.Time) error {
-	_, err := tx.exec(ctx, `UPDATE persons SET removed_at = $2 WHERE id = $1 AND removed_at IS NULL`, id, millis(at))
-	return err
+	return tx.write(ctx, `UPDATE persons SET removed_at = $2 WHERE id = $1 AND removed_at IS NULL`, id, millis(at))
 }
 
 // AddLink stores a one-time login link.
 func (tx *Tx) AddLink(ctx context.Context, l people.Link) error {
-	_, err := tx.exec(ctx, `INSERT INTO login_links (token_hash, person_id, made_at, expires_at) VALUES ($1, $2, $3, $4)`,
+	return tx.write(ctx, `INSERT INTO login_links (token_hash, person_id, made_at, expires_at) VALUES ($1, $2, $3, $4)`,
 		l.Hash, l.Person, millis(l.Made), millis(l.Expires))
-	return err
 }
 
 // UseLink marks an unused link that has not expired at now as used and gives its person; people.ErrLink for any other.
@@ -93,37 +90,32 @@ func (tx *Tx) Session(ctx context.Context, hash string) (people.Session, error) 
 
 // AddSession stores a new session.
 func (tx *Tx) AddSession(ctx context.Context, s people.Session) error {
-	_, err := tx.exec(ctx, `INSERT INTO sessions (token_hash, person_id, made_at, seen_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
+	return tx.write(ctx, `INSERT INTO sessions (token_hash, person_id, made_at, seen_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
 		s.Hash, s.Person, millis(s.Made), millis(s.Seen), millis(s.Expires))
-	return err
 }
 
 // SeeSession notes when a session was used; it never moves back.
 func (tx *Tx) SeeSession(ctx context.Context, hash string, at time.Time) error {
-	_, err := tx.exec(ctx, `UPDATE sessions SET seen_at = $2 WHERE token_hash = $1 AND seen_at < $2`, hash, millis(at))
-	return err
+	return tx.write(ctx, `UPDATE sessions SET seen_at = $2 WHERE token_hash = $1 AND seen_at < $2`, hash, millis(at))
 }
 
 // EndSession ends a living session.
 func (tx *Tx) EndSession(ctx context.Context, hash string, at time.Time) error {
-	_, err := tx.exec(ctx, `UPDATE sessions SET ended_at = $2 WHERE token_hash = $1 AND ended_at IS NULL`, hash, millis(at))
-	return err
+	return tx.write(ctx, `UPDATE sessions SET ended_at = $2 WHERE token_hash = $1 AND ended_at IS NULL`, hash, millis(at))
 }
 
 // EndAll ends the sessions of a person and spends their links.
 func (tx *Tx) EndAll(ctx context.Context, person string, at time.Time) error {
-	if _, err := tx.exec(ctx, `UPDATE sessions SET ended_at = $2 WHERE person_id = $1 AND ended_at IS NULL`, person, millis(at)); err != nil {
+	if err := tx.write(ctx, `UPDATE sessions SET ended_at = $2 WHERE person_id = $1 AND ended_at IS NULL`, person, millis(at)); err != nil {
 		return err
 	}
-	_, err := tx.exec(ctx, `UPDATE login_links SET used_at = $2 WHERE person_id = $1 AND used_at IS NULL`, person, millis(at))
-	return err
+	return tx.write(ctx, `UPDATE login_links SET used_at = $2 WHERE person_id = $1 AND used_at IS NULL`, person, millis(at))
 }
 
 // RecordAct stores who did what; call it in the transaction that does it.
 func (tx *Tx) RecordAct(ctx context.Context, a people.Act) error {
-	_, err := tx.exec(ctx, `INSERT INTO acts (id, at, person_id, act, subject, detail) VALUES ($1, $2, $3, $4, $5, $6)`,
+	return tx.write(ctx, `INSERT INTO acts (id, at, person_id, act, subject, detail) VALUES ($1, $2, $3, $4, $5, $6)`,
 		a.ID, millis(a.At), a.Person, a.Act, a.Subject, a.Detail)
-	return err
 }
 
 // Acts lists the newest acts about a subject. That an order was placed is in its own row, and listed with them.

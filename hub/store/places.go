@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -18,25 +20,86 @@ type Position struct {
 	ChangedAt time.Time
 }
 
+// positions are those that a transaction has read or changed. A door opens and shuts many times in what a device brings at once:
+// its position is read once, and the last state is written, when somebody else may look at the table or the transaction ends.
+type positions struct {
+	read    map[string]Position
+	changed map[string]bool // not written yet
+	undo    []positionWas   // for steps that fail
+}
+
+// positionWas is what stood in positions before a change.
+type positionWas struct {
+	id            string
+	position      Position
+	read, changed bool
+}
+
+func (p *positions) set(v Position, changed bool) {
+	if p.read == nil {
+		p.read, p.changed = map[string]Position{}, map[string]bool{}
+	}
+	was, read := p.read[v.ID]
+	p.undo = append(p.undo, positionWas{v.ID, was, read, p.changed[v.ID]})
+	p.put(v, true, changed)
+}
+
+func (p *positions) put(v Position, read, changed bool) {
+	delete(p.read, v.ID)
+	delete(p.changed, v.ID)
+	if read {
+		p.read[v.ID] = v
+	}
+	if changed {
+		p.changed[v.ID] = true
+	}
+}
+
+// back undoes all but the first n changes.
+func (p *positions) back(n int) {
+	for len(p.undo) > n {
+		last := len(p.undo) - 1
+		was := p.undo[last]
+		was.position.ID = was.id
+		p.put(was.position, was.read, was.changed)
+		p.undo = p.undo[:last]
+	}
+}
+
 // Position gives the state of a fridge's door and supply; before the first word of a device the door is unknown.
 func (tx *Tx) Position(ctx context.Context, id string) (Position, error) {
+	if p, has := tx.positions.read[id]; has {
+		return p, nil
+	}
 	p := Position{ID: id, Door: "unknown", Lock: "unknown", Mains: true}
 	var changed int64
 	err := tx.row(ctx, "SELECT device_id, door, lock_state, mains, changed_at FROM positions WHERE id = $1", id).
 		Scan(&p.DeviceID, &p.Door, &p.Lock, &p.Mains, &changed)
-	if errors.Is(err, sql.ErrNoRows) {
-		return p, nil
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return p, err
 	}
-	p.ChangedAt = fromMillis(changed)
-	return p, err
+	if err == nil {
+		p.ChangedAt = fromMillis(changed)
+	}
+	tx.positions.set(p, false)
+	return p, nil
 }
 
 // SavePosition stores the state of a fridge's door and supply.
-func (tx *Tx) SavePosition(ctx context.Context, p Position) error {
-	_, err := tx.exec(ctx, `INSERT INTO positions (id, device_id, door, lock_state, mains, changed_at)
-		VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (id) DO UPDATE SET device_id = $2, door = $3, lock_state = $4, mains = $5, changed_at = $6`,
-		p.ID, p.DeviceID, p.Door, p.Lock, p.Mains, millis(p.ChangedAt))
+func (tx *Tx) SavePosition(p Position) { tx.positions.set(p, true) }
+
+var insertPositions = insertRows("positions", "id, device_id, door, lock_state, mains, changed_at", ` ON CONFLICT (id)
+	DO UPDATE SET device_id = excluded.device_id, door = excluded.door, lock_state = excluded.lock_state, mains = excluded.mains,
+	changed_at = excluded.changed_at`, "TEXT", "TEXT", "TEXT", "TEXT", "BOOLEAN", "BIGINT")
+
+func (tx *Tx) flushPositions(ctx context.Context) error {
+	var rows []any
+	for _, id := range slices.Sorted(maps.Keys(tx.positions.changed)) {
+		p := tx.positions.read[id]
+		rows = append(rows, p.ID, p.DeviceID, p.Door, p.Lock, p.Mains, millis(p.ChangedAt))
+		tx.positions.set(p, false)
+	}
+	_, err := insertPositions.run(ctx, tx, rows)
 	return err
 }
 
@@ -47,7 +110,17 @@ func (tx *Tx) LocationOfFridge(ctx context.Context, fridge string) (string, erro
 
 // PlaceOfFridge gives where a fridge stands, its location or collection spot, or ErrNotFound.
 func (tx *Tx) PlaceOfFridge(ctx context.Context, fridge string) (string, error) {
-	return tx.text(ctx, "fridge "+fridge, "SELECT COALESCE(location_id, collection_spot_id) FROM fridges WHERE id = $1", fridge)
+	if place, has := tx.places[fridge]; has {
+		return place, nil
+	}
+	place, err := tx.text(ctx, "fridge "+fridge, "SELECT COALESCE(location_id, collection_spot_id) FROM fridges WHERE id = $1", fridge)
+	if err == nil {
+		if tx.places == nil {
+			tx.places = map[string]string{}
+		}
+		tx.places[fridge] = place
+	}
+	return place, err
 }
 
 // LocationOfOrder gives the location of an order, or ErrNotFound.

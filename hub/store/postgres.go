@@ -2,12 +2,12 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	_ "github.com/jackc/pgx/v5/stdlib" // the database/sql driver "pgx"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 )
 
@@ -15,30 +15,26 @@ type postgresEngine struct{}
 
 const connections = 8
 
-// open gives one pool. Transactions are serializable: the rules read, decide and write as if they were alone, and a
-// conflict is run again.
-func (postgresEngine) open(ctx context.Context, url string) (writer, reader *sql.DB, err error) {
-	db, err := sql.Open("pgx", url)
+func (postgresEngine) open(ctx context.Context, url string) (database, error) {
+	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	db.SetMaxOpenConns(connections)
-	if err := db.PingContext(ctx); err != nil {
-		return nil, nil, errors.Join(err, db.Close())
+	config.MaxConns = connections
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, err
 	}
-	return db, db, nil
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return &postgresDatabase{pool: pool, migrate: stdlib.OpenDBFromPool(pool)}, nil
 }
 
 func (postgresEngine) dialect() goose.Dialect { return goose.DialectPostgres }
 
-func (postgresEngine) isolation() sql.IsolationLevel { return sql.LevelSerializable }
-
-// readIsolation is one snapshot. Unlike a serializable transaction, one that only reads it can never be refused, so reads need
-// no second try.
-func (postgresEngine) readIsolation() sql.IsolationLevel { return sql.LevelRepeatableRead }
-
-// prepares: the driver keeps the statements of each connection.
-func (postgresEngine) prepares() bool { return true }
+func (postgresEngine) remote() bool { return true }
 
 func (postgresEngine) readsFailAlone() bool { return false }
 

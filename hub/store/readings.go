@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"meguri/hub/fleet"
@@ -29,65 +27,21 @@ type ReadingRow struct {
 	Earlier         []byte        // see AppendEarlier
 }
 
-// readingSizes are how many rows one statement adds: SQLite is fastest with few (see insertSizes), and over a connection each
-// statement costs a round trip.
-var readingSizes = [...]int{256, 64, 16, 4, 1}
-
-// readingInserts are the texts of these statements.
-var readingInserts = func() (texts [len(readingSizes)]string) {
-	for i, size := range readingSizes {
-		texts[i] = readingInsert(size)
-	}
-	return texts
-}()
-
-// fewRows is where the sizes for a database in the process begin.
-const fewRows = 2
-
-const (
-	readingShared = 3  // parameters for all rows of a statement: device, incarnation, received
-	readingParams = 14 // of each row
-)
-
-func readingInsert(rows int) string {
-	var b strings.Builder
-	b.WriteString(`INSERT INTO readings (device_id, incarnation, received_at, number, sensor, boot, mono, claimed_at, wall_quality, event_at,
-		uncertainty_ms, milli_c, fault, span_ms, samples, faults, earlier) VALUES `)
-	for r := range rows {
-		b.WriteString(map[bool]string{true: "($1, $2, $3", false: ", ($1, $2, $3"}[r == 0])
-		for c := range readingParams {
-			b.WriteString(", $" + strconv.Itoa(readingShared+r*readingParams+c+1))
-		}
-		b.WriteString(")")
-	}
-	return b.String()
-}
+var insertReadings = insertRows("readings", `device_id, incarnation, received_at, number, sensor, boot, mono, claimed_at, wall_quality,
+	event_at, uncertainty_ms, milli_c, fault, span_ms, samples, faults, earlier`, "", "TEXT", "TEXT", "BIGINT", "BIGINT", "TEXT", "BIGINT",
+	"BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BYTEA")
 
 // AddReadings stores samples of one incarnation of a device, all received at once.
 func (tx *Tx) AddReadings(ctx context.Context, device, incarnation string, received time.Time, rows []ReadingRow) error {
-	first := 0
-	if !tx.e.prepares() {
-		first = fewRows
+	values := make([]any, 0, len(rows)*len(insertReadings.kinds))
+	for i := range rows {
+		r := &rows[i]
+		values = append(values, device, incarnation, millis(received), int64(r.Number), r.Sensor, int64(r.Boot), r.Mono, r.ClaimedAt,
+			int64(r.WallQuality), millis(r.Dated.At), withinMillis(r.Dated.Within), r.MilliC, int64(r.Fault), r.Span.Milliseconds(),
+			int64(r.Samples), int64(r.Faults), r.Earlier)
 	}
-	args := make([]any, 0, readingShared+min(len(rows), readingSizes[first])*readingParams)
-	for i := first; len(rows) > 0; {
-		size := readingSizes[i]
-		if size > len(rows) {
-			i++
-			continue
-		}
-		args = append(args[:0], device, incarnation, millis(received))
-		for j := range rows[:size] {
-			r := &rows[j]
-			args = append(args, int64(r.Number), r.Sensor, int64(r.Boot), r.Mono, r.ClaimedAt, int64(r.WallQuality), millis(r.Dated.At),
-				withinMillis(r.Dated.Within), r.MilliC, int64(r.Fault), r.Span.Milliseconds(), int64(r.Samples), int64(r.Faults), r.Earlier)
-		}
-		if _, err := tx.exec(ctx, readingInserts[i], args...); err != nil {
-			return fmt.Errorf("insert into readings: %w", err)
-		}
-		rows = rows[size:]
-	}
-	return nil
+	_, err := insertReadings.run(ctx, tx, values)
+	return err
 }
 
 // LastReading gives the row of the newest sample of a sensor, or ErrNotFound.
@@ -179,8 +133,7 @@ func cut(all []ReadingView, most int) ([]ReadingView, time.Time) {
 
 // readingRows gives the samples of each row of a query, and when the row ends.
 func (tx *Tx) readingRows(ctx context.Context, each func(at int64, row []ReadingView) error, query, sensor string, args ...any) (err error) {
-	stmt, ctx := tx.run(ctx, query)
-	rows, err := stmt.QueryContext(ctx, append([]any{sensor}, args...)...)
+	rows, err := tx.query(ctx, query, append([]any{sensor}, args...))
 	if err != nil {
 		return err
 	}

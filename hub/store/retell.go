@@ -10,16 +10,14 @@ import (
 
 // MoveStop moves when a stop of a run was reached.
 func (tx *Tx) MoveStop(ctx context.Context, run string, sequence int, was, at time.Time) error {
-	_, err := tx.exec(ctx, "UPDATE run_stops SET reached_at = $4 WHERE run_id = $1 AND sequence = $2 AND reached_at = $3",
+	return tx.write(ctx, "UPDATE run_stops SET reached_at = $4 WHERE run_id = $1 AND sequence = $2 AND reached_at = $3",
 		run, sequence, millis(was), millis(at))
-	return err
 }
 
 // MovePickup moves when a fridge was opened for an order.
 func (tx *Tx) MovePickup(ctx context.Context, order, fridge string, was, at time.Time) error {
-	_, err := tx.exec(ctx, "UPDATE order_pickups SET at = $4 WHERE order_id = $1 AND fridge_id = $2 AND at = $3",
+	return tx.write(ctx, "UPDATE order_pickups SET at = $4 WHERE order_id = $1 AND fridge_id = $2 AND at = $3",
 		order, fridge, millis(was), millis(at))
-	return err
 }
 
 // BoxStep is a step in the use of a box.
@@ -41,23 +39,24 @@ func (tx *Tx) MoveBox(ctx context.Context, grai string, step BoxStep, was, at ti
 
 // MoveAlarm moves when an alarm was raised.
 func (tx *Tx) MoveAlarm(ctx context.Context, id string, was, at time.Time) error {
-	_, err := tx.exec(ctx, `UPDATE alarms SET raised_at = $3, cleared_at = CASE WHEN cleared_at < $3 THEN $3 ELSE cleared_at END
+	return tx.write(ctx, `UPDATE alarms SET raised_at = $3, cleared_at = CASE WHEN cleared_at < $3 THEN $3 ELSE cleared_at END
 		WHERE id = $1 AND raised_at = $2`, id, millis(was), millis(at))
-	return err
 }
 
 // MoveCleared moves when the alarm of a kind of a subject was cleared, and clears the one that was raised before at and cleared
 // by a later event only. An alarm does not end before it began, unless that is about to be moved, too.
 func (tx *Tx) MoveCleared(ctx context.Context, kind, subject string, was, at time.Time) error {
-	_, err := tx.exec(ctx, `UPDATE alarms SET cleared_at = CASE WHEN raised_at > $4 AND raised_at <> $3 THEN raised_at ELSE $4 END
+	return tx.write(ctx, `UPDATE alarms SET cleared_at = CASE WHEN raised_at > $4 AND raised_at <> $3 THEN raised_at ELSE $4 END
 		WHERE kind = $1 AND subject = $2 AND (cleared_at = $3 OR cleared_at > $4 AND (raised_at <= $4 OR raised_at = $3))`,
 		kind, subject, millis(was), millis(at))
-	return err
 }
 
 // MovePosition moves when a door, a lock or a supply has changed by word of a device.
 func (tx *Tx) MovePosition(ctx context.Context, id, device string, was, at time.Time) error {
-	_, err := tx.exec(ctx, "UPDATE positions SET changed_at = $4 WHERE id = $1 AND device_id = $2 AND changed_at = $3",
-		id, device, millis(was), millis(at))
+	p, err := tx.Position(ctx, id)
+	if err == nil && p.DeviceID == device && millis(p.ChangedAt) == millis(was) {
+		p.ChangedAt = at
+		tx.SavePosition(p)
+	}
 	return err
 }

@@ -137,7 +137,7 @@ func (tx *Tx) CodesTaken(ctx context.Context, date, location string) (map[string
 
 // ReissueGrant puts a grant in the place of a former one, which is never valid again. Its run's sheet needs a new version.
 func (tx *Tx) ReissueGrant(ctx context.Context, former string, g dispatch.Grant, at time.Time) error {
-	if _, err := tx.exec(ctx, "UPDATE grants SET revoked_at = $2 WHERE id = $1", former, millis(at)); err != nil {
+	if err := tx.write(ctx, "UPDATE grants SET revoked_at = $2 WHERE id = $1", former, millis(at)); err != nil {
 		return err
 	}
 	return tx.AddGrant(ctx, g)
@@ -146,11 +146,10 @@ func (tx *Tx) ReissueGrant(ctx context.Context, former string, g dispatch.Grant,
 // AddGrant stores a grant. A code that another grant of the location and date has is a duplicate.
 func (tx *Tx) AddGrant(ctx context.Context, g dispatch.Grant) error {
 	text := func(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
-	_, err := tx.exec(ctx, `INSERT INTO grants
+	return tx.write(ctx, `INSERT INTO grants
 		(id, delivery_date, location_id, holder, order_id, run_id, pin, valid_from, valid_until)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, g.ID, g.DeliveryDate, g.LocationID, string(g.Holder),
 		text(g.OrderID), text(g.RunID), g.PIN, millis(g.From), millis(g.Until))
-	return err
 }
 
 // Delivery is a location's schedule of a date.
@@ -198,9 +197,8 @@ func (tx *Tx) Freeze(ctx context.Context, date string, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, "UPDATE delivery_dates SET frozen_at = $2, revision = revision + 1 WHERE delivery_date = $1 AND frozen_at IS NULL",
+	return tx.write(ctx, "UPDATE delivery_dates SET frozen_at = $2, revision = revision + 1 WHERE delivery_date = $1 AND frozen_at IS NULL",
 		date, millis(at))
-	return err
 }
 
 // DatesUnderWay gives the frozen dates that have a delivery whose pickup closes after a time, in order.
@@ -269,8 +267,7 @@ func (tx *Tx) LateStops(ctx context.Context, before time.Time) ([]dispatch.Stop,
 // ClearLate clears the alarms of a date's stops when no delivery of the date is open any more: whoever has not said by then
 // that a stop was reached will not.
 func (tx *Tx) ClearLate(ctx context.Context, date string, at time.Time) error {
-	_, err := tx.exec(ctx, `UPDATE alarms SET cleared_at = $2 WHERE cleared_at IS NULL AND id IN (
+	return tx.write(ctx, `UPDATE alarms SET cleared_at = $2 WHERE cleared_at IS NULL AND id IN (
 		SELECT 'late/' || s.run_id || ' stop ' || s.sequence FROM run_stops s JOIN runs r ON r.id = s.run_id WHERE r.delivery_date = $1)
 		AND NOT EXISTS (SELECT 1 FROM deliveries l WHERE l.delivery_date = $1 AND l.closed_at IS NULL)`, date, millis(at))
-	return err
 }

@@ -36,16 +36,16 @@ const cacheKiB = 32 << 10
 
 // open gives one writing connection, which begins every transaction as a writer, and a few reading ones. FULL makes a
 // commit durable before it returns; with NORMAL a power cut loses the newest.
-func (sqliteEngine) open(ctx context.Context, address string) (writer, reader *sql.DB, err error) {
+func (sqliteEngine) open(ctx context.Context, address string) (database, error) {
 	file := strings.TrimPrefix(address, "sqlite:")
 	if file == "" || strings.ContainsAny(file, "?#") {
-		return nil, nil, fmt.Errorf("sqlite:%s: want the path of a file", file)
+		return nil, fmt.Errorf("sqlite:%s: want the path of a file", file)
 	}
 	if _, err := os.Lstat(file + Partial); err == nil {
-		return nil, nil, fmt.Errorf("%s: %w, or remove %s", file, ErrHalfRestored, file+Partial)
+		return nil, fmt.Errorf("%s: %w, or remove %s", file, ErrHalfRestored, file+Partial)
 	}
 	if err := private(file); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	// What savepoints and sorting keep aside need not be on the disk.
 	pragmas := []string{"journal_mode(wal)", "synchronous(full)", "busy_timeout(10000)", "foreign_keys(1)", "temp_store(memory)",
@@ -54,18 +54,20 @@ func (sqliteEngine) open(ctx context.Context, address string) (writer, reader *s
 		q := url.Values{"_txlock": {lock}, "_pragma": append(slices.Clone(pragmas), more)}
 		return sqliteFile(file) + "?" + q.Encode()
 	}
-	if writer, err = sql.Open("sqlite", dsn("immediate", fmt.Sprintf("cache_size(-%d)", cacheKiB))); err != nil {
-		return nil, nil, err
+	writer, err := sql.Open("sqlite", dsn("immediate", fmt.Sprintf("cache_size(-%d)", cacheKiB)))
+	if err != nil {
+		return nil, err
 	}
 	writer.SetMaxOpenConns(1)
 	if err := writer.PingContext(ctx); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("%s: %w", file, err), writer.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", file, err), writer.Close())
 	}
-	if reader, err = sql.Open("sqlite", dsn("deferred", "query_only(1)")); err != nil {
-		return nil, nil, errors.Join(err, writer.Close())
+	reader, err := sql.Open("sqlite", dsn("deferred", "query_only(1)"))
+	if err != nil {
+		return nil, errors.Join(err, writer.Close())
 	}
 	reader.SetMaxOpenConns(readers)
-	return writer, reader, nil
+	return &sqliteDatabase{writer: writer, reader: reader, written: newStatements(writer), read: newStatements(reader)}, nil
 }
 
 // private makes the file if there is none. SQLite would make it readable for everybody; its other files get the permissions of
@@ -94,13 +96,7 @@ func sqliteURL(file string, pairs ...string) string {
 
 func (sqliteEngine) dialect() goose.Dialect { return goose.DialectSQLite3 }
 
-// isolation: SQLite has one writer at a time, and its transactions are serializable as they are.
-func (sqliteEngine) isolation() sql.IsolationLevel { return sql.LevelDefault }
-
-func (sqliteEngine) readIsolation() sql.IsolationLevel { return sql.LevelDefault }
-
-// prepares: the driver reads a statement's text anew each time; with small transactions that is a quarter of all work.
-func (sqliteEngine) prepares() bool { return false }
+func (sqliteEngine) remote() bool { return false }
 
 func (sqliteEngine) readsFailAlone() bool { return true }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
 	"sync"
 )
 
@@ -68,57 +67,4 @@ func (s *statements) close() error {
 	}
 	clear(s.prepared)
 	return all
-}
-
-// runner runs statements: a transaction, or a statement prepared in it.
-type runner interface {
-	ExecContext(ctx context.Context, args ...any) (sql.Result, error)
-	QueryContext(ctx context.Context, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, args ...any) *sql.Row
-}
-
-// unprepared is a statement that the database reads anew.
-type unprepared struct {
-	tx    *sql.Tx
-	query string
-}
-
-func (u unprepared) ExecContext(ctx context.Context, args ...any) (sql.Result, error) {
-	return u.tx.ExecContext(ctx, u.query, args...)
-}
-
-func (u unprepared) QueryContext(ctx context.Context, args ...any) (*sql.Rows, error) {
-	return u.tx.QueryContext(ctx, u.query, args...)
-}
-
-func (u unprepared) QueryRowContext(ctx context.Context, args ...any) *sql.Row {
-	return u.tx.QueryRowContext(ctx, u.query, args...)
-}
-
-// run gives the way to run a statement in this transaction, and the context for it.
-func (tx *Tx) run(ctx context.Context, query string) (runner, context.Context) {
-	if tx.writes && tx.statements != nil {
-		// SQLite's driver starts a goroutine for each statement that may be interrupted, and an interrupted one loses the whole
-		// transaction. Statements that write are short; between them ctx still counts.
-		ctx = context.WithoutCancel(ctx)
-	}
-	if tx.statements == nil {
-		return unprepared{tx.tx, query}, ctx
-	}
-	if stmt := tx.own[query]; stmt != nil {
-		return stmt, ctx
-	}
-	stmt := tx.statements.get(query)
-	if stmt == nil {
-		if !slices.Contains(tx.met, query) {
-			tx.met = append(tx.met, query)
-		}
-		return unprepared{tx.tx, query}, ctx
-	}
-	own := tx.tx.StmtContext(ctx, stmt)
-	if tx.own == nil {
-		tx.own = map[string]*sql.Stmt{}
-	}
-	tx.own[query] = own
-	return own, ctx
 }

@@ -31,18 +31,18 @@ func TestStatementsStayPreparedInBounds(t *testing.T) {
 				_, err := tx.exec(t.Context(), text, fmt.Sprint(n, i))
 				require.NoError(t, err)
 			}
-			require.Equal(t, n > 0, tx.own[text] != nil, "the first transaction cannot have it")
+			require.Equal(t, n > 0, tx.session.(*sqliteSession).own[text] != nil, "the first transaction cannot have it")
 			return nil
 		}))
 	}
-	require.NotNil(t, s.written.get(text))
+	require.NotNil(t, s.database.(*sqliteDatabase).written.get(text))
 	for n := range maxStatements + 50 {
 		require.NoError(t, s.Read(t.Context(), func(tx *Tx) error {
 			var got int
 			return tx.row(t.Context(), fmt.Sprint("SELECT COUNT(*) FROM sessions WHERE made_at >= -", n)).Scan(&got)
 		}))
 	}
-	require.Len(t, s.read.prepared, maxStatements)
+	require.Len(t, s.database.(*sqliteDatabase).read.prepared, maxStatements)
 }
 
 func TestAPreparedStatementRunsAgainAndAgain(t *testing.T) {
@@ -90,7 +90,7 @@ func TestAnErrorThatEndedTheTransactionIsKnown(t *testing.T) {
 		require.False(t, tx.Lost(err), "it was undone, and the transaction goes on")
 		err = tx.Savepoint(t.Context(), func() error {
 			require.NoError(t, tx.OpenWork(t.Context(), "w-2", "k", "s", "d", time.UnixMilli(0)))
-			_, err := tx.tx.ExecContext(t.Context(), "ROLLBACK") // as SQLite does by itself on some failures
+			_, err := tx.session.(*sqliteSession).tx.ExecContext(t.Context(), "ROLLBACK") // as SQLite does by itself on some failures
 			require.NoError(t, err)
 			return broken
 		})

@@ -3,6 +3,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
@@ -21,26 +22,21 @@ var migrations embed.FS
 
 // Store is an open database.
 type Store struct {
-	writer *sql.DB
-	reader *sql.DB // the same as writer on PostgreSQL
-	engine engine
-	turn   sync.RWMutex  // held to write by a transaction that has to be alone
-	queue  chan struct{} // held by the one that writes, where the database lets one in after the other
-
-	written, read *statements // prepared on writer and reader; nil where the driver keeps them itself
+	engine   engine
+	database database
+	turn     sync.RWMutex  // held to write by a transaction that has to be alone
+	queue    chan struct{} // held by the one that writes, where the database lets one in after the other
 }
 
 // engine is what differs between the databases.
 type engine interface {
-	open(ctx context.Context, url string) (writer, reader *sql.DB, err error)
+	open(ctx context.Context, url string) (database, error)
 	dialect() goose.Dialect
-	isolation() sql.IsolationLevel
-	readIsolation() sql.IsolationLevel
 	// transient says whether the transaction may succeed if it is run again.
 	transient(err error) bool
 	duplicate(err error) bool
-	// prepares says whether the driver keeps statements prepared by itself.
-	prepares() bool
+	// remote says whether a statement is a journey to another process and back.
+	remote() bool
 	// writers is how many transactions can write side by side.
 	writers() int
 	// readsFailAlone says whether a statement that fails leaves the transaction as it was.
@@ -57,6 +53,36 @@ type engine interface {
 	refused(err error) bool
 }
 
+// database is an open database of an engine.
+type database interface {
+	begin(ctx context.Context, write bool) (session, error)
+	// migrates gives the connection that migrations go over.
+	migrates() *sql.DB
+	close() error
+}
+
+// session is one transaction of a database.
+type session interface {
+	exec(ctx context.Context, query string, args []any) (changed int64, err error)
+	// later runs a statement at once, or with the next one whose result is asked for. Its error may come with that.
+	later(ctx context.Context, query string, args []any) error
+	// settled runs what waits.
+	settled(ctx context.Context) error
+	query(ctx context.Context, query string, args []any) (rows, error)
+	// aborted says whether a statement that has failed took the transaction along.
+	aborted() bool
+	commit(ctx context.Context) error // when nothing waits
+	rollback()
+}
+
+// rows is what a query gives, to be read before the next statement.
+type rows interface {
+	scanner
+	Next() bool
+	Err() error
+	Close() error
+}
+
 // ErrNewerSchema is a database that a newer hub has migrated. Nothing in it is touched.
 var ErrNewerSchema = errors.New("the database belongs to a newer hub")
 
@@ -66,16 +92,13 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	writer, reader, err := e.open(ctx, url)
+	db, err := e.open(ctx, url)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	s := &Store{writer: writer, reader: reader, engine: e, queue: make(chan struct{}, 1)}
+	s := &Store{engine: e, database: db, queue: make(chan struct{}, 1)}
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("migrate database: %w", err), s.Close())
-	}
-	if !e.prepares() {
-		s.written, s.read = newStatements(writer), newStatements(reader)
 	}
 	return s, nil
 }
@@ -104,7 +127,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(s.engine.dialect(), s.writer, files, goose.WithDisableGlobalRegistry(true))
+	p, err := goose.NewProvider(s.engine.dialect(), s.database.migrates(), files, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err
 	}
@@ -120,27 +143,25 @@ func (s *Store) migrate(ctx context.Context) error {
 }
 
 // Close closes the database.
-func (s *Store) Close() error {
-	if s.reader == s.writer {
-		return s.writer.Close()
-	}
-	return errors.Join(s.read.close(), s.written.close(), s.reader.Close(), s.writer.Close())
-}
+func (s *Store) Close() error { return s.database.close() }
 
 // Tx is one transaction, or one consistent view for reading.
 type Tx struct {
-	tx    *sql.Tx
-	e     engine
-	after []func() // to be run once it is committed
+	session session
+	e       engine
+	after   []func() // to be run once it is committed
 
-	pending []EventRow // that are not written yet
+	pending   []EventRow // that are not written yet
+	positions positions
+	places    map[string]string // of fridges that were asked for; they do not move while a transaction lasts
+
+	quiet map[string]bool // subjects without an open alarm
 
 	depth, marked int // savepoints that have begun, and those of them that the database knows
 
-	writes     bool
-	statements *statements          // nil where the driver keeps them
-	own        map[string]*sql.Stmt // prepared in this transaction
-	met        []string             // to be prepared when it has ended
+	bold    bool // savepoints are not told to the database
+	written int  // statements that write
+	redo    bool // a step has failed that cannot be undone without: run it again, not bold
 }
 
 // OnCommit has fn run after the transaction is committed, and not at all when it, or the savepoint that it is in, is undone.
@@ -159,10 +180,26 @@ const (
 // A transaction that reads much, such as one that dates a boot's records again, conflicts with every other one that writes
 // there, and among many short ones it would lose for ever: after a few tries it runs while no other of this hub does.
 func (s *Store) Change(ctx context.Context, fn func(*Tx) error) error {
+	return s.retried(ctx, together, false, fn)
+}
+
+// ChangeInSteps is Change for many steps (Savepoint) that seldom fail. So much would conflict with all else, so that it runs
+// while no other transaction of this hub does. Where a savepoint costs two journeys to the database the first attempt does without
+// them, and when a step fails that has written, all is undone and run again with them.
+func (s *Store) ChangeInSteps(ctx context.Context, fn func(*Tx) error) error {
+	return s.retried(ctx, 0, s.engine.remote(), fn)
+}
+
+// retried is so many attempts beside others, then more alone.
+func (s *Store) retried(ctx context.Context, beside int, bold bool, fn func(*Tx) error) error {
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
-		err := s.change(ctx, attempt > together, fn)
-		if err == nil || attempt == attempts || !s.engine.transient(err) {
+		err := s.change(ctx, attempt > beside, bold, fn)
+		if bold && errors.Is(err, errRedo) {
+			bold = false
+			continue
+		}
+		if err == nil || attempt >= attempts || !s.engine.transient(err) {
 			return err
 		}
 		select {
@@ -175,7 +212,7 @@ func (s *Store) Change(ctx context.Context, fn func(*Tx) error) error {
 }
 
 // change is one attempt, alone or together with others.
-func (s *Store) change(ctx context.Context, alone bool, fn func(*Tx) error) error {
+func (s *Store) change(ctx context.Context, alone, bold bool, fn func(*Tx) error) error {
 	switch {
 	case s.Writers() == 1:
 		// In order of arrival: of those that wait for its only connection, database/sql lets in any, so that one may wait long.
@@ -192,46 +229,49 @@ func (s *Store) change(ctx context.Context, alone bool, fn func(*Tx) error) erro
 		s.turn.RLock()
 		defer s.turn.RUnlock()
 	}
-	return s.once(ctx, s.writer, s.written, &sql.TxOptions{Isolation: s.engine.isolation()}, fn)
+	return s.once(ctx, true, &Tx{e: s.engine, bold: bold}, fn)
 }
 
 // Read runs fn on one consistent view of the data.
 func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
-	return s.once(ctx, s.reader, s.read, &sql.TxOptions{Isolation: s.engine.readIsolation(), ReadOnly: true}, fn)
+	return s.once(ctx, false, &Tx{e: s.engine}, fn)
 }
 
-func (s *Store) once(ctx context.Context, db *sql.DB, kept *statements, opts *sql.TxOptions, fn func(*Tx) error) error {
-	t := &Tx{e: s.engine, writes: !opts.ReadOnly, statements: kept}
-	if err := s.transact(ctx, db, opts, t, fn); err != nil {
+func (s *Store) once(ctx context.Context, write bool, t *Tx, fn func(*Tx) error) error {
+	if err := s.transact(ctx, write, t, fn); err != nil {
 		return err
 	}
 	for _, after := range t.after {
 		after()
 	}
-	if len(t.met) > 0 {
-		kept.prepare(ctx, t.met)
-	}
 	return nil
 }
 
-func (s *Store) transact(ctx context.Context, db *sql.DB, opts *sql.TxOptions, t *Tx, fn func(*Tx) error) error {
-	tx, err := db.BeginTx(ctx, opts)
-	if err != nil {
+func (s *Store) transact(ctx context.Context, write bool, t *Tx, fn func(*Tx) error) (err error) {
+	if t.session, err = s.database.begin(ctx, write); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	defer func() { _ = tx.Rollback() }() // nothing to do after a commit; after a panic the connection must come back
-	t.tx = tx
-	if err := fn(t); err != nil {
+	defer t.session.rollback() // nothing to do after a commit; after a panic the connection must come back
+	if err = fn(t); err == nil {
+		err = t.Flush(ctx)
+	}
+	if err == nil && !t.redo {
+		err = t.session.settled(ctx)
+	}
+	if t.redo || t.bold && t.session.aborted() && !s.engine.transient(err) {
+		return errors.Join(errRedo, err)
+	}
+	if err != nil {
 		return err
 	}
-	if err := t.Flush(ctx); err != nil {
-		return err
-	}
-	if err := tx.Commit(); err != nil {
+	if err := t.session.commit(ctx); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
 }
+
+// errRedo is a bold transaction in which a step has failed.
+var errRedo = fmt.Errorf("a step without a savepoint has failed: %w", errLost)
 
 // errLost is wrapped when the transaction itself has ended, as the databases do on some failures.
 var errLost = errors.New("the transaction is lost")
@@ -244,24 +284,38 @@ func (tx *Tx) Lost(err error) bool { return errors.Is(err, errLost) || tx.e.tran
 func (tx *Tx) Savepoint(ctx context.Context, fn func() error) error {
 	tx.depth++
 	level := tx.depth
-	before, pending := len(tx.after), tx.pending
+	before, pending, written, positions := len(tx.after), tx.pending, tx.written, len(tx.positions.undo)
 	err := fn()
+	if err == nil && tx.marked >= level {
+		err = tx.session.settled(ctx) // what fails of it fails here
+	}
 	tx.depth = level - 1
 	if err != nil {
 		tx.after = tx.after[:before]
 		// Those of the step are no more, and those from before that were written in it are undone with it.
 		tx.pending = pending
+		tx.positions.back(positions)
+		clear(tx.quiet) // what was cleared is not
+	}
+	if tx.bold {
+		if err != nil && !tx.e.transient(err) && (tx.written > written || tx.session.aborted()) {
+			tx.redo = true
+		}
+		if tx.redo {
+			return errors.Join(errRedo, err)
+		}
+		return err
 	}
 	if tx.marked < level {
 		return err // nothing was written
 	}
 	tx.marked = level - 1
 	if err != nil {
-		if back := tx.command(ctx, "ROLLBACK TO SAVEPOINT step"); back != nil {
+		if _, back := tx.session.exec(ctx, "ROLLBACK TO SAVEPOINT step", nil); back != nil {
 			return fmt.Errorf("undo a step: %w", errors.Join(errLost, back, err))
 		}
 	}
-	if release := tx.command(ctx, "RELEASE SAVEPOINT step"); release != nil {
+	if release := tx.session.later(ctx, "RELEASE SAVEPOINT step", nil); release != nil {
 		return fmt.Errorf("release a savepoint: %w", errors.Join(errLost, release, err))
 	}
 	return err
@@ -270,18 +324,12 @@ func (tx *Tx) Savepoint(ctx context.Context, fn func() error) error {
 // mark tells the database of the savepoints that it has not heard of: with many small steps, of which most only read, they are a
 // tenth of the work.
 func (tx *Tx) mark(ctx context.Context) error {
-	for ; tx.marked < tx.depth; tx.marked++ {
-		if err := tx.command(ctx, "SAVEPOINT step"); err != nil {
+	for ; tx.marked < tx.depth && !tx.bold; tx.marked++ {
+		if err := tx.session.later(ctx, "SAVEPOINT step", nil); err != nil {
 			return fmt.Errorf("savepoint: %w", errors.Join(errLost, err))
 		}
 	}
 	return nil
-}
-
-func (tx *Tx) command(ctx context.Context, text string) error {
-	stmt, ctx := tx.run(ctx, text)
-	_, err := stmt.ExecContext(ctx)
-	return err
 }
 
 // Duplicate says whether err is the database's refusal of a second row with the same key.
@@ -291,51 +339,85 @@ func (tx *Tx) Duplicate(err error) bool { return tx.e.duplicate(err) }
 // Trying again changes nothing.
 func (tx *Tx) Refused(err error) bool { return tx.e.refused(err) }
 
-// exec runs a statement that writes. What writes inside a savepoint goes through here: row and list are for what only reads.
-func (tx *Tx) exec(ctx context.Context, query string, args ...any) (rows int64, err error) {
-	if err := tx.settle(ctx, query, args); err != nil {
+// exec runs a statement that writes, and says how many rows it changed. What writes inside a savepoint goes through here or
+// through write: row and list are for what only reads.
+func (tx *Tx) exec(ctx context.Context, query string, args ...any) (changed int64, err error) {
+	if err := tx.beforeWrite(ctx, query, args); err != nil {
 		return 0, err
 	}
-	if err := tx.mark(ctx); err != nil {
-		return 0, err
-	}
-	stmt, ctx := tx.run(ctx, query)
-	r, err := stmt.ExecContext(ctx, args...)
-	if err != nil {
-		return 0, err
-	}
-	return r.RowsAffected()
+	return tx.session.exec(ctx, query, args)
 }
 
-func (tx *Tx) row(ctx context.Context, query string, args ...any) scanner {
-	if err := tx.beforeRead(ctx, query, args); err != nil {
-		return noRow{err}
+// write is exec for a statement of which nobody asks how many rows it has changed, or whether it was the one to fail: it may wait
+// for the next one, and its error with it.
+func (tx *Tx) write(ctx context.Context, query string, args ...any) error {
+	if err := tx.beforeWrite(ctx, query, args); err != nil {
+		return err
 	}
-	stmt, ctx := tx.run(ctx, query)
-	return stmt.QueryRowContext(ctx, args...)
+	return tx.session.later(ctx, query, args)
+}
+
+func (tx *Tx) beforeWrite(ctx context.Context, query string, args []any) error {
+	if tx.redo {
+		return errRedo
+	}
+	if err := tx.settle(ctx, query, args); err != nil {
+		return err
+	}
+	tx.written++
+	return tx.mark(ctx)
 }
 
 // beforeRead prepares for a statement that only reads. Where one that fails would end the transaction, the savepoint that it is in
 // has to be known before it; a step that asks nothing, as most events are that are only kept, costs none.
 func (tx *Tx) beforeRead(ctx context.Context, query string, args []any) error {
+	if tx.redo {
+		return errRedo
+	}
 	if err := tx.settle(ctx, query, args); err != nil || tx.e.readsFailAlone() {
 		return err
 	}
 	return tx.mark(ctx)
 }
 
-// noRow is a row that could not be asked for.
-type noRow struct{ err error }
+// row reads the first row of a query. Scan of the result gives sql.ErrNoRows when there is none.
+func (tx *Tx) row(ctx context.Context, query string, args ...any) scanner {
+	all, err := tx.query(ctx, query, args)
+	return firstRow{all, err}
+}
 
-func (n noRow) Scan(...any) error { return n.err }
-
-// list reads all rows of a query, each by scan.
-func list[T any](ctx context.Context, tx *Tx, scan func(scanner) (T, error), query string, args ...any) (_ []T, err error) {
+func (tx *Tx) query(ctx context.Context, query string, args []any) (rows, error) {
 	if err := tx.beforeRead(ctx, query, args); err != nil {
 		return nil, err
 	}
-	stmt, ctx := tx.run(ctx, query)
-	rows, err := stmt.QueryContext(ctx, args...)
+	return tx.session.query(ctx, query, args)
+}
+
+// firstRow is the first row of a query, or why there is none.
+type firstRow struct {
+	rows rows
+	err  error
+}
+
+func (f firstRow) Scan(into ...any) error {
+	if f.err != nil {
+		return f.err
+	}
+	var err error
+	if f.rows.Next() {
+		err = f.rows.Scan(into...)
+	} else {
+		err = cmp.Or(f.rows.Err(), sql.ErrNoRows)
+	}
+	if closed := f.rows.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+// list reads all rows of a query, each by scan.
+func list[T any](ctx context.Context, tx *Tx, scan func(scanner) (T, error), query string, args ...any) (_ []T, err error) {
+	rows, err := tx.query(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
@@ -351,7 +433,7 @@ func list[T any](ctx context.Context, tx *Tx, scan func(scanner) (T, error), que
 	return all, rows.Err()
 }
 
-// scanner is one row, of a *sql.Row or *sql.Rows.
+// scanner is one row.
 type scanner interface{ Scan(into ...any) error }
 
 // millis is a time as stored: Unix milliseconds.

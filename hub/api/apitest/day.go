@@ -243,9 +243,7 @@ func (d *day) temperatures() error {
 			if l == 1 && f == 2 {
 				p.Door = "open"
 			}
-			if err := d.tx.SavePosition(d.ctx, p); err != nil {
-				return err
-			}
+			d.tx.SavePosition(p)
 			if err := d.readings(l, f, fridge); err != nil {
 				return err
 			}
