@@ -58,7 +58,7 @@ func upto(t *testing.T, s *backup.Safe, applied uint64) uint64 {
 }
 
 func TestBackups(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty func() string) {
+	storetest.EachBare(t, func(t *testing.T, empty func() string) {
 		for name, test := range map[string]func(*testing.T, func() string){
 			"safe is what is in the newest backup":               testSafeIsWhatIsInTheNewestBackup,
 			"a backup comes back whole":                          testABackupComesBackWhole,

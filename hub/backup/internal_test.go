@@ -15,7 +15,7 @@ import (
 
 // A copy holds codes that open doors. Whoever looks into the directory while it is made must not read them.
 func TestACopyIsItsOwnersAloneFromTheFirstByte(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty func() string) {
+	storetest.EachBare(t, func(t *testing.T, empty func() string) {
 		url := empty()
 		s := storetest.Open(t, url)
 		made := filepath.Join(t.TempDir(), "one"+store.Partial)

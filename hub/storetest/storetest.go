@@ -13,19 +13,38 @@ import (
 	"meguri/internal/pgtest"
 )
 
-// Each runs test on each engine, as subtests. Every call of empty makes another empty database and gives its URL.
+// Each runs test on each engine, as subtests. Every call of empty makes another database without a row and gives its URL.
 func Each(t *testing.T, test func(t *testing.T, empty func() string)) {
 	t.Run("sqlite", func(t *testing.T) {
 		test(t, func() string { return SQLite(t) })
 	})
 	t.Run("postgres", func(t *testing.T) {
-		cluster := pgtest.Start(t, "fsync=off") // a test outlives no power cut
-		test(t, func() string { return cluster.Database(t) })
+		test(t, func() string { return Postgres(t) })
+	})
+}
+
+// EachBare is Each for databases in which nothing is at all.
+func EachBare(t *testing.T, test func(t *testing.T, bare func() string)) {
+	t.Run("sqlite", func(t *testing.T) {
+		test(t, func() string { return SQLite(t) })
+	})
+	t.Run("postgres", func(t *testing.T) {
+		test(t, func() string { return pgtest.Copy(t, "bare", func(string) {}) })
 	})
 }
 
 // SQLite gives the URL of a database in a file that ends with the test.
 func SQLite(tb testing.TB) string { return "sqlite:" + filepath.Join(tb.TempDir(), "hub.db") }
+
+// Postgres gives the URL of a database with the schema in it, for it takes a while to be made.
+func Postgres(tb testing.TB) string {
+	tb.Helper()
+	return pgtest.Copy(tb, "schema", func(url string) {
+		s, err := store.Open(tb.Context(), url)
+		require.NoError(tb, err)
+		require.NoError(tb, s.Close())
+	})
+}
 
 // Open opens a database until the test ends.
 func Open(tb testing.TB, url string) *store.Store {

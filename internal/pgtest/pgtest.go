@@ -159,16 +159,24 @@ func (c *Cluster) answer(ctx context.Context) error {
 // Database makes an empty database and gives its URL.
 func (c *Cluster) Database(tb testing.TB) string {
 	tb.Helper()
+	name := c.name()
+	c.run(tb, "CREATE DATABASE "+name)
+	return c.url(name)
+}
+
+func (c *Cluster) name() string { return fmt.Sprintf("test%d", c.databases.Add(1)) }
+
+// run runs a statement on the database that every cluster has.
+func (c *Cluster) run(tb testing.TB, statement string) {
+	tb.Helper()
 	db, err := sql.Open("pgx", c.url("postgres"))
 	if err != nil {
 		tb.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	name := fmt.Sprintf("test%d", c.databases.Add(1))
-	if _, err := db.Exec("CREATE DATABASE " + name); err != nil {
-		tb.Fatalf("create database %s: %v", name, err)
+	if _, err := db.Exec(statement); err != nil {
+		tb.Fatalf("%s: %v", statement, err)
 	}
-	return c.url(name)
 }
 
 func (c *Cluster) url(database string) string { return Via(c.dir, database) }
