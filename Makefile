@@ -67,7 +67,7 @@ cross: ## build the edge agent for the boards it runs on
 .PHONY: check
 check: lint test race cross arm ## all that CI checks
 	$(MAKE) chaos KILLS=200 HOLD=2s
-	$(MAKE) sim SEEDS=100
+	$(MAKE) sim SEEDS=200
 	$(MAKE) demo DEMO_EXIT=1
 
 .PHONY: bench
