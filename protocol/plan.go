@@ -10,6 +10,10 @@ type LockPlan struct {
 	Position   string           `cbor:"1,keyasint"`
 	Grants     []Grant          `cbor:"2,keyasint"`
 	Containers []SlotAssignment `cbor:"3,keyasint"`
+	// Issued is when the newest grant for this lock was issued that the hub knew of, Unix milliseconds. A signed token that is no
+	// newer has its grant among Grants, or was revoked.
+	Issued int64    `cbor:"4,keyasint,omitempty"`
+	Keys   [][]byte `cbor:"5,keyasint,omitempty"` // Ed25519 public keys with which the hub signs tokens, or did until lately
 }
 
 // Grant is the right to open one lock.

@@ -264,19 +264,25 @@ func (a *agent) outOfService(act station.Action) {
 // Inputs, each run by the loop.
 
 func (a *agent) codeEntered(position, code string) {
-	if a.wall.quality == protocol.WallUnset {
-		refused := protocol.GrantRefused{Position: position, Reason: "the clock is not set"}
-		a.act(station.Decision{State: a.station, Records: []protocol.Body{refused},
-			Actions: []station.Action{station.Show{Position: position, Line: phrase.New(phrase.ClockNotSet), Refused: true}}})
-		return
+	if !a.opensNothing(position) {
+		a.act(station.Code(a.station, a.locks(), position, code, a.now()))
 	}
-	if a.unplanned() {
-		refused := protocol.GrantRefused{Position: position, Reason: "no plan has come for this storage yet"}
-		a.act(station.Decision{State: a.station, Records: []protocol.Body{refused},
-			Actions: []station.Action{station.Show{Position: position, Line: phrase.New(phrase.NoPlanYet), Refused: true}}})
-		return
+}
+
+// opensNothing refuses whoever wants in while there is no time or no plan to judge by.
+func (a *agent) opensNothing(position string) bool {
+	reason, line := "", phrase.ClockNotSet
+	switch {
+	case a.wall.quality == protocol.WallUnset:
+		reason = "the clock is not set"
+	case a.unplanned():
+		reason, line = "no plan has come for this storage yet", phrase.NoPlanYet
+	default:
+		return false
 	}
-	a.act(station.Code(a.station, a.locks(), position, code, a.now()))
+	a.act(station.Decision{State: a.station, Records: []protocol.Body{protocol.GrantRefused{Position: position, Reason: reason}},
+		Actions: []station.Action{station.Show{Position: position, Line: phrase.New(line), Refused: true}}})
+	return true
 }
 
 func (a *agent) doorMoved(position string, closed bool) {
@@ -297,7 +303,11 @@ func scanText(s reader.Scan) string {
 }
 
 func (a *agent) scannedAtStation(s reader.Scan) {
-	a.act(station.Scan(a.station, a.locks(), scanText(s), a.now()))
+	scan := scanText(s)
+	if station.IsToken(scan) && a.opensNothing("") {
+		return
+	}
+	a.act(station.Scan(a.station, a.locks(), scan, a.now()))
 }
 
 func (a *agent) scannedInShop(s reader.Scan) {

@@ -17,6 +17,9 @@ const (
 	CodeTooEarly
 	CodeTooLate
 	CodeUsedUp
+	TokenUnknownKey
+	TokenElsewhere
+	TokenRevoked
 	OrderElsewhere // {1} fridges
 	NothingForYou
 	NotDelivered
@@ -100,6 +103,9 @@ var lines = [keys]struct{ en, ja string }{
 	CodeTooEarly:       {"Your code is not valid yet.", "この番号はまだ使えません。"},
 	CodeTooLate:        {"Your code is no longer valid.", "この番号の受取期間は終わりました。"},
 	CodeUsedUp:         {"Your code has been used up.", "この番号は使用回数の上限に達しました。"},
+	TokenUnknownKey:    {"This QR code cannot be checked yet. Please enter your number.", "このQRコードはまだ確認できません。番号を入力してください。"},
+	TokenElsewhere:     {"This QR code is for another place. Please look at your messages.", "別の場所のQRコードです。お知らせをご確認ください。"},
+	TokenRevoked:       {"This QR code is no longer valid. Please look at your messages.", "このQRコードは無効になりました。お知らせをご確認ください。"},
 	OrderElsewhere:     {"Your order is in {1}.", "ご注文の品は {1} にあります。"},
 	NothingForYou:      {"There is nothing here for you. Please look at your messages.", "お渡しする品がありません。お知らせをご確認ください。"},
 	NotDelivered:       {"Your order is not delivered yet.", "ご注文の品はまだ届いていません。"},

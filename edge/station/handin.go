@@ -13,9 +13,13 @@ import (
 
 const stepHandIn = "hand-in"
 
-// Scan decides about a scan at the station's reader: a box, then the slot that it was put into.
+// Scan decides about a scan at the station's reader: a box, then the slot that it was put into, or a token that opens a door.
 func Scan(s State, p Plan, scan string, now time.Time) Decision {
 	t := begin(s, p, now)
+	if text := plain(scan); protocol.IsToken(text) {
+		t.token(text)
+		return t.Decision
+	}
 	e, err := gs1.One(scan)
 	switch {
 	case err != nil:
@@ -34,6 +38,17 @@ func Scan(s State, p Plan, scan string, now time.Time) Decision {
 	}
 	return t.Decision
 }
+
+// plain is the text of a QR code that is none of GS1's: without the three characters that say so (ISO/IEC 15424).
+func plain(scan string) string {
+	if len(scan) > 3 && scan[:2] == "]Q" {
+		return scan[3:]
+	}
+	return scan
+}
+
+// IsToken says whether a scan is meant to open a door.
+func IsToken(scan string) bool { return protocol.IsToken(plain(scan)) }
 
 // place pairs a slot with the box scanned before it. A box that the plan does not know yet is taken at its word: a slot
 // holds one dated container a date, and the hub compares when it hears of it.

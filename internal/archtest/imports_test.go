@@ -150,6 +150,7 @@ var doors = map[string][]string{
 	"database/sql":             {"hub/store"},
 	"github.com/labstack/echo": {"hub/api", "hub/web"},
 	"github.com/fxamacker/":    {"protocol"},
+	"github.com/veraison/":     {"protocol"},
 	"periph.io/":               {"edge/app", "edge/board", "edge/device"},
 	"crypto/x509":              {"hub/pki", "hub/broker", "edge/app"}, // pki makes certificates; the others read them
 	"os/exec":                  {"hub/backup", "edge"},                // PostgreSQL's own programs, and salvage
