@@ -45,6 +45,7 @@ type commandLine struct {
 	Restore   RestoreCmd   `cmd:"" help:"Put a backup back."`
 	Ledger    LedgerCmd    `cmd:"" help:"Say what the hub has and lacks of a device's readings, and why."`
 	CA        CACmd        `cmd:"" name:"ca" help:"Certificates for a broker other than the embedded one."`
+	Token     TokenCmd     `cmd:"" help:"Signed tokens that open doors, and the keys that sign them."`
 	Pay       PayCmd       `cmd:"" help:"Try out payments."`
 	Person    PersonCmd    `cmd:"" help:"Add, list and remove persons."`
 	Admin     AdminCmd     `cmd:"" help:"The first administrator."`

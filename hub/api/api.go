@@ -18,15 +18,18 @@ import (
 	"meguri/hub/people"
 	"meguri/hub/store"
 	"meguri/internal/clock"
+	"meguri/protocol"
 )
 
 // Config is what the API works with.
 type Config struct {
-	Store   *store.Store
-	Orders  *order.Service
-	People  *people.Service
-	Feed    *live.Feed
-	Paying  Paying             // its Service is nil for a hub that takes no payments
+	Store  *store.Store
+	Orders *order.Service
+	People *people.Service
+	Feed   *live.Feed
+	Paying Paying // its Service is nil for a hub that takes no payments
+	// Sign signs a token that opens a door; nil for a hub that hands out none.
+	Sign    func(ctx context.Context, tx *store.Tx, t protocol.Token, now time.Time) (string, error)
 	Touch   func(place string) // of each place whose devices may need another plan; nil for nobody
 	Clock   clock.Clock        // of the business: cutoffs, days, alarms
 	RealNow func() time.Time   // the machine's, for sessions; nil is time.Now

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,8 +10,10 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"meguri/hub/capacity"
+	"meguri/hub/dispatch"
 	"meguri/hub/order"
 	"meguri/hub/people"
+	"meguri/hub/plan"
 	"meguri/hub/store"
 )
 
@@ -64,6 +67,13 @@ type pickupJSON struct {
 	Code   string    `json:"code"`
 	Opens  time.Time `json:"opens"`
 	Closes time.Time `json:"closes"`
+	// Tokens open the same doors by the reader, one for each fridge with goods of the order.
+	Tokens []tokenJSON `json:"tokens"`
+}
+
+type tokenJSON struct {
+	FridgeID string `json:"fridge_id"`
+	Token    string `json:"token"`
 }
 
 type orderItemJSON struct {
@@ -145,10 +155,31 @@ func (a *API) pickup(c echo.Context, id string) (p *pickupJSON, err error) {
 		if errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
-		p = &pickupJSON{g.PIN, g.From, g.Until}
+		if err != nil {
+			return err
+		}
+		p = &pickupJSON{Code: g.PIN, Opens: g.From, Closes: g.Until}
+		p.Tokens, err = a.tokens(ctx, tx, g)
 		return err
 	})
 	return p, err
+}
+
+// tokens are those of an order's grant; none where nobody signs.
+func (a *API) tokens(ctx context.Context, tx *store.Tx, g dispatch.Grant) ([]tokenJSON, error) {
+	all := []tokenJSON{}
+	if a.Sign == nil {
+		return all, nil
+	}
+	found, err := plan.Tokens(ctx, tx, g)
+	for _, t := range found {
+		text, err := a.Sign(ctx, tx, t, a.Clock.Now())
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, tokenJSON{t.Lock, text})
+	}
+	return all, err
 }
 
 type capacityJSON struct {

@@ -26,6 +26,7 @@ import (
 	"meguri/hub/pki"
 	"meguri/hub/plan"
 	"meguri/hub/store"
+	"meguri/hub/token"
 	"meguri/hub/web"
 	"meguri/internal/clock"
 	"meguri/internal/version"
@@ -92,6 +93,10 @@ func Run(ctx context.Context, c Config) (err error) {
 	ctx, cancel := context.WithCancel(ctx) // of those who listen to the feed, when the start fails
 	defer cancel()
 	feed := live.New()
+	tokens, err := token.Open(ctx, s, c.PKI, c.Clock.Now())
+	if err != nil {
+		return err
+	}
 	plans := plan.NewMaker(s, feed, c.Clock, c.Logger)
 	safe, err := newSafe(ctx, c, s)
 	if err != nil {
@@ -114,7 +119,8 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, till.close()) }()
-	server, err := newServer(ctx, c, api.Config{Store: s, Orders: orders, Paying: till.paying, Feed: feed, Touch: plans.Touch}, secure)
+	server, err := newServer(ctx, c, api.Config{Store: s, Orders: orders, Paying: till.paying, Feed: feed, Touch: plans.Touch,
+		Sign: tokens.Sign}, secure)
 	if err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ func (d *day) freeze(ctx context.Context, date string, now time.Time) error {
 			if delivery.PickupCloses.Before(now) {
 				continue // the hub was down: nobody needs its codes any more
 			}
-			if err := drawCodes(ctx, tx, delivery, places); err != nil {
+			if err := drawCodes(ctx, tx, delivery, places, now); err != nil {
 				return err
 			}
 		}
@@ -128,10 +128,11 @@ func (d *day) freeze(ctx context.Context, date string, now time.Time) error {
 }
 
 // drawCodes makes the grants of a delivery. Codes differ within a location and date, since a code alone names its grant.
-func drawCodes(ctx context.Context, tx *store.Tx, delivery store.Delivery, places map[string]bool) error {
+func drawCodes(ctx context.Context, tx *store.Tx, delivery store.Delivery, places map[string]bool, now time.Time) error {
 	taken := map[string]bool{}
 	add := func(g dispatch.Grant, digits int) error {
 		g.DeliveryDate, g.LocationID, g.PIN = delivery.DeliveryDate, delivery.LocationID, dispatch.DrawPIN(digits, taken)
+		g.IssuedAt = now
 		return tx.AddGrant(ctx, g)
 	}
 	orders, err := tx.AcceptedOrders(ctx, delivery.DeliveryDate, delivery.LocationID)

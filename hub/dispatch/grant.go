@@ -33,6 +33,7 @@ type Grant struct {
 	PIN          string
 	From         time.Time // inclusive
 	Until        time.Time // exclusive
+	IssuedAt     time.Time
 }
 
 // Counted says whether the lock counts how often the code is used. What it has counted is lost with its storage.
@@ -43,14 +44,14 @@ const again = "~"
 
 // Again is the grant issued anew with another code: an id of its own, so that no use of the former one counts, and the former
 // one opens nothing any more.
-func (g Grant) Again(pin string) Grant {
+func (g Grant) Again(pin string, now time.Time) Grant {
 	base, count := g.ID, 0
 	if i := strings.LastIndex(g.ID, again); i >= 0 {
 		if n, err := strconv.Atoi(g.ID[i+len(again):]); err == nil {
 			base, count = g.ID[:i], n
 		}
 	}
-	g.ID, g.PIN = base+again+strconv.Itoa(count+1), pin
+	g.ID, g.PIN, g.IssuedAt = base+again+strconv.Itoa(count+1), pin, now
 	return g
 }
 

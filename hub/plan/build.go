@@ -101,9 +101,33 @@ func (b *builder) station(location string, dates []string) error {
 			return err
 		}
 	}
+	if err := b.tokens(location, locks); err != nil {
+		return err
+	}
 	for id, lock := range locks {
 		if err := b.lock("lock/"+id, *lock); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// tokens adds what locks need to check signed tokens.
+func (b *builder) tokens(location string, locks map[string]*protocol.LockPlan) error {
+	keys, err := b.tx.TokenKeys(b.ctx, b.now)
+	if err != nil {
+		return err
+	}
+	newest, err := b.tx.NewestGrant(b.ctx, location)
+	if err != nil {
+		return err
+	}
+	for _, lock := range locks {
+		if !newest.IsZero() {
+			lock.Issued = newest.UnixMilli()
+		}
+		for _, k := range keys {
+			lock.Keys = append(lock.Keys, k.Public)
 		}
 	}
 	return nil
@@ -189,6 +213,25 @@ func grantFor(g dispatch.Grant, fridge string, needs []dispatch.Need) protocol.G
 		}
 	}
 	return grant
+}
+
+// Tokens are what an order's customer carries, to be signed: one for each fridge with goods, since a grant belongs to one lock.
+func Tokens(ctx context.Context, tx *store.Tx, g dispatch.Grant) ([]protocol.Token, error) {
+	needs, err := tx.OrderNeeds(ctx, g.OrderID)
+	if err != nil {
+		return nil, err
+	}
+	needs = dispatch.Wanted(needs)
+	var all []protocol.Token
+	for _, n := range needs {
+		if slices.ContainsFunc(all, func(t protocol.Token) bool { return t.Lock == n.FridgeID }) {
+			continue
+		}
+		grant := grantFor(g, n.FridgeID, needs)
+		grant.PIN = protocol.Hash{}
+		all = append(all, protocol.Token{Lock: n.FridgeID, Issued: g.IssuedAt.UnixMilli(), Grant: grant})
+	}
+	return all, nil
 }
 
 func (b *builder) shipper(shipper string) error {

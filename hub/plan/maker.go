@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -129,6 +130,17 @@ func (m *Maker) touchAll(ctx context.Context) error {
 // Make makes the plans of the devices at a place now, for commands that end before Run would. One that is too large is said in
 // the log.
 func (m *Maker) Make(ctx context.Context, place string) error { return m.make(ctx, place) }
+
+// MakeAll is Make for all places that have devices.
+func (m *Maker) MakeAll(ctx context.Context) error {
+	if err := m.touchAll(ctx); err != nil {
+		return err
+	}
+	if m.makeTouched(ctx) {
+		return cmp.Or(ctx.Err(), errors.New("not all plans could be made; a running hub makes them"))
+	}
+	return nil
+}
 
 // make makes the plans of the devices at a place. One that has not said hello yet has no incarnation to make a plan for.
 func (m *Maker) make(ctx context.Context, place string) error {

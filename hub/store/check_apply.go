@@ -149,7 +149,7 @@ func (c checkTx) NewSheets(ctx context.Context, person string, f check.Finding, 
 	}
 	for _, one := range f.Repair.Containers {
 		if one.After != nil {
-			if err := c.courierCode(ctx, *one.After); err != nil {
+			if err := c.courierCode(ctx, *one.After, now); err != nil {
 				return fmt.Errorf("code of run %s for %s: %w", one.After.Run, one.After.Location, err)
 			}
 		}
@@ -159,7 +159,7 @@ func (c checkTx) NewSheets(ctx context.Context, person string, f check.Finding, 
 }
 
 // courierCode gives a run's driver a code for a location, unless there is one.
-func (c checkTx) courierCode(ctx context.Context, b check.Container) error {
+func (c checkTx) courierCode(ctx context.Context, b check.Container, now time.Time) error {
 	has, err := c.tx.HasCourierGrant(ctx, b.Run, b.Location)
 	if err != nil || has {
 		return err
@@ -178,7 +178,8 @@ func (c checkTx) courierCode(ctx context.Context, b check.Container) error {
 	}
 	from, until := dispatch.CourierWindow(run.Stops[0].PlannedAt, delivery.PickupCloses)
 	return c.tx.AddGrant(ctx, dispatch.Grant{ID: b.Run + "-" + b.Location, DeliveryDate: b.Date, LocationID: b.Location,
-		Holder: dispatch.Courier, RunID: b.Run, PIN: dispatch.DrawPIN(dispatch.CourierDigits, taken), From: from, Until: until})
+		Holder: dispatch.Courier, RunID: b.Run, PIN: dispatch.DrawPIN(dispatch.CourierDigits, taken), From: from, Until: until,
+		IssuedAt: now})
 }
 
 // RecordRepair notes who applied a repair.

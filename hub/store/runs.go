@@ -89,13 +89,13 @@ func (tx *Tx) Sheet(ctx context.Context, run string) (dispatch.Sheet, error) {
 }
 
 const grantColumns = `id, delivery_date, location_id, holder, COALESCE(order_id, ''), COALESCE(run_id, ''), pin,
-	valid_from, valid_until FROM grants`
+	valid_from, valid_until, issued_at FROM grants`
 
 func scanGrant(row scanner) (dispatch.Grant, error) {
 	var g dispatch.Grant
-	var from, until int64
-	err := row.Scan(&g.ID, &g.DeliveryDate, &g.LocationID, &g.Holder, &g.OrderID, &g.RunID, &g.PIN, &from, &until)
-	g.From, g.Until = fromMillis(from), fromMillis(until)
+	var from, until, issued int64
+	err := row.Scan(&g.ID, &g.DeliveryDate, &g.LocationID, &g.Holder, &g.OrderID, &g.RunID, &g.PIN, &from, &until, &issued)
+	g.From, g.Until, g.IssuedAt = fromMillis(from), fromMillis(until), fromMillis(issued)
 	return g, err
 }
 
@@ -147,9 +147,9 @@ func (tx *Tx) ReissueGrant(ctx context.Context, former string, g dispatch.Grant,
 func (tx *Tx) AddGrant(ctx context.Context, g dispatch.Grant) error {
 	text := func(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
 	return tx.write(ctx, `INSERT INTO grants
-		(id, delivery_date, location_id, holder, order_id, run_id, pin, valid_from, valid_until)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, g.ID, g.DeliveryDate, g.LocationID, string(g.Holder),
-		text(g.OrderID), text(g.RunID), g.PIN, millis(g.From), millis(g.Until))
+		(id, delivery_date, location_id, holder, order_id, run_id, pin, valid_from, valid_until, issued_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, g.ID, g.DeliveryDate, g.LocationID, string(g.Holder),
+		text(g.OrderID), text(g.RunID), g.PIN, millis(g.From), millis(g.Until), max(millis(g.IssuedAt), 0)) // never set: 0
 }
 
 // Delivery is a location's schedule of a date.

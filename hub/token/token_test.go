@@ -1,0 +1,123 @@
+package token_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"meguri/hub/store"
+	"meguri/hub/storetest"
+	"meguri/hub/token"
+	"meguri/protocol"
+)
+
+var noon = time.Date(2026, 12, 1, 3, 0, 0, 0, time.UTC)
+
+// hubs are hubs on one database, each with a directory of its own.
+type hubs struct {
+	t *testing.T
+	s *store.Store
+}
+
+func newHubs(t *testing.T) *hubs { return &hubs{t, storetest.Open(t, storetest.SQLite(t))} }
+
+func (h *hubs) open(dir string, now time.Time) *token.Signer {
+	h.t.Helper()
+	signer, err := token.Open(h.t.Context(), h.s, dir, now)
+	require.NoError(h.t, err)
+	return signer
+}
+
+func (h *hubs) sign(signer *token.Signer, now time.Time) (text string) {
+	h.t.Helper()
+	require.NoError(h.t, h.s.Read(h.t.Context(), func(tx *store.Tx) (err error) {
+		text, err = signer.Sign(h.t.Context(), tx, protocol.Token{Lock: "f", Grant: protocol.Grant{ID: "g", Until: 1000}}, now)
+		return err
+	}))
+	return text
+}
+
+func (h *hubs) rotate(signer *token.Signer, now time.Time) (key store.TokenKey) {
+	h.t.Helper()
+	require.NoError(h.t, h.s.Change(h.t.Context(), func(tx *store.Tx) (err error) {
+		key, err = signer.Rotate(h.t.Context(), tx, now)
+		return err
+	}))
+	return key
+}
+
+// keys are those that a plan made at a time carries.
+func (h *hubs) keys(now time.Time) (all [][]byte) {
+	h.t.Helper()
+	require.NoError(h.t, h.s.Read(h.t.Context(), func(tx *store.Tx) error {
+		found, err := tx.TokenKeys(h.t.Context(), now)
+		for _, k := range found {
+			all = append(all, k.Public)
+		}
+		return err
+	}))
+	return all
+}
+
+func (h *hubs) requireTaken(text string, keys [][]byte) {
+	h.t.Helper()
+	_, err := protocol.OpenToken(text, keys)
+	require.NoError(h.t, err)
+}
+
+func TestAHubGoesOnSigningWithItsKeyAfterARestart(t *testing.T) {
+	h, dir := newHubs(t), filepath.Join(t.TempDir(), "pki")
+	h.open(dir, noon)
+	planned := h.keys(noon)
+	require.Len(t, planned, 1)
+	h.requireTaken(h.sign(h.open(dir, noon.Add(time.Hour)), noon.Add(time.Hour)), planned)
+	files, err := filepath.Glob(filepath.Join(dir, "token-*.key"))
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	info, err := os.Stat(files[0])
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "only for the hub")
+}
+
+func TestAHubWithoutTheFilesOfTheOthersMakesAKeyOfItsOwn(t *testing.T) {
+	h := newHubs(t)
+	first := h.open(t.TempDir(), noon)
+	second := h.open(t.TempDir(), noon)
+	planned := h.keys(noon)
+	require.Len(t, planned, 2)
+	h.requireTaken(h.sign(first, noon), planned)
+	h.requireTaken(h.sign(second, noon), planned)
+}
+
+// While keys rotate a token is taken by a lock that has the newest plan, and by one whose plan is as old as it may be.
+func TestKeysRotateWithoutAMomentInWhichATokenFails(t *testing.T) {
+	h := newHubs(t)
+	signer := h.open(t.TempDir(), noon)
+	h.rotate(signer, noon.Add(time.Hour))
+	h.rotate(signer, noon.Add(30*time.Hour)) // once more, soon after
+	used := map[string]bool{}
+	for now := noon; now.Before(noon.Add(70 * time.Hour)); now = now.Add(time.Hour) {
+		text := h.sign(signer, now)
+		h.requireTaken(text, h.keys(now))
+		used[text[:60]] = true
+		if now.After(noon.Add(token.Lead)) {
+			h.requireTaken(text, h.keys(now.Add(-token.Lead)))
+		}
+		h.requireTaken(text, h.keys(now.Add(7*24*time.Hour))) // as long as its grant may be valid
+	}
+	require.GreaterOrEqual(t, len(used), 3, "each key has signed")
+	require.Len(t, h.keys(noon.Add(60*24*time.Hour)), 1, "former ones end")
+}
+
+func TestAFileThatIsNoKeyIsNamed(t *testing.T) {
+	h, dir := newHubs(t), t.TempDir()
+	h.open(dir, noon)
+	files, err := filepath.Glob(filepath.Join(dir, "token-*.key"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(files[0], []byte("nothing"), 0o600))
+	_, err = token.Open(t.Context(), h.s, dir, noon)
+	require.ErrorContains(t, err, files[0]+": want a PEM block")
+}
