@@ -66,12 +66,15 @@ func (tx *Tx) AddLink(ctx context.Context, l people.Link) error {
 
 // UseLink marks an unused link that has not expired at now as used and gives its person; people.ErrLink for any other.
 func (tx *Tx) UseLink(ctx context.Context, hash string, now time.Time) (person string, err error) {
-	err = tx.row(ctx, `UPDATE login_links SET used_at = $2
-		WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2 RETURNING person_id`, hash, millis(now)).Scan(&person)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", people.ErrLink
+	persons, err := returning(ctx, tx, scanText, `UPDATE login_links SET used_at = $2
+		WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2 RETURNING person_id`, hash, millis(now))
+	if err == nil && len(persons) == 0 {
+		err = people.ErrLink
 	}
-	return person, err
+	if err != nil {
+		return "", err
+	}
+	return persons[0], nil
 }
 
 // Session is the session with a token's hash, also an ended one; people.ErrNoSession when there is none.
