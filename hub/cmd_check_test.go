@@ -19,6 +19,7 @@ import (
 	"meguri/hub/fleet"
 	"meguri/hub/people"
 	"meguri/hub/store"
+	"meguri/hub/storetest"
 	"meguri/internal/clock"
 )
 
@@ -77,15 +78,10 @@ func TestRealDaysAreClean(t *testing.T) {
 
 func TestCheckTellsWhatIsBrokenShowsTheRepairAndAppliesIt(t *testing.T) {
 	g := imported(t, "../deploy/sample")
-	file := strings.TrimPrefix(g.Database, "sqlite:")
-	db, err := sql.Open("sqlite", "file:"+file)
+	exec := func(text string) { storetest.Break(t, g.Database, text) }
+	db, err := sql.Open("sqlite", strings.TrimPrefix(g.Database, "sqlite:"))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
-	exec := func(text string) {
-		_, err := db.ExecContext(t.Context(), text)
-		require.NoError(t, err)
-	}
-	exec("PRAGMA foreign_keys = OFF")
 	exec("UPDATE orders SET state = 'cancelled' WHERE id = (SELECT order_id FROM order_items WHERE dated_container_id = 'C-20261201-0002' LIMIT 1)")
 	exec(`UPDATE dated_containers SET used_ml = used_ml - 1 WHERE id = (SELECT MAX(id) FROM dated_containers WHERE id NOT IN (
 		SELECT dated_container_id FROM order_items i JOIN orders o ON o.id = i.order_id WHERE o.state = 'cancelled'))`)
@@ -112,9 +108,9 @@ func TestCheckTellsWhatIsBrokenShowsTheRepairAndAppliesIt(t *testing.T) {
 	require.EqualError(t, err, "2 findings", "showing changes nothing")
 
 	require.NoError(t, g.change(func(tx *store.Tx) error {
-		var place string
-		require.NoError(t, db.QueryRowContext(t.Context(), "SELECT location_id FROM dated_containers WHERE id = 'C-20261201-0002'").Scan(&place))
-		return tx.AddDevice(g.Ctx, fleet.Device{ID: "station", Role: fleet.Station, Place: place, AddedAt: g.Clock.Now(), AddedBy: people.Console})
+		c, err := tx.Container(g.Ctx, "C-20261201-0002")
+		require.NoError(t, err)
+		return tx.AddDevice(g.Ctx, fleet.Device{ID: "station", Role: fleet.Station, Place: c.LocationID, AddedAt: g.Clock.Now(), AddedBy: people.Console})
 	}))
 	exec("UPDATE devices SET incarnation = '000102030405060708090a0b0c0d0e0f'")
 	one, err := runCheck(t, g, "--repair", "--apply", report.Findings[0].Repair)
@@ -152,14 +148,7 @@ func TestCheckTellsWhatIsBrokenShowsTheRepairAndAppliesIt(t *testing.T) {
 func brokenSample(t *testing.T) (g *Globals, exec func(string)) {
 	t.Helper()
 	g = imported(t, "../deploy/sample")
-	db, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(g.Database, "sqlite:"))
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	exec = func(text string) {
-		t.Helper()
-		_, err := db.ExecContext(t.Context(), text)
-		require.NoError(t, err)
-	}
+	exec = func(text string) { storetest.Break(t, g.Database, text) }
 	const of = "(SELECT %s(order_id) FROM order_items WHERE dated_container_id = 'C-20261201-0001')"
 	exec("UPDATE orders SET state = 'cancelled' WHERE id = " + fmt.Sprintf(of, "MIN"))
 	exec("UPDATE orders SET state = 'held', hold_until = 1 WHERE id = " + fmt.Sprintf(of, "MAX"))

@@ -40,6 +40,7 @@ const (
 	OverVolume      Kind = "over_volume"
 	OverWeight      Kind = "over_weight"
 	DoesNotFit      Kind = "does_not_fit"
+	OverFloor       Kind = "over_floor"
 	TwoShops        Kind = "two_shops"
 	ItemCategory    Kind = "item_category"
 	WrongLocation   Kind = "wrong_location"
@@ -90,6 +91,7 @@ var rules = map[Kind]rule{
 	OverVolume:      {Grave, true, "Container %[1]s holds %[2]s ml, it has room for %[3]s ml."},
 	OverWeight:      {Grave, true, "Container %[1]s weighs %[2]s g, it bears %[3]s g."},
 	DoesNotFit:      {Grave, true, "Container %[1]s: %[2]s does not fit into it."},
+	OverFloor:       {Grave, true, "Container %[1]s: what nothing may stand on takes %[2]s mm² of its floor, which has %[3]s mm²."},
 	TwoShops:        {Grave, false, "Container %[1]s is shop %[2]s's and holds units of shop %[3]s: %[4]s."},
 	ItemCategory:    {Grave, false, "Container %[1]s is for category %[2]s and holds units of category %[3]s: %[4]s."},
 	WrongLocation:   {Grave, false, "Order %[1]s is for location %[2]s, its container %[3]s goes to %[4]s."},
