@@ -61,6 +61,6 @@ func TestTheHubLooksWhenItStartsAndEveryTenMinutesAndAlertsWhenSomethingBreaks(t
 		n, alarms = looks()
 		require.Equal(t, []int{1, 1}, []int{n, alarms}, "after ten minutes")
 		require.Contains(t, log.String(), "assignments are broken")
-		require.Contains(t, log.String(), "Order o-1: 0 of 0 units have a place.")
+		require.Contains(t, log.String(), "Order o-1: units with a place: 0 of 0.")
 	})
 }

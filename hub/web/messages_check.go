@@ -10,7 +10,7 @@ var checkPage = map[string]message{
 	"nav.check":         {"Check", "点検"},
 	"check.title":       {"Broken assignments", "割り当ての点検"},
 	"check.none":        {"Every future assignment holds.", "今後の割り当てに問題はありません。"},
-	"check.looked":      {"Looked %s ago: %d dates, %d orders, %d units", "%s 前に点検：%d 日分、注文 %d 件、商品 %d 点"},
+	"check.looked":      {"Looked %s ago: %d {date|dates}, %d {order|orders}, %d {unit|units}", "%s 前に点検：%d 日分、注文 %d 件、商品 %d 点"},
 	"check.never":       {"Not looked at yet.", "まだ点検していません。"},
 	"check.omitted":     {"%d more are not listed.", "ほか %d 件は表示していません。"},
 	"severity.1":        {"Grave", "重大"},
