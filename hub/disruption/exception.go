@@ -15,7 +15,7 @@ import (
 func (s *Service) exception(ctx context.Context, date string, act Act, fn func(*change) error) (Result, error) {
 	return s.run(ctx, date, act, func(c *change) error {
 		if !c.result.Frozen {
-			return ErrNotFrozen
+			return fmt.Errorf("%s: %w", date, ErrNotFrozen)
 		}
 		return fn(c)
 	})
