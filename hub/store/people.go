@@ -53,6 +53,17 @@ func (tx *Tx) AddPerson(ctx context.Context, p people.Person) error {
 		p.ID, p.Name, string(p.Role), p.Place, millis(p.Added), p.AddedBy)
 }
 
+// HasOwn says whether the network has the place that is to be a person's own.
+func (tx *Tx) HasOwn(ctx context.Context, role people.Role, place string) (bool, error) {
+	table := map[people.Role]string{people.Driver: "routes", people.Shop: "shops"}[role]
+	if table == "" {
+		return false, nil
+	}
+	var n int
+	err := tx.row(ctx, "SELECT COUNT(*) FROM "+table+" WHERE id = $1", place).Scan(&n)
+	return n > 0, err
+}
+
 // RemovePerson notes when a person was removed.
 func (tx *Tx) RemovePerson(ctx context.Context, id string, at time.Time) error {
 	return tx.write(ctx, `UPDATE persons SET removed_at = $2 WHERE id = $1 AND removed_at IS NULL`, id, millis(at))
