@@ -10,6 +10,7 @@ import (
 
 	"meguri/edge/link"
 	edgelog "meguri/edge/log"
+	"meguri/internal/plural"
 	"meguri/internal/version"
 )
 
@@ -58,7 +59,7 @@ func summary(l *edgelog.Log, out io.Writer) error {
 		return err
 	}
 	for _, p := range positions {
-		fmt.Fprintf(out, "%d records of %s\n", p.Next-p.First, p.Log)
+		fmt.Fprintf(out, "%s of %s\n", plural.Of(p.Next-p.First, "record"), p.Log)
 	}
 	if s := l.Salvaged(); s != nil {
 		fmt.Fprintf(out, "the file is broken, this is what could be read: %s\n", s.Reason)

@@ -29,7 +29,7 @@ func TestExportReadsACopyAndLeavesTheFileAsItIs(t *testing.T) {
 
 	var first, second, said bytes.Buffer
 	require.NoError(t, export(file, &first, &said))
-	require.Equal(t, "1 records of events\n0 records of readings\n", said.String())
+	require.Equal(t, "1 record of events\n0 records of readings\n", said.String())
 	require.NoError(t, export(file, &second, io.Discard))
 	require.Equal(t, first.Bytes(), second.Bytes())
 	after, err := os.ReadFile(file)

@@ -15,6 +15,7 @@ import (
 	"meguri/firmware-sim/hubclient"
 	"meguri/firmware-sim/scenario"
 	"meguri/internal/clock"
+	"meguri/internal/plural"
 	"meguri/protocol"
 )
 
@@ -190,16 +191,19 @@ func (r *result) describeNumbers(line func(name, format string, args ...any)) {
 	h := &r.hub
 	line("orders", "%d placed: %d accepted, %d refused (%s)", h.Orders.Placed, h.Orders.Accepted, h.Orders.Refused, list(h.Orders.RefusedByLimit))
 	line("became", "%s", list(h.Orders.ByState))
-	line("used", "%d containers, %d shippers, %d addresses, %d slots", h.Used.Containers, h.Used.Shippers, h.Used.Addresses, h.Used.Slots)
-	line("people", "%d scans, %d refused scans, %d codes used, %d codes refused, %d unlocks, %d doors opened, %d pickups (inferred)",
-		h.World.Scans, h.World.ScansRefused, h.World.GrantsUsed, h.World.GrantsRefused, h.World.Unlocks, h.World.DoorsOpened, h.World.Pickups)
+	line("used", "%s, %s, %s, %s", plural.Of(h.Used.Containers, "container"), plural.Of(h.Used.Shippers, "shipper"),
+		plural.Of(h.Used.Addresses, "address"), plural.Of(h.Used.Slots, "slot"))
+	line("people", "%s, %s, %s, %s, %s, %s, %s (inferred)", plural.Of(h.World.Scans, "scan"),
+		plural.Of(h.World.ScansRefused, "refused scan"), plural.Of(h.World.GrantsUsed, "used code"),
+		plural.Of(h.World.GrantsRefused, "refused code"), plural.Of(h.World.Unlocks, "unlock"),
+		plural.Of(h.World.DoorsOpened, "opened door"), plural.Of(h.World.Pickups, "pickup"))
 	line("readings", "%d records taken, %d received, %d missing; %d samples taken, %d stored, %d sensor faults",
 		r.taken.Readings, r.received.Readings, r.taken.Readings-r.received.Readings, r.samplesTaken, r.samplesStored, h.Readings.Faulty)
 	line("events", "%d recorded, %d received, %d missing; %d agents started again", r.taken.Events, r.received.Events,
 		r.taken.Events-r.received.Events, r.fleet.Restarts())
 	if r.killer != nil {
 		hubs, agents := r.killer.killed()
-		line("killed", "the hub %d times, agents %d times (kill -9)", hubs, agents)
+		line("killed", "the hub %s, agents %s (kill -9)", plural.Of(hubs, "time"), plural.Of(agents, "time"))
 	}
 }
 

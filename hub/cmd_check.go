@@ -17,6 +17,7 @@ import (
 	"meguri/hub/plan"
 	"meguri/hub/store"
 	"meguri/internal/config"
+	"meguri/internal/plural"
 )
 
 // CheckCmd is `hub check`: what is broken in future assignments, and how to repair it.
@@ -76,7 +77,7 @@ func (c *CheckCmd) Run(g *Globals) error {
 		}
 		err = c.print(g, r, time.Since(begun))
 		if n := wrong(r); err == nil && n > 0 {
-			err = fmt.Errorf("%d findings", n)
+			err = errors.New(plural.Of(n, "finding"))
 		}
 		return errors.Join(repairs.errs(), err)
 	})
@@ -125,14 +126,14 @@ func (c *CheckCmd) print(g *Globals, r check.Report, took time.Duration) error {
 		}
 	}
 	if r.Omitted > 0 {
-		fmt.Fprintf(g.Stdout, "%d more findings are not listed\n", r.Omitted)
+		fmt.Fprintf(g.Stdout, "not listed: %s\n", plural.Of(r.Omitted, "more finding"))
 	}
 	result := "nothing is wrong"
 	if n := wrong(r); n > 0 {
-		result = strconv.Itoa(n) + " findings"
+		result = plural.Of(n, "finding")
 	}
-	_, err := fmt.Fprintf(g.Stdout, "%d dates, %d containers, %d orders, %d items in %.1f s: %s\n", r.Count.Dates, r.Count.Containers,
-		r.Count.Orders, r.Count.Items, took.Seconds(), result)
+	_, err := fmt.Fprintf(g.Stdout, "%s, %s, %s, %s in %.1f s: %s\n", plural.Of(r.Count.Dates, "date"), plural.Of(r.Count.Containers, "container"),
+		plural.Of(r.Count.Orders, "order"), plural.Of(r.Count.Items, "item"), took.Seconds(), result)
 	return err
 }
 

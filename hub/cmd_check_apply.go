@@ -10,6 +10,7 @@ import (
 	"meguri/hub/people"
 	"meguri/hub/plan"
 	"meguri/internal/config"
+	"meguri/internal/plural"
 )
 
 // repairing applies repairs one after the other, each in a transaction of its own. One that fails does not stop the others.
@@ -30,7 +31,7 @@ func (r *repairing) errs() error {
 	for i, err := range r.failed {
 		lines[i] = "\n  " + err.Error()
 	}
-	return fmt.Errorf("%d repairs were not applied:%s", len(r.failed), strings.Join(lines, ""))
+	return fmt.Errorf("%s not applied:%s", plural.Of(len(r.failed), "repair"), strings.Join(lines, ""))
 }
 
 // apply applies the chosen repairs of a look, or as many as there are.

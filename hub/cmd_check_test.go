@@ -19,6 +19,7 @@ import (
 	"meguri/hub/fleet"
 	"meguri/hub/people"
 	"meguri/hub/store"
+	"meguri/hub/storetest"
 	"meguri/internal/clock"
 )
 
@@ -53,7 +54,7 @@ func imported(t *testing.T, dir string) *Globals {
 func TestRealDaysAreClean(t *testing.T) {
 	out, err := runCheck(t, imported(t, "../deploy/sample"))
 	require.NoError(t, err)
-	require.Regexp(t, `^1 dates, .* 60 orders, .* nothing is wrong`, out)
+	require.Regexp(t, `^1 date, .* 60 orders, .* nothing is wrong`, out)
 
 	const tokyo = "../../shared/data/tokyo24"
 	if _, err := os.Stat(tokyo); errors.Is(err, os.ErrNotExist) {
@@ -77,22 +78,17 @@ func TestRealDaysAreClean(t *testing.T) {
 
 func TestCheckTellsWhatIsBrokenShowsTheRepairAndAppliesIt(t *testing.T) {
 	g := imported(t, "../deploy/sample")
-	file := strings.TrimPrefix(g.Database, "sqlite:")
-	db, err := sql.Open("sqlite", "file:"+file)
+	exec := func(text string) { storetest.Break(t, g.Database, text) }
+	db, err := sql.Open("sqlite", strings.TrimPrefix(g.Database, "sqlite:"))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
-	exec := func(text string) {
-		_, err := db.ExecContext(t.Context(), text)
-		require.NoError(t, err)
-	}
-	exec("PRAGMA foreign_keys = OFF")
 	exec("UPDATE orders SET state = 'cancelled' WHERE id = (SELECT order_id FROM order_items WHERE dated_container_id = 'C-20261201-0002' LIMIT 1)")
 	exec(`UPDATE dated_containers SET used_ml = used_ml - 1 WHERE id = (SELECT MAX(id) FROM dated_containers WHERE id NOT IN (
 		SELECT dated_container_id FROM order_items i JOIN orders o ON o.id = i.order_id WHERE o.state = 'cancelled'))`)
 	before, err := runCheck(t, g)
 	require.EqualError(t, err, "2 findings")
 	require.Contains(t, before, "is said to hold")
-	require.Regexp(t, `wrong +2026-12-01 +\d+ min +[0-9a-f]{12} +Order \S+ is cancelled and still holds \d+ units`, before)
+	require.Regexp(t, `wrong +2026-12-01 +\d+ min +[0-9a-f]{12} +Order \S+ is cancelled and still holds units: \d+`, before)
 
 	shown, err := runCheck(t, g, "--repair", "--format", "json")
 	require.EqualError(t, err, "2 findings")
@@ -112,13 +108,13 @@ func TestCheckTellsWhatIsBrokenShowsTheRepairAndAppliesIt(t *testing.T) {
 	require.EqualError(t, err, "2 findings", "showing changes nothing")
 
 	require.NoError(t, g.change(func(tx *store.Tx) error {
-		var place string
-		require.NoError(t, db.QueryRowContext(t.Context(), "SELECT location_id FROM dated_containers WHERE id = 'C-20261201-0002'").Scan(&place))
-		return tx.AddDevice(g.Ctx, fleet.Device{ID: "station", Role: fleet.Station, Place: place, AddedAt: g.Clock.Now(), AddedBy: people.Console})
+		c, err := tx.Container(g.Ctx, "C-20261201-0002")
+		require.NoError(t, err)
+		return tx.AddDevice(g.Ctx, fleet.Device{ID: "station", Role: fleet.Station, Place: c.LocationID, AddedAt: g.Clock.Now(), AddedBy: people.Console})
 	}))
 	exec("UPDATE devices SET incarnation = '000102030405060708090a0b0c0d0e0f'")
 	one, err := runCheck(t, g, "--repair", "--apply", report.Findings[0].Repair)
-	require.EqualError(t, err, "1 findings")
+	require.EqualError(t, err, "1 finding")
 	require.Contains(t, one, "applied "+report.Findings[0].Repair)
 	_, err = runCheck(t, g, "--repair", "--apply", report.Findings[0].Repair)
 	require.ErrorContains(t, err, "there is no such repair")
@@ -152,14 +148,7 @@ func TestCheckTellsWhatIsBrokenShowsTheRepairAndAppliesIt(t *testing.T) {
 func brokenSample(t *testing.T) (g *Globals, exec func(string)) {
 	t.Helper()
 	g = imported(t, "../deploy/sample")
-	db, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(g.Database, "sqlite:"))
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	exec = func(text string) {
-		t.Helper()
-		_, err := db.ExecContext(t.Context(), text)
-		require.NoError(t, err)
-	}
+	exec = func(text string) { storetest.Break(t, g.Database, text) }
 	const of = "(SELECT %s(order_id) FROM order_items WHERE dated_container_id = 'C-20261201-0001')"
 	exec("UPDATE orders SET state = 'cancelled' WHERE id = " + fmt.Sprintf(of, "MIN"))
 	exec("UPDATE orders SET state = 'held', hold_until = 1 WHERE id = " + fmt.Sprintf(of, "MAX"))
@@ -212,9 +201,9 @@ func TestARepairThatFailsDoesNotStopTheOthers(t *testing.T) {
 			apply = "all"
 		}
 		out, err := runCheck(t, g, "--repair", "--apply", apply)
-		require.ErrorContains(t, err, "1 repairs were not applied:\n  repair "+ids["hold_overdue"]+": ")
+		require.ErrorContains(t, err, "1 repair not applied:\n  repair "+ids["hold_overdue"]+": ")
 		require.ErrorContains(t, err, "the page is worn")
-		require.ErrorContains(t, err, "\n1 findings")
+		require.ErrorContains(t, err, "\n1 finding")
 		require.Equal(t, 2, strings.Count(out, "applied "), out)
 		require.Equal(t, map[string]string{"hold_overdue": ids["hold_overdue"]}, repairsOf(t, g))
 	}
@@ -226,5 +215,5 @@ func TestTheTableNamesTheRowsAndCountsADateOnce(t *testing.T) {
 	require.EqualError(t, err, "3 findings")
 	require.Regexp(t, `(?m)^ +orders [^ ]+ *$`, out)
 	require.Regexp(t, `(?m)^ +dated_containers C-20261201-\d{4} *$`, out)
-	require.Regexp(t, `(?m)^1 dates, \d+ containers, 60 orders, `, out)
+	require.Regexp(t, `(?m)^1 date, \d+ containers, 60 orders, `, out)
 }

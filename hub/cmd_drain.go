@@ -12,6 +12,7 @@ import (
 	"meguri/hub/people"
 	"meguri/hub/plan"
 	"meguri/hub/store"
+	"meguri/internal/plural"
 )
 
 // DeviceDrainCmd is `hub device drain`.
@@ -43,7 +44,8 @@ func (c *DeviceDrainCmd) Run(g *Globals) error {
 			return failed
 		}
 		// What was taken stays, also when the file breaks off.
-		said := fmt.Sprintf("%d events and %d samples taken, %d records were there already", d.Events, d.Readings, d.Repeated)
+		said := fmt.Sprintf("%s and %s taken, there already: %s", plural.Of(d.Events, "event"), plural.Of(d.Readings, "sample"),
+			plural.Of(d.Repeated, "record"))
 		fmt.Fprintln(g.Stdout, said)
 		err := s.Change(g.Ctx, func(tx *store.Tx) error {
 			return tx.RecordAct(g.Ctx, people.NewAct(time.Now(), people.Console, "device.drain", c.ID, said))

@@ -8,6 +8,7 @@ import (
 
 	"meguri/hub/dispatch"
 	"meguri/hub/store"
+	"meguri/internal/plural"
 )
 
 // printPreview says how final what follows is: no paper looks final that is not. With more it says what may still change.
@@ -15,18 +16,18 @@ func printPreview(w io.Writer, p dispatch.Preview, zone *time.Location, more boo
 	stamp := func(t time.Time) string { return t.In(zone).Format("2006-01-02 15:04:05 MST") }
 	switch {
 	case p.Frozen:
-		fmt.Fprintf(w, "FINAL, read at %s: numbering is frozen, only recorded exceptions change it. %d orders.\n", stamp(p.At), p.Accepted)
+		fmt.Fprintf(w, "FINAL, read at %s: numbering is frozen, only recorded exceptions change it. %s.\n", stamp(p.At), plural.Of(p.Accepted, "order"))
 	case !more:
 		fmt.Fprintf(w, "NOT FINAL, read at %s: until the cutoff at %s orders come, change and leave.\n", stamp(p.At), stamp(p.Cutoff))
 	default:
-		fmt.Fprintf(w, "PREVIEW of %s at %s: %d orders accepted, %d held.\n", p.DeliveryDate, stamp(p.At), p.Accepted, p.Held)
+		fmt.Fprintf(w, "PREVIEW of %s at %s: %s accepted, %d held.\n", p.DeliveryDate, stamp(p.At), plural.Of(p.Accepted, "order"), p.Held)
 		if p.Held > 0 {
 			fmt.Fprintf(w, "Held orders are in it: they stay if they are paid, and leave if not, the last one at %s.\n", stamp(p.LastHold))
 		}
 		fmt.Fprintf(w, "Until the cutoff at %s orders come, change and leave, and containers may move.\n", stamp(p.Cutoff))
 	}
 	if n := p.Broken(); n > 0 {
-		fmt.Fprintf(w, "%d containers have something on their way that is out of service: do not load them.\n", n)
+		fmt.Fprintf(w, "Something on the way of %s is out of service: %s.\n", plural.Of(n, "container"), dispatch.DoNotLoad)
 	}
 	for _, c := range p.NoSheet {
 		fmt.Fprintf(w, "%s, on no sheet: %s %s: %s\n", dispatch.DoNotLoad, c.ID, c.GRAI, c.Broken.Text)
@@ -36,10 +37,10 @@ func printPreview(w io.Writer, p dispatch.Preview, zone *time.Location, more boo
 
 // runLine is a run in numbers.
 func runLine(r dispatch.RunSummary) string {
-	line := fmt.Sprintf("%s\tversion %d\t%d stops\t%d containers\t%d units\tshippers %d of %d\t", r.RunID, r.Version, r.Stops, r.Containers,
-		r.Units, r.Taken(), r.Places())
+	line := fmt.Sprintf("%s\tversion %d\t%s\t%s\t%s\tshippers %d of %d\t", r.RunID, r.Version, plural.Of(r.Stops, "stop"),
+		plural.Of(r.Containers, "container"), plural.Of(r.Units, "unit"), r.Taken(), r.Places())
 	if r.OnlyHeld > 0 {
-		line += fmt.Sprintf("%d containers of held orders only ", r.OnlyHeld)
+		line += plural.Of(r.OnlyHeld, "container") + " of held orders only "
 	}
 	if r.Out > 0 {
 		line += fmt.Sprintf("%d out of service", r.Out)

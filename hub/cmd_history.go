@@ -9,6 +9,7 @@ import (
 	"meguri/hub/dispatch"
 	"meguri/hub/store"
 	"meguri/internal/config"
+	"meguri/internal/plural"
 )
 
 // HistoryCmd is `hub history`: how a location's containers stood at some moment.
@@ -55,12 +56,12 @@ func (c *HistoryCmd) Run(g *Globals) error {
 	}
 	const stamp = "2006-01-02 15:04:05 MST"
 	w := tabwriter.NewWriter(g.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%s on %s, at %s, as known at %s: %d containers\n", c.Location, c.Date, valid.In(zone).Format(stamp),
-		known.In(zone).Format(stamp), len(then))
+	fmt.Fprintf(w, "%s on %s, at %s, as known at %s: %s\n", c.Location, c.Date, valid.In(zone).Format(stamp),
+		known.In(zone).Format(stamp), plural.Of(len(then), "container"))
 	for _, l := range dispatch.Compare(then, today) {
 		if p := l.Either(); !c.OnlyModified || !l.Same() {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d units\t%s\t%s\n", p.SlotID, p.ContainerID, p.ShopID, p.Category, p.ShipperID, p.AddressID,
-				p.Items, p.State, sinceThen(l))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.SlotID, p.ContainerID, p.ShopID, p.Category, p.ShipperID, p.AddressID,
+				plural.Of(p.Items, "unit"), p.State, sinceThen(l))
 		}
 	}
 	return w.Flush()
@@ -86,7 +87,7 @@ func sinceThen(l dispatch.PastLine) string {
 	for _, f := range l.Differs {
 		now := map[dispatch.Field]string{dispatch.FieldSlot: l.Now.SlotID, dispatch.FieldRun: l.Now.RunID,
 			dispatch.FieldShipper: l.Now.ShipperID, dispatch.FieldAddress: l.Now.AddressID, dispatch.FieldState: string(l.Now.State),
-			dispatch.FieldItems: fmt.Sprintf("%d units", l.Now.Items)}[f]
+			dispatch.FieldItems: plural.Of(l.Now.Items, "unit")}[f]
 		all = append(all, "now "+now)
 	}
 	return strings.Join(all, ", ")

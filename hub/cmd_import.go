@@ -8,6 +8,7 @@ import (
 	"meguri/hub/bulk"
 	"meguri/hub/people"
 	"meguri/hub/store"
+	"meguri/internal/plural"
 )
 
 // ImportCmd is `hub import`: it loads a network from CSV files.
@@ -48,8 +49,9 @@ func (c *ImportCmd) Run(g *Globals) (err error) {
 	for _, note := range n.Notes {
 		fmt.Fprintln(g.Stdout, "note:", note)
 	}
-	_, err = fmt.Fprintf(g.Stdout, "imported %d locations, %d shops, %d products, %d fridges, %d slots, %d addresses, %d routes, "+
-		"%d shippers, %d deliveries on %d dates (%d kept their runs)\n", len(n.Locations), len(n.Shops), len(n.Products),
-		len(n.Fridges), len(n.Slots), len(n.Addresses), len(n.Routes), len(n.Shippers), len(n.Deliveries), done.Dates, done.RunsKept)
+	_, err = fmt.Fprintf(g.Stdout, "imported %s, %s, %s, %s, %s, %s, %s, %s, %s on %s (%d kept their runs)\n", plural.Of(len(n.Locations), "location"),
+		plural.Of(len(n.Shops), "shop"), plural.Of(len(n.Products), "product"), plural.Of(len(n.Fridges), "fridge"), plural.Of(len(n.Slots), "slot"),
+		plural.Of(len(n.Addresses), "address"), plural.Of(len(n.Routes), "route"), plural.Of(len(n.Shippers), "shipper"),
+		plural.Of(len(n.Deliveries), "delivery"), plural.Of(done.Dates, "date"), done.RunsKept)
 	return err
 }

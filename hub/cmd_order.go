@@ -13,6 +13,7 @@ import (
 	"meguri/hub/people"
 	"meguri/hub/store"
 	"meguri/internal/durable"
+	"meguri/internal/plural"
 )
 
 // OrderCmd looks after orders: `hub order import`, `hub order show`, `hub order cancel`.
@@ -63,7 +64,7 @@ func (c *OrderImportCmd) Run(g *Globals) (err error) {
 		g.Clock.Now())
 	took := time.Since(begun)
 	if err != nil {
-		return fmt.Errorf("%d orders were placed: %w", placed.New, err)
+		return fmt.Errorf("%s placed, then: %w", plural.Of(placed.New, "order"), err)
 	}
 	err = s.Change(g.Ctx, func(tx *store.Tx) error {
 		return tx.RecordAct(g.Ctx, people.NewAct(g.Clock.Now(), people.Console, "orders.import", "orders", c.File))
@@ -92,12 +93,12 @@ func (c *OrderImportCmd) write(placed bulk.Placed) error {
 }
 
 func (c *OrderImportCmd) summary(g *Globals, p bulk.Placed, took time.Duration) error {
-	fmt.Fprintf(g.Stdout, "%d orders: %d accepted, %d refused", len(p.Outcomes), p.Accepted(), len(p.Outcomes)-p.Accepted())
+	fmt.Fprintf(g.Stdout, "%s: %d accepted, %d refused", plural.Of(len(p.Outcomes), "order"), p.Accepted(), len(p.Outcomes)-p.Accepted())
 	for _, limit := range capacity.Limits() {
 		fmt.Fprintf(g.Stdout, ", %s %d", limit, p.Refused(limit))
 	}
 	if p.Movers > 0 {
-		fmt.Fprintf(g.Stdout, "; for %d of them %d items and containers were moved", p.Movers, p.Moves)
+		fmt.Fprintf(g.Stdout, "; for %d of them items and containers were moved, %s", p.Movers, plural.Of(p.Moves, "move"))
 	}
 	if p.New == 0 {
 		_, err := fmt.Fprintln(g.Stdout, "; all had been decided before")

@@ -23,7 +23,7 @@ func (c *OrderShowCmd) Run(g *Globals) (err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
 	o, err := order.NewService(s.Orders()).Get(g.Ctx, c.ID)
 	if err != nil {
-		return fmt.Errorf("order %s: %w", c.ID, err)
+		return aboutOrder("show", c.ID, err)
 	}
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(g.Stdout, "%-9s %s\n", name, fmt.Sprintf(format, args...))
@@ -49,6 +49,14 @@ func (c *OrderShowCmd) Run(g *Globals) (err error) {
 	return nil
 }
 
+// aboutOrder says what could not be done with which order; that there is none says so itself.
+func aboutOrder(verb, id string, err error) error {
+	if errors.Is(err, order.ErrNotFound) {
+		return err
+	}
+	return fmt.Errorf("%s order %s: %w", verb, id, err)
+}
+
 // OrderCancelCmd is `hub order cancel`.
 type OrderCancelCmd struct {
 	ID     string `arg:"" help:"Order."`
@@ -71,7 +79,7 @@ func (c *OrderCancelCmd) Run(g *Globals) (err error) {
 	orders := order.NewService(s.Orders()).WithClock(g.Clock.Now)
 	out, err := orders.Cancel(g.Ctx, c.ID, people.Console, c.Reason, g.Clock.Now())
 	if err != nil {
-		return fmt.Errorf("cancel order %s: %w", c.ID, err)
+		return aboutOrder("cancel", c.ID, err)
 	}
 	before := ""
 	if out.Repeated {

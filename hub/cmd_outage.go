@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"meguri/hub/plan"
 	"meguri/hub/store"
 	"meguri/internal/config"
+	"meguri/internal/plural"
 )
 
 // Disrupting is what all commands share that change what was promised: they look first, and do it with --apply.
@@ -61,18 +63,18 @@ func printResult(w io.Writer, r disruption.Result) error {
 		fmt.Fprintf(w, "%s is frozen: this is an exception, and nothing else is numbered anew.\n", r.Date)
 	}
 	if len(r.Moved) > 0 || !r.Frozen {
-		fmt.Fprintf(w, "%d containers %smoved%s\n", len(r.Moved), will, listed(r.Moved))
+		fmt.Fprintf(w, "%s %smoved%s\n", plural.Of(len(r.Moved), "container"), will, listed(r.Moved))
 	}
 	if len(r.Through) > 0 {
-		fmt.Fprintf(w, "%d containers must not be loaded until they are moved (hub exception move)%s\n", len(r.Through), listed(r.Through))
+		fmt.Fprintf(w, "%s must not be loaded before a hub exception move%s\n", plural.Of(len(r.Through), "container"), listed(r.Through))
 	}
 	units := 0
 	for _, o := range r.CalledOff {
 		units += o.Units
 	}
-	fmt.Fprintf(w, "%d orders %scalled off, %d units\n", len(r.CalledOff), will, units)
+	fmt.Fprintf(w, "%s %scalled off, %s\n", plural.Of(len(r.CalledOff), "order"), will, plural.Of(units, "unit"))
 	for _, o := range r.CalledOff {
-		fmt.Fprintf(w, "  %s for %s, %d units\n", o.OrderID, o.LocationID, o.Units)
+		fmt.Fprintf(w, "  %s for %s, %s\n", o.OrderID, o.LocationID, plural.Of(o.Units, "unit"))
 	}
 	for _, o := range r.Withdrawn {
 		fmt.Fprintf(w, "  %s goes without %d of %s\n", o.OrderID, o.Units, o.ProductID)
@@ -135,11 +137,24 @@ func (t Thing) out() order.Out {
 	return order.Out{}
 }
 
-// OutageAddCmd is `hub outage add`.
-type OutageAddCmd struct {
+// OutageChange is what hub outage add and end share.
+type OutageChange struct {
 	Thing
 	Disrupting
 }
+
+func (c *OutageChange) do(g *Globals, verb func(*disruption.Service, context.Context, string, order.Out, disruption.Act) (disruption.Result,
+	error)) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	return c.run(g, func(s *disruption.Service, act disruption.Act) (disruption.Result, error) {
+		return verb(s, g.Ctx, c.Date, c.out(), act)
+	})
+}
+
+// OutageAddCmd is `hub outage add`.
+type OutageAddCmd struct{ OutageChange }
 
 // Help is shown by hub outage add --help.
 func (*OutageAddCmd) Help() string {
@@ -149,30 +164,13 @@ new version, and a person moves them with hub exception move.`
 }
 
 // Run puts it out of service.
-func (c *OutageAddCmd) Run(g *Globals) error {
-	if err := c.check(); err != nil {
-		return err
-	}
-	return c.run(g, func(s *disruption.Service, act disruption.Act) (disruption.Result, error) {
-		return s.TakeOut(g.Ctx, c.Date, c.out(), act)
-	})
-}
+func (c *OutageAddCmd) Run(g *Globals) error { return c.do(g, (*disruption.Service).TakeOut) }
 
 // OutageEndCmd is `hub outage end`.
-type OutageEndCmd struct {
-	Thing
-	Disrupting
-}
+type OutageEndCmd struct{ OutageChange }
 
 // Run puts it back.
-func (c *OutageEndCmd) Run(g *Globals) error {
-	if err := c.check(); err != nil {
-		return err
-	}
-	return c.run(g, func(s *disruption.Service, act disruption.Act) (disruption.Result, error) {
-		return s.PutBack(g.Ctx, c.Date, c.out(), act)
-	})
-}
+func (c *OutageEndCmd) Run(g *Globals) error { return c.do(g, (*disruption.Service).PutBack) }
 
 // OutageListCmd is `hub outage list`.
 type OutageListCmd struct {
@@ -299,28 +297,27 @@ func (c *TakeOffCmd) Run(g *Globals) error {
 	})
 }
 
-// KeepBackCmd is `hub exception keep-back`.
-type KeepBackCmd struct {
+// ContainerMark is what hub exception keep-back and let-go share.
+type ContainerMark struct {
 	Container string `arg:"" help:"Id of the container."`
 	Disrupting
 }
+
+func (c *ContainerMark) do(g *Globals, verb func(*disruption.Service, context.Context, string, disruption.Act) (disruption.Result,
+	error)) error {
+	return c.run(g, func(s *disruption.Service, act disruption.Act) (disruption.Result, error) {
+		return verb(s, g.Ctx, c.Container, act)
+	})
+}
+
+// KeepBackCmd is `hub exception keep-back`.
+type KeepBackCmd struct{ ContainerMark }
 
 // Run keeps it back.
-func (c *KeepBackCmd) Run(g *Globals) error {
-	return c.run(g, func(s *disruption.Service, act disruption.Act) (disruption.Result, error) {
-		return s.KeepBack(g.Ctx, c.Container, act)
-	})
-}
+func (c *KeepBackCmd) Run(g *Globals) error { return c.do(g, (*disruption.Service).KeepBack) }
 
 // LetGoCmd is `hub exception let-go`.
-type LetGoCmd struct {
-	Container string `arg:"" help:"Id of the container."`
-	Disrupting
-}
+type LetGoCmd struct{ ContainerMark }
 
 // Run lets it go.
-func (c *LetGoCmd) Run(g *Globals) error {
-	return c.run(g, func(s *disruption.Service, act disruption.Act) (disruption.Result, error) {
-		return s.LetGo(g.Ctx, c.Container, act)
-	})
-}
+func (c *LetGoCmd) Run(g *Globals) error { return c.do(g, (*disruption.Service).LetGo) }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meguri/hub/people"
+	"meguri/hub/storetest"
 )
 
 func runPeople(t *testing.T, g *Globals, args ...string) (string, error) {
@@ -33,6 +34,10 @@ func runPeople(t *testing.T, g *Globals, args ...string) (string, error) {
 func TestPersonsAreLookedAfterFromTheCommandLine(t *testing.T) {
 	dir := t.TempDir()
 	g := &Globals{Ctx: t.Context(), DataDir: dir, Database: "sqlite:" + filepath.Join(dir, "hub.db")}
+	_, err := runPeople(t, g, "person", "add", "--name", "Aoki", "--role", "driver", "--place", "route-1")
+	require.ErrorContains(t, err, `place: want the id of a route of the imported network, and "route-1" is none`)
+	network := storetest.Open(t, g.Database)
+	storetest.Import(t, network, storetest.Network(t))
 
 	out, err := runPeople(t, g, "person", "add", "--name", "Aoki", "--role", "driver", "--place", "route-1", "--url", "https://hub.example")
 	require.NoError(t, err)

@@ -12,6 +12,7 @@ import (
 	"meguri/hub/people"
 	"meguri/hub/plan"
 	"meguri/hub/store"
+	"meguri/internal/plural"
 )
 
 // DeviceReplaceCmd is `hub device replace`.
@@ -78,7 +79,7 @@ func (c *DeviceReplaceCmd) replace(ctx context.Context, tx *store.Tx, certificat
 			return "", nil, err
 		}
 	}
-	detail := fmt.Sprintf("%s %s by %s, %d codes issued anew", old.Role, old.Place, c.With, len(codes))
+	detail := fmt.Sprintf("%s %s by %s, %s issued anew", old.Role, old.Place, c.With, plural.Of(len(codes), "code"))
 	return old.Place, codes, tx.RecordAct(ctx, people.NewAct(now, people.Console, "device.replace", c.Old, detail))
 }
 

@@ -10,6 +10,7 @@ import (
 	"meguri/hub/dispatch"
 	"meguri/hub/store"
 	"meguri/internal/config"
+	"meguri/internal/plural"
 )
 
 // PackingCmd prints what a shop packs for a date, container by container.
@@ -65,8 +66,9 @@ func printEdition(g *Globals, tx *store.Tx, kind dispatch.EditionKind, id, date 
 // printPacking prints a shop's list.
 func printPacking(out io.Writer, l dispatch.PackingList) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "Packing list %s, %s (%s), hand in at %s: %d containers, %d units\n",
-		l.DeliveryDate, l.ShopName, l.ShopID, l.SpotName, len(l.Lines), l.Units())
+	fmt.Fprintf(w, "Packing list %s, %s (%s), hand in at %s: %s, %s\n",
+		l.DeliveryDate, l.ShopName, l.ShopID, l.SpotName, plural.Of(len(l.Lines), "container"),
+		plural.Of(l.Units(), "unit"))
 	for _, line := range l.Lines {
 		fmt.Fprintf(w, "\n%s\t%s\taddress %s\tfor %s\t%s\t%s\n", line.ID, line.Category, line.AddressID, line.Location, line.State, line.GRAI)
 		printBroken(w, line.Broken)

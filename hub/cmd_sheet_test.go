@@ -58,7 +58,7 @@ func TestPackingListAndSheetArePrinted(t *testing.T) {
 	out, err := runDay(t, g, "packing", "--date", "2026-12-01", "--shop", "shop-a")
 	require.NoError(t, err)
 	require.Regexp(t, `^NOT FINAL, read at 2026-11-30 10:00:\d\d JST: until the cutoff at 2026-12-01 02:00:00 JST`, out)
-	require.Contains(t, out, "Packing list 2026-12-01, 青木精肉店 (shop-a), hand in at 東の集荷場: 1 containers, 2 units")
+	require.Contains(t, out, "Packing list 2026-12-01, 青木精肉店 (shop-a), hand in at 東の集荷場: 1 container, 2 units")
 	require.Regexp(t, `C-20261201-0001 +cold +address spot-1-1 +for 一番ステーション +planned`, out)
 	require.Regexp(t, `2 × +鶏もも +9520001000010`, out)
 
@@ -73,12 +73,12 @@ func TestPackingListAndSheetArePrinted(t *testing.T) {
 	g.Clock = clock.Real()
 	out, err = runDay(t, g, "history", "--location", "loc-1", "--date", "2026-12-01", "--as-known-at", "2026-12-01T00:00:00Z")
 	require.NoError(t, err)
-	require.Contains(t, out, "loc-1 on 2026-12-01, at 2026-12-01 09:00:00 JST, as known at 2026-12-01 09:00:00 JST: 1 containers")
+	require.Contains(t, out, "loc-1 on 2026-12-01, at 2026-12-01 09:00:00 JST, as known at 2026-12-01 09:00:00 JST: 1 container\n")
 	require.Regexp(t, `loc-1-f1-s1 +C-20261201-0001 +shop-a +cold +box-1-cold +spot-1-1 +2 units +planned`, out)
 
 	out, err = runDay(t, g, "sheet", "--dry-run", "--date", "2026-12-01", "--route", "route-1")
 	require.NoError(t, err)
-	require.Regexp(t, `^PREVIEW of 2026-12-01 at .*: 1 orders accepted, 0 held.\nUntil the cutoff at 2026-12-01 02:00:00 JST`, out)
+	require.Regexp(t, `^PREVIEW of 2026-12-01 at .*: 1 order accepted, 0 held.\nUntil the cutoff at 2026-12-01 02:00:00 JST`, out)
 	require.Contains(t, out, "Sheet route-1@2026-12-01")
 	out, err = runDay(t, g, "packing", "--dry-run", "--date", "2026-12-01", "--shop", "shop-a")
 	require.NoError(t, err)
@@ -87,7 +87,7 @@ func TestPackingListAndSheetArePrinted(t *testing.T) {
 	out, err = runDay(t, g, "sheet", "--all", "--date", "2026-12-01")
 	require.NoError(t, err)
 	require.NotContains(t, out, "PREVIEW")
-	require.Regexp(t, `route-1@2026-12-01 +version 1 +4 stops +1 containers +2 units +shippers 1 of 4`, out)
+	require.Regexp(t, `route-1@2026-12-01 +version 1 +4 stops +1 container +2 units +shippers 1 of 4`, out)
 	for _, part := range []string{"Sheet route-1@", "Sheet route-2@", "Packing list 2026-12-01, 青木精肉店"} {
 		require.Contains(t, out, part)
 	}

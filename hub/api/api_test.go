@@ -109,7 +109,9 @@ func TestAWrongRequestNamesTheFieldAndWhatWasExpected(t *testing.T) {
 	}
 	t.Run("too much", func(t *testing.T) {
 		w := h.Do("POST", "/v1/orders", token, `{"order_id":"`+strings.Repeat("x", 300_000)+`"}`)
-		require.Equal(t, http.StatusRequestEntityTooLarge, problem(t, w).Status)
+		p := problem(t, w)
+		require.Equal(t, http.StatusRequestEntityTooLarge, p.Status)
+		require.Equal(t, "the body of the request is too large: want at most 262144 bytes", p.Detail)
 	})
 	t.Run("not JSON by its own word", func(t *testing.T) {
 		r := httptest.NewRequest("POST", "/v1/orders", strings.NewReader("a=b"))

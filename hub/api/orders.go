@@ -106,7 +106,7 @@ func (a *API) getOrder(c echo.Context) error {
 		return err
 	}
 	if !Who(c).Owns(o.CustomerID) {
-		return order.ErrNotFound // that there is one is not theirs to know either
+		return order.NotFound(o.ID) // that there is one is not theirs to know either
 	}
 	return a.writeOrder(c, http.StatusOK, o, false)
 }

@@ -208,7 +208,7 @@ func (a *API) ownOrder(c echo.Context, id string) error {
 	}
 	o, err := a.Orders.Get(c.Request().Context(), id)
 	if err == nil && !who.Owns(o.CustomerID) {
-		err = order.ErrNotFound
+		err = order.NotFound(id)
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -68,6 +69,7 @@ var statuses = []struct {
 	{payment.ErrNotFound, http.StatusNotFound},
 	{payment.ErrNotPaid, http.StatusConflict},
 	{payment.ErrTooMuch, http.StatusConflict},
+	{payment.ErrNothingLeft, http.StatusConflict},
 	{payment.ErrConflict, http.StatusConflict},
 	{errPaidHere, http.StatusConflict},
 	{errNotCovered, http.StatusConflict},
@@ -111,7 +113,8 @@ func ProblemOf(err error) Problem {
 	case errors.As(err, &payField):
 		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{payField.Field, payField.Want}}
 	case errors.As(err, &tooLarge):
-		p.Status, p.Detail = http.StatusRequestEntityTooLarge, tooLarge.Error()
+		p.Status = http.StatusRequestEntityTooLarge
+		p.Detail = fmt.Sprintf("the body of the request is too large: want at most %d bytes", tooLarge.Limit)
 	case errors.As(err, &ofEcho):
 		p.Status = ofEcho.Code
 	}

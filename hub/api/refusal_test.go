@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"database/sql"
 	"net/http"
 	"strings"
 	"testing"
@@ -24,14 +23,11 @@ func TestADateWithABrokenRowSaysSoAndStillConfirmsAndCancels(t *testing.T) {
 	for _, id := range []string{"o-1", "o-2"} {
 		require.Equal(t, http.StatusCreated, h.Do("POST", "/v1/orders", token, place(id)).Code)
 	}
-	db, err := sql.Open("sqlite", strings.TrimPrefix(url, "sqlite:"))
+	o, err := h.Orders.Get(t.Context(), "o-1")
 	require.NoError(t, err)
-	var broken string
-	require.NoError(t, db.QueryRowContext(t.Context(), `UPDATE dated_containers SET used_ml = used_ml + 1
-		WHERE id IN (SELECT dated_container_id FROM order_items WHERE order_id = 'o-1') RETURNING id`).Scan(&broken))
-	_, err = db.ExecContext(t.Context(), "UPDATE delivery_dates SET revision = revision + 1")
-	require.NoError(t, err)
-	require.NoError(t, db.Close())
+	broken := o.Items[0].ContainerID
+	storetest.Break(t, url, "UPDATE dated_containers SET used_ml = used_ml + 1 WHERE id = '"+broken+"'",
+		"UPDATE delivery_dates SET revision = revision + 1")
 
 	for _, ask := range [][3]string{{"POST", "/v1/orders", place("o-3")}, {"GET", "/v1/capacity?date=" + apitest.Date, ""}} {
 		p := problem(t, h.Do(ask[0], ask[1], token, ask[2]))
@@ -41,7 +37,7 @@ func TestADateWithABrokenRowSaysSoAndStillConfirmsAndCancels(t *testing.T) {
 	require.Equal(t, http.StatusOK, h.Do("POST", "/v1/orders", token, place("o-1")).Code, "it is decided already")
 	require.Equal(t, http.StatusOK, h.Do("POST", "/v1/orders/o-1/confirm", token, "").Code)
 	require.Equal(t, http.StatusOK, h.Do("POST", "/v1/orders/o-2/cancel", token, `{"reason":"changed my mind"}`).Code)
-	o, err := h.Orders.Get(t.Context(), "o-2")
+	o, err = h.Orders.Get(t.Context(), "o-2")
 	require.NoError(t, err)
 	require.Equal(t, order.Cancelled, o.State)
 	require.Empty(t, o.Items)

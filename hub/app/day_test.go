@@ -2,10 +2,8 @@ package app
 
 import (
 	"context"
-	"database/sql"
 	"log/slog"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -102,18 +100,6 @@ func (b *bench) closed(location string) bool {
 	return !d.ClosedAt.IsZero()
 }
 
-// breakRow changes a row as no code of ours does: without keys.
-func breakRow(t *testing.T, url, statement string) {
-	t.Helper()
-	db, err := sql.Open("sqlite", strings.TrimPrefix(url, "sqlite:"))
-	require.NoError(t, err)
-	defer func() { require.NoError(t, db.Close()) }()
-	for _, s := range []string{"PRAGMA foreign_keys = OFF", "PRAGMA ignore_check_constraints = ON", statement} {
-		_, err := db.ExecContext(t.Context(), s)
-		require.NoError(t, err, s)
-	}
-}
-
 func TestABrokenRowDoesNotKeepADateFromFreezing(t *testing.T) {
 	of := func(location string) string {
 		return " WHERE location_id = '" + location + "' AND delivery_date = '" + day1 + "'"
@@ -134,7 +120,7 @@ func TestABrokenRowDoesNotKeepADateFromFreezing(t *testing.T) {
 			b := newBench(t, url)
 			_, err := b.orders.Place(t.Context(), heldOrder("h-1", time.Minute), at(0, 30), "test")
 			require.NoError(t, err)
-			breakRow(t, url, statement)
+			storetest.Break(t, url, statement)
 			b.orders = order.NewService(b.store.Orders()) // a hub that was started anew
 			b.turnAt(at(2, 0))
 			require.True(t, b.frozen())

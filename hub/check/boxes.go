@@ -122,7 +122,7 @@ func (l *look) fits(b *box) {
 	case b.tooLarge != "":
 		l.about(b, DoesNotFit, b.tooLarge)
 	case area > 0 && b.footprint > area:
-		l.about(b, DoesNotFit, fmt.Sprintf("what nothing may stand on takes %d mm² of %d", b.footprint, area))
+		l.about(b, OverFloor, number(b.footprint), number(area))
 	}
 }
 

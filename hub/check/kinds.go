@@ -40,6 +40,7 @@ const (
 	OverVolume      Kind = "over_volume"
 	OverWeight      Kind = "over_weight"
 	DoesNotFit      Kind = "does_not_fit"
+	OverFloor       Kind = "over_floor"
 	TwoShops        Kind = "two_shops"
 	ItemCategory    Kind = "item_category"
 	WrongLocation   Kind = "wrong_location"
@@ -78,7 +79,7 @@ var rules = map[Kind]rule{
 	NotAboard:       {Grave, true, "Container %[1]s: shipper %[2]s is not aboard run %[3]s."},
 	ShipperTwice:    {Grave, true, "Shipper %[1]s rides in two runs on one date: %[2]s."},
 	ShipperCategory: {Grave, true, "Container %[1]s of category %[2]s goes into shipper %[3]s, which is for %[4]s."},
-	OverShipper:     {Grave, true, "Shipper %[1]s in run %[2]s holds %[3]s containers, %[4]s are numbered into it, up to place %[5]s."},
+	OverShipper:     {Grave, true, "Shipper %[1]s in run %[2]s: places %[3]s, containers numbered into it %[4]s, up to place %[5]s."},
 	PlaceTwice:      {Grave, true, "Place %[3]s of shipper %[1]s in run %[2]s is given to several containers: %[4]s."},
 	SlotGone:        {Grave, true, "Container %[1]s: there is no slot %[2]s at location %[3]s."},
 	SlotTwice:       {Grave, true, "Slot %[1]s is given to several containers: %[2]s."},
@@ -90,6 +91,7 @@ var rules = map[Kind]rule{
 	OverVolume:      {Grave, true, "Container %[1]s holds %[2]s ml, it has room for %[3]s ml."},
 	OverWeight:      {Grave, true, "Container %[1]s weighs %[2]s g, it bears %[3]s g."},
 	DoesNotFit:      {Grave, true, "Container %[1]s: %[2]s does not fit into it."},
+	OverFloor:       {Grave, true, "Container %[1]s: what nothing may stand on takes %[2]s mm² of its floor, which has %[3]s mm²."},
 	TwoShops:        {Grave, false, "Container %[1]s is shop %[2]s's and holds units of shop %[3]s: %[4]s."},
 	ItemCategory:    {Grave, false, "Container %[1]s is for category %[2]s and holds units of category %[3]s: %[4]s."},
 	WrongLocation:   {Grave, false, "Order %[1]s is for location %[2]s, its container %[3]s goes to %[4]s."},
@@ -98,16 +100,16 @@ var rules = map[Kind]rule{
 	OutOfService:    {Grave, true, "Container %[1]s needs %[2]s %[3]s, which is out of service: %[4]s."},
 	ContainerGone:   {Grave, false, "Container %[1]s does not exist, and holds units: %[2]s."},
 	ProductGone:     {Grave, false, "Product %[1]s does not exist, and units of it hold places: %[2]s."},
-	MissingPart:     {Grave, false, "Order %[1]s: %[2]s of %[3]s units have a place."},
-	TooMany:         {Wrong, false, "Order %[1]s holds %[2]s units, it is for %[3]s."},
+	MissingPart:     {Grave, false, "Order %[1]s: units with a place: %[2]s of %[3]s."},
+	TooMany:         {Wrong, false, "Order %[1]s holds more units than it is for: %[2]s instead of %[3]s."},
 	WrongProduct:    {Grave, false, "Order %[1]s: units are not of the product of their line: %[2]s."},
 	NoOrder:         {Wrong, false, "There is no order line %[1]s, and units of it hold places: %[2]s."},
-	StillHolds:      {Wrong, false, "Order %[1]s is %[2]s and still holds %[3]s units."},
+	StillHolds:      {Wrong, false, "Order %[1]s is %[2]s and still holds units: %[3]s."},
 	HoldOverdue:     {Wrong, false, "Order %[1]s is held, and its deadline has passed: %[2]s."},
 	HoldAfterCutoff: {Wrong, false, "Order %[1]s is held until %[2]s, later than its cutoff: %[3]s."},
 	FrozenHold:      {Grave, false, "Order %[1]s is held, and numbering has ended."},
-	OverSales:       {Grave, false, "Product %[1]s: %[2]s units are sold, its limit is %[3]s."},
-	LimitLowered:    {Noticed, false, "Product %[1]s: its limit was lowered to %[3]s when %[2]s units were sold. Nothing more is sold."},
+	OverSales:       {Grave, false, "Product %[1]s: units sold: %[2]s, its limit is %[3]s."},
+	LimitLowered:    {Noticed, false, "Product %[1]s: its limit was lowered to %[3]s, below the units sold: %[2]s. Nothing more is sold."},
 	UsedDiffers:     {Wrong, false, "Container %[1]s is said to hold %[2]s ml, its units have %[3]s ml."},
 	EmptyContainer:  {Wrong, true, "Container %[1]s holds nothing and takes a slot, a shipper place and an address."},
 	StaleCopy:       {Wrong, false, "%[1]s says of %[2]s other than the network: %[3]s instead of %[4]s."},

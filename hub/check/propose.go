@@ -148,7 +148,7 @@ func (d *draft) draft(f *Finding, broken map[string]bool) (why Why, err error) {
 	case RunGone, RouteGone, RunMisses, NotAboard, ShipperTwice, ShipperCategory, OverShipper, PlaceTwice, SlotGone, SlotTwice,
 		FridgeKind, AddressSpot, AddressTwice, ShopSpot, OutOfService, StaleCopy:
 		return d.resettle(f)
-	case OverVolume, OverWeight, DoesNotFit:
+	case OverVolume, OverWeight, DoesNotFit, OverFloor:
 		return d.unload(f, broken)
 	case TwoShops, ItemCategory, WrongLocation, ContainerGone, WrongProduct:
 		return d.rehouse(f, broken)

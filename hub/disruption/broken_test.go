@@ -1,8 +1,6 @@
 package disruption_test
 
 import (
-	"database/sql"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,19 +11,6 @@ import (
 	"meguri/hub/storetest"
 )
 
-// breakable is a site on SQLite and what changes its rows as no code of ours does: without keys.
-func breakable(t *testing.T) (*site, func(statement string)) {
-	url := storetest.SQLite(t)
-	return open(t, url), func(statement string) {
-		t.Helper()
-		db, err := sql.Open("sqlite", strings.TrimPrefix(url, "sqlite:"))
-		require.NoError(t, err)
-		defer func() { require.NoError(t, db.Close()) }()
-		_, err = db.ExecContext(t.Context(), statement)
-		require.NoError(t, err)
-	}
-}
-
 func TestADeliveryWithBrokenRowsIsCalledOff(t *testing.T) {
 	for rule, statement := range map[string]string{
 		"a sum that is not":          "UPDATE dated_containers SET used_ml = used_ml + 1",
@@ -35,11 +20,12 @@ func TestADeliveryWithBrokenRowsIsCalledOff(t *testing.T) {
 		"an order that is cancelled": "UPDATE orders SET state = 'cancelled' WHERE id = 'o-3'",
 	} {
 		t.Run(rule, func(t *testing.T) {
-			s, exec := breakable(t)
+			url := storetest.SQLite(t)
+			s := open(t, url)
 			s.place("o-1", "loc-1", "a-cold", 1, "b-cold", 1)
 			s.place("o-2", "loc-2", "a-cold", 1)
 			s.place("o-3", "loc-1", "a-cold", 1)
-			exec(statement)
+			storetest.Break(t, url, statement)
 			look := s.act()
 			look.Apply = false
 			out := order.Out{Kind: order.OutLocation, ID: "loc-1"}
@@ -61,10 +47,11 @@ func TestADeliveryWithBrokenRowsIsCalledOff(t *testing.T) {
 }
 
 func TestOnABrokenDateARunIsCalledOffWithAllThatRidesInIt(t *testing.T) {
-	s, exec := breakable(t)
+	url := storetest.SQLite(t)
+	s := open(t, url)
 	s.place("o-1", "loc-1", "a-cold", 1)
 	s.place("o-2", "loc-2", "a-cold", 1)
-	exec("UPDATE dated_containers SET used_ml = used_ml + 1 WHERE location_id = 'loc-2'")
+	storetest.Break(t, url, "UPDATE dated_containers SET used_ml = used_ml + 1 WHERE location_id = 'loc-2'")
 	r, err := s.service.CallOff(s.Context(), date, order.Out{Kind: order.OutRun, ID: "route-1@" + date}, s.act())
 	require.NoError(t, err)
 	require.Equal(t, []disruption.Gone{{OrderID: "o-1", LocationID: "loc-1", Units: 1}}, r.CalledOff)
@@ -72,9 +59,10 @@ func TestOnABrokenDateARunIsCalledOffWithAllThatRidesInIt(t *testing.T) {
 }
 
 func TestWhatHasToNumberAnewSaysWhatIsBroken(t *testing.T) {
-	s, exec := breakable(t)
+	url := storetest.SQLite(t)
+	s := open(t, url)
 	s.place("o-1", "loc-1", "a-cold", 1)
-	exec("UPDATE dated_containers SET used_ml = used_ml + 1")
+	storetest.Break(t, url, "UPDATE dated_containers SET used_ml = used_ml + 1")
 	_, err := s.service.TakeOut(s.Context(), date, slot1, s.act())
 	require.ErrorAs(t, err, new(*capacity.BrokenError))
 	_, err = s.service.Limit(s.Context(), date, "a-cold", 0, true, s.act())

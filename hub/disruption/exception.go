@@ -15,7 +15,7 @@ import (
 func (s *Service) exception(ctx context.Context, date string, act Act, fn func(*change) error) (Result, error) {
 	return s.run(ctx, date, act, func(c *change) error {
 		if !c.result.Frozen {
-			return ErrNotFrozen
+			return fmt.Errorf("%s: %w", date, ErrNotFrozen)
 		}
 		return fn(c)
 	})
@@ -103,11 +103,15 @@ func (s *Service) TakeOff(ctx context.Context, id string, act Act) (Result, erro
 	})
 }
 
-// takeOff takes an order out of the numbering and calls it off, or is ErrOver.
+// takeOff takes an order out of the numbering and calls it off, or is ErrAlready or ErrOver.
 func (c *change) takeOff(id string) error {
 	o := c.standing(id)
-	if o.State != order.Accepted && o.State != order.Ready {
-		return ErrOver
+	switch o.State {
+	case order.Accepted, order.Ready:
+	case order.CalledOff:
+		return fmt.Errorf("order %s is called off: %w", id, ErrAlready)
+	default:
+		return fmt.Errorf("order %s is %s: %w", id, o.State, ErrOver)
 	}
 	out, err := c.out(func(i capacity.Item) bool { return i.Order == id })
 	if err != nil {
@@ -117,9 +121,16 @@ func (c *change) takeOff(id string) error {
 	return nil
 }
 
-// KeepBack says that a container is not to be loaded; LetGo that it may be after all.
+// KeepBack says that a container is not to be loaded, or is ErrAlready; LetGo that it may be after all.
 func (s *Service) KeepBack(ctx context.Context, container string, act Act) (Result, error) {
 	return s.mark(ctx, container, act, "exception.keep_back", func(tx *store.Tx, c dispatch.Container) error {
+		kept, err := tx.KeptBack(ctx, c.DeliveryDate)
+		if err != nil {
+			return err
+		}
+		if reason, already := kept[c.ID]; already { // whose reason is on sheets by now
+			return fmt.Errorf("container %s is kept back (%s): %w; to give another reason, let it go first", c.ID, reason, ErrAlready)
+		}
 		return tx.KeepBack(ctx, c, act.Reason, act.By, act.At)
 	})
 }

@@ -1,6 +1,7 @@
 package disruption_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -142,7 +143,7 @@ func TestAfterCutoff(t *testing.T) {
 			err = s.store.Read(s.Context(), func(tx *store.Tx) error { _, err := tx.GrantOfOrder(s.Context(), "o-1"); return err })
 			require.ErrorIs(s, err, store.ErrNotFound)
 			_, err = s.service.TakeOff(s.Context(), "o-1", s.act())
-			require.ErrorIs(s, err, disruption.ErrOver)
+			require.ErrorIs(s, err, disruption.ErrAlready)
 			_, err = s.service.TakeOff(s.Context(), "none", s.act())
 			require.ErrorIs(s, err, order.ErrNotFound)
 			sheet := s.editions(dispatch.OfRun, run1)
@@ -219,6 +220,44 @@ func TestAfterCutoff(t *testing.T) {
 			require.NoError(s, confirm(run1, 2, "somebody else"))
 			require.False(s, state().Due())
 			require.Equal(s, "driver", state().ConfirmedBy)
+		},
+		"a version that there is not is not one that was replaced": func(s *site) {
+			s.place("o-1", "loc-1", "a-cold", 1)
+			s.freeze()
+			_, err := s.service.KeepBack(s.Context(), first, s.act())
+			require.NoError(s, err)
+			for _, version := range []int{-1, 0, 3} {
+				err := s.store.Change(s.Context(), func(tx *store.Tx) error { return tx.ConfirmSheet(s.Context(), run1, version, "p", before) })
+				require.ErrorIs(s, err, store.ErrNotFound)
+				require.ErrorContains(s, err, fmt.Sprintf("version %d of the sheet of run %s: not found: the newest is version 2", version, run1))
+			}
+		},
+		"what is done already is said to be so": func(s *site) {
+			s.place("o-1", "loc-1", "a-cold", 1)
+			s.place("o-2", "loc-1", "a-cold", 1)
+			s.freeze()
+			_, err := s.service.KeepBack(s.Context(), first, s.act())
+			require.NoError(s, err)
+			_, err = s.service.KeepBack(s.Context(), first, s.act())
+			require.ErrorIs(s, err, disruption.ErrAlready)
+			require.ErrorContains(s, err, "container "+first+" is kept back (the compressor is broken): it is so already")
+			_, err = s.service.LetGo(s.Context(), first, s.act())
+			require.NoError(s, err)
+			_, err = s.service.LetGo(s.Context(), first, s.act())
+			require.ErrorContains(s, err, "container "+first+" is not kept back")
+			_, err = s.service.TakeOff(s.Context(), "o-1", s.act())
+			require.NoError(s, err)
+			_, err = s.service.TakeOff(s.Context(), "o-1", s.act())
+			require.ErrorIs(s, err, disruption.ErrAlready)
+			require.EqualError(s, err, "order o-1 is called off: it is so already")
+			_, err = s.service.TakeOff(s.Context(), "o-9", s.act())
+			require.EqualError(s, err, "order o-9: no such order")
+			out := order.Out{Kind: order.OutLocation, ID: "loc-1"}
+			_, err = s.service.CallOff(s.Context(), date, out, s.act())
+			require.NoError(s, err, "the others are called off, though one is already")
+			require.Equal(s, order.CalledOff, s.get("o-2").State)
+			_, err = s.service.CallOff(s.Context(), date, out, s.act())
+			require.EqualError(s, err, "location loc-1 is out of service on "+date+": it is so already")
 		},
 		"what nobody recorded does not hide in an exception": func(s *site) {
 			s.place("o-1", "loc-1", "a-cold", 1)

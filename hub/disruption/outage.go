@@ -3,6 +3,7 @@ package disruption
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"meguri/hub/capacity"
@@ -37,7 +38,7 @@ func (c *change) takeOut(out order.Out) error {
 		return err
 	}
 	if !fresh {
-		return ErrAlready
+		return fmt.Errorf("%s %s is out of service on %s: %w", out.Kind, out.ID, c.result.Date, ErrAlready)
 	}
 	return c.record("outage.add", string(out.Kind)+" "+out.ID, c.result.Date)
 }
@@ -96,7 +97,7 @@ func (s *Service) CallOff(ctx context.Context, date string, out order.Out, act A
 			}
 		}
 		for _, id := range orders {
-			if err := c.takeOff(id); err != nil && !errors.Is(err, ErrOver) {
+			if err := c.takeOff(id); err != nil && !errors.Is(err, ErrOver) && !errors.Is(err, ErrAlready) {
 				return err
 			}
 		}

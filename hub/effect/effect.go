@@ -139,7 +139,7 @@ func (e *Effects) catchUp(ctx context.Context, tx *store.Tx, c dispatch.Containe
 			if err := tx.EventApplied(ctx, w.Device, w.Incarnation, w.Number, ev.Received); err != nil {
 				return err
 			}
-		case !errors.As(err, new(*link.NotApplied)):
+		case tx.Lost(err) || !errors.As(err, new(*link.NotApplied)):
 			return err
 		}
 	}

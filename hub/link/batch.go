@@ -168,6 +168,9 @@ func (t *taking) take(ctx context.Context, skip int) error {
 		} else {
 			err = t.event(ctx, e)
 		}
+		if err == nil {
+			err = t.tx.Settle(ctx)
+		}
 		if err != nil {
 			return t.heldAt(e.number, err)
 		}
@@ -263,6 +266,9 @@ func (t *taking) event(ctx context.Context, e entry) error {
 // permanent says why an event can never be applied, or false for a passing failure.
 func (t *taking) permanent(err error) (string, bool) {
 	var not *NotApplied
+	if t.tx.Lost(err) {
+		return "", false
+	}
 	if errors.As(err, &not) {
 		return not.Reason, true
 	}

@@ -69,8 +69,10 @@ func (c *credit) end(now time.Time, messages, records int, full bool) {
 	each := took / time.Duration(max(units, 1))
 	c.unit += (each - c.unit) * time.Duration(min(units, enough)) / enough
 	c.mark = now
+	// With so few it is not their number that takes so long.
+	const few = 200
 	switch {
-	case took > groupAtMost:
+	case took > groupAtMost && units >= few:
 		c.room = max(c.room/2, leastRoom)
 	case took < groupAtLeast && full:
 		c.room = min(c.room+c.room/4, mostRoom)

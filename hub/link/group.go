@@ -31,6 +31,14 @@ func (r *Receiver) alone(ctx context.Context, a act) error {
 // stored has the events of an act written at once: alone, it answers for what the database has against them.
 func stored(ctx context.Context, tx *store.Tx, a act) error {
 	err := tx.Flush(ctx)
+	if err == nil {
+		err = tx.Settle(ctx)
+	}
+	return answersFor(a, err)
+}
+
+// answersFor says of which batch an error is that came at its end.
+func answersFor(a act, err error) error {
 	if b, ok := a.(*batch); ok && err != nil {
 		return fmt.Errorf("batch of %s: %w", b.device, b.taking.heldAt(b.taking.from, err))
 	}
@@ -48,7 +56,12 @@ func (r *Receiver) together(ctx context.Context, acts []act) []error {
 	}
 	err := r.config.Store.ChangeInSteps(ctx, func(tx *store.Tx) error {
 		for i, a := range acts {
-			errs[i] = tx.Savepoint(ctx, func() error { return r.safely(ctx, tx, a) })
+			errs[i] = tx.Savepoint(ctx, func() error {
+				if err := r.safely(ctx, tx, a); err != nil {
+					return err
+				}
+				return answersFor(a, tx.Settle(ctx))
+			})
 			if errs[i] != nil && tx.Lost(errs[i]) {
 				return errs[i] // the transaction has to be run again, or is no more
 			}

@@ -121,6 +121,9 @@ func (o Order) TotalYen() (yen int64) {
 	return yen
 }
 
+// NotFound is ErrNotFound of an order. It tells no more to those who may not know that there is one.
+func NotFound(id string) error { return fmt.Errorf("order %.80s: %w", id, ErrNotFound) }
+
 // Outcome is the decision on the order.
 func (o Order) Outcome() Outcome {
 	return Outcome{OrderID: o.ID, DeliveryDate: o.DeliveryDate, State: o.State, Limit: o.Limit, What: o.What}

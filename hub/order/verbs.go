@@ -38,7 +38,7 @@ func (a *act) find(o *owner) *Standing {
 	a.result, a.err = Outcome{}, nil
 	s := o.orders[a.id]
 	if s == nil {
-		a.err = ErrNotFound
+		a.err = NotFound(a.id)
 		return nil
 	}
 	a.result = o.outcome(s)

@@ -78,6 +78,8 @@ var (
 	ErrConflict = errors.New("it was asked for otherwise before")
 	// ErrTooMuch says that more would be refunded than was paid for.
 	ErrTooMuch = errors.New("more than is left to be refunded")
+	// ErrNothingLeft says that all of it has been refunded, or is being.
+	ErrNothingLeft = errors.New("nothing is left to be refunded")
 )
 
 // FieldError names the field of a request that is wrong, as in the API.

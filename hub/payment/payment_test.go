@@ -126,14 +126,21 @@ func TestARefundIsOfUnitsAndTheSameAskGivesTheSame(t *testing.T) {
 	other.Lines = other.Lines[:1]
 	_, _, err = b.AskRefund(other, now)
 	require.ErrorIs(t, err, payment.ErrConflict)
+	_, _, err = b.AskRefund(payment.Ask{ID: "r-1"}, now)
+	require.ErrorIs(t, err, payment.ErrConflict, "the id is not that of a refund of all")
+	require.ErrorContains(t, err, "refund r-1 of order o-1, 700 yen, 1 of line 1, 2 of line 3: it was asked for otherwise before: choose another refund_id")
 
 	_, _, err = b.AskRefund(payment.Ask{ID: "r-2", Lines: []payment.RefundLine{{Line: 3, Units: 2}}}, now)
 	require.ErrorIs(t, err, payment.ErrTooMuch, "one is left of line 3")
 	rest, _, err := b.AskRefund(payment.Ask{ID: "r-3"}, now)
 	require.NoError(t, err)
 	require.Equal(t, int64(1500-700), rest.AmountYen, "whole is what is left")
+	same, repeated, err := b.AskRefund(payment.Ask{ID: "r-3"}, now)
+	require.NoError(t, err)
+	require.True(t, repeated)
+	require.Equal(t, rest, same)
 	_, _, err = b.AskRefund(payment.Ask{ID: "r-4"}, now)
-	require.ErrorIs(t, err, payment.ErrTooMuch)
+	require.EqualError(t, err, "refund r-4 of order o-1: nothing is left to be refunded")
 }
 
 func TestRefundsAreCheckedOnTheirFace(t *testing.T) {

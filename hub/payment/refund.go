@@ -3,6 +3,7 @@ package payment
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -87,17 +88,14 @@ type Ask struct {
 
 // AskRefund adds a refund that a person asks for. The same ask again gives the same refund.
 //
-// Expected errors are *FieldError, ErrNotPaid, ErrTooMuch and ErrConflict.
+// Expected errors are *FieldError, ErrNotPaid, ErrTooMuch, ErrNothingLeft and ErrConflict.
 func (b *Bill) AskRefund(a Ask, now time.Time) (r Refund, repeated bool, err error) {
 	if err := a.check(&b.Payment); err != nil {
 		return r, false, err
 	}
 	if at := slices.IndexFunc(b.Refunds, func(r Refund) bool { return r.ID == a.ID }); at >= 0 {
 		r = b.Refunds[at]
-		if len(a.Lines) > 0 && !slices.Equal(r.Lines, a.sorted()) || r.AskedBy == Nobody {
-			return r, false, ErrConflict
-		}
-		return r, true, nil
+		return r, true, b.sameAsk(r, a)
 	}
 	switch b.Payment.State {
 	case Authorised, Capturing, Captured:
@@ -120,10 +118,45 @@ func (b *Bill) AskRefund(a Ask, now time.Time) (r Refund, repeated bool, err err
 	}
 	r = Refund{OrderID: b.Payment.OrderID, ID: a.ID, Lines: lines, Reason: a.Reason, AskedBy: a.By}
 	r.AmountYen = b.worth(lines)
-	if r.AmountYen <= 0 || r.AmountYen > yen || len(b.Refunds) >= MaxRefunds {
-		return r, false, ErrTooMuch
+	switch {
+	case r.AmountYen <= 0, yen <= 0:
+		return r, false, fmt.Errorf("refund %s of order %s: %w", a.ID, r.OrderID, ErrNothingLeft)
+	case len(b.Refunds) >= MaxRefunds:
+		return r, false, fmt.Errorf("order %s has %d refunds, and no more can be asked for: %w", r.OrderID, len(b.Refunds), ErrTooMuch)
+	case r.AmountYen > yen:
+		return r, false, fmt.Errorf("refund %s is of %d yen, %d yen of order %s are left: %w", a.ID, r.AmountYen, yen, r.OrderID, ErrTooMuch)
 	}
 	return b.add(r, now), false, nil
+}
+
+// sameAsk refuses an ask whose id belongs to a refund that was asked for otherwise. What was left when that was asked for is not
+// kept; but units that no refund has ever been for were left, so it was not for all.
+func (b *Bill) sameAsk(r Refund, a Ask) error {
+	same := r.AskedBy != Nobody
+	if len(a.Lines) > 0 {
+		same = same && slices.Equal(r.Lines, a.sorted())
+	} else {
+		units, _ := b.left(func(Refund) bool { return true })
+		for _, n := range units {
+			same = same && n <= 0
+		}
+	}
+	if same {
+		return nil
+	}
+	return fmt.Errorf("refund %s of order %s, %d yen%s: %w: choose another refund_id", r.ID, r.OrderID, r.AmountYen, ofLines(r.Lines), ErrConflict)
+}
+
+// ofLines tells what a refund is for.
+func ofLines(lines []RefundLine) string {
+	var text strings.Builder
+	for _, l := range lines[:min(len(lines), 5)] {
+		fmt.Fprintf(&text, ", %d of line %d", l.Units, l.Line)
+	}
+	if len(lines) > 5 {
+		text.WriteString(", …")
+	}
+	return text.String()
 }
 
 // sorted are the lines in the order of the payment's, each once.

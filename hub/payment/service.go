@@ -88,7 +88,7 @@ func (s *Service) Of(ctx context.Context, orderID string) (b Bill, t Task, pendi
 
 // Refund asks for money to go back. The same ask again gives the same refund.
 //
-// Expected errors are ErrNotFound, *FieldError, ErrNotPaid, ErrTooMuch and ErrConflict.
+// Expected errors are ErrNotFound, *FieldError, ErrNotPaid, ErrTooMuch, ErrNothingLeft and ErrConflict.
 func (s *Service) Refund(ctx context.Context, orderID string, a Ask, now time.Time) (r Refund, repeated bool, err error) {
 	err = s.store.Change(ctx, func(tx Tx) error {
 		b, err := tx.Bill(ctx, orderID)

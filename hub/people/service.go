@@ -22,6 +22,8 @@ type Tx interface {
 	// Persons lists persons in the order in which they were added, the removed ones too.
 	Persons(ctx context.Context, most int) ([]Person, error)
 	AddPerson(ctx context.Context, p Person) error
+	// HasOwn says whether the network has the place that is to be a person's own: a driver's route, a shop.
+	HasOwn(ctx context.Context, role Role, place string) (bool, error)
 	RemovePerson(ctx context.Context, id string, at time.Time) error
 	AddLink(ctx context.Context, l Link) error
 	// UseLink marks an unused link that has not expired at now as used and gives its person; ErrLink for any other.
@@ -62,6 +64,9 @@ func (s *Service) Add(ctx context.Context, by string, p Person, now time.Time) (
 }
 
 func addWithLink(ctx context.Context, tx Tx, by string, p Person, code string, valid time.Duration, now time.Time) error {
+	if err := placed(ctx, tx, p); err != nil {
+		return err
+	}
 	if err := tx.AddPerson(ctx, p); err != nil {
 		return err
 	}
@@ -69,6 +74,20 @@ func addWithLink(ctx context.Context, tx Tx, by string, p Person, code string, v
 		return err
 	}
 	return link(ctx, tx, by, p.ID, code, valid, now)
+}
+
+// placed refuses a person whose place is not in the network: they would find nothing of their own. A customer's pseudonym is no
+// place: nobody here knows which there are.
+func placed(ctx context.Context, tx Tx, p Person) error {
+	kind := map[Role]string{Driver: "route", Shop: "shop"}[p.Role]
+	if kind == "" {
+		return nil
+	}
+	has, err := tx.HasOwn(ctx, p.Role, p.Place)
+	if err == nil && !has {
+		return &FieldError{"place", fmt.Sprintf("the id of a %s of the imported network, and %q is none", kind, p.Place)}
+	}
+	return err
 }
 
 func link(ctx context.Context, tx Tx, by, person, code string, valid time.Duration, now time.Time) error {

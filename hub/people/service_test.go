@@ -18,6 +18,7 @@ var start = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
 func open(t *testing.T) (*people.Service, *store.Store) {
 	t.Helper()
 	s := storetest.Open(t, storetest.SQLite(t))
+	storetest.Import(t, s, storetest.Network(t))
 	return people.New(s.People()), s
 }
 
@@ -178,6 +179,8 @@ func TestAWrongFieldIsNamedWithWhatWasExpected(t *testing.T) {
 		"unknown role":        {people.Person{Name: "A", Role: "king"}, "role: want one of admin, dispatcher"},
 		"shop without place":  {people.Person{Name: "A", Role: people.Shop}, "place: want the id of the shop"},
 		"driver without one":  {people.Person{Name: "A", Role: people.Driver, Place: " "}, "place: want the id of the driver's route"},
+		"no such route":       {people.Person{Name: "A", Role: people.Driver, Place: "nope"}, `place: want the id of a route of the imported network, and "nope" is none`},
+		"a route for a shop":  {people.Person{Name: "A", Role: people.Shop, Place: "route-1"}, `place: want the id of a shop of the imported network, and "route-1" is none`},
 		"place that is silly": {people.Person{Name: "A", Role: people.Shop, Place: strings.Repeat("x", 91)}, "place: want at most"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -195,7 +198,7 @@ func TestEachActIsRecordedWithThePerson(t *testing.T) {
 	require.NoError(t, err)
 	_, token, _, err := svc.Login(t.Context(), code, start)
 	require.NoError(t, err)
-	p, _, err := svc.Add(t.Context(), admin.ID, people.Person{Name: "Aoki", Role: people.Shop, Place: "shop-1"}, start)
+	p, _, err := svc.Add(t.Context(), admin.ID, people.Person{Name: "Aoki", Role: people.Shop, Place: "shop-a"}, start)
 	require.NoError(t, err)
 	require.NoError(t, svc.Remove(t.Context(), admin.ID, p.ID, start))
 	require.NoError(t, svc.SignOut(t.Context(), admin.ID, token, start))

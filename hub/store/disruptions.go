@@ -153,7 +153,7 @@ func (tx *Tx) KeepBack(ctx context.Context, c dispatch.Container, reason, by str
 func (tx *Tx) LetGo(ctx context.Context, container string) error {
 	n, err := tx.exec(ctx, "DELETE FROM do_not_load WHERE container_id = $1", container)
 	if err == nil && n == 0 {
-		return fmt.Errorf("container %.80s that is kept back: %w", container, ErrNotFound)
+		return fmt.Errorf("container %.80s is not kept back, so it cannot be let go: %w", container, ErrNotFound)
 	}
 	return err
 }

@@ -218,7 +218,7 @@ func (tx *Tx) Confirmations(ctx context.Context, date string) ([]dispatch.Confir
 var ErrOldVersion = errors.New("there is a newer version of this sheet")
 
 // ConfirmSheet notes that somebody has seen the newest version of a run's sheet. The first who says so counts. It is ErrNotFound
-// for a run without versions, and ErrOldVersion for another version than the newest.
+// for a run without versions and for a version that there is not, and ErrOldVersion for an older version than the newest.
 func (tx *Tx) ConfirmSheet(ctx context.Context, run string, version int, by string, at time.Time) error {
 	var newest sql.NullInt64
 	if err := tx.row(ctx, "SELECT MAX(version) FROM sheet_versions WHERE kind = 'run' AND thing_id = $1", run).Scan(&newest); err != nil {
@@ -226,9 +226,11 @@ func (tx *Tx) ConfirmSheet(ctx context.Context, run string, version int, by stri
 	}
 	switch {
 	case !newest.Valid:
-		return fmt.Errorf("versions of the sheet of run %s: %w", run, ErrNotFound)
+		return fmt.Errorf("versions of the sheet of run %.80s: %w", run, ErrNotFound)
+	case version < 1, int64(version) > newest.Int64:
+		return fmt.Errorf("version %d of the sheet of run %.80s: %w: the newest is version %d", version, run, ErrNotFound, newest.Int64)
 	case int64(version) != newest.Int64:
-		return fmt.Errorf("version %d of run %s: %w, version %d", version, run, ErrOldVersion, newest.Int64)
+		return fmt.Errorf("version %d of the sheet of run %.80s: %w, version %d", version, run, ErrOldVersion, newest.Int64)
 	}
 	err := tx.write(ctx, `INSERT INTO sheet_confirmations (run_id, version, confirmed_by, confirmed_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (run_id, version) DO NOTHING`, run, version, by, millis(at))

@@ -51,7 +51,7 @@ func (tx *Tx) RaiseDate(ctx context.Context, date string, from, to order.Mark, k
 func (tx *Tx) DateOfOrder(ctx context.Context, id string) (date string, err error) {
 	err = tx.row(ctx, "SELECT delivery_date FROM orders WHERE id = $1", id).Scan(&date)
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", order.ErrNotFound
+		return "", order.NotFound(id)
 	}
 	return date, err
 }
@@ -114,7 +114,7 @@ func scanOrder(row scanner) (order.Order, error) {
 func (tx *Tx) Order(ctx context.Context, id string) (order.Order, error) {
 	o, err := scanOrder(tx.row(ctx, "SELECT "+orderColumns+" WHERE id = $1", id))
 	if errors.Is(err, sql.ErrNoRows) {
-		return order.Order{}, order.ErrNotFound
+		return order.Order{}, order.NotFound(id)
 	}
 	if err != nil {
 		return order.Order{}, err

@@ -53,6 +53,17 @@ func (tx *Tx) AddPerson(ctx context.Context, p people.Person) error {
 		p.ID, p.Name, string(p.Role), p.Place, millis(p.Added), p.AddedBy)
 }
 
+// HasOwn says whether the network has the place that is to be a person's own.
+func (tx *Tx) HasOwn(ctx context.Context, role people.Role, place string) (bool, error) {
+	table := map[people.Role]string{people.Driver: "routes", people.Shop: "shops"}[role]
+	if table == "" {
+		return false, nil
+	}
+	var n int
+	err := tx.row(ctx, "SELECT COUNT(*) FROM "+table+" WHERE id = $1", place).Scan(&n)
+	return n > 0, err
+}
+
 // RemovePerson notes when a person was removed.
 func (tx *Tx) RemovePerson(ctx context.Context, id string, at time.Time) error {
 	return tx.write(ctx, `UPDATE persons SET removed_at = $2 WHERE id = $1 AND removed_at IS NULL`, id, millis(at))
@@ -66,12 +77,15 @@ func (tx *Tx) AddLink(ctx context.Context, l people.Link) error {
 
 // UseLink marks an unused link that has not expired at now as used and gives its person; people.ErrLink for any other.
 func (tx *Tx) UseLink(ctx context.Context, hash string, now time.Time) (person string, err error) {
-	err = tx.row(ctx, `UPDATE login_links SET used_at = $2
-		WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2 RETURNING person_id`, hash, millis(now)).Scan(&person)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", people.ErrLink
+	persons, err := returning(ctx, tx, scanText, `UPDATE login_links SET used_at = $2
+		WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2 RETURNING person_id`, hash, millis(now))
+	if err == nil && len(persons) == 0 {
+		err = people.ErrLink
 	}
-	return person, err
+	if err != nil {
+		return "", err
+	}
+	return persons[0], nil
 }
 
 // Session is the session with a token's hash, also an ended one; people.ErrNoSession when there is none.

@@ -2,7 +2,7 @@ package store
 
 import (
 	"context"
-	"errors"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -41,24 +41,32 @@ func (postgresEngine) readsFailAlone() bool { return false }
 // writers: half of the connections, so that people find one.
 func (postgresEngine) writers() int { return connections / 2 }
 
+// codes are those of all that PostgreSQL says in an error: one failure may bring about others.
+func codes(err error) (all []string) {
+	switch e := err.(type) { //nolint:errorlint // the tree is walked here
+	case nil:
+	case *pgconn.PgError:
+		all = []string{e.Code}
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			all = append(all, codes(one)...)
+		}
+	case interface{ Unwrap() error }:
+		all = codes(e.Unwrap())
+	}
+	return all
+}
+
 // transient: serialization failure, deadlock.
 func (postgresEngine) transient(err error) bool {
-	var e *pgconn.PgError
-	return errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01")
+	return slices.ContainsFunc(codes(err), func(code string) bool { return code == "40001" || code == "40P01" })
 }
 
-func (postgresEngine) duplicate(err error) bool {
-	var e *pgconn.PgError
-	return errors.As(err, &e) && e.Code == "23505"
-}
+func (postgresEngine) duplicate(err error) bool { return slices.Contains(codes(err), "23505") }
 
-func (postgresEngine) inUse(err error) bool {
-	var e *pgconn.PgError
-	return errors.As(err, &e) && e.Code == "23503"
-}
+func (postgresEngine) inUse(err error) bool { return slices.Contains(codes(err), "23503") }
 
 // refused: class 22 is a data exception, class 23 an integrity constraint.
 func (postgresEngine) refused(err error) bool {
-	var e *pgconn.PgError
-	return errors.As(err, &e) && (strings.HasPrefix(e.Code, "22") || strings.HasPrefix(e.Code, "23"))
+	return slices.ContainsFunc(codes(err), func(code string) bool { return strings.HasPrefix(code, "22") || strings.HasPrefix(code, "23") })
 }

@@ -34,10 +34,20 @@ func (d *postgresDatabase) begin(ctx context.Context, write bool) (session, erro
 
 func (d *postgresDatabase) migrates() *sql.DB { return d.migrate }
 
+// close waits for transactions, which whoever stops the hub has ended, but not for ever.
 func (d *postgresDatabase) close() error {
 	err := d.migrate.Close()
-	d.pool.Close()
-	return err
+	closed := make(chan struct{})
+	go func() {
+		d.pool.Close()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+		return err
+	case <-time.After(closeWithin):
+		return errors.Join(err, errors.New("transactions are still open"))
+	}
 }
 
 // postgresSession is one transaction of PostgreSQL. A statement costs less than the journey there and back, so that those that
@@ -45,13 +55,17 @@ func (d *postgresDatabase) close() error {
 type postgresSession struct {
 	tx      pgx.Tx
 	waiting *pgx.Batch
+	dropped error // what waited was not sent, and the server does not know
 }
 
 // mostWaiting bounds the statements that wait.
 const mostWaiting = 64
 
-// rollbackWithin bounds how long a connection is waited for that has to be given back.
-const rollbackWithin = 5 * time.Second
+// Bounds of how long a connection is waited for.
+const (
+	rollbackWithin = 5 * time.Second // that has to be given back
+	closeWithin    = 5 * time.Second // whose transaction somebody still has
+)
 
 func (s *postgresSession) exec(ctx context.Context, query string, args []any) (int64, error) {
 	if s.waiting.Len() == 0 {
@@ -102,6 +116,9 @@ func (s *postgresSession) send(ctx context.Context) (pgx.BatchResults, error) {
 	for _, q := range batch.QueuedQueries[:batch.Len()-1] {
 		if _, err := sent.Exec(); err != nil {
 			_ = sent.Close() // says the same
+			if !s.aborted() {
+				s.dropped = err
+			}
 			return nil, naming(q.SQL, err)
 		}
 	}
@@ -153,10 +170,13 @@ func (r postgresRows) Close() error {
 // aborted: the server answers nothing but the end of such a transaction.
 func (s *postgresSession) aborted() bool {
 	const failed = 'E'
-	return s.tx.Conn().PgConn().TxStatus() == failed
+	return s.dropped != nil || s.tx.Conn().PgConn().TxStatus() == failed
 }
 
 func (s *postgresSession) commit(ctx context.Context) error {
+	if s.dropped != nil {
+		return s.dropped
+	}
 	return s.tx.Commit(ctx)
 }
 

@@ -33,7 +33,7 @@ const (
 
 // MoveBox moves a step in the use of a box, and gives the dated containers concerned.
 func (tx *Tx) MoveBox(ctx context.Context, grai string, step BoxStep, was, at time.Time) (containers []string, err error) {
-	return list(ctx, tx, scanText, "UPDATE dated_containers SET "+string(step)+" = $3 WHERE grai = $1 AND "+string(step)+" = $2 RETURNING id",
+	return returning(ctx, tx, scanText, "UPDATE dated_containers SET "+string(step)+" = $3 WHERE grai = $1 AND "+string(step)+" = $2 RETURNING id",
 		grai, millis(was), millis(at))
 }
 

@@ -10,11 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/pressly/goose/v3"
+	"golang.org/x/sync/semaphore"
 )
 
 //go:embed migrations/*.sql
@@ -24,8 +25,8 @@ var migrations embed.FS
 type Store struct {
 	engine   engine
 	database database
-	turn     sync.RWMutex  // held to write by a transaction that has to be alone
-	queue    chan struct{} // held by the one that writes, where the database lets one in after the other
+	turns    *semaphore.Weighted // one for a transaction that writes, all for one that has to be alone
+	queue    chan struct{}       // held by the one that writes, where the database lets one in after the other
 }
 
 // engine is what differs between the databases.
@@ -96,7 +97,8 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	s := &Store{engine: e, database: db, queue: make(chan struct{}, 1)}
+	s := &Store{engine: e, database: db, queue: make(chan struct{}, 1),
+		turns: semaphore.NewWeighted(allTurns)}
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("migrate database: %w", err), s.Close())
 	}
@@ -168,6 +170,9 @@ type Tx struct {
 // fn must not wait. What is told to others inside the transaction would send them looking at what is not there yet.
 func (tx *Tx) OnCommit(fn func()) { tx.after = append(tx.after, fn) }
 
+// allTurns is more than there are connections. Turns are taken in the order in which they were asked for.
+const allTurns = 1 << 20
+
 const (
 	attempts   = 10
 	together   = 3 // attempts of a transaction beside others
@@ -222,12 +227,15 @@ func (s *Store) change(ctx context.Context, alone, bold bool, fn func(*Tx) error
 			return fmt.Errorf("begin: %w", ctx.Err())
 		}
 		defer func() { <-s.queue }()
-	case alone:
-		s.turn.Lock()
-		defer s.turn.Unlock()
 	default:
-		s.turn.RLock()
-		defer s.turn.RUnlock()
+		weight := int64(1)
+		if alone {
+			weight = allTurns
+		}
+		if err := s.turns.Acquire(ctx, weight); err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
+		defer s.turns.Release(weight)
 	}
 	return s.once(ctx, true, &Tx{e: s.engine, bold: bold}, fn)
 }
@@ -280,25 +288,45 @@ var errLost = errors.New("the transaction is lost")
 // a failed step that could not be undone.
 func (tx *Tx) Lost(err error) bool { return errors.Is(err, errLost) || tx.e.transient(err) }
 
-// Savepoint runs fn; when it fails, what it wrote is undone and the transaction goes on, unless Lost says otherwise.
+// Savepoint runs fn; when it fails, what it wrote is undone and the transaction goes on, unless Lost says otherwise. So it is when fn
+// panics.
 func (tx *Tx) Savepoint(ctx context.Context, fn func() error) error {
 	tx.depth++
-	level := tx.depth
-	before, pending, written, positions := len(tx.after), tx.pending, tx.written, len(tx.positions.undo)
-	err := fn()
-	if err == nil && tx.marked >= level {
-		err = tx.session.settled(ctx) // what fails of it fails here
+	step := step{level: tx.depth, after: len(tx.after), pending: tx.pending, positions: len(tx.positions.undo), written: tx.written}
+	defer func() {
+		if p := recover(); p != nil {
+			_ = tx.leave(ctx, step, errPanicked)
+			panic(p)
+		}
+	}()
+	return tx.leave(ctx, step, fn())
+}
+
+var errPanicked = errors.New("a step has panicked")
+
+// step is a savepoint, and what there was when it began.
+type step struct {
+	level, after, positions, written int
+	pending                          []EventRow
+}
+
+// leave ends a step, which has failed with err when that is not nil.
+func (tx *Tx) leave(ctx context.Context, s step, err error) error {
+	if tx.marked >= s.level {
+		if late := tx.session.settled(ctx); err == nil { // what fails of the step fails here; a rollback must not wait behind it
+			err = late
+		}
 	}
-	tx.depth = level - 1
+	tx.depth = s.level - 1
 	if err != nil {
-		tx.after = tx.after[:before]
+		tx.after = tx.after[:s.after]
 		// Those of the step are no more, and those from before that were written in it are undone with it.
-		tx.pending = pending
-		tx.positions.back(positions)
+		tx.pending = s.pending
+		tx.positions.back(s.positions)
 		clear(tx.quiet) // what was cleared is not
 	}
 	if tx.bold {
-		if err != nil && !tx.e.transient(err) && (tx.written > written || tx.session.aborted()) {
+		if err != nil && !tx.e.transient(err) && (tx.written > s.written || tx.session.aborted()) {
 			tx.redo = true
 		}
 		if tx.redo {
@@ -306,30 +334,47 @@ func (tx *Tx) Savepoint(ctx context.Context, fn func() error) error {
 		}
 		return err
 	}
-	if tx.marked < level {
+	if tx.marked < s.level {
 		return err // nothing was written
 	}
-	tx.marked = level - 1
+	tx.marked = s.level - 1
 	if err != nil {
-		if _, back := tx.session.exec(ctx, "ROLLBACK TO SAVEPOINT step", nil); back != nil {
+		if _, back := tx.session.exec(ctx, "ROLLBACK TO SAVEPOINT "+stepName(s.level), nil); back != nil {
 			return fmt.Errorf("undo a step: %w", errors.Join(errLost, back, err))
 		}
 	}
-	if release := tx.session.later(ctx, "RELEASE SAVEPOINT step", nil); release != nil {
+	if release := tx.session.later(ctx, "RELEASE SAVEPOINT "+stepName(s.level), nil); release != nil {
 		return fmt.Errorf("release a savepoint: %w", errors.Join(errLost, release, err))
 	}
 	return err
 }
 
+// stepName: each level has its own, so that none is taken for another.
+func stepName(level int) string { return "step" + strconv.Itoa(level) }
+
 // mark tells the database of the savepoints that it has not heard of: with many small steps, of which most only read, they are a
-// tenth of the work.
+// tenth of the work. What waits was said before them, and fails before them.
 func (tx *Tx) mark(ctx context.Context) error {
-	for ; tx.marked < tx.depth && !tx.bold; tx.marked++ {
-		if err := tx.session.later(ctx, "SAVEPOINT step", nil); err != nil {
+	if tx.bold || tx.marked == tx.depth {
+		return nil
+	}
+	if err := tx.session.settled(ctx); err != nil {
+		return err
+	}
+	for ; tx.marked < tx.depth; tx.marked++ {
+		if err := tx.session.later(ctx, "SAVEPOINT "+stepName(tx.marked+1), nil); err != nil {
 			return fmt.Errorf("savepoint: %w", errors.Join(errLost, err))
 		}
 	}
 	return nil
+}
+
+// Settle has what was written succeed or fail by now, where savepoints are told: a caller then knows what it was.
+func (tx *Tx) Settle(ctx context.Context) error {
+	if tx.bold {
+		return nil
+	}
+	return tx.session.settled(ctx)
 }
 
 // Duplicate says whether err is the database's refusal of a second row with the same key.
@@ -366,6 +411,14 @@ func (tx *Tx) beforeWrite(ctx context.Context, query string, args []any) error {
 	}
 	tx.written++
 	return tx.mark(ctx)
+}
+
+// returning is list for a statement that writes.
+func returning[T any](ctx context.Context, tx *Tx, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	if err := tx.beforeWrite(ctx, query, args); err != nil {
+		return nil, err
+	}
+	return list(ctx, tx, scan, query, args...)
 }
 
 // beforeRead prepares for a statement that only reads. Where one that fails would end the transaction, the savepoint that it is in

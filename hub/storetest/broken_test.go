@@ -90,8 +90,7 @@ func TestOnABrokenDateOfConfirmingAndExpiringInTwoProcessesExactlyOneWins(t *tes
 		for _, id := range ids {
 			require.Equal(t, order.Held, place(t, one, held(id, time.Minute, "a-rare", 1)).State)
 		}
-		_, err := raw(t, url).ExecContext(t.Context(), "UPDATE dated_containers SET used_ml = used_ml + 1")
-		require.NoError(t, err)
+		Break(t, url, "UPDATE dated_containers SET used_ml = used_ml + 1")
 		was := loaded(t, s).Mark
 		one = order.NewService(s.Orders()) // knows nothing of how it was
 		deadline := before.Add(time.Minute)
@@ -120,7 +119,7 @@ func TestOnABrokenDateOfConfirmingAndExpiringInTwoProcessesExactlyOneWins(t *tes
 		require.Equal(t, fmt.Sprint(len(ended)), text(t, s, url, "SELECT COUNT(*) FROM order_item_history WHERE cause = 'expire' AND valid_until < 9223372036854775807"))
 		for _, id := range ids {
 			if stateOf(t, one, id) == order.Accepted {
-				_, err = one.Cancel(t.Context(), id, "person-1", "", deadline)
+				_, err := one.Cancel(t.Context(), id, "person-1", "", deadline)
 				require.NoError(t, err)
 			}
 		}

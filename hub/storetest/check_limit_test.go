@@ -47,15 +47,13 @@ func limitImported(t *testing.T, empty func() string) {
 func limitExceeded(t *testing.T, empty func() string) {
 	s, url := cleanDay(t, empty)
 	Import(t, s, limited(t, "1"))
-	_, err := raw(t, url).ExecContext(t.Context(), "UPDATE orders SET placed_at = placed_at + 1 WHERE id = 'o-2'")
-	require.NoError(t, err)
+	Break(t, url, "UPDATE orders SET placed_at = placed_at + 1 WHERE id = 'o-2'")
 	require.Equal(t, []string{"over_sales a-cold"}, found(lookAt(t, s)), "something was sold since")
 }
 
 func limitUnchanged(t *testing.T, empty func() string) {
 	s, url := cleanDay(t, empty)
-	_, err := raw(t, url).ExecContext(t.Context(), "UPDATE products SET sales_limit_per_day = 1 WHERE id = 'a-cold'")
-	require.NoError(t, err)
+	Break(t, url, "UPDATE products SET sales_limit_per_day = 1 WHERE id = 'a-cold'")
 	for range 2 {
 		require.Equal(t, []string{"over_sales a-cold"}, found(lookAt(t, s)))
 		Import(t, s, limited(t, "1"))

@@ -192,7 +192,7 @@ func corruptions() []corruption {
 		{"more that nothing may stand on than there is floor",
 			[]string{"UPDATE products SET length_mm = 200, width_mm = 200, height_mm = 50, no_stacking = TRUE WHERE id = 'a-rare'",
 				"UPDATE slots SET length_mm = 250, width_mm = 250, height_mm = 250 WHERE id = 'loc-1-f1-s2'"},
-			[]string{"does_not_fit " + coldA}, []string{c(coldA)}, []string{"o-1", "o-3"}, nil},
+			[]string{"over_floor " + coldA}, []string{c(coldA)}, []string{"o-1", "o-3"}, nil},
 		{"two shops in a container", []string{"UPDATE order_items SET dated_container_id = '" + coldA + "' WHERE product_id = 'b-cold'",
 			container("used_ml = used_ml + 400", coldA), "DELETE FROM dated_containers WHERE id = '" + coldB + "'"},
 			[]string{"two_shops " + coldA + "/shop-b"}, []string{i("o-1/1/1")}, []string{"o-1"}, nil},

@@ -137,8 +137,7 @@ func nothingIntoWhatGoes(t *testing.T, empty func() string) {
 		require.Equal(t, order.Accepted, place(t, order.NewService(s.Orders()), request("o-5", "a-dry", 1)).State)
 		for _, statement := range []string{"UPDATE orders SET state = 'cancelled' WHERE id = 'o-1'",
 			"DELETE FROM order_items WHERE order_id = 'o-5'", container("used_ml = 400", dryA)} {
-			_, err := raw(t, url).ExecContext(t.Context(), statement)
-			require.NoError(t, err)
+			Break(t, url, statement)
 		}
 		all := listing(t, s)
 		require.Equal(t, []string{"missing_part o-5", "still_holds o-1"}, found(check.Report{Findings: all}))
@@ -153,8 +152,7 @@ func nothingIntoWhatGoes(t *testing.T, empty func() string) {
 func overfull(t *testing.T, empty func() string) {
 	s, url := busyDay(t, empty)
 	for _, statement := range []string{"UPDATE products SET volume_ml = 600 WHERE id = 'a-cold'", "UPDATE orders SET state = 'cancelled' WHERE id = 'o-3'"} {
-		_, err := raw(t, url).ExecContext(t.Context(), statement)
-		require.NoError(t, err)
+		Break(t, url, statement)
 	}
 	kinds := map[string]check.Finding{}
 	for _, f := range lookAt(t, s).Findings {
@@ -172,10 +170,8 @@ func overfull(t *testing.T, empty func() string) {
 
 func contradicted(t *testing.T, empty func() string) {
 	s, url := busyDay(t, empty)
-	_, err := raw(t, url).ExecContext(t.Context(), "DELETE FROM order_items WHERE order_id = 'o-6'")
-	require.NoError(t, err)
-	_, err = raw(t, url).ExecContext(t.Context(), "DELETE FROM dated_containers WHERE id = 'C-20261201-0005'")
-	require.NoError(t, err)
+	Break(t, url, "DELETE FROM order_items WHERE order_id = 'o-6'")
+	Break(t, url, "DELETE FROM dated_containers WHERE id = 'C-20261201-0005'")
 	f := proposed(t, s)
 	require.Len(t, f.Repair.Containers, 1)
 	require.Equal(t, order.Accepted, place(t, order.NewService(s.Orders()), request("o-7", "a-cold", 1)).State)

@@ -1,8 +1,6 @@
 package storetest
 
 import (
-	"database/sql"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,19 +8,6 @@ import (
 	"meguri/hub/bulk"
 	"meguri/hub/order"
 )
-
-// raw opens a database with no rules in front of it.
-func raw(t testing.TB, url string) *sql.DB {
-	t.Helper()
-	driver, address := "pgx", url
-	if file, ok := strings.CutPrefix(url, "sqlite:"); ok {
-		driver, address = "sqlite", "file:"+file+"?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)"
-	}
-	db, err := sql.Open(driver, address)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	return db
-}
 
 // The orders of the test below open C-…-0001 (shop-b, cold) in slot 1 and C-…-0002 (shop-a, cold) in slot 2 of loc-1, both in
 // box-1-cold of route-1, C-…-0003 (shop-a, dry) on the shelf, and C-…-0004 (shop-a, cold) at loc-2.

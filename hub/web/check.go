@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -28,8 +30,9 @@ type checkView struct {
 // findingLine is one finding as the page shows it.
 type findingLine struct {
 	store.FindingView
-	Told     string // in the reader's language
-	Why      string // no repair is proposed, likewise
+	Told     string             // in the reader's language
+	Changes  []check.Difference // of the repair, likewise
+	Why      string             // no repair is proposed, likewise
 	Left     time.Duration
 	HasLeft  bool
 	Departed bool
@@ -65,9 +68,50 @@ func (w *Web) check(c echo.Context) error {
 }
 
 func newFindingLine(l lang, f store.FindingView, now time.Time) findingLine {
-	line := findingLine{FindingView: f, Told: l.text("finding."+string(f.Kind), anys(f.Args)...), Why: whyText(l, f.None), HasLeft: !f.Departs.IsZero()}
+	line := findingLine{FindingView: f, Told: told(l, f.Kind, f.Args), Why: whyText(l, f.None), HasLeft: !f.Departs.IsZero()}
+	for _, d := range f.Differences {
+		line.Changes = append(line.Changes, spoken(l, d))
+	}
 	line.Departed, line.Left = f.Departs.Before(now), f.Departs.Sub(now).Abs()
 	return line
+}
+
+// told tells a finding. The words among its arguments are the checker's own and stand in English where the finding is kept.
+func told(l lang, kind check.Kind, kept []string) string {
+	args := slices.Clone(kept)
+	switch {
+	case kind == check.StillHolds && len(args) > 1: // the order's state
+		args[1] = l.known("word.", args[1])
+	case kind == check.OutOfService && len(args) > 1: // the kind of thing
+		args[1] = l.known("word.", args[1])
+	case kind == check.StaleCopy && len(args) > 1: // "WHAT of ID"
+		what, id, _ := strings.Cut(args[1], " of ")
+		if _, ok := messages["copy."+what]; ok {
+			args[1] = l.text("copy."+what, id)
+		}
+	}
+	return l.text("finding."+string(kind), anys(args)...)
+}
+
+// spoken is a difference in the reader's words. The fields of a row that comes or goes stand in one line as name=value.
+func spoken(l lang, d check.Difference) check.Difference {
+	whole := func(text string) string {
+		parts := strings.Fields(text)
+		for i, p := range parts {
+			if name, value, ok := strings.Cut(p, "="); ok {
+				parts[i] = l.known("field.", name) + "=" + value
+			}
+		}
+		return strings.Join(parts, " ")
+	}
+	switch d.Field {
+	case "":
+		d.Before, d.After = whole(d.Before), whole(d.After)
+	case "state":
+		d.Before, d.After = l.known("word.", d.Before), l.known("word.", d.After)
+	}
+	d.Field = l.known("field.", d.Field)
+	return d
 }
 
 // whyText tells why no repair is proposed; nothing when there is no reason.

@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"database/sql"
 	"net/http"
 	"net/url"
 	"os"
@@ -23,28 +22,20 @@ import (
 
 // brokenHub is the fixture's day with things that are broken: a container on a run that does not call at its location, a cancelled
 // order that holds, a location that is out of service, a limit that was lowered.
-func brokenHub(t *testing.T) *apitest.Hub {
+func brokenHub(t *testing.T, more ...string) *apitest.Hub {
 	t.Helper()
 	address := storetest.SQLite(t)
 	h := openAt(t, address)
 	h.Day(t)
 	look(t, h)
 	require.Empty(t, findings(t, h), "the fixture's day is clean")
-	db, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(address, "sqlite:"))
-	require.NoError(t, err)
-	defer func() { require.NoError(t, db.Close()) }()
-	db.SetMaxOpenConns(1)
-	for _, statement := range []string{
-		"PRAGMA foreign_keys = OFF",
+	storetest.Break(t, address,
 		`UPDATE dated_containers SET run_id = (SELECT id FROM runs r WHERE r.delivery_date = '2026-12-01' AND r.id <> run_id LIMIT 1)
 			WHERE id = (SELECT id FROM dated_containers WHERE location_id <> 'loc-003' ORDER BY sequence LIMIT 1)`,
 		"UPDATE orders SET state = 'cancelled' WHERE id = (SELECT order_id FROM order_items WHERE delivery_date = '2026-12-01' ORDER BY order_id DESC LIMIT 1)",
 		"INSERT INTO out_of_service VALUES ('location', 'loc-003', '2026-12-01', 'water damage', 'person-1', 1)",
-		"INSERT INTO product_limits SELECT product_id, delivery_date, 0, 'person-1', 9999999999999 FROM order_items WHERE delivery_date = '2026-12-01' LIMIT 1",
-	} {
-		_, err := db.ExecContext(t.Context(), statement)
-		require.NoError(t, err)
-	}
+		"INSERT INTO product_limits SELECT product_id, delivery_date, 0, 'person-1', 9999999999999 FROM order_items WHERE delivery_date = '2026-12-01' LIMIT 1")
+	storetest.Break(t, address, more...)
 	look(t, h)
 	return h
 }
@@ -91,6 +82,39 @@ func TestTheCheckPageTellsWhatIsBrokenAndAppliesItsRepair(t *testing.T) {
 	w := post(h, "/check/000000000000/repair", token, url.Values{"repair": {"000000000000"}})
 	require.Equal(t, "/check?changed=1", w.Header().Get("Location"))
 	require.Contains(t, get(h, "/check?changed=1&lang=en", token).Body.String(), "The rows have changed")
+}
+
+func TestTheJapaneseCheckPageHasNoEnglishWords(t *testing.T) {
+	const day = " WHERE delivery_date = '2026-12-01' "
+	nth := func(n string) string {
+		return "(SELECT id FROM dated_containers" + day + "ORDER BY sequence DESC LIMIT 1 OFFSET " + n + ")"
+	}
+	h := brokenHub(t,
+		"UPDATE dated_containers SET capacity_ml = capacity_ml + 1, fridge_kind = '常温', fridge_id = '2', shipper_capacity = 99 WHERE id = "+nth("0"),
+		"UPDATE order_items SET shop_id = '9' WHERE order_id = (SELECT MIN(order_id) FROM order_items"+day+")",
+		"INSERT INTO out_of_service SELECT 'slot', slot_id, delivery_date, '故障', 'person-1', 1 FROM dated_containers WHERE id = "+nth("1"),
+		"INSERT INTO out_of_service SELECT 'shipper', shipper_id, delivery_date, '故障', 'person-1', 1 FROM dated_containers WHERE id = "+nth("2"),
+		"UPDATE orders SET state = 'held', hold_until = 1, confirmed_at = NULL WHERE id = (SELECT MIN(order_id) FROM order_items"+day+")",
+		"UPDATE slots SET length_mm = 1, width_mm = 1, height_mm = 9999 WHERE id = (SELECT slot_id FROM dated_containers WHERE id = "+nth("3")+")",
+		"UPDATE products SET length_mm = 1, width_mm = 1, height_mm = 1, no_stacking = TRUE")
+	kinds := map[check.Kind]bool{}
+	for _, f := range findings(t, h) {
+		kinds[f.Kind] = true
+	}
+	for _, k := range []check.Kind{check.StillHolds, check.OutOfService, check.StaleCopy, check.FrozenHold, check.OverFloor} {
+		require.Contains(t, kinds, k)
+	}
+	body := get(h, "/check?lang=ja", h.Token(t, people.Dispatcher)).Body.String()
+	body = body[strings.Index(body, `<ul class="findings">`):]
+	shown := regexp.MustCompile(`(?s)<p class="(?:told|facts|do)">(.*?)</p>|<small>(.*?)</small>|<ins>(.*?)</ins>|<del>(.*?)</del>`).
+		FindAllStringSubmatch(body, -1)
+	require.NotEmpty(t, shown)
+	bare := strings.NewReplacer("water damage", "", "refrigerated", "", "precooled", "", "chilled", "", "frozen", "", "ambient", "") // data
+	for _, m := range shown {
+		text := regexp.MustCompile(`<[^>]*>`).ReplaceAllString(strings.Join(m[1:], ""), " ")
+		text = regexp.MustCompile(`[\w.-]*[0-9@/=][\w.@/=:-]*|\bm[lm]²?`).ReplaceAllString(text, "") // ids, times, units
+		require.NotRegexp(t, `[a-z]{2,}`, bare.Replace(text), "in %q", m[0])
+	}
 }
 
 func orderOf(t *testing.T, h *apitest.Hub) string {

@@ -156,3 +156,14 @@ func TestUncertaintyIsSaidWhereItMatters(t *testing.T) {
 		require.Equal(t, want, [2]string{off(english, d), off(japanese, d)}, d)
 	}
 }
+
+func TestEnglishCountsOneAsOne(t *testing.T) {
+	require.Equal(t, "1 container, 2 units", english.text("packing.sum", 1, 2))
+	require.Equal(t, "容器 1 個、商品 2 点", japanese.text("packing.sum", 1, 2))
+	require.Equal(t, "1 order no longer fits and is called off:", english.text("disrupt.calledoff", 1))
+	for key, m := range messages {
+		bare := strings.ReplaceAll(m.en, " replaces ", "") // a verb
+		require.NotRegexp(t, `%(\[\d\])?d [a-z]+s\b`, bare, "%s counts without a singular", key)
+		require.NotContains(t, m.ja, "{", key)
+	}
+}

@@ -3,9 +3,12 @@ package web
 import (
 	"fmt"
 	"maps"
+	"strings"
+
+	"meguri/internal/plural"
 )
 
-// message is a text in each language. Verbs of fmt may be indexed, since languages order words differently.
+// message is a text in each language. {one|many} fits the number before it. Verbs of fmt may be indexed, since languages order words differently.
 type message struct{ en, ja string }
 
 // lang is a language that pages are shown in.
@@ -29,7 +32,11 @@ func (l lang) text(key string, args ...any) string {
 	if len(args) == 0 {
 		return format
 	}
-	return fmt.Sprintf(format, args...)
+	text := fmt.Sprintf(format, args...)
+	if strings.Contains(format, "{") {
+		return plural.Choose(text)
+	}
+	return text
 }
 
 // known gives a message for a word of the data, such as a state or a kind of alarm, or the word itself.
@@ -81,7 +88,7 @@ var commonMessages = map[string]message{
 
 	"wrong.title":   {"Wrong right now", "いま対応が必要"},
 	"wrong.none":    {"Nothing is wrong.", "問題はありません。"},
-	"wrong.fridges": {"%d fridges in range, %d devices online.", "冷蔵庫 %d 台が適温、機器 %d 台がオンライン。"},
+	"wrong.fridges": {"%d {fridge|fridges} in range, %d {device|devices} online.", "冷蔵庫 %d 台が適温、機器 %d 台がオンライン。"},
 	"wrong.more":    {"%d more", "ほか %d 件"},
 	"wrong.since":   {"since %s (%s)", "%s から（%s）"},
 
@@ -95,7 +102,7 @@ var commonMessages = map[string]message{
 	"trouble.dark":             {"Station is silent after closing", "終了後も通信がない"},
 	"trouble.late":             {"Run is late: %s", "配送の遅れ：%s"},
 	"trouble.offline":          {"Device offline", "機器がオフライン"},
-	"trouble.offline.many":     {"%d devices offline", "機器 %d 台がオフライン"},
+	"trouble.offline.many":     {"%d {device|devices} offline", "機器 %d 台がオフライン"},
 	"trouble.short":            {"Short: %[1]s × %[2]d", "欠品：%[1]s × %[2]d"},
 	"trouble.work":             {"%[1]s: %[2]d to do", "%[1]s：未対応 %[2]d 件"},
 	"trouble.sensor":           {"Sensor gives no value", "センサーが値を返さない"},
@@ -234,7 +241,7 @@ var commonMessages = map[string]message{
 	"packing.choose":   {"Choose a shop", "店舗を選ぶ"},
 	"packing.none":     {"Nothing to pack on this date.", "この日の梱包はありません。"},
 	"packing.handin":   {"Hand in at %s", "引き渡し場所：%s"},
-	"packing.sum":      {"%d containers, %d units", "容器 %d 個、商品 %d 点"},
+	"packing.sum":      {"%d {container|containers}, %d {unit|units}", "容器 %d 個、商品 %d 点"},
 	"packing.for":      {"for %s", "%s 行き"},
 	"packing.address":  {"Address", "棚番"},
 	"packing.box":      {"Box %s", "箱 %s"},
@@ -343,7 +350,7 @@ var commonMessages = map[string]message{
 	"ledger.day":      {"Last 24 hours", "過去24時間"},
 	"ledger.week":     {"Last 7 days", "過去7日間"},
 	"ledger.complete": {"%s received", "%s 受信"},
-	"ledger.words":    {"What is not received: %d times", "未受信の内訳：%d 件"},
+	"ledger.words":    {"What is not received: %d {time|times}", "未受信の内訳：%d 件"},
 	"ledger.more":     {"There are more: hub ledger lists them all.", "続きは hub ledger で一覧できます。"},
 	"ledger.from":     {"From", "開始"},
 	"ledger.to":       {"To", "終了"},

@@ -4,13 +4,13 @@ import "meguri/hub/check"
 
 // checkMessages is what pages say of broken rows. Of each kind "broken.KIND" is its name, which stands on paper, too, and
 // "finding.KIND" tells a finding with its arguments. "obstacle.OBSTACLE" tells why no repair is proposed.
-var checkMessages = together(checkPage, findingMessages())
+var checkMessages = together(checkPage, checkWords, findingMessages())
 
 var checkPage = map[string]message{
 	"nav.check":         {"Check", "点検"},
 	"check.title":       {"Broken assignments", "割り当ての点検"},
 	"check.none":        {"Every future assignment holds.", "今後の割り当てに問題はありません。"},
-	"check.looked":      {"Looked %s ago: %d dates, %d orders, %d units", "%s 前に点検：%d 日分、注文 %d 件、商品 %d 点"},
+	"check.looked":      {"Looked %s ago: %d {date|dates}, %d {order|orders}, %d {unit|units}", "%s 前に点検：%d 日分、注文 %d 件、商品 %d 点"},
 	"check.never":       {"Not looked at yet.", "まだ点検していません。"},
 	"check.omitted":     {"%d more are not listed.", "ほか %d 件は表示していません。"},
 	"severity.1":        {"Grave", "重大"},
@@ -35,6 +35,51 @@ var checkPage = map[string]message{
 	"trouble.check":     {"Broken assignment", "割り当ての不整合"},
 	"do.check":          {"Open the check page: it proposes a repair.", "点検ページで修復案を確認。"},
 	"work.check":        {"Broken assignment without a repair", "修復案のない不整合"},
+}
+
+// checkWords are the words that stand among a finding's arguments and in the rows that a repair changes. In English they stand there as
+// the checker and the database have them.
+var checkWords = map[string]message{
+	"word.accepted":          {"accepted", "確定"},
+	"word.ready":             {"ready", "受取可"},
+	"word.picked_up":         {"picked_up", "受取済"},
+	"word.left_over":         {"left_over", "受取なし"},
+	"word.undelivered":       {"undelivered", "未配達"},
+	"word.refused":           {"refused", "お断り"},
+	"word.held":              {"held", "仮押さえ"},
+	"word.expired":           {"expired", "期限切れ"},
+	"word.cancelled":         {"cancelled", "取消"},
+	"word.called_off":        {"called_off", "当方都合で中止"},
+	"word.location":          {"location", "拠点"},
+	"word.fridge":            {"fridge", "冷蔵庫"},
+	"word.slot":              {"slot", "スロット"},
+	"word.address":           {"address", "棚番"},
+	"word.shipper":           {"shipper", "保冷箱"},
+	"word.run":               {"run", "便"},
+	"copy.fridge":            {"fridge of %s", "%s の冷蔵庫"},
+	"copy.kind":              {"kind of %s", "%s の庫の種類"},
+	"copy.capacity":          {"capacity of %s", "%s の容量"},
+	"copy.shop and category": {"shop and category of %s", "%s の店舗と温度帯"},
+
+	"field.delivery_date":      {"delivery_date", "配達日"},
+	"field.location_id":        {"location_id", "拠点"},
+	"field.fridge_id":          {"fridge_id", "冷蔵庫"},
+	"field.fridge_kind":        {"fridge_kind", "庫の種類"},
+	"field.slot_id":            {"slot_id", "スロット"},
+	"field.capacity_ml":        {"capacity_ml", "容量 (ml)"},
+	"field.used_ml":            {"used_ml", "使用量 (ml)"},
+	"field.shop_id":            {"shop_id", "店舗"},
+	"field.collection_spot_id": {"collection_spot_id", "集荷場"},
+	"field.category":           {"category", "温度帯"},
+	"field.run_id":             {"run_id", "便"},
+	"field.shipper_id":         {"shipper_id", "保冷箱"},
+	"field.shipper_capacity":   {"shipper_capacity", "保冷箱の容量"},
+	"field.shipper_place":      {"shipper_place", "保冷箱内の位置"},
+	"field.address_id":         {"address_id", "棚番"},
+	"field.product_id":         {"product_id", "商品"},
+	"field.dated_container_id": {"dated_container_id", "容器"},
+	"field.state":              {"state", "状態"},
+	"field.hold_until":         {"hold_until", "仮押さえの期限"},
 }
 
 func findingMessages() map[string]message {
@@ -71,6 +116,7 @@ var findingNames = map[check.Kind]message{
 	check.OverVolume:      {"It is too full", "容積超過"},
 	check.OverWeight:      {"It is too heavy", "重量超過"},
 	check.DoesNotFit:      {"Something does not fit into it", "入らない商品がある"},
+	check.OverFloor:       {"Too much in it that nothing may stand on", "積み重ね不可の商品が多すぎる"},
 	check.TwoShops:        {"Units of another shop", "別の店舗の商品"},
 	check.ItemCategory:    {"Units of another temperature", "温度帯の違う商品"},
 	check.WrongLocation:   {"Goes to another location than its order", "注文と行き先が違う"},
@@ -113,6 +159,7 @@ var findingJapanese = map[check.Kind]string{
 	check.OverVolume:      "容器 %[1]s は %[2]s ml、入るのは %[3]s ml です。",
 	check.OverWeight:      "容器 %[1]s は %[2]s g、上限は %[3]s g です。",
 	check.DoesNotFit:      "容器 %[1]s に入りません：%[2]s。",
+	check.OverFloor:       "容器 %[1]s：積み重ねできない商品が底面積 %[3]s mm² のうち %[2]s mm² を要します。",
 	check.TwoShops:        "容器 %[1]s は店舗 %[2]s 用ですが、店舗 %[3]s の商品があります：%[4]s。",
 	check.ItemCategory:    "容器 %[1]s は %[2]s 用ですが、%[3]s の商品があります：%[4]s。",
 	check.WrongLocation:   "注文 %[1]s は %[2]s 行き、容器 %[3]s は %[4]s 行きです。",

@@ -1,6 +1,8 @@
 package pgtest
 
 import (
+	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -29,6 +31,9 @@ func Main(m *testing.M) int {
 type lasting struct{ testing.TB }
 
 func (lasting) Cleanup(f func()) { shared.ends = append(shared.ends, f) }
+
+// Error: the test is over when the cleanup says something.
+func (lasting) Error(args ...any) { fmt.Fprintln(os.Stderr, args...) }
 
 // Copy gives the URL of a database like the one called name, which fill makes once, and closes. A test outlives no power cut, so
 // that nothing is waited for to reach the disk. Where there is no Main the test has a cluster of its own.
