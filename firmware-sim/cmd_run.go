@@ -198,9 +198,9 @@ var tokyo = time.FixedZone("JST", 9*60*60)
 func progressLine(day *scenario.Day, f *fleet.Fleet, now time.Time) string {
 	n := &day.Counts
 	made := f.Recorded()
-	return fmt.Sprintf("%s  %-10s orders %d (%d accepted)  filled %d  loaded %d  in fridges %d  served %d  events %d  readings %d",
+	return fmt.Sprintf("%s  %-10s orders %d (%d accepted)  filled %d  loaded %d  in fridges %d  served %d (%d by QR)  events %d  readings %d",
 		now.In(tokyo).Format("15:04"), day.Phase(), n.Placed.Load(), n.Accepted.Load(), n.Filled.Load(), n.Loaded.Load(),
-		n.HandedIn.Load(), n.Served.Load(), made.Events, made.Readings)
+		n.HandedIn.Load(), n.Served.Load(), n.Scanned.Load(), made.Events, made.Readings)
 }
 
 // edgeCommand is the process of one agent, started by a run with --processes.

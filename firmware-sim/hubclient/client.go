@@ -152,7 +152,21 @@ type Order struct {
 		Code   string    `json:"code"`
 		Opens  time.Time `json:"opens"`
 		Closes time.Time `json:"closes"`
+		Tokens []struct {
+			FridgeID string `json:"fridge_id"`
+			Token    string `json:"token"`
+		} `json:"tokens"`
 	} `json:"pickup"`
+}
+
+// Token is what the app shows as a QR code for a fridge; empty for none.
+func (o Order) Token(fridge string) string {
+	for _, t := range o.Pickup.Tokens {
+		if t.FridgeID == fridge {
+			return t.Token
+		}
+	}
+	return ""
 }
 
 // Place places an order. Asking again is harmless: the id is the caller's.

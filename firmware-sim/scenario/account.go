@@ -14,6 +14,7 @@ type Counts struct {
 	Filled, Shelved, Short    atomic.Int64
 	Stops, Loaded, HandedIn   atomic.Int64
 	Served                    atomic.Int64
+	Scanned                   atomic.Int64 // doors that somebody opens with a QR code, and no number
 	CodesRefused              atomic.Int64 // by a lock, with a sound
 }
 

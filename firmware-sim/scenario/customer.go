@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"meguri/firmware-sim/hubclient"
+	"meguri/protocol"
 )
 
 // lastComeBefore is how long before closing the last customer comes.
@@ -57,8 +58,9 @@ func (d *Day) fetchAll(ctx context.Context, r *rand.Rand, o hubclient.Order) err
 		return fmt.Errorf("%w: the app shows no code", errGaveUp)
 	}
 	fate := Undelivered
+	scans := r.IntN(3) == 0 // the others type
 	for _, fridge := range fridgesOf(o) {
-		if err := d.fetch(ctx, o, fridge, stay+time.Duration(r.Int64N(int64(2*stay)))); err != nil {
+		if err := d.fetch(ctx, o, fridge, scans, stay+time.Duration(r.Int64N(int64(2*stay)))); err != nil {
 			return fmt.Errorf("fridge %s: %w", fridge, err)
 		}
 		fate = PickedUp
@@ -70,9 +72,17 @@ func (d *Day) fetchAll(ctx context.Context, r *rand.Rand, o hubclient.Order) err
 	return nil
 }
 
-// fetch takes an order's goods out of one fridge, for which the door stands open for a while.
-func (d *Day) fetch(ctx context.Context, o hubclient.Order, fridge string, open time.Duration) error {
-	return d.throughDoor(ctx, o.LocationID, fridge, o.Pickup.Code, func() error { return d.Clock.Sleep(ctx, open) }, func() {
+// fetch takes an order's goods out of one fridge, for which the door stands open for a while. Who scans shows the code of that
+// fridge to the station's reader.
+func (d *Day) fetch(ctx context.Context, o hubclient.Order, fridge string, scans bool, open time.Duration) error {
+	entry := o.Pickup.Code
+	if scans {
+		if entry = o.Token(fridge); entry == "" {
+			return fmt.Errorf("%w: the app shows no QR code", errGaveUp)
+		}
+		d.Counts.Scanned.Add(1)
+	}
+	return d.throughDoor(ctx, o.LocationID, fridge, entry, func() error { return d.Clock.Sleep(ctx, open) }, func() {
 		v := Visit{Location: o.LocationID, Fridge: fridge, Order: o.OrderID, At: d.Clock.Now()}
 		d.account.with(func() { d.account.visits = append(d.account.visits, v) })
 	})
@@ -99,20 +109,28 @@ const (
 
 var errGaveUp = errors.New("gave up")
 
-// throughDoor enters a code, opens the door, does something inside, shuts it and calls done. When the lock says no, the person
+// throughDoor enters a code, or scans a token, opens the door, does something inside, shuts it and calls done. When the lock says no, the person
 // comes back after a while, for as long as anybody would.
-func (d *Day) throughDoor(ctx context.Context, location, fridge, code string, inside func() error, done func()) error {
+func (d *Day) throughDoor(ctx context.Context, location, fridge, entry string, inside func() error, done func()) error {
 	door := d.Fleet.Stations[location].Doors[fridge]
 	if door == nil {
 		return fmt.Errorf("the hub speaks of fridge %s, and there is none at %s", fridge, location)
 	}
 	t := d.terminalOf(door.Terminal)
-	t.Person.Lock()
+	asked, text := t, entry+"#"
+	if protocol.IsToken(entry) {
+		asked, text = d.terminalOf(d.Fleet.Stations[location].HandIn), entry+"\r"
+	}
+	t.Person.Lock() // people queue before the keypad, also those who scan
 	defer t.Person.Unlock()
 	last := ""
 	for range patience {
 		opened, err := door.Enter(ctx, func() (bool, error) {
-			line, refused, err := t.ask(ctx, code+"#")
+			if asked != t { // one reader for all doors
+				asked.Person.Lock()
+				defer asked.Person.Unlock()
+			}
+			line, refused, err := asked.ask(ctx, text)
 			if last = line; refused {
 				d.Counts.CodesRefused.Add(1)
 			}

@@ -134,7 +134,10 @@ func (d *Day) fill(ctx context.Context, handIn terminal, fridge *world.Fridge, c
 		d.mu.Lock()
 		box := d.carried[c.ContainerID]
 		d.mu.Unlock()
-		if err := handIn.scan(ctx, label(gs1.GRAI, box), label(gs1.Slot, c.SlotID)); err != nil {
+		handIn.Person.Lock() // a customer may want to scan, too
+		err := handIn.scan(ctx, label(gs1.GRAI, box), label(gs1.Slot, c.SlotID))
+		handIn.Person.Unlock()
+		if err != nil {
 			return err
 		}
 		d.Counts.HandedIn.Add(1)

@@ -15,6 +15,7 @@ import (
 	"meguri/hub/api/apitest"
 	"meguri/hub/people"
 	"meguri/hub/store"
+	"meguri/protocol"
 )
 
 func problem(t *testing.T, w *httptest.ResponseRecorder) api.Problem {
@@ -133,6 +134,41 @@ func TestPickupCodesAreForThoseWhoNeedThem(t *testing.T) {
 		require.Equal(t, http.StatusOK, w.Code, role)
 		require.Equal(t, sees, decode[seen](t, w).Pickup != nil, role)
 	}
+	t.Run("with a token for each fridge that a lock can check", func(t *testing.T) {
+		type tokens struct {
+			Items []struct {
+				FridgeID string `json:"fridge_id"`
+			}
+			Pickup struct {
+				Tokens []struct {
+					FridgeID string `json:"fridge_id"`
+					Token    string
+				}
+			}
+		}
+		o := decode[tokens](t, h.Do("GET", "/v1/orders/order-0001", h.Token(t, people.Customer), ""))
+		require.NotEmpty(t, o.Pickup.Tokens)
+		fridges := map[string]bool{}
+		for _, i := range o.Items {
+			fridges[i.FridgeID] = true
+		}
+		require.Len(t, o.Pickup.Tokens, len(fridges))
+		var keys [][]byte
+		require.NoError(t, h.Store.Read(t.Context(), func(tx *store.Tx) error {
+			all, err := tx.TokenKeys(t.Context(), apitest.Now)
+			for _, k := range all {
+				keys = append(keys, k.Public)
+			}
+			return err
+		}))
+		for _, one := range o.Pickup.Tokens {
+			got, err := protocol.OpenToken(one.Token, keys)
+			require.NoError(t, err)
+			require.Equal(t, one.FridgeID, got.Lock)
+			require.Equal(t, "order-0001", got.Grant.Order)
+			require.True(t, fridges[got.Lock])
+		}
+	})
 	t.Run("a customer sees no other's order", func(t *testing.T) {
 		customer := h.Token(t, people.Customer)
 		require.Equal(t, 404, problem(t, h.Do("GET", "/v1/orders/order-0002", customer, "")).Status)

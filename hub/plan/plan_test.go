@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -80,7 +81,7 @@ func (b *bench) freeze(date string) {
 		orders, err := tx.AcceptedOrders(ctx, date, "loc-1")
 		for i, o := range orders {
 			g := dispatch.Grant{ID: "order-" + o, DeliveryDate: date, LocationID: "loc-1", Holder: dispatch.Customer, OrderID: o,
-				PIN: fmt.Sprintf("%06d", i), From: d.PickupOpens, Until: d.PickupCloses}
+				PIN: fmt.Sprintf("%06d", i), From: d.PickupOpens, Until: d.PickupCloses, IssuedAt: at(2, 0)}
 			if err := tx.AddGrant(ctx, g); err != nil {
 				return err
 			}
@@ -172,6 +173,36 @@ func locks(t *testing.T, empty func() string) {
 
 	again := b.build(RoleStation, "loc-1", at(19, 59))
 	require.Equal(t, parts, again, "the driver's code still opens")
+
+	b.change(func(ctx context.Context, tx *store.Tx) error {
+		for id, ends := range map[string]time.Time{"new": {}, "ending": at(3, 0)} {
+			if err := tx.AddTokenKey(ctx, store.TokenKey{ID: id, Public: []byte(id), Made: at(1, 0), Ends: ends}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	locked := func(now time.Time) protocol.LockPlan {
+		return *part[protocol.LockPlan](t, b.build(RoleStation, "loc-1", now), "lock/loc-1-f2")
+	}
+	require.Equal(t, at(2, 0).UnixMilli(), locked(at(2, 0)).Issued, "of a courier's, too, which tokens are compared with")
+	require.Equal(t, [][]byte{[]byte("ending"), []byte("new")}, locked(at(2, 59)).Keys)
+	require.Equal(t, [][]byte{[]byte("new")}, locked(at(3, 0)).Keys)
+	b.change(func(ctx context.Context, tx *store.Tx) error {
+		g, err := tx.GrantOfOrder(ctx, "o-1")
+		require.NoError(t, err)
+		tokens, err := Tokens(ctx, tx, g)
+		require.Len(t, tokens, 1, "one for each fridge with goods")
+		require.Equal(t, "loc-1-f1", tokens[0].Lock)
+		want := mine
+		want.PIN = protocol.Hash{}
+		require.Equal(t, want, tokens[0].Grant, "what the lock has in its plan")
+		short, err2 := tx.GrantOfOrder(ctx, "o-3")
+		require.NoError(t, err2)
+		none, err2 := Tokens(ctx, tx, short)
+		require.Empty(t, none, "all of it is short")
+		return errors.Join(err, err2)
+	})
 	lock = part[protocol.LockPlan](t, b.build(RoleStation, "loc-1", at(20, 0)), "lock/loc-1-f1")
 	require.Empty(t, lock.Grants)
 	require.Empty(t, lock.Containers)

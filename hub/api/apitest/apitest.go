@@ -21,6 +21,7 @@ import (
 	"meguri/hub/people"
 	"meguri/hub/store"
 	"meguri/hub/storetest"
+	"meguri/hub/token"
 	"meguri/internal/clock"
 )
 
@@ -82,7 +83,9 @@ func openAt(tb testing.TB, database string, now time.Time) *Hub {
 	h.People = people.New(h.Store.People())
 	h.Pay = payment.NewService(h.Store.Payments(), nil)
 	paying := api.Paying{Service: h.Pay, Events: events(tb)}
-	h.API, h.Echo, err = api.New(api.Config{Store: h.Store, Orders: h.Orders, Paying: paying, People: h.People, Feed: h.Feed, Clock: h.Clock,
+	tokens, err := token.Open(tb.Context(), h.Store, tb.TempDir(), now)
+	require.NoError(tb, err)
+	h.API, h.Echo, err = api.New(api.Config{Store: h.Store, Orders: h.Orders, Paying: paying, People: h.People, Feed: h.Feed, Clock: h.Clock, Sign: tokens.Sign,
 		RealNow: func() time.Time { return began }, Logger: slog.New(slog.DiscardHandler), Version: "test"})
 	require.NoError(tb, err)
 	return h
