@@ -14,4 +14,8 @@ var (
 	ErrPowerOn = errors.New("sensor holds its power-on value, no conversion was made")
 	// ErrOutOfRange: the value is outside of what the chip can measure.
 	ErrOutOfRange = errors.New("sensor reads outside its range")
+	// ErrOpen: no current flows through the sensor. A wire is cut or a plug is out.
+	ErrOpen = errors.New("sensor's circuit is open")
+	// ErrShorted: the sensor's two wires touch, or one touches ground.
+	ErrShorted = errors.New("sensor's circuit is shorted")
 )
