@@ -8,6 +8,7 @@ import (
 
 	"periph.io/x/conn/v3/onewire"
 
+	"meguri/edge/device/ads1115"
 	"meguri/protocol"
 )
 
@@ -113,10 +114,29 @@ func (c *checker) probes(at, position string, probes []Probe) {
 			if p.Address < 0x44 || p.Address > 0x46 {
 				c.say("%saddress %#x: want 0x44, 0x45 or 0x46 of an SHT4x", at, p.Address)
 			}
+		case chipADS1115:
+			c.converter(at, p)
 		default:
-			c.say("%schip %q: want %s or %s", at, p.Chip, chipDS18B20, chipSHT4x)
+			c.say("%schip %q: want %s, %s or %s", at, p.Chip, chipDS18B20, chipSHT4x, chipADS1115)
+		}
+		if p.Thermistor != nil && p.Chip != chipADS1115 {
+			c.say("%sthermistor: a %s has none", at, p.Chip)
 		}
 	}
+}
+
+func (c *checker) converter(at string, p Probe) {
+	if p.Address < ads1115.Address || p.Address > ads1115.Address+3 {
+		c.say("%saddress %#x: want 0x48 to 0x4b of an ADS1115", at, p.Address)
+	}
+	if p.Thermistor == nil {
+		c.say("%sthermistor is missing", at)
+		return
+	}
+	if _, err := p.Thermistor.parameters(); err != nil {
+		c.say("%sthermistor: %w", at, err)
+	}
+	c.once("input", at+"thermistor.input", fmt.Sprintf("%d of %#x on %s", p.Thermistor.Input, p.Address, p.Bus))
 }
 
 func (c *checker) oneWire(at string, p Probe) {

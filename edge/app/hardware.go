@@ -11,12 +11,14 @@ import (
 
 	"periph.io/x/conn/v3/onewire"
 
+	"meguri/edge/device/ads1115"
 	"meguri/edge/device/contact"
 	"meguri/edge/device/ds18b20"
 	"meguri/edge/device/keypad"
 	"meguri/edge/device/reader"
 	"meguri/edge/device/sht4x"
 	"meguri/edge/device/strike"
+	"meguri/edge/device/thermistor"
 	"meguri/edge/phrase"
 	"meguri/internal/clock"
 )
@@ -133,6 +135,8 @@ func (h *hardware) openProbe(p Probe) (func() (int64, error), error) {
 			return nil, err
 		}
 		return ds18b20.New(bus, address, h.sleep).MilliC, nil
+	case chipADS1115:
+		return h.openThermistor(p)
 	case chipSHT4x:
 		bus, err := h.board.I2C(p.Bus)
 		if err != nil {
@@ -141,6 +145,23 @@ func (h *hardware) openProbe(p Probe) (func() (int64, error), error) {
 		return sht4x.New(bus, uint16(p.Address), h.sleep).MilliC, nil
 	}
 	return nil, fmt.Errorf("chip %q is unknown", p.Chip)
+}
+
+func (h *hardware) openThermistor(p Probe) (func() (int64, error), error) {
+	bus, err := h.board.I2C(p.Bus)
+	if err != nil {
+		return nil, err
+	}
+	parameters, err := p.Thermistor.parameters()
+	if err != nil {
+		return nil, err
+	}
+	// Probes are read one after another, so that several drivers of one converter do not meet.
+	d, err := thermistor.New(ads1115.New(bus, uint16(p.Address), h.sleep), parameters)
+	if err != nil {
+		return nil, err
+	}
+	return d.MilliC, nil
 }
 
 // oneWireAddress is the ROM code of a 1-Wire probe, as Linux names it or as a number.

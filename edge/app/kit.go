@@ -15,6 +15,7 @@ import (
 	"periph.io/x/conn/v3/i2c"
 	"periph.io/x/conn/v3/onewire"
 
+	"meguri/edge/device/thermistor"
 	"meguri/edge/phrase"
 )
 
@@ -52,13 +53,37 @@ type Shipper struct {
 	Probes   []Probe `yaml:"probes"`
 }
 
-// Probe is one temperature sensor on a bus. A DS18B20 is found by ROM or Address, an SHT4x by Address.
+// Probe is one temperature sensor on a bus. A DS18B20 is found by ROM or Address, an SHT4x by Address, and a thermistor by the
+// Address of its converter and by its input.
 type Probe struct {
 	Name    string `yaml:"name"`              // "air": what it measures; the sensor is POSITION/NAME
-	Chip    string `yaml:"chip"`              // ds18b20 or sht4x
+	Chip    string `yaml:"chip"`              // ds18b20, sht4x, or ads1115 with a thermistor
 	Bus     string `yaml:"bus"`               // 1-Wire or I2C bus
 	Address uint64 `yaml:"address,omitempty"` // I2C address, or the whole ROM code with its checksum
 	ROM     string `yaml:"rom,omitempty"`     // ROM code as Linux lists it in /sys/bus/w1/devices: 28-0000071b2c3d
+
+	Thermistor *Thermistor `yaml:"thermistor,omitempty"` // of an ads1115
+}
+
+// Thermistor is an NTC between an input of a converter and ground, with a resistor to the supply that another input measures.
+// Either R25Ohm and BetaK or three lines of the maker's table say how warm it is.
+type Thermistor struct {
+	Input     int                `yaml:"input"`  // 0 to 3
+	Supply    int                `yaml:"supply"` // the input that measures the supply; several thermistors may share it
+	SeriesOhm int64              `yaml:"series_ohm"`
+	R25Ohm    int64              `yaml:"r25_ohm,omitempty"`
+	BetaK     int64              `yaml:"beta_k,omitempty"`
+	Table     []thermistor.Point `yaml:"table,omitempty"`
+}
+
+// parameters are those that the driver takes.
+func (t Thermistor) parameters() (p thermistor.Parameters, err error) {
+	p = thermistor.Parameters{Input: t.Input, Supply: t.Supply, SeriesOhm: t.SeriesOhm, R25Ohm: t.R25Ohm, BetaK: t.BetaK}
+	if n := len(t.Table); n != 0 && n != len(p.Table) {
+		return p, fmt.Errorf("table: %d lines, want %d", n, len(p.Table))
+	}
+	copy(p.Table[:], t.Table)
+	return p, p.Check()
 }
 
 // Lock is the wiring of one door.
@@ -168,4 +193,5 @@ func (k Kit) Roles() []string {
 const (
 	chipDS18B20 = "ds18b20"
 	chipSHT4x   = "sht4x"
+	chipADS1115 = "ads1115"
 )

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"meguri/edge/device/thermistor"
 )
 
 func TestTheExampleKitsAreRight(t *testing.T) {
@@ -74,16 +76,25 @@ func TestCheckNamesEachMistakeOfAKit(t *testing.T) {
 				k.Fridges[1].Probes = append(k.Fridges[1].Probes, k.Fridges[1].Probes[0])
 			}
 		},
-		"bytes, want at most 100":                                  func(k *Kit) { k.Fridges[1].Probes[0].Name = strings.Repeat("x", 100) },
-		"locks[0].bolt is missing":                                 func(k *Kit) { k.Locks[0].Bolt = "" },
-		"fridges[0].position is missing":                           func(k *Kit) { k.Fridges[0].Position = "" },
-		"fridges[0].probes: want at least one":                     func(k *Kit) { k.Fridges[0].Probes = nil },
-		"fridges[0].probes[0].bus is missing":                      func(k *Kit) { k.Fridges[0].Probes[0].Bus = "" },
-		`fridges[0].probes[0].chip "": want ds18b20 or sht4x`:      func(k *Kit) { k.Fridges[0].Probes[0].Chip = "" },
-		"fridges[0].probes[0].rom is missing":                      func(k *Kit) { k.Fridges[0].Probes[0].ROM = "" },
-		`fridges[0].probes[0].rom: 1-Wire address "28-1"`:          func(k *Kit) { k.Fridges[0].Probes[0].ROM = "28-1" },
-		"fridges[1].probes[0].address 0x0: want 0x44":              func(k *Kit) { k.Fridges[1].Probes[0].Address = 0 },
-		"fridges[0].probes[0].address 0x128: want family 0x28 in":  func(k *Kit) { k.Fridges[0].Probes[0] = Probe{Name: "a", Chip: chipDS18B20, Bus: "b", Address: 0x128} },
+		"bytes, want at most 100":                                 func(k *Kit) { k.Fridges[1].Probes[0].Name = strings.Repeat("x", 100) },
+		"locks[0].bolt is missing":                                func(k *Kit) { k.Locks[0].Bolt = "" },
+		"fridges[0].position is missing":                          func(k *Kit) { k.Fridges[0].Position = "" },
+		"fridges[0].probes: want at least one":                    func(k *Kit) { k.Fridges[0].Probes = nil },
+		"fridges[0].probes[0].bus is missing":                     func(k *Kit) { k.Fridges[0].Probes[0].Bus = "" },
+		`fridges[0].probes[0].chip "": want ds18b20, sht4x or`:    func(k *Kit) { k.Fridges[0].Probes[0].Chip = "" },
+		"fridges[0].probes[0].rom is missing":                     func(k *Kit) { k.Fridges[0].Probes[0].ROM = "" },
+		`fridges[0].probes[0].rom: 1-Wire address "28-1"`:         func(k *Kit) { k.Fridges[0].Probes[0].ROM = "28-1" },
+		"fridges[1].probes[0].address 0x0: want 0x44":             func(k *Kit) { k.Fridges[1].Probes[0].Address = 0 },
+		"fridges[0].probes[0].address 0x128: want family 0x28 in": func(k *Kit) { k.Fridges[0].Probes[0] = Probe{Name: "a", Chip: chipDS18B20, Bus: "b", Address: 0x128} },
+		"fridges[1].probes[0].thermistor is missing":              func(k *Kit) { k.Fridges[1].Probes[0] = Probe{Name: "a", Chip: chipADS1115, Bus: "i2c", Address: 0x48} },
+		"thermistor: input 0 and supply 0: want":                  func(k *Kit) { k.Fridges[1].Probes[0] = ntc(Thermistor{}) },
+		"thermistor: table: 1 lines, want 3":                      func(k *Kit) { k.Fridges[1].Probes[0] = ntc(Thermistor{Table: make([]thermistor.Point, 1)}) },
+		"thermistor: a sht4x has none":                            func(k *Kit) { k.Fridges[1].Probes[0].Thermistor = &Thermistor{} },
+		"address 0x44: want 0x48 to 0x4b":                         func(k *Kit) { k.Fridges[1].Probes[0].Chip = chipADS1115 },
+		"input 0 of 0x48 on i2c is": func(k *Kit) {
+			good := ntc(Thermistor{Supply: 3, SeriesOhm: 1, R25Ohm: 1, BetaK: 3977})
+			k.Fridges[0].Probes[0], k.Fridges[1].Probes[0] = good, good
+		},
 		"hand_in: needs locks":                                     func(k *Kit) { k.Locks = nil },
 		"shipper.position is missing":                              func(k *Kit) { k.Shipper = &Shipper{} },
 		"scanner.reader is missing":                                func(k *Kit) { k.Scanner = &Terminal{Position: "s"} },
@@ -93,6 +104,10 @@ func TestCheckNamesEachMistakeOfAKit(t *testing.T) {
 		spoil(&k)
 		require.ErrorContains(t, k.Check(), want)
 	}
+}
+
+func ntc(t Thermistor) Probe {
+	return Probe{Name: "ntc", Chip: chipADS1115, Bus: "i2c", Address: 0x48, Thermistor: &t}
 }
 
 func TestAROMCodeMayBeWrittenEitherWay(t *testing.T) {

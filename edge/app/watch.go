@@ -154,6 +154,10 @@ func faultOf(err error) protocol.SensorFault {
 		return protocol.SensorPowerOn
 	case errors.Is(err, device.ErrOutOfRange):
 		return protocol.SensorOutOfRange
+	case errors.Is(err, device.ErrOpen):
+		return protocol.SensorOpen
+	case errors.Is(err, device.ErrShorted):
+		return protocol.SensorShorted
 	}
 	return protocol.SensorMissing
 }

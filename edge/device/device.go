@@ -19,3 +19,15 @@ var (
 	// ErrShorted: the sensor's two wires touch, or one touches ground.
 	ErrShorted = errors.New("sensor's circuit is shorted")
 )
+
+// Advised is an error with what a person may do about it, in plain words.
+type Advised struct {
+	Err error
+	Do  string
+}
+
+// Error is the error alone: the advice is for who shows it apart.
+func (a *Advised) Error() string { return a.Err.Error() }
+
+// Unwrap gives the error.
+func (a *Advised) Unwrap() error { return a.Err }
