@@ -35,7 +35,7 @@ func listed(things []board.Thing) (all []app.Finding, oneWires, i2cs []string) {
 	for _, t := range things {
 		f := app.Finding{What: t.What, Found: strings.Join(t.Names, ", "), Wrong: t.Wrong, Do: t.Do}
 		if len(t.Names) == 0 {
-			f.Found = "none"
+			f.Found = app.None
 		}
 		all = append(all, f)
 		switch {

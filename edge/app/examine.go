@@ -29,15 +29,16 @@ type Finding struct {
 // examiner gathers findings, in the order in which a person goes along the wires.
 type examiner struct {
 	*hardware
-	kit Kit
-	all []Finding
+	kit  Kit
+	all  []Finding
+	dead map[string]bool // buses that do not open
 }
 
 // Examine opens all that a kit names, one by one, so that what is broken hides nothing else; reads every sensor once; and says
 // what it found. Each relay is brought to rest and none is pulled; displays are told so. No agent may run on the board meanwhile.
 // It takes about a second for each probe.
 func Examine(ctx context.Context, k Kit, b Board) []Finding {
-	x := &examiner{kit: k, hardware: &hardware{ctx: ctx, board: b, clock: clock.Real(), logger: slog.New(slog.DiscardHandler)}}
+	x := &examiner{kit: k, dead: map[string]bool{}, hardware: &hardware{ctx: ctx, board: b, clock: clock.Real(), logger: slog.New(slog.DiscardHandler)}}
 	for _, l := range k.Locks { // first: a relay must rest
 		x.relay(l)
 	}
@@ -68,7 +69,7 @@ func Examine(ctx context.Context, k Kit, b Board) []Finding {
 
 // ExamineBuses looks at what answers on buses, without any kit.
 func ExamineBuses(ctx context.Context, oneWires, i2cs []string, b Board) []Finding {
-	x := &examiner{hardware: &hardware{ctx: ctx, board: b, clock: clock.Real()}}
+	x := &examiner{dead: map[string]bool{}, hardware: &hardware{ctx: ctx, board: b, clock: clock.Real()}}
 	x.buses(oneWires, i2cs)
 	return x.all
 }
@@ -115,6 +116,10 @@ func (x *examiner) relay(l Lock) {
 // sensor reads a probe once.
 func (x *examiner) sensor(position string, p Probe) {
 	what := fmt.Sprintf("sensor %s: %s", sensorName(position, p.Name), p.where())
+	if x.dead[p.Bus] {
+		x.say(Finding{What: what, Wrong: "its bus does not work, see there"})
+		return
+	}
 	read, err := x.openProbe(p)
 	if err != nil {
 		x.fail(what, err, adviceName)

@@ -10,6 +10,7 @@ import (
 	"periph.io/x/conn/v3/i2c"
 	"periph.io/x/conn/v3/onewire"
 
+	"meguri/edge/device"
 	"meguri/edge/device/ads1115"
 	"meguri/edge/device/ds18b20"
 	"meguri/edge/device/sht4x"
@@ -20,6 +21,7 @@ func (x *examiner) oneWire(name string) {
 	what := "1-Wire bus " + name
 	bus, err := x.board.OneWire(name)
 	if err != nil {
+		x.dead[name] = true
 		x.fail(what, err, adviceName)
 		return
 	}
@@ -28,6 +30,7 @@ func (x *examiner) oneWire(name string) {
 	var short onewire.ShortedBusError
 	switch {
 	case errors.As(err, &short) && short.IsShorted():
+		x.dead[name] = true
 		x.fail(what, err, "the data line is at ground: look for a pinched cable or a plug put in the wrong way round; take the probes off one by one")
 		return
 	case errors.As(err, &none) && none.NoDevices() || err == nil && len(found) == 0:
@@ -82,15 +85,20 @@ func (x *examiner) i2c(name string) {
 	what := "I2C bus " + name
 	bus, err := x.board.I2C(name)
 	if err != nil {
+		x.dead[name] = true
 		x.fail(what, err, adviceName)
 		return
 	}
 	var found []string
 	var last error
 	for addr := uint16(sht4x.Address); addr <= sht4x.Address+2; addr++ {
-		if serial, err := x.humidity(bus, addr); err != nil {
+		serial, err := x.humidity(bus, addr)
+		switch {
+		case errors.Is(err, device.ErrCRC):
+			found = append(found, fmt.Sprintf("%#x (not as an SHT4x should: %v)", addr, err))
+		case err != nil:
 			last = err
-		} else {
+		default:
 			found = append(found, fmt.Sprintf("%#x (SHT4x, serial number %08x)", addr, serial))
 		}
 	}
@@ -120,7 +128,7 @@ func (x *examiner) humidity(bus i2c.Bus, addr uint16) (serial uint32, err error)
 		return 0, err
 	}
 	if sht4x.CRC(r[:2]) != r[2] || sht4x.CRC(r[3:5]) != r[5] {
-		return 0, fmt.Errorf("%#x answers % x, which is no SHT4x", addr, r)
+		return 0, fmt.Errorf("%w: % x", device.ErrCRC, r)
 	}
 	return uint32(r[0])<<24 | uint32(r[1])<<16 | uint32(r[3])<<8 | uint32(r[4]), nil
 }

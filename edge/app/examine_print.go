@@ -6,6 +6,9 @@ import (
 	"io"
 )
 
+// None is what is found of a kind of which this machine has nothing. That is wrong only where a kit names one.
+const None = "none"
+
 // PrintFindings prints findings as lines for people or as JSON, and returns an error that counts those that are wrong.
 func PrintFindings(w io.Writer, all []Finding, asJSON bool) error {
 	wrong := 0
@@ -46,9 +49,12 @@ func (f Finding) print(w io.Writer) error {
 	if f.Found != "" {
 		text += "\n      " + f.Found
 	}
-	if f.Wrong != "" {
+	switch {
+	case f.Wrong != "":
 		mark = "WRONG"
 		text += "\n      wrong: " + f.Wrong
+	case f.Found == None:
+		mark = "-    "
 	}
 	if f.Do != "" {
 		text += "\n      do: " + f.Do

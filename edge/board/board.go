@@ -231,6 +231,9 @@ func (b *Board) explain(k kind, name string, have []string, err error) error {
 			why += "; " + w
 		}
 	}
+	if len(have) == 0 {
+		err = errors.New(strings.ReplaceAll(err.Error(), "; did you forget to call Init()?", "")) // of periph, to programmers
+	}
 	do := k.enable
 	if d := k.denied(); len(d) > 0 && (len(have) == 0 || isDenied(err)) {
 		do = d[0].Do
