@@ -34,7 +34,7 @@ type hardware struct {
 	board    Board
 	clock    clock.Clock
 	logger   *slog.Logger
-	probes   []probe
+	probes   []*probe
 	locks    map[string]*lock // by position
 	mains    map[string]*contact.Dev
 	displays map[string]*display // by position; "" is the station's hand-in terminal
@@ -44,11 +44,6 @@ type hardware struct {
 	lines    map[string]*line // by name of the stream
 	halted   sync.Once
 	language phrase.Language
-}
-
-type probe struct {
-	sensor string // POSITION/NAME
-	read   func() (milliC int64, err error)
 }
 
 type lock struct {
@@ -79,7 +74,7 @@ func openHardware(ctx context.Context, k Kit, d Deps) (_ *hardware, err error) {
 		}
 	}
 	if k.Shipper != nil {
-		if err := h.openProbes(k.Shipper.Position, k.Shipper.Probes); err != nil {
+		if err := h.openProbes(k.Shipper.Position, k.Shipper.Probes, true); err != nil {
 			return nil, fmt.Errorf("shipper %s: %w", k.Shipper.Position, err)
 		}
 	}
@@ -109,16 +104,16 @@ func (h *hardware) openFridge(f Fridge) error {
 			return err
 		}
 	}
-	return h.openProbes(f.Position, f.Probes)
+	return h.openProbes(f.Position, f.Probes, false)
 }
 
-func (h *hardware) openProbes(position string, probes []Probe) error {
+func (h *hardware) openProbes(position string, probes []Probe, box bool) error {
 	for _, p := range probes {
 		read, err := h.openProbe(p)
 		if err != nil {
 			return fmt.Errorf("probe %s: %w", p.Name, err)
 		}
-		h.probes = append(h.probes, probe{sensor: sensorName(position, p.Name), read: read})
+		h.probes = append(h.probes, &probe{sensor: sensorName(position, p.Name), read: read, traits: p.traits(box)})
 	}
 	return nil
 }
