@@ -28,10 +28,11 @@ import (
 type commandLine struct {
 	config.Common
 
-	Run   runCommand   `cmd:"" help:"Run the agent until it is told to stop."`
-	Check checkCommand `cmd:"" help:"Check a kit file and say which roles it gives."`
-	Probe probeCommand `cmd:"" help:"Look what is on the buses, pins and lines of this board, read every sensor once, and say what is wrong."`
-	Log   logCommand   `cmd:"" help:"Look into an agent's file."`
+	Run    runCommand    `cmd:"" help:"Run the agent until it is told to stop."`
+	Check  checkCommand  `cmd:"" help:"Check a kit file and say which roles it gives."`
+	Probe  probeCommand  `cmd:"" help:"Look what is on the buses, pins and lines of this board, read every sensor once, and say what is wrong."`
+	Wiring wiringCommand `cmd:"" help:"Write how a kit is wired, as a page and a drawing."`
+	Log    logCommand    `cmd:"" help:"Look into an agent's file."`
 
 	Export exportCommand `cmd:"" help:"Write what a file holds to standard output, for hub device drain."`
 
@@ -119,6 +120,8 @@ func (c *commandLine) prepare(command string) (err error) {
 		return c.Run.prepare()
 	case strings.HasPrefix(command, "check"):
 		c.Check.kit, err = app.ReadKit(c.Check.Kit)
+	case strings.HasPrefix(command, "wiring"):
+		c.Wiring.kit, err = app.ReadKit(c.Wiring.Kit)
 	case strings.HasPrefix(command, "probe") && c.Probe.Kit != "":
 		c.Probe.kit, err = app.ReadKit(c.Probe.Kit)
 	}

@@ -15,7 +15,7 @@ import (
 func TestTheExampleKitsAreRight(t *testing.T) {
 	files, err := filepath.Glob("../../deploy/kits/*.yaml")
 	require.NoError(t, err)
-	roles := map[string][]string{"station.yaml": {"fridge", "lock"}, "shipper.yaml": {"shipper"}, "scanner.yaml": {"scanner"},
+	roles := map[string][]string{"collection.yaml": {"fridge"}, "station.yaml": {"fridge", "lock"}, "shipper.yaml": {"shipper"}, "scanner.yaml": {"scanner"},
 		"driver.yaml": {"driver"}}
 	require.Len(t, files, len(roles))
 	for _, f := range files {
