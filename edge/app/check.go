@@ -4,11 +4,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"periph.io/x/conn/v3/onewire"
 
 	"meguri/edge/device/ads1115"
+	"meguri/edge/device/matrix"
 	"meguri/protocol"
 )
 
@@ -40,7 +43,7 @@ func (k Kit) Check() error {
 		c.once("pin", at+"relay", c.need(at+"relay", l.Relay))
 		c.once("pin", at+"bolt", c.need(at+"bolt", l.Bolt))
 		c.once("pin", at+"door", c.need(at+"door", l.Door))
-		c.once("reader", at+"keypad", c.need(at+"keypad", l.Keypad))
+		c.keypad(at, l)
 	}
 	if k.Shipper != nil {
 		c.need("shipper.position", k.Shipper.Position)
@@ -92,6 +95,29 @@ func (c *checker) terminal(at string, t *Terminal) {
 	if t != nil {
 		c.need(at+".position", t.Position)
 		c.once("reader", at+".reader", c.need(at+".reader", t.Reader))
+		if t.Framing != "" && t.Framing != framingLine && t.Framing != framingSSI {
+			c.say("%s.framing %q: want %s or %s", at, t.Framing, framingLine, framingSSI)
+		}
+		if t.Framing == framingSSI && !strings.HasPrefix(t.Reader, "serial:") {
+			c.say("%s.framing: ssi is for a reader on a serial line", at)
+		}
+	}
+}
+
+// keypad wants one of the two kinds.
+func (c *checker) keypad(at string, l Lock) {
+	if l.Matrix == nil {
+		c.once("reader", at+"keypad", c.need(at+"keypad", l.Keypad))
+		return
+	}
+	if l.Keypad != "" {
+		c.say("%skeypad or %smatrix: not both", at, at)
+	}
+	for i, pin := range slices.Concat(l.Matrix.Rows, l.Matrix.Columns) {
+		c.once("pin", fmt.Sprintf("%smatrix pin %d", at, i), c.need(fmt.Sprintf("%smatrix pin %d", at, i), pin))
+	}
+	if err := matrix.CheckKeys(len(l.Matrix.Rows), len(l.Matrix.Columns), l.Matrix.Keys); err != nil {
+		c.say("%smatrix: %w", at, err)
 	}
 }
 

@@ -63,6 +63,11 @@ func Examine(ctx context.Context, k Kit, b Board) []Finding {
 		x.contact("door contact of "+l.Position, l.Door, "the door is shut", "the door is open")
 		x.contact("bolt contact of "+l.Position, l.Bolt, "the bolt is out", "the bolt is back")
 	}
+	for _, l := range k.Locks {
+		if l.Matrix != nil {
+			x.matrix(l)
+		}
+	}
 	x.streams()
 	return x.all
 }
@@ -183,6 +188,26 @@ func (x *examiner) contact(name, pin, closed, open string) {
 		return
 	}
 	x.say(Finding{What: what, Found: found})
+}
+
+// matrix looks whether a key of a keypad on pins is down, for nobody should be pressing one.
+func (x *examiner) matrix(l Lock) {
+	what := "keypad of " + l.Position + ": rows " + strings.Join(l.Matrix.Rows, " ") + ", columns " + strings.Join(l.Matrix.Columns, " ")
+	m, err := x.openMatrix(*l.Matrix)
+	if err != nil {
+		x.fail(what, err, adviceName)
+		return
+	}
+	down, err := m.Down()
+	if err = errors.Join(err, m.Halt()); err != nil {
+		x.fail(what, err, adviceName)
+		return
+	}
+	if down != "" {
+		x.say(Finding{What: what, Wrong: "keys are down: " + down, Do: "if nobody presses them: look for water or a bent contact under the keys, and whether rows and columns are swapped"})
+		return
+	}
+	x.say(Finding{What: what, Found: "no key is down"})
 }
 
 // streams opens each line once, and shows on displays that they were found.

@@ -9,12 +9,14 @@ import (
 	"sync"
 	"time"
 
+	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/onewire"
 
 	"meguri/edge/device/ads1115"
 	"meguri/edge/device/contact"
 	"meguri/edge/device/ds18b20"
 	"meguri/edge/device/keypad"
+	"meguri/edge/device/matrix"
 	"meguri/edge/device/reader"
 	"meguri/edge/device/sht4x"
 	"meguri/edge/device/strike"
@@ -186,13 +188,51 @@ func (h *hardware) openLock(l Lock) error {
 			return err
 		}
 	}
-	open.keypad = keypad.New(h.line(l.Keypad), h.clock.Now)
+	if open.keypad, err = h.openKeypad(l); err != nil {
+		return err
+	}
 	h.openDisplay(l.Position, l.Display)
 	return nil
 }
 
+func (h *hardware) openKeypad(l Lock) (*keypad.Dev, error) {
+	if l.Matrix == nil {
+		return keypad.New(h.line(l.Keypad), h.clock.Now), nil
+	}
+	m, err := h.openMatrix(*l.Matrix)
+	if err != nil {
+		return nil, err
+	}
+	return keypad.New(m, h.clock.Now), nil
+}
+
+func (h *hardware) openMatrix(m Matrix) (*matrix.Dev, error) {
+	open := func(names []string) (pins []gpio.PinIO, err error) {
+		for _, name := range names {
+			p, err := h.board.Pin(name)
+			if err != nil {
+				return nil, err
+			}
+			pins = append(pins, p)
+		}
+		return pins, nil
+	}
+	rows, err := open(m.Rows)
+	if err != nil {
+		return nil, err
+	}
+	columns, err := open(m.Columns)
+	if err != nil {
+		return nil, err
+	}
+	return matrix.New(rows, columns, m.Keys, nil)
+}
+
 func (h *hardware) terminal(position string, t Terminal) *reader.Dev {
 	h.openDisplay(position, t.Display)
+	if t.Framing == framingSSI {
+		return reader.NewSSI(h.line(t.Reader), nil)
+	}
 	return reader.New(h.line(t.Reader))
 }
 

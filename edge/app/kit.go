@@ -89,17 +89,27 @@ func (t Thermistor) parameters() (p thermistor.Parameters, err error) {
 // Lock is the wiring of one door.
 type Lock struct {
 	Position string `yaml:"position"`
-	Relay    string `yaml:"relay"`  // pin, high pulls the bolt
-	Bolt     string `yaml:"bolt"`   // pin, low while the bolt is out
-	Door     string `yaml:"door"`   // pin, low while the door is shut
-	Keypad   string `yaml:"keypad"` // serial line
+	Relay    string `yaml:"relay"`            // pin, high pulls the bolt
+	Bolt     string `yaml:"bolt"`             // pin, low while the bolt is out
+	Door     string `yaml:"door"`             // pin, low while the door is shut
+	Keypad   string `yaml:"keypad,omitempty"` // serial line; or Matrix
 	Display  string `yaml:"display,omitempty"`
+
+	Matrix *Matrix `yaml:"matrix,omitempty"` // a keypad on pins
+}
+
+// Matrix is a keypad whose keys each join a row's pin and a column's.
+type Matrix struct {
+	Rows    []string `yaml:"rows"`    // pins
+	Columns []string `yaml:"columns"` // pins
+	Keys    []string `yaml:"keys"`    // of each row, a character a column: 123, 456, 789, "*0#"
 }
 
 // Terminal is a barcode reader and the line of text beside it.
 type Terminal struct {
 	Position string `yaml:"position"`
 	Reader   string `yaml:"reader"`
+	Framing  string `yaml:"framing,omitempty"` // of the reader: line, as when empty (each scan ends with CR or LF), or ssi
 	Display  string `yaml:"display,omitempty"`
 }
 
@@ -188,6 +198,12 @@ func (k Kit) Roles() []string {
 	}
 	return roles
 }
+
+// Framings of a reader.
+const (
+	framingLine = "line"
+	framingSSI  = "ssi"
+)
 
 // Chips that a probe may be.
 const (

@@ -95,6 +95,13 @@ func TestCheckNamesEachMistakeOfAKit(t *testing.T) {
 			good := ntc(Thermistor{Supply: 3, SeriesOhm: 1, R25Ohm: 1, BetaK: 3977})
 			k.Fridges[0].Probes[0], k.Fridges[1].Probes[0] = good, good
 		},
+		"locks[0].keypad or locks[0].matrix: not both": func(k *Kit) { k.Locks[0].Matrix = &Matrix{} },
+		"locks[1].matrix: keys of 0 rows: want 1":      func(k *Kit) { k.Locks[1].Keypad, k.Locks[1].Matrix = "", &Matrix{Rows: []string{"a"}} },
+		"locks[1].matrix pin 1: pin p2 is locks[0].relay already": func(k *Kit) {
+			k.Locks[1].Keypad, k.Locks[1].Matrix = "", &Matrix{Rows: []string{"a"}, Columns: []string{"p2"}, Keys: []string{"1"}}
+		},
+		`hand_in.framing "x": want line or ssi`:                    func(k *Kit) { k.HandIn.Framing = "x" },
+		"hand_in.framing: ssi is for a reader on":                  func(k *Kit) { k.HandIn.Framing = framingSSI },
 		"hand_in: needs locks":                                     func(k *Kit) { k.Locks = nil },
 		"shipper.position is missing":                              func(k *Kit) { k.Shipper = &Shipper{} },
 		"scanner.reader is missing":                                func(k *Kit) { k.Scanner = &Terminal{Position: "s"} },

@@ -177,7 +177,17 @@ func (w *wirer) lock(l app.Lock) {
 	w.add("Lock "+l.Position+": bolt", "switch, closed while the bolt is out", Wire{From: line(l.Bolt), To: "a", Note: "pull-up inside the board"}, named(ground, "b"))
 	w.add("Lock "+l.Position+": door", "switch, closed while the door is shut", Wire{From: line(l.Door), To: "a", Note: "pull-up inside the board"}, named(ground, "b"))
 	w.line("Lock "+l.Position+": keypad", l.Keypad)
-	if l.Display != l.Keypad {
+	if m := l.Matrix; m != nil {
+		var wires []Wire
+		for i, pin := range m.Rows {
+			wires = append(wires, Wire{From: line(pin), To: fmt.Sprintf("row %d", i+1), Note: "keys " + m.Keys[i]})
+		}
+		for i, pin := range m.Columns {
+			wires = append(wires, Wire{From: line(pin), To: fmt.Sprintf("column %d", i+1), Note: "pull-up inside the board"})
+		}
+		w.add("Lock "+l.Position+": keypad", "matrix", wires...)
+	}
+	if l.Display != l.Keypad || l.Matrix != nil {
 		w.line("Lock "+l.Position+": display", l.Display)
 	}
 }

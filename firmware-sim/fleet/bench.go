@@ -43,6 +43,9 @@ func NewBench(k app.Kit, now func() time.Time) (*Bench, error) {
 	for _, l := range k.Locks {
 		b.contact(l.Door)
 		b.contact(l.Bolt)
+		if m := l.Matrix; m != nil {
+			b.keypad(*m)
+		}
 		relay := b.Hardware.Pin(l.Relay)
 		b.breaks[l.Relay] = map[string]func(){"high": func() { relay.Short(gpio.High) }}
 	}
@@ -104,6 +107,23 @@ func (b *Bench) thermistor(sensor string, c *chip.ADS1115, t app.Thermistor, mil
 	b.breaks[sensor] = map[string]func(){"missing": func() { c.SetMissing(true) }, "power-on": func() { c.SetWeakSupply(true) },
 		"open": func() { wire(func() int64 { return -1 }) }, "shorted": func() { wire(func() int64 { return 0 }) },
 		"unsupplied": func() { c.Wire(t.Supply, nil) }, "stuck": func() { c.SetStuck(true) }}
+}
+
+// keypad is a matrix whose keys can be jammed, "ROW PIN=KEY".
+func (b *Bench) keypad(m app.Matrix) {
+	pins := func(names []string) (all []*chip.Pin) {
+		for _, name := range names {
+			all = append(all, b.Hardware.Pin(name))
+		}
+		return all
+	}
+	pad := chip.NewMatrix(pins(m.Rows), pins(m.Columns), m.Keys)
+	for i, keys := range m.Keys {
+		b.breaks[m.Rows[i]] = map[string]func(){}
+		for _, key := range []byte(keys) {
+			b.breaks[m.Rows[i]][string(key)] = func() { pad.Press(key) }
+		}
+	}
 }
 
 // serialOf is a ROM code without family and checksum.

@@ -35,7 +35,10 @@ fridges:
         thermistor: {input: 0, supply: 3, series_ohm: 10000, r25_ohm: 10000, beta_k: 3977}
 locks:
   - {position: f, relay: GPIO17, bolt: GPIO27, door: GPIO22, keypad: 'serial:/dev/ttyUSB0', display: 'serial:/dev/ttyUSB0'}
+  - {position: g, relay: GPIO16, bolt: GPIO6, door: GPIO13, matrix: {rows: [A, B], columns: [C, D], keys: ['12', '3#']}}
 `
+
+const things = 15 // that are looked at
 
 func readKit(t *testing.T, text string) app.Kit {
 	t.Helper()
@@ -66,7 +69,7 @@ func examined(t *testing.T, kit, soldered app.Kit, faults ...string) (all []app.
 func TestABoardInOrderHasNothingWrong(t *testing.T) {
 	kit := readKit(t, benchKit)
 	all := examined(t, kit, kit)
-	require.Len(t, all, 11)
+	require.Len(t, all, things)
 	for _, f := range all {
 		require.Empty(t, f.Wrong, f.What)
 		require.NotEmpty(t, f.Found, f.What)
@@ -101,11 +104,12 @@ func TestWhatIsBrokenIsNamedAndSoIsWhatToDo(t *testing.T) {
 		"f/wall=unsupplied":             {"sensor f/wall", "supply is 0 mV", "divider's supply"},
 		"GPIO17=high":                   {"relay of f", "stays high", "take the relay off"},
 		"GPIO22=chatter":                {"door contact of f", "moved", "tighten"},
+		"B=3":                           {"keypad of g", "keys are down: 3", "water"},
 		"serial:/dev/ttyUSB0=unplugged": {"display of f and keypad of f", "no such device", "compare"},
 	} {
 		t.Run(fault, func(t *testing.T) {
 			all := examined(t, kit, kit, fault)
-			require.Len(t, all, 11, "nothing hides the rest")
+			require.Len(t, all, things, "nothing hides the rest")
 			named := false
 			for _, f := range all {
 				if strings.HasPrefix(f.What, want.what) {
@@ -121,7 +125,7 @@ func TestWhatIsBrokenIsNamedAndSoIsWhatToDo(t *testing.T) {
 	}
 	bench, err := fleet.NewBench(kit, nil)
 	require.NoError(t, err)
-	require.ErrorContains(t, bench.Break("GPIO99=open"), "PART is one of GPIO17, GPIO22")
+	require.ErrorContains(t, bench.Break("GPIO99=open"), "PART is one of A, B, GPIO13")
 	require.ErrorContains(t, bench.Break("GPIO22=dead"), "chatter, open")
 }
 
@@ -152,9 +156,9 @@ func TestProbesAreComparedWithTheKit(t *testing.T) {
 		}
 	}
 	wrong := examined(t, kit, readKit(t, strings.Replace(benchKit, "address: 0x44", "address: 0x45", 1)))
-	require.Contains(t, wrong[2].Found, "0x45 (SHT4x", "a sensor at another address is found")
+	require.Contains(t, wrong[3].Found, "0x45 (SHT4x", "a sensor at another address is found")
 	bare := examined(t, kit, app.Kit{})
-	require.Len(t, bare, 11)
+	require.Len(t, bare, things)
 	for _, f := range bare {
 		require.NotEmpty(t, f.Wrong, f.What)
 	}
@@ -177,12 +181,12 @@ func TestLentChipsAreExaminedToo(t *testing.T) {
 	b, err := remote.Dial(ctx, l.Addr().String())
 	require.NoError(t, err)
 	var out bytes.Buffer
-	require.ErrorContains(t, app.PrintFindings(&out, app.Examine(ctx, kit, b), true), "3 of 11 things are wrong")
+	require.ErrorContains(t, app.PrintFindings(&out, app.Examine(ctx, kit, b), true), "3 of 15 things are wrong")
 	require.NoError(t, b.Close())
 	cancel()
 	require.ErrorIs(t, <-served, context.Canceled)
 	var all []app.Finding
 	require.NoError(t, json.Unmarshal(out.Bytes(), &all))
-	require.Contains(t, all[1].Do, "data line is at ground", "the kind of a 1-Wire error travels, too")
-	require.Contains(t, all[3].Wrong, "its bus does not work")
+	require.Contains(t, all[2].Do, "data line is at ground", "the kind of a 1-Wire error travels, too")
+	require.Contains(t, all[4].Wrong, "its bus does not work")
 }
