@@ -135,18 +135,22 @@ func ReadKit(file string) (Kit, error) {
 		return k, fmt.Errorf("kit: %w", err)
 	}
 	defer func() { _ = f.Close() }() // only read
-	d := yaml.NewDecoder(f)
-	d.KnownFields(true)
-	switch err := d.Decode(&k); {
-	case errors.Is(err, io.EOF):
-		return k, fmt.Errorf("kit %s: the file is empty", file)
-	case err != nil:
-		return k, fmt.Errorf("kit %s: %w", file, plainly(err))
-	}
-	if err := k.Check(); err != nil {
+	if k, err = decodeKit(f); err != nil {
 		return k, fmt.Errorf("kit %s: %w", file, err)
 	}
 	return k, nil
+}
+
+func decodeKit(r io.Reader) (k Kit, err error) {
+	d := yaml.NewDecoder(r)
+	d.KnownFields(true)
+	switch err := d.Decode(&k); {
+	case errors.Is(err, io.EOF):
+		return k, errors.New("the file is empty")
+	case err != nil:
+		return k, plainly(err)
+	}
+	return k, k.Check()
 }
 
 // What the YAML reader says of our types, and what is said in place of it.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meguri/edge/device/thermistor"
+	"meguri/internal/clock"
 )
 
 func TestTheExampleKitsAreRight(t *testing.T) {
@@ -125,4 +127,33 @@ func TestAROMCodeMayBeWrittenEitherWay(t *testing.T) {
 	require.NoError(t, k.Check())
 	k.Fridges[0].Probes[0].ROM = "28-0000071b2c3d"
 	require.ErrorContains(t, k.Check(), "not both")
+}
+
+// Whatever stands in a kit file, it is refused with a reason or opens: every sensor that passed Check has a driver.
+func FuzzKit(f *testing.F) {
+	files, err := filepath.Glob("../../deploy/kits/*.yaml")
+	require.NoError(f, err)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(f, err)
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		k, err := decodeKit(bytes.NewReader(text))
+		if err != nil {
+			require.NotEmpty(t, err.Error())
+			return
+		}
+		h := &hardware{ctx: t.Context(), board: newBench(), clock: clock.Real()}
+		k.eachProbe(func(_ string, p Probe) {
+			_, err := h.openProbe(p)
+			require.NoError(t, err)
+		})
+		for _, l := range k.Locks {
+			if l.Matrix != nil {
+				_, err := h.openMatrix(*l.Matrix)
+				require.NoError(t, err)
+			}
+		}
+	})
 }

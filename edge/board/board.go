@@ -218,6 +218,9 @@ func (b *Board) Close() error {
 	return nil
 }
 
+// forProgrammers is what periph says when there is no bus.
+const forProgrammers = "; did you forget to call Init()?"
+
 // explain says what was looked for, what there is, what the drivers of that kind said at the start, and what to do about it.
 func (b *Board) explain(k kind, name string, have []string, err error) error {
 	slices.Sort(have)
@@ -231,8 +234,8 @@ func (b *Board) explain(k kind, name string, have []string, err error) error {
 			why += "; " + w
 		}
 	}
-	if len(have) == 0 {
-		err = errors.New(strings.ReplaceAll(err.Error(), "; did you forget to call Init()?", "")) // of periph, to programmers
+	if text := err.Error(); strings.Contains(text, forProgrammers) {
+		err = errors.New(strings.ReplaceAll(text, forProgrammers, ""))
 	}
 	do := k.enable
 	if d := k.denied(); len(d) > 0 && (len(have) == 0 || isDenied(err)) {

@@ -6,6 +6,7 @@ import (
 
 	"meguri/edge/device"
 	"meguri/edge/device/ads1115"
+	"meguri/edge/device/sht4x"
 	"meguri/edge/device/thermistor"
 	"meguri/firmware-sim/chip"
 
@@ -97,5 +98,42 @@ func TestConverterRegisters(t *testing.T) {
 		require.Equal(t, uint16(0x8000), read(0), "no further than the scale")
 		c.Reset()
 		require.Equal(t, uint16(0x8583), read(1))
+	})
+}
+
+// Whatever an agent writes to the addresses of a bus, chips answer or do not, and end.
+func FuzzI2C(f *testing.F) {
+	f.Add([]byte{0x48, 3, 2, 1, 0xD3, 0x83, 0x44, 1, 6, 0xFD})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		now := time.Unix(0, 0)
+		h := chip.New(func() time.Time { return now })
+		h.I2C("I2C1").AddADS1115(0x48).Wire(0, at(1_000_000))
+		h.I2C("I2C1").AddSHT4x(0x44, 1, at(4_000), at(50_000))
+		board, err := h.Open(t.Context())
+		require.NoError(t, err)
+		bus, err := board.I2C("I2C1")
+		require.NoError(t, err)
+		for len(b) >= 3 { // address, bytes to write, bytes to read, what to write
+			n := min(int(b[1]), len(b)-3)
+			_ = bus.Tx(uint16(b[0]), b[3:3+n], make([]byte, b[2]))
+			now = now.Add(time.Duration(b[2]) * time.Millisecond)
+			b = b[3+n:]
+		}
+		require.NoError(t, board.Close())
+	})
+}
+
+// A brown-out loses a measurement that was under way: nothing old is read in its place.
+func TestABrownOutOfASensorIsNoOldValue(t *testing.T) {
+	bubble(t, func(t *testing.T, h *chip.Hardware, b *chip.Board) {
+		c := h.I2C("I2C1").AddSHT4x(sht4x.Address, 1, at(4_000), at(50_000))
+		bus, err := b.I2C("I2C1")
+		require.NoError(t, err)
+		d := sht4x.New(bus, sht4x.Address, func(d time.Duration) {
+			time.Sleep(d)
+			c.Reset()
+		})
+		_, err = d.MilliC()
+		require.ErrorIs(t, err, device.ErrMissing)
 	})
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"periph.io/x/conn/v3/gpio"
+	"pgregory.net/rapid"
 )
 
 var phoneKeys = []string{"123", "456", "789", "*0#"}
@@ -156,5 +157,30 @@ func TestKeysHalfReadOnALine(t *testing.T) {
 		line.SetUnplugged(false)
 		_, err = b.Stream("lock")
 		require.NoError(t, err)
+	})
+}
+
+// Whatever fingers do, no key is typed that was never down.
+func TestOnlyKeysThatWereDownAreTyped(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		keys := rapid.SliceOfN(rapid.SampledFrom([]byte("1234567890*#")), 1, 30).Draw(r, "keys")
+		stays := rapid.SliceOfN(rapid.IntRange(1, 80), len(keys), len(keys)).Draw(r, "milliseconds")
+		bubble(t, func(t *testing.T, h *chip.Hardware, b *chip.Board) {
+			p := newPad(t, h, b)
+			down := map[byte]bool{}
+			for i, k := range keys {
+				if down[k] = !down[k]; down[k] {
+					p.Press(k)
+				} else {
+					p.Release(k)
+				}
+				time.Sleep(time.Duration(stays[i]) * time.Millisecond)
+			}
+			time.Sleep(100 * time.Millisecond)
+			p.close(t)
+			for _, typed := range []byte(p.typed.String()) {
+				require.Contains(t, string(keys), string(typed))
+			}
+		})
 	})
 }
