@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,9 +17,10 @@ import (
 // A read that hangs is a silent sensor: the round goes on, no second read is begun, and what comes too late is not believed.
 func TestAReadThatNeverComesBackIsASilentSensor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		reads, hang := 0, make(chan int64)
+		hang := make(chan int64)
+		var reads atomic.Int32
 		p := &probe{sensor: "f/air", read: func() (int64, error) {
-			reads++
+			reads.Add(1)
 			return <-hang, nil
 		}}
 		silent := func() time.Duration {
@@ -30,14 +32,14 @@ func TestAReadThatNeverComesBackIsASilentSensor(t *testing.T) {
 		}
 		require.Equal(t, patience, silent())
 		require.Zero(t, silent(), "the next rounds do not wait")
-		require.Equal(t, 1, reads)
+		require.EqualValues(t, 1, reads.Load())
 		hang <- 1 // the bus comes back, with what was measured long ago
 		synctest.Wait()
 		go func() { hang <- 4_000 }()
 		v, err := p.ask(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, int64(4_000), v)
-		require.Equal(t, 2, reads)
+		require.EqualValues(t, 2, reads.Load())
 	})
 }
 

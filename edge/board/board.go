@@ -166,7 +166,7 @@ func (b *Board) Stream(name string) (io.ReadWriteCloser, error) {
 		s, err = openEvdev(rest)
 	}
 	if err != nil {
-		return nil, explainStream(kind, fmt.Errorf("stream %q: %w", name, err))
+		return nil, explainStream(kind, strings.TrimPrefix(key, kind+":"), fmt.Errorf("stream %q: %w", name, err))
 	}
 	l := &line{ReadWriteCloser: s, board: b, key: key}
 	b.streams[key] = l

@@ -208,6 +208,12 @@ func TestWhoMayNotOpenADeviceIsToldTheGroup(t *testing.T) {
 	require.False(t, isDenied(fs.ErrNotExist))
 	file := filepath.Join(t.TempDir(), "device")
 	require.NoError(t, os.WriteFile(file, nil, 0))
+	require.Empty(t, groupOf(file), "no group may")
+	require.Contains(t, doAbout(file), "udev rules")
+	link := filepath.Join(t.TempDir(), "by-id")
+	require.NoError(t, errors.Join(os.Chmod(file, 0o660), os.Symlink(file, link)))
+	require.Equal(t, joinGroup(file, groupOf(file)), doAbout(link))
+	require.NoError(t, os.Chmod(file, 0))
 	k := kind{name: "I2C bus", files: []string{file}, mode: mayReadWrite}
 	denied := k.denied()
 	if os.Getuid() == 0 {

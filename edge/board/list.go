@@ -91,11 +91,18 @@ func (b *Board) List() (all []Thing) {
 func (k kind) denied() (all []Thing) {
 	for _, path := range matching(k.files) {
 		if err := syscall.Access(path, k.mode); errors.Is(err, fs.ErrPermission) {
-			group := groupOf(path)
-			all = append(all, Thing{What: k.name, Names: []string{path}, Wrong: path + ": this user may not open it", Do: joinGroup(path, group)})
+			all = append(all, Thing{What: k.name, Names: []string{path}, Wrong: path + ": this user may not open it", Do: joinGroup(path, groupOf(path))})
 		}
 	}
 	return all
+}
+
+// doAbout is what to do about a path that this user may not open. A name by-id is a link.
+func doAbout(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	return joinGroup(path, groupOf(path))
 }
 
 func joinGroup(path, group string) string {
@@ -112,9 +119,10 @@ func me() string {
 	return "USER"
 }
 
+// groupOf names the group that may read and write a file, or "" when none may.
 func groupOf(path string) string {
 	info, err := os.Stat(path)
-	if err != nil {
+	if err != nil || info.Mode().Perm()&0o040 == 0 {
 		return ""
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
@@ -142,16 +150,16 @@ func isDenied(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || strings.Contains(text, "permission denied") || strings.Contains(text, "operation not permitted")
 }
 
-// explainStream adds to an error at opening what to do about it.
-func explainStream(scheme string, err error) error {
+// explainStream adds to an error at opening a path what to do about it.
+func explainStream(scheme, path string, err error) error {
 	k := serials
 	if scheme == "evdev" {
 		k = inputs
 	}
 	do := k.enable
-	switch d := k.denied(); {
-	case isDenied(err) && len(d) > 0:
-		do = d[0].Do
+	switch {
+	case isDenied(err):
+		do = doAbout(path)
 	case strings.Contains(err.Error(), "busy"):
 		do = "" // whoever knows what else runs on the board says it
 	}
