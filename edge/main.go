@@ -19,6 +19,7 @@ import (
 
 	"meguri/edge/app"
 	"meguri/edge/board"
+	"meguri/edge/wiring"
 	"meguri/internal/clock"
 	"meguri/internal/config"
 	"meguri/internal/version"
@@ -110,6 +111,12 @@ func (c *checkCommand) Run() error {
 		}
 	}
 	fmt.Printf("roles: %s\n", strings.Join(c.kit.Roles(), ", "))
+	for _, l := range c.kit.Locks {
+		if wiring.HighAtStart(l.Relay) {
+			fmt.Printf("warning: relay %s of lock %s: a Raspberry Pi pulls GPIO0 to GPIO8 up from power-on, and the door unlocks at each "+
+				"start unless 4.7 kΩ to ground hold it; better take GPIO9 or above\n", l.Relay, l.Position)
+		}
+	}
 	return nil
 }
 

@@ -313,6 +313,16 @@ func TestProbeSaysWhatIsWrong(t *testing.T) {
 	require.Equal(t, 2, status)
 }
 
+func TestCheckWarnsOfARelayThatPullsAtPowerOn(t *testing.T) {
+	kit := filepath.Join(t.TempDir(), "kit.yaml")
+	for relay, warns := range map[string]bool{"GPIO5": true, "GPIO17": false} {
+		require.NoError(t, os.WriteFile(kit, []byte("locks: [{position: f, relay: "+relay+", bolt: GPIO27, door: GPIO22, keypad: 'serial:/dev/ttyS0'}]\n"), 0o600))
+		out, status := ask(t, "check", kit)
+		require.Zero(t, status, out)
+		require.Equal(t, warns, strings.Contains(out, "unlocks at each start"), out)
+	}
+}
+
 func TestWiringWritesAPageAndADrawing(t *testing.T) {
 	dir := t.TempDir()
 	out, status := ask(t, "wiring", "../deploy/kits/station.yaml", "--out", dir)

@@ -22,9 +22,10 @@ var (
 	Fine = Traits{StuckAfter: 3 * time.Hour}
 	// CoarseInFridge is of a DS18B20 (62.5 m°C a step, noise below that) in a cabinet. A compressor moves the air by a degree
 	// several times an hour; a cabinet without one follows the room, which at its warmest and coldest stands within one step for
-	// about 2 hours, for 5 if the day moves the room by 0.6 °C only.
+	// 2.7 hours in the worst of 40 simulated weeks indoors, and for 5 if the day moves the room by 0.6 °C only.
 	CoarseInFridge = Traits{StuckAfter: 12 * time.Hour}
-	// CoarseInBox is of a DS18B20 in a box with packs that melt: those hold one temperature for a night and longer.
+	// CoarseInBox is of a DS18B20 in a box with packs that melt, which hold one temperature: for 6 hours in the worst of 40
+	// simulated weeks indoors.
 	CoarseInBox = Traits{StuckAfter: 24 * time.Hour}
 )
 

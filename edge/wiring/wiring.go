@@ -15,8 +15,14 @@ var header = map[string]int{"GPIO2": 3, "GPIO3": 5, "GPIO4": 7, "GPIO14": 8, "GP
 	"GPIO22": 15, "GPIO23": 16, "GPIO24": 18, "GPIO10": 19, "GPIO9": 21, "GPIO25": 22, "GPIO11": 23, "GPIO8": 24, "GPIO7": 26, "GPIO0": 27,
 	"GPIO1": 28, "GPIO5": 29, "GPIO6": 31, "GPIO12": 32, "GPIO13": 33, "GPIO19": 35, "GPIO16": 36, "GPIO26": 37, "GPIO20": 38, "GPIO21": 40}
 
-// highAtStart are lines that the board pulls up from power-on until the agent drives them (BCM2835 ARM Peripherals, table 6-31:
-// GPIO0 to GPIO8). A relay there needs its pull-down all the more.
+// HighAtStart says whether the board pulls a pin up from power-on until the agent drives it, which is no place for a relay.
+func HighAtStart(pin string) bool {
+	n, err := strconv.Atoi(strings.TrimPrefix(line(pin), "GPIO"))
+	return err == nil && n <= highAtStart
+}
+
+// highAtStart is the last of the lines that the board pulls up (BCM2835 ARM Peripherals, table 6-31:
+// GPIO0 to GPIO8).
 const highAtStart = 8
 
 // Kind is what a wire carries.
@@ -169,7 +175,7 @@ func ohms(n int64) string {
 
 func (w *wirer) lock(l app.Lock) {
 	rest := "10 kΩ to GND: keeps the lock shut while nobody drives the pin"
-	if n, err := strconv.Atoi(strings.TrimPrefix(line(l.Relay), "GPIO")); err == nil && n <= highAtStart {
+	if HighAtStart(l.Relay) {
 		rest = "4.7 kΩ to GND: this pin is HIGH at power-on without it; better take GPIO9 or above"
 	}
 	w.add("Lock "+l.Position+": relay", "relay module, high pulls; strike on its own supply, with a diode",

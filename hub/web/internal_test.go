@@ -13,6 +13,7 @@ import (
 
 	"meguri/hub/people"
 	"meguri/hub/store"
+	"meguri/protocol"
 )
 
 var verb = regexp.MustCompile(`%(\[\d\])?[a-z]`)
@@ -154,5 +155,14 @@ func TestUncertaintyIsSaidWhereItMatters(t *testing.T) {
 		150 * time.Second: {"± 3 min", "± 3分"}, 50 * time.Hour: {"± 2 d", "± 2日"},
 	} {
 		require.Equal(t, want, [2]string{off(english, d), off(japanese, d)}, d)
+	}
+}
+
+// A newer device may send a fault that this hub does not know: it is shown as one, in words.
+func TestEveryFaultHasWords(t *testing.T) {
+	for f := protocol.SensorMissing; f != 0; f++ { // all 255
+		key := faultKey(int(f))
+		require.Contains(t, messages, key)
+		require.Equal(t, f.String() == "unknown fault", key == "fault.unknown", "fault %d", f)
 	}
 }
