@@ -12,6 +12,7 @@ import (
 const (
 	adviceName    = "compare the name in the kit with the board; edge probe without a kit lists what there is"
 	adviceOneWire = "look for the pull-up resistor, 4.7 kΩ from data to 3.3 V, and for the supply of 3.3 V at the probes' red wire; then look whether data goes to the pin of the overlay"
+	adviceHung    = "a chip holds the clock or data line, or the kernel's driver hangs: take the power off the board and all that is wired to it; if it comes again, unplug the sensors one by one"
 	adviceI2C     = "look whether SDA and SCL are swapped, whether the sensor has 3.3 V and ground, and whether there are pull-ups (4.7 kΩ to 3.3 V) on both lines"
 )
 
@@ -31,6 +32,8 @@ func advice(err error, otherwise string) string {
 func adviceSensor(p Probe, err error) string {
 	oneWire := p.Chip == chipDS18B20
 	switch {
+	case errors.Is(err, errSilent):
+		return adviceHung
 	case errors.Is(err, device.ErrPowerOn) && oneWire:
 		return "85 °C stands for no measurement: the probe lost its supply while it measured; give it all three wires, a thicker or shorter supply wire, and 100 nF beside it"
 	case errors.Is(err, device.ErrPowerOn):

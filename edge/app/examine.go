@@ -86,6 +86,30 @@ func (x *examiner) fail(what string, err error, do string) {
 	x.say(Finding{What: what, Wrong: err.Error(), Do: advice(err, do)})
 }
 
+// comesBack does something with a bus, and says whether that ended within patience. What do has set may be looked at only then.
+func (x *examiner) comesBack(name, what string, do func()) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case <-done:
+		return true
+	case <-late.C:
+	case <-x.ctx.Done():
+	}
+	x.dead[name] = true
+	if x.ctx.Err() != nil {
+		x.say(Finding{What: what, Wrong: "was not looked at to the end"})
+		return false
+	}
+	x.say(Finding{What: what, Wrong: fmt.Sprintf("does not come back within %v", patience), Do: adviceHung})
+	return false
+}
+
 func (x *examiner) buses(oneWires, i2cs []string) {
 	for _, name := range oneWires {
 		x.oneWire(name)
@@ -130,7 +154,7 @@ func (x *examiner) sensor(position string, p Probe) {
 		x.fail(what, err, adviceName)
 		return
 	}
-	milliC, err := read()
+	milliC, err := (&probe{sensor: sensorName(position, p.Name), read: read}).ask(x.ctx)
 	if err != nil {
 		x.fail(what, err, adviceSensor(p, err))
 		return

@@ -25,7 +25,10 @@ func (x *examiner) oneWire(name string) {
 		x.fail(what, err, adviceName)
 		return
 	}
-	found, err := bus.Search(false)
+	var found []onewire.Address
+	if !x.comesBack(name, what, func() { found, err = bus.Search(false) }) {
+		return
+	}
 	var none onewire.NoDevicesError
 	var short onewire.ShortedBusError
 	switch {
@@ -90,7 +93,18 @@ func (x *examiner) i2c(name string) {
 		return
 	}
 	var found []string
-	var last error
+	if !x.comesBack(name, what, func() { found, err = x.answering(bus) }) {
+		return
+	}
+	if len(found) == 0 {
+		x.say(Finding{What: what, Wrong: fmt.Sprintf("nothing answers at 0x44 to 0x46 nor at 0x48 to 0x4b: %v", err), Do: adviceI2C})
+		return
+	}
+	x.say(Finding{What: what, Found: fmt.Sprintf("%d answer: %s", len(found), strings.Join(found, ", "))})
+}
+
+// answering lists the chips that answer, and gives the last error of those that do not.
+func (x *examiner) answering(bus i2c.Bus) (found []string, last error) {
 	for addr := uint16(sht4x.Address); addr <= sht4x.Address+2; addr++ {
 		serial, err := x.humidity(bus, addr)
 		switch {
@@ -110,11 +124,7 @@ func (x *examiner) i2c(name string) {
 			found = append(found, fmt.Sprintf("%#x (ADS1115, or another at its place)", addr))
 		}
 	}
-	if len(found) == 0 {
-		x.say(Finding{What: what, Wrong: fmt.Sprintf("nothing answers at 0x44 to 0x46 nor at 0x48 to 0x4b: %v", last), Do: adviceI2C})
-		return
-	}
-	x.say(Finding{What: what, Found: fmt.Sprintf("%d answer: %s", len(found), strings.Join(found, ", "))})
+	return found, last
 }
 
 // humidity reads the serial number of an SHT4x, data sheet section 4.8.

@@ -17,6 +17,7 @@ type I2C struct {
 	mu    sync.Mutex
 	chips map[uint16]i2cChip
 	fault error
+	hung  chan struct{} // closed when the clock is let go; nil while it is free
 }
 
 // i2cChip is what answers at an address. The bus calls it, and holds its mutex.
@@ -37,6 +38,25 @@ func (i *I2C) SetFault(err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.fault = err
+}
+
+// SetHung has a chip hold the clock, so that transactions neither succeed nor fail until it lets go or the board is closed.
+func (i *I2C) SetHung(hung bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	switch {
+	case hung && i.hung == nil:
+		i.hung = make(chan struct{})
+	case !hung && i.hung != nil:
+		close(i.hung)
+		i.hung = nil
+	}
+}
+
+func (i *I2C) held() <-chan struct{} {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.hung
 }
 
 func (i *I2C) powerUp() {
@@ -72,6 +92,12 @@ var _ i2c.Bus = (*i2cHandle)(nil)
 func (h *i2cHandle) String() string { return h.bus.name }
 
 func (h *i2cHandle) Tx(addr uint16, w, r []byte) error {
+	if held := h.bus.held(); held != nil {
+		select {
+		case <-held:
+		case <-h.board.done:
+		}
+	}
 	if h.board.closed() {
 		return fmt.Errorf("I2C bus %s: %w", h.bus.name, ErrClosed)
 	}

@@ -72,7 +72,7 @@ func (b *Bench) probe(sensor string, p app.Probe, milliC int64, converters map[s
 		return nil
 	}
 	bus := b.Hardware.I2C(p.Bus)
-	b.breaks[p.Bus] = map[string]func(){"dead": func() { bus.SetFault(errDead) }}
+	b.breaks[p.Bus] = map[string]func(){"dead": func() { bus.SetFault(errDead) }, "hung": func() { bus.SetHung(true) }}
 	if t := p.Thermistor; t != nil {
 		key := p.Bus + " " + strconv.FormatUint(p.Address, 16)
 		c := converters[key]

@@ -94,6 +94,7 @@ func TestWhatIsBrokenIsNamedAndSoIsWhatToDo(t *testing.T) {
 		"W1=shorted":                    {"1-Wire bus W1", "shorted", "data line is at ground"},
 		"W1=dead":                       {"1-Wire bus W1", "input/output error", "pull-up"},
 		"I2C1=dead":                     {"I2C bus I2C1", "input/output error", "SDA and SCL"},
+		"I2C1=hung":                     {"I2C bus I2C1", "does not come back", "holds the clock"},
 		"f/humid=missing":               {"sensor f/humid", "does not answer", "0x44"},
 		"f/humid=checksum":              {"sensor f/humid", "wrong checksum", "twisted"},
 		"f/humid=range":                 {"sensor f/humid", "outside its range", "broken"},
