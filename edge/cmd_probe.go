@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"time"
 
 	"meguri/edge/app"
 	"meguri/edge/board"
@@ -11,8 +12,9 @@ import (
 
 // probeCommand is `edge probe`: what is on the buses, pins and lines of this board, and what is wrong with it.
 type probeCommand struct {
-	Kit  string `arg:"" optional:"" help:"Kit file; without one, all that this machine has is listed." type:"existingfile"`
-	JSON bool   `help:"Print JSON, a list of objects with what, found, wrong and do." name:"json"`
+	Kit    string        `arg:"" optional:"" help:"Kit file; without one, all that this machine has is listed." type:"existingfile"`
+	Listen time.Duration `help:"Then hear for so long what is typed at keypads and scanned at readers, 20s for example." placeholder:"TIME"`
+	JSON   bool          `help:"Print JSON, a list of objects with what, found, wrong and do." name:"json"`
 
 	kit app.Kit
 }
@@ -24,7 +26,12 @@ func (p *probeCommand) Run(g *globals) (err error) {
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
 	if p.Kit != "" {
-		return app.PrintFindings(os.Stdout, app.Examine(g.ctx, p.kit, b), p.JSON)
+		findings := app.Examine(g.ctx, p.kit, b)
+		if p.Listen > 0 {
+			g.logger.Info("press keys and # at each keypad, and scan a code at each reader", "within", p.Listen)
+			findings = append(findings, app.Listen(g.ctx, p.kit, b, p.Listen)...)
+		}
+		return app.PrintFindings(os.Stdout, findings, p.JSON)
 	}
 	findings, oneWires, i2cs := listed(b.List())
 	return app.PrintFindings(os.Stdout, append(findings, app.ExamineBuses(g.ctx, oneWires, i2cs, b)...), p.JSON)

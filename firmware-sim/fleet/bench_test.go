@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"meguri/edge/app"
 	"meguri/firmware-sim/chip/remote"
@@ -190,4 +191,26 @@ func TestLentChipsAreExaminedToo(t *testing.T) {
 	require.NoError(t, json.Unmarshal(out.Bytes(), &all))
 	require.Contains(t, all[2].Do, "data line is at ground", "the kind of a 1-Wire error travels, too")
 	require.Contains(t, all[4].Wrong, "its bus does not work")
+}
+
+// While a person types and scans, what comes is told; what does not come is wrong.
+func TestWhatIsTypedIsHeard(t *testing.T) {
+	kit := readKit(t, benchKit+"hand_in: {position: f, reader: 'serial:/dev/ttyUSB1', framing: ssi}\n")
+	synctest.Test(t, func(t *testing.T) {
+		bench, err := fleet.NewBench(kit, nil)
+		require.NoError(t, err)
+		b, err := bench.Hardware.Open(t.Context())
+		require.NoError(t, err)
+		heard := make(chan []app.Finding)
+		go func() { heard <- app.Listen(t.Context(), kit, b, 20*time.Second) }()
+		time.Sleep(time.Second)
+		require.NoError(t, bench.Hardware.Stream("serial:/dev/ttyUSB0").Type("12*34#5#"))
+		require.NoError(t, bench.Hardware.Stream("serial:/dev/ttyUSB1").Type("\x07\xF3\x00\x00\x01ab\xFE\x42"))
+		all := <-heard
+		require.Len(t, all, 3)
+		require.Equal(t, app.Finding{What: "keypad of f", Found: `"34", "5"`}, all[0])
+		require.Equal(t, "nothing came in 20s", all[1].Wrong, "the matrix of g")
+		require.Equal(t, app.Finding{What: "reader of hand-in", Found: `"ab"`}, all[2])
+		require.NoError(t, b.Close())
+	})
 }

@@ -109,3 +109,11 @@ func parse(line string) Scan {
 }
 
 func letter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
+
+// String is the scan as a reader with AIM identifiers sends it.
+func (s Scan) String() string {
+	if s.Symbology == "" {
+		return s.Text
+	}
+	return "]" + s.Symbology + s.Text
+}
