@@ -14,6 +14,10 @@ help: ## list the targets
 build: ## build the three programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/ ./hub ./edge ./firmware-sim
 
+.PHONY: wiring
+wiring: ## make the wiring pages of deploy/kits again
+	for kit in deploy/kits/*.yaml; do $(GO) run ./edge wiring $$kit --out deploy/wiring || exit 1; done
+
 .PHONY: demo
 demo: build ## run one delivery date of a simulated fleet; DEMO_EXIT=1 ends after the summary
 	$(BIN)/firmware-sim demo --hub-binary $(BIN)/hub --network deploy/sample --speed $(SPEED) $(if $(DEMO_EXIT),--exit)

@@ -19,6 +19,7 @@ import (
 
 	"meguri/edge/app"
 	"meguri/edge/board"
+	"meguri/edge/wiring"
 	"meguri/internal/clock"
 	"meguri/internal/config"
 	"meguri/internal/version"
@@ -28,9 +29,11 @@ import (
 type commandLine struct {
 	config.Common
 
-	Run   runCommand   `cmd:"" help:"Run the agent until it is told to stop."`
-	Check checkCommand `cmd:"" help:"Check a kit file and say which roles it gives."`
-	Log   logCommand   `cmd:"" help:"Look into an agent's file."`
+	Run    runCommand    `cmd:"" help:"Run the agent until it is told to stop."`
+	Check  checkCommand  `cmd:"" help:"Check a kit file and say which roles it gives."`
+	Probe  probeCommand  `cmd:"" help:"Look what is on the buses, pins and lines of this board, read every sensor once, and say what is wrong."`
+	Wiring wiringCommand `cmd:"" help:"Write how a kit is wired, as a page and a drawing."`
+	Log    logCommand    `cmd:"" help:"Look into an agent's file."`
 
 	Export exportCommand `cmd:"" help:"Write what a file holds to standard output, for hub device drain."`
 
@@ -108,6 +111,12 @@ func (c *checkCommand) Run() error {
 		}
 	}
 	fmt.Printf("roles: %s\n", strings.Join(c.kit.Roles(), ", "))
+	for _, l := range c.kit.Locks {
+		if wiring.HighAtStart(l.Relay) {
+			fmt.Printf("warning: relay %s of lock %s: a Raspberry Pi pulls GPIO0 to GPIO8 up from power-on, and the door unlocks at each "+
+				"start unless 4.7 kΩ to ground hold it; better take GPIO9 or above\n", l.Relay, l.Position)
+		}
+	}
 	return nil
 }
 
@@ -118,6 +127,10 @@ func (c *commandLine) prepare(command string) (err error) {
 		return c.Run.prepare()
 	case strings.HasPrefix(command, "check"):
 		c.Check.kit, err = app.ReadKit(c.Check.Kit)
+	case strings.HasPrefix(command, "wiring"):
+		c.Wiring.kit, err = app.ReadKit(c.Wiring.Kit)
+	case strings.HasPrefix(command, "probe") && c.Probe.Kit != "":
+		c.Probe.kit, err = app.ReadKit(c.Probe.Kit)
 	}
 	return err
 }

@@ -280,6 +280,59 @@ func TestCheckNamesAStreamThatCannotBe(t *testing.T) {
 	}
 }
 
+// Whoever probes a board where something is wrong gets status 1 and every reason, as lines or as JSON.
+func TestProbeSaysWhatIsWrong(t *testing.T) {
+	far, line, err := ptytest.Open()
+	require.NoError(t, err)
+	defer func() { _ = far.Close() }()
+	kit := filepath.Join(t.TempDir(), "kit.yaml")
+	write := func(display string) {
+		require.NoError(t, os.WriteFile(kit, fmt.Appendf(nil, "scanner: {position: s, reader: 'serial:%s', display: 'serial:%s'}\n", line, display), 0o600))
+	}
+	write(line)
+	out, status := ask(t, "probe", kit)
+	require.Zero(t, status, out)
+	require.Contains(t, out, "ok    display of scanner and reader of scanner")
+	shown := make([]byte, 64)
+	n, err := far.Read(shown)
+	require.NoError(t, err)
+	require.Equal(t, "edge probe\r\n", string(shown[:n]))
+
+	write("/dev/ttyUSB99")
+	out, status = ask(t, "probe", "--json", kit)
+	require.Equal(t, 1, status, out)
+	require.Contains(t, out, `"wrong": "stream`)
+	require.Contains(t, out, "plug the device in")
+	require.Contains(t, out, "1 of 2 things are wrong")
+
+	out, _ = ask(t, "probe")
+	for _, kind := range []string{"1-Wire bus", "I2C bus", "pin", "serial line", "input device"} {
+		require.Contains(t, out, kind)
+	}
+	_, status = ask(t, "probe", kit+"-none")
+	require.Equal(t, 2, status)
+}
+
+func TestCheckWarnsOfARelayThatPullsAtPowerOn(t *testing.T) {
+	kit := filepath.Join(t.TempDir(), "kit.yaml")
+	for relay, warns := range map[string]bool{"GPIO5": true, "GPIO17": false} {
+		require.NoError(t, os.WriteFile(kit, []byte("locks: [{position: f, relay: "+relay+", bolt: GPIO27, door: GPIO22, keypad: 'serial:/dev/ttyS0'}]\n"), 0o600))
+		out, status := ask(t, "check", kit)
+		require.Zero(t, status, out)
+		require.Equal(t, warns, strings.Contains(out, "unlocks at each start"), out)
+	}
+}
+
+func TestWiringWritesAPageAndADrawing(t *testing.T) {
+	dir := t.TempDir()
+	out, status := ask(t, "wiring", "../deploy/kits/station.yaml", "--out", dir)
+	require.Zero(t, status, out)
+	page, err := os.ReadFile(filepath.Join(dir, "station.md"))
+	require.NoError(t, err)
+	require.Contains(t, string(page), "(station.svg)")
+	require.FileExists(t, filepath.Join(dir, "station.svg"))
+}
+
 func TestLogShowOfAnEmptyFileSaysSo(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "d-1.db")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))

@@ -228,10 +228,11 @@ func TestPINs(t *testing.T) {
 func TestNames(t *testing.T) {
 	require.Equal(t, "events readings log 7", fmt.Sprint(Events, " ", Readings, " ", LogID(7)))
 	faults := []string{}
-	for f := SensorOK; f <= SensorOutOfRange+1; f++ {
+	for f := SensorOK; f <= SensorSilent+1; f++ {
 		faults = append(faults, f.String())
 	}
-	require.Equal(t, []string{"ok", "missing", "checksum", "power-on value", "out of range", "unknown fault"}, faults)
+	require.Equal(t, []string{"ok", "missing", "checksum", "power-on value", "out of range",
+		"open circuit", "short circuit", "stuck", "noisy", "silent", "unknown fault"}, faults)
 	require.Len(t, someHash.String(), 64)
 }
 

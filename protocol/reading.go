@@ -17,13 +17,18 @@ type Sample struct {
 // SensorFault is why a sensor gave no value.
 type SensorFault uint8
 
-// Faults of a sensor.
+// Faults of a sensor. New ones may be added: a hub that does not know one keeps its number, and shows an unknown fault.
 const (
 	SensorOK         SensorFault = 0
 	SensorMissing    SensorFault = 1 // does not answer
 	SensorCRC        SensorFault = 2 // answers, and the checksum does not fit
 	SensorPowerOn    SensorFault = 3 // the power-on value, no conversion was made
 	SensorOutOfRange SensorFault = 4 // outside what the chip can measure
+	SensorOpen       SensorFault = 5 // its circuit is open: a cut wire
+	SensorShorted    SensorFault = 6 // its circuit is shorted
+	SensorStuck      SensorFault = 7 // the very same value for far too long
+	SensorNoisy      SensorFault = 8 // jumps as no air does
+	SensorSilent     SensorFault = 9 // was asked and the bus never came back, neither with a value nor with an error
 )
 
 func (f SensorFault) String() string {
@@ -38,6 +43,16 @@ func (f SensorFault) String() string {
 		return "power-on value"
 	case SensorOutOfRange:
 		return "out of range"
+	case SensorOpen:
+		return "open circuit"
+	case SensorShorted:
+		return "short circuit"
+	case SensorStuck:
+		return "stuck"
+	case SensorNoisy:
+		return "noisy"
+	case SensorSilent:
+		return "silent"
 	}
 	return "unknown fault"
 }

@@ -42,6 +42,19 @@ func TestRoundsComeApartAsTheyWerePutTogether(t *testing.T) {
 	})
 }
 
+// A fault that this version does not know is kept with its number: a newer device harms no hub.
+func TestAnUnknownFaultIsKept(t *testing.T) {
+	rounds := []Round{{Samples: []Sample{{Sensor: "a", Fault: 200}, {Sensor: "b", MilliC: 4000}}}}
+	r, err := NewRounds(rounds)
+	require.NoError(t, err)
+	body, err := DecodeEvent(KindRounds, must(EncodeBody(r)))
+	require.NoError(t, err)
+	back, err := body.(Rounds).Split()
+	require.NoError(t, err)
+	require.Equal(t, rounds, back)
+	require.Equal(t, "unknown fault", back[0].Samples[0].Fault.String())
+}
+
 // Ten quiet rounds of four sensors take less than two and a half bytes a sample, names and all the rest included.
 func TestRoundsAreDense(t *testing.T) {
 	var rounds []Round

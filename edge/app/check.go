@@ -4,10 +4,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"periph.io/x/conn/v3/onewire"
 
+	"meguri/edge/device/ads1115"
+	"meguri/edge/device/matrix"
 	"meguri/protocol"
 )
 
@@ -39,7 +43,7 @@ func (k Kit) Check() error {
 		c.once("pin", at+"relay", c.need(at+"relay", l.Relay))
 		c.once("pin", at+"bolt", c.need(at+"bolt", l.Bolt))
 		c.once("pin", at+"door", c.need(at+"door", l.Door))
-		c.once("reader", at+"keypad", c.need(at+"keypad", l.Keypad))
+		c.keypad(at, l)
 	}
 	if k.Shipper != nil {
 		c.need("shipper.position", k.Shipper.Position)
@@ -91,6 +95,29 @@ func (c *checker) terminal(at string, t *Terminal) {
 	if t != nil {
 		c.need(at+".position", t.Position)
 		c.once("reader", at+".reader", c.need(at+".reader", t.Reader))
+		if t.Framing != "" && t.Framing != framingLine && t.Framing != framingSSI {
+			c.say("%s.framing %q: want %s or %s", at, t.Framing, framingLine, framingSSI)
+		}
+		if t.Framing == framingSSI && !strings.HasPrefix(t.Reader, "serial:") {
+			c.say("%s.framing: ssi is for a reader on a serial line", at)
+		}
+	}
+}
+
+// keypad wants one of the two kinds.
+func (c *checker) keypad(at string, l Lock) {
+	if l.Matrix == nil {
+		c.once("reader", at+"keypad", c.need(at+"keypad", l.Keypad))
+		return
+	}
+	if l.Keypad != "" {
+		c.say("%skeypad or %smatrix: not both", at, at)
+	}
+	for i, pin := range slices.Concat(l.Matrix.Rows, l.Matrix.Columns) {
+		c.once("pin", fmt.Sprintf("%smatrix pin %d", at, i), c.need(fmt.Sprintf("%smatrix pin %d", at, i), pin))
+	}
+	if err := matrix.CheckKeys(len(l.Matrix.Rows), len(l.Matrix.Columns), l.Matrix.Keys); err != nil {
+		c.say("%smatrix: %w", at, err)
 	}
 }
 
@@ -113,10 +140,29 @@ func (c *checker) probes(at, position string, probes []Probe) {
 			if p.Address < 0x44 || p.Address > 0x46 {
 				c.say("%saddress %#x: want 0x44, 0x45 or 0x46 of an SHT4x", at, p.Address)
 			}
+		case chipADS1115:
+			c.converter(at, p)
 		default:
-			c.say("%schip %q: want %s or %s", at, p.Chip, chipDS18B20, chipSHT4x)
+			c.say("%schip %q: want %s, %s or %s", at, p.Chip, chipDS18B20, chipSHT4x, chipADS1115)
+		}
+		if p.Thermistor != nil && p.Chip != chipADS1115 {
+			c.say("%sthermistor: a %s has none", at, p.Chip)
 		}
 	}
+}
+
+func (c *checker) converter(at string, p Probe) {
+	if p.Address < ads1115.Address || p.Address > ads1115.Address+3 {
+		c.say("%saddress %#x: want 0x48 to 0x4b of an ADS1115", at, p.Address)
+	}
+	if p.Thermistor == nil {
+		c.say("%sthermistor is missing", at)
+		return
+	}
+	if _, err := p.Thermistor.parameters(); err != nil {
+		c.say("%sthermistor: %w", at, err)
+	}
+	c.once("input", at+"thermistor.input", fmt.Sprintf("%d of %#x on %s", p.Thermistor.Input, p.Address, p.Bus))
 }
 
 func (c *checker) oneWire(at string, p Probe) {

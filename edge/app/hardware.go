@@ -9,14 +9,18 @@ import (
 	"sync"
 	"time"
 
+	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/onewire"
 
+	"meguri/edge/device/ads1115"
 	"meguri/edge/device/contact"
 	"meguri/edge/device/ds18b20"
 	"meguri/edge/device/keypad"
+	"meguri/edge/device/matrix"
 	"meguri/edge/device/reader"
 	"meguri/edge/device/sht4x"
 	"meguri/edge/device/strike"
+	"meguri/edge/device/thermistor"
 	"meguri/edge/phrase"
 	"meguri/internal/clock"
 )
@@ -32,7 +36,7 @@ type hardware struct {
 	board    Board
 	clock    clock.Clock
 	logger   *slog.Logger
-	probes   []probe
+	probes   []*probe
 	locks    map[string]*lock // by position
 	mains    map[string]*contact.Dev
 	displays map[string]*display // by position; "" is the station's hand-in terminal
@@ -42,11 +46,6 @@ type hardware struct {
 	lines    map[string]*line // by name of the stream
 	halted   sync.Once
 	language phrase.Language
-}
-
-type probe struct {
-	sensor string // POSITION/NAME
-	read   func() (milliC int64, err error)
 }
 
 type lock struct {
@@ -77,7 +76,7 @@ func openHardware(ctx context.Context, k Kit, d Deps) (_ *hardware, err error) {
 		}
 	}
 	if k.Shipper != nil {
-		if err := h.openProbes(k.Shipper.Position, k.Shipper.Probes); err != nil {
+		if err := h.openProbes(k.Shipper.Position, k.Shipper.Probes, true); err != nil {
 			return nil, fmt.Errorf("shipper %s: %w", k.Shipper.Position, err)
 		}
 	}
@@ -107,16 +106,16 @@ func (h *hardware) openFridge(f Fridge) error {
 			return err
 		}
 	}
-	return h.openProbes(f.Position, f.Probes)
+	return h.openProbes(f.Position, f.Probes, false)
 }
 
-func (h *hardware) openProbes(position string, probes []Probe) error {
+func (h *hardware) openProbes(position string, probes []Probe, box bool) error {
 	for _, p := range probes {
 		read, err := h.openProbe(p)
 		if err != nil {
 			return fmt.Errorf("probe %s: %w", p.Name, err)
 		}
-		h.probes = append(h.probes, probe{sensor: sensorName(position, p.Name), read: read})
+		h.probes = append(h.probes, &probe{sensor: sensorName(position, p.Name), read: read, traits: p.traits(box)})
 	}
 	return nil
 }
@@ -133,6 +132,8 @@ func (h *hardware) openProbe(p Probe) (func() (int64, error), error) {
 			return nil, err
 		}
 		return ds18b20.New(bus, address, h.sleep).MilliC, nil
+	case chipADS1115:
+		return h.openThermistor(p)
 	case chipSHT4x:
 		bus, err := h.board.I2C(p.Bus)
 		if err != nil {
@@ -141,6 +142,23 @@ func (h *hardware) openProbe(p Probe) (func() (int64, error), error) {
 		return sht4x.New(bus, uint16(p.Address), h.sleep).MilliC, nil
 	}
 	return nil, fmt.Errorf("chip %q is unknown", p.Chip)
+}
+
+func (h *hardware) openThermistor(p Probe) (func() (int64, error), error) {
+	bus, err := h.board.I2C(p.Bus)
+	if err != nil {
+		return nil, err
+	}
+	parameters, err := p.Thermistor.parameters()
+	if err != nil {
+		return nil, err
+	}
+	// Probes are read one after another, so that several drivers of one converter do not meet.
+	d, err := thermistor.New(ads1115.New(bus, uint16(p.Address), h.sleep), parameters)
+	if err != nil {
+		return nil, err
+	}
+	return d.MilliC, nil
 }
 
 // oneWireAddress is the ROM code of a 1-Wire probe, as Linux names it or as a number.
@@ -170,13 +188,51 @@ func (h *hardware) openLock(l Lock) error {
 			return err
 		}
 	}
-	open.keypad = keypad.New(h.line(l.Keypad), h.clock.Now)
+	if open.keypad, err = h.openKeypad(l); err != nil {
+		return err
+	}
 	h.openDisplay(l.Position, l.Display)
 	return nil
 }
 
+func (h *hardware) openKeypad(l Lock) (*keypad.Dev, error) {
+	if l.Matrix == nil {
+		return keypad.New(h.line(l.Keypad), h.clock.Now), nil
+	}
+	m, err := h.openMatrix(*l.Matrix)
+	if err != nil {
+		return nil, err
+	}
+	return keypad.New(m, h.clock.Now), nil
+}
+
+func (h *hardware) openMatrix(m Matrix) (*matrix.Dev, error) {
+	open := func(names []string) (pins []gpio.PinIO, err error) {
+		for _, name := range names {
+			p, err := h.board.Pin(name)
+			if err != nil {
+				return nil, err
+			}
+			pins = append(pins, p)
+		}
+		return pins, nil
+	}
+	rows, err := open(m.Rows)
+	if err != nil {
+		return nil, err
+	}
+	columns, err := open(m.Columns)
+	if err != nil {
+		return nil, err
+	}
+	return matrix.New(rows, columns, m.Keys, nil)
+}
+
 func (h *hardware) terminal(position string, t Terminal) *reader.Dev {
 	h.openDisplay(position, t.Display)
+	if t.Framing == framingSSI {
+		return reader.NewSSI(h.line(t.Reader), nil)
+	}
 	return reader.New(h.line(t.Reader))
 }
 

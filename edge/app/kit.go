@@ -15,6 +15,7 @@ import (
 	"periph.io/x/conn/v3/i2c"
 	"periph.io/x/conn/v3/onewire"
 
+	"meguri/edge/device/thermistor"
 	"meguri/edge/phrase"
 )
 
@@ -52,29 +53,63 @@ type Shipper struct {
 	Probes   []Probe `yaml:"probes"`
 }
 
-// Probe is one temperature sensor on a bus. A DS18B20 is found by ROM or Address, an SHT4x by Address.
+// Probe is one temperature sensor on a bus. A DS18B20 is found by ROM or Address, an SHT4x by Address, and a thermistor by the
+// Address of its converter and by its input.
 type Probe struct {
 	Name    string `yaml:"name"`              // "air": what it measures; the sensor is POSITION/NAME
-	Chip    string `yaml:"chip"`              // ds18b20 or sht4x
+	Chip    string `yaml:"chip"`              // ds18b20, sht4x, or ads1115 with a thermistor
 	Bus     string `yaml:"bus"`               // 1-Wire or I2C bus
 	Address uint64 `yaml:"address,omitempty"` // I2C address, or the whole ROM code with its checksum
 	ROM     string `yaml:"rom,omitempty"`     // ROM code as Linux lists it in /sys/bus/w1/devices: 28-0000071b2c3d
+
+	Thermistor *Thermistor `yaml:"thermistor,omitempty"` // of an ads1115
+}
+
+// Thermistor is an NTC between an input of a converter and ground, with a resistor to the supply that another input measures.
+// Either R25Ohm and BetaK or three lines of the maker's table say how warm it is.
+type Thermistor struct {
+	Input     int                `yaml:"input"`  // 0 to 3
+	Supply    int                `yaml:"supply"` // the input that measures the supply; several thermistors may share it
+	SeriesOhm int64              `yaml:"series_ohm"`
+	R25Ohm    int64              `yaml:"r25_ohm,omitempty"`
+	BetaK     int64              `yaml:"beta_k,omitempty"`
+	Table     []thermistor.Point `yaml:"table,omitempty"`
+}
+
+// parameters are those that the driver takes.
+func (t Thermistor) parameters() (p thermistor.Parameters, err error) {
+	p = thermistor.Parameters{Input: t.Input, Supply: t.Supply, SeriesOhm: t.SeriesOhm, R25Ohm: t.R25Ohm, BetaK: t.BetaK}
+	if n := len(t.Table); n != 0 && n != len(p.Table) {
+		return p, fmt.Errorf("table: %d lines, want %d", n, len(p.Table))
+	}
+	copy(p.Table[:], t.Table)
+	return p, p.Check()
 }
 
 // Lock is the wiring of one door.
 type Lock struct {
 	Position string `yaml:"position"`
-	Relay    string `yaml:"relay"`  // pin, high pulls the bolt
-	Bolt     string `yaml:"bolt"`   // pin, low while the bolt is out
-	Door     string `yaml:"door"`   // pin, low while the door is shut
-	Keypad   string `yaml:"keypad"` // serial line
+	Relay    string `yaml:"relay"`            // pin, high pulls the bolt
+	Bolt     string `yaml:"bolt"`             // pin, low while the bolt is out
+	Door     string `yaml:"door"`             // pin, low while the door is shut
+	Keypad   string `yaml:"keypad,omitempty"` // serial line; or Matrix
 	Display  string `yaml:"display,omitempty"`
+
+	Matrix *Matrix `yaml:"matrix,omitempty"` // a keypad on pins
+}
+
+// Matrix is a keypad whose keys each join a row's pin and a column's.
+type Matrix struct {
+	Rows    []string `yaml:"rows"`    // pins
+	Columns []string `yaml:"columns"` // pins
+	Keys    []string `yaml:"keys"`    // of each row, a character a column: 123, 456, 789, "*0#"
 }
 
 // Terminal is a barcode reader and the line of text beside it.
 type Terminal struct {
 	Position string `yaml:"position"`
 	Reader   string `yaml:"reader"`
+	Framing  string `yaml:"framing,omitempty"` // of the reader: line, as when empty (each scan ends with CR or LF), or ssi
 	Display  string `yaml:"display,omitempty"`
 }
 
@@ -100,18 +135,22 @@ func ReadKit(file string) (Kit, error) {
 		return k, fmt.Errorf("kit: %w", err)
 	}
 	defer func() { _ = f.Close() }() // only read
-	d := yaml.NewDecoder(f)
-	d.KnownFields(true)
-	switch err := d.Decode(&k); {
-	case errors.Is(err, io.EOF):
-		return k, fmt.Errorf("kit %s: the file is empty", file)
-	case err != nil:
-		return k, fmt.Errorf("kit %s: %w", file, plainly(err))
-	}
-	if err := k.Check(); err != nil {
+	if k, err = decodeKit(f); err != nil {
 		return k, fmt.Errorf("kit %s: %w", file, err)
 	}
 	return k, nil
+}
+
+func decodeKit(r io.Reader) (k Kit, err error) {
+	d := yaml.NewDecoder(r)
+	d.KnownFields(true)
+	switch err := d.Decode(&k); {
+	case errors.Is(err, io.EOF):
+		return k, errors.New("the file is empty")
+	case err != nil:
+		return k, plainly(err)
+	}
+	return k, k.Check()
 }
 
 // What the YAML reader says of our types, and what is said in place of it.
@@ -164,8 +203,15 @@ func (k Kit) Roles() []string {
 	return roles
 }
 
+// Framings of a reader.
+const (
+	framingLine = "line"
+	framingSSI  = "ssi"
+)
+
 // Chips that a probe may be.
 const (
 	chipDS18B20 = "ds18b20"
 	chipSHT4x   = "sht4x"
+	chipADS1115 = "ads1115"
 )

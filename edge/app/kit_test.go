@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,12 +9,15 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"meguri/edge/device/thermistor"
+	"meguri/internal/clock"
 )
 
 func TestTheExampleKitsAreRight(t *testing.T) {
 	files, err := filepath.Glob("../../deploy/kits/*.yaml")
 	require.NoError(t, err)
-	roles := map[string][]string{"station.yaml": {"fridge", "lock"}, "shipper.yaml": {"shipper"}, "scanner.yaml": {"scanner"},
+	roles := map[string][]string{"collection.yaml": {"fridge"}, "station.yaml": {"fridge", "lock"}, "shipper.yaml": {"shipper"}, "scanner.yaml": {"scanner"},
 		"driver.yaml": {"driver"}}
 	require.Len(t, files, len(roles))
 	for _, f := range files {
@@ -74,16 +78,32 @@ func TestCheckNamesEachMistakeOfAKit(t *testing.T) {
 				k.Fridges[1].Probes = append(k.Fridges[1].Probes, k.Fridges[1].Probes[0])
 			}
 		},
-		"bytes, want at most 100":                                  func(k *Kit) { k.Fridges[1].Probes[0].Name = strings.Repeat("x", 100) },
-		"locks[0].bolt is missing":                                 func(k *Kit) { k.Locks[0].Bolt = "" },
-		"fridges[0].position is missing":                           func(k *Kit) { k.Fridges[0].Position = "" },
-		"fridges[0].probes: want at least one":                     func(k *Kit) { k.Fridges[0].Probes = nil },
-		"fridges[0].probes[0].bus is missing":                      func(k *Kit) { k.Fridges[0].Probes[0].Bus = "" },
-		`fridges[0].probes[0].chip "": want ds18b20 or sht4x`:      func(k *Kit) { k.Fridges[0].Probes[0].Chip = "" },
-		"fridges[0].probes[0].rom is missing":                      func(k *Kit) { k.Fridges[0].Probes[0].ROM = "" },
-		`fridges[0].probes[0].rom: 1-Wire address "28-1"`:          func(k *Kit) { k.Fridges[0].Probes[0].ROM = "28-1" },
-		"fridges[1].probes[0].address 0x0: want 0x44":              func(k *Kit) { k.Fridges[1].Probes[0].Address = 0 },
-		"fridges[0].probes[0].address 0x128: want family 0x28 in":  func(k *Kit) { k.Fridges[0].Probes[0] = Probe{Name: "a", Chip: chipDS18B20, Bus: "b", Address: 0x128} },
+		"bytes, want at most 100":                                 func(k *Kit) { k.Fridges[1].Probes[0].Name = strings.Repeat("x", 100) },
+		"locks[0].bolt is missing":                                func(k *Kit) { k.Locks[0].Bolt = "" },
+		"fridges[0].position is missing":                          func(k *Kit) { k.Fridges[0].Position = "" },
+		"fridges[0].probes: want at least one":                    func(k *Kit) { k.Fridges[0].Probes = nil },
+		"fridges[0].probes[0].bus is missing":                     func(k *Kit) { k.Fridges[0].Probes[0].Bus = "" },
+		`fridges[0].probes[0].chip "": want ds18b20, sht4x or`:    func(k *Kit) { k.Fridges[0].Probes[0].Chip = "" },
+		"fridges[0].probes[0].rom is missing":                     func(k *Kit) { k.Fridges[0].Probes[0].ROM = "" },
+		`fridges[0].probes[0].rom: 1-Wire address "28-1"`:         func(k *Kit) { k.Fridges[0].Probes[0].ROM = "28-1" },
+		"fridges[1].probes[0].address 0x0: want 0x44":             func(k *Kit) { k.Fridges[1].Probes[0].Address = 0 },
+		"fridges[0].probes[0].address 0x128: want family 0x28 in": func(k *Kit) { k.Fridges[0].Probes[0] = Probe{Name: "a", Chip: chipDS18B20, Bus: "b", Address: 0x128} },
+		"fridges[1].probes[0].thermistor is missing":              func(k *Kit) { k.Fridges[1].Probes[0] = Probe{Name: "a", Chip: chipADS1115, Bus: "i2c", Address: 0x48} },
+		"thermistor: input 0 and supply 0: want":                  func(k *Kit) { k.Fridges[1].Probes[0] = ntc(Thermistor{}) },
+		"thermistor: table: 1 lines, want 3":                      func(k *Kit) { k.Fridges[1].Probes[0] = ntc(Thermistor{Table: make([]thermistor.Point, 1)}) },
+		"thermistor: a sht4x has none":                            func(k *Kit) { k.Fridges[1].Probes[0].Thermistor = &Thermistor{} },
+		"address 0x44: want 0x48 to 0x4b":                         func(k *Kit) { k.Fridges[1].Probes[0].Chip = chipADS1115 },
+		"input 0 of 0x48 on i2c is": func(k *Kit) {
+			good := ntc(Thermistor{Supply: 3, SeriesOhm: 1, R25Ohm: 1, BetaK: 3977})
+			k.Fridges[0].Probes[0], k.Fridges[1].Probes[0] = good, good
+		},
+		"locks[0].keypad or locks[0].matrix: not both": func(k *Kit) { k.Locks[0].Matrix = &Matrix{} },
+		"locks[1].matrix: keys of 0 rows: want 1":      func(k *Kit) { k.Locks[1].Keypad, k.Locks[1].Matrix = "", &Matrix{Rows: []string{"a"}} },
+		"locks[1].matrix pin 1: pin p2 is locks[0].relay already": func(k *Kit) {
+			k.Locks[1].Keypad, k.Locks[1].Matrix = "", &Matrix{Rows: []string{"a"}, Columns: []string{"p2"}, Keys: []string{"1"}}
+		},
+		`hand_in.framing "x": want line or ssi`:                    func(k *Kit) { k.HandIn.Framing = "x" },
+		"hand_in.framing: ssi is for a reader on":                  func(k *Kit) { k.HandIn.Framing = framingSSI },
 		"hand_in: needs locks":                                     func(k *Kit) { k.Locks = nil },
 		"shipper.position is missing":                              func(k *Kit) { k.Shipper = &Shipper{} },
 		"scanner.reader is missing":                                func(k *Kit) { k.Scanner = &Terminal{Position: "s"} },
@@ -95,6 +115,10 @@ func TestCheckNamesEachMistakeOfAKit(t *testing.T) {
 	}
 }
 
+func ntc(t Thermistor) Probe {
+	return Probe{Name: "ntc", Chip: chipADS1115, Bus: "i2c", Address: 0x48, Thermistor: &t}
+}
+
 func TestAROMCodeMayBeWrittenEitherWay(t *testing.T) {
 	byName, err := Probe{ROM: "28-0000071b2c3d"}.oneWireAddress()
 	require.NoError(t, err)
@@ -103,4 +127,33 @@ func TestAROMCodeMayBeWrittenEitherWay(t *testing.T) {
 	require.NoError(t, k.Check())
 	k.Fridges[0].Probes[0].ROM = "28-0000071b2c3d"
 	require.ErrorContains(t, k.Check(), "not both")
+}
+
+// Whatever stands in a kit file, it is refused with a reason or opens: every sensor that passed Check has a driver.
+func FuzzKit(f *testing.F) {
+	files, err := filepath.Glob("../../deploy/kits/*.yaml")
+	require.NoError(f, err)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(f, err)
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		k, err := decodeKit(bytes.NewReader(text))
+		if err != nil {
+			require.NotEmpty(t, err.Error())
+			return
+		}
+		h := &hardware{ctx: t.Context(), board: newBench(), clock: clock.Real()}
+		k.eachProbe(func(_ string, p Probe) {
+			_, err := h.openProbe(p)
+			require.NoError(t, err)
+		})
+		for _, l := range k.Locks {
+			if l.Matrix != nil {
+				_, err := h.openMatrix(*l.Matrix)
+				require.NoError(t, err)
+			}
+		}
+	})
 }

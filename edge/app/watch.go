@@ -2,12 +2,10 @@ package app
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"time"
 
-	"meguri/edge/device"
 	"meguri/edge/device/reader"
 	"meguri/internal/clock"
 	"meguri/protocol"
@@ -109,7 +107,7 @@ func (h *hardware) sample(ctx context.Context, a *agent) error {
 		passed := h.clock.Stopwatch()
 		samples := make([]protocol.Sample, 0, len(h.probes))
 		for _, p := range h.probes {
-			milliC, err := p.read()
+			milliC, err := p.ask(ctx)
 			if ctx.Err() != nil {
 				return nil // cut short: it says nothing about the probe
 			}
@@ -117,7 +115,7 @@ func (h *hardware) sample(ctx context.Context, a *agent) error {
 			if err != nil {
 				s.MilliC = 0
 			}
-			samples = append(samples, s)
+			samples = append(samples, p.trust.Judge(p.traits, s, a.mono()))
 		}
 		mono := a.mono()
 		a.do(func() { a.sampled(mono, samples) })
@@ -142,18 +140,4 @@ func (h *hardware) untilNextRound(ctx context.Context, a *agent, passed func() t
 		case <-h.clock.After(left):
 		}
 	}
-}
-
-func faultOf(err error) protocol.SensorFault {
-	switch {
-	case err == nil:
-		return protocol.SensorOK
-	case errors.Is(err, device.ErrCRC):
-		return protocol.SensorCRC
-	case errors.Is(err, device.ErrPowerOn):
-		return protocol.SensorPowerOn
-	case errors.Is(err, device.ErrOutOfRange):
-		return protocol.SensorOutOfRange
-	}
-	return protocol.SensorMissing
 }

@@ -20,6 +20,8 @@ import (
 	"strings"
 	"sync"
 
+	"meguri/edge/device"
+
 	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/gpio/gpioreg"
 	"periph.io/x/conn/v3/i2c"
@@ -67,7 +69,7 @@ func (b *Board) OneWire(name string) (onewire.Bus, error) {
 		for _, r := range onewirereg.All() {
 			have = append(have, append([]string{r.Name}, r.Aliases...)...)
 		}
-		return nil, b.explain("1-Wire bus", name, have, "w1-netlink", err)
+		return nil, b.explain(oneWires, name, have, err)
 	}
 	return bus, nil
 }
@@ -80,7 +82,7 @@ func (b *Board) I2C(name string) (i2c.Bus, error) {
 		for _, r := range i2creg.All() {
 			have = append(have, append([]string{r.Name}, r.Aliases...)...)
 		}
-		return nil, b.explain("I2C bus", name, have, "i2c", err)
+		return nil, b.explain(i2cs, name, have, err)
 	}
 	return bus, nil
 }
@@ -117,7 +119,7 @@ func (b *Board) Pin(name string) (gpio.PinIO, error) {
 		for _, p := range gpioreg.All() {
 			have = append(have, p.Name())
 		}
-		return nil, b.explain("pin", name, have, "gpio", errors.New("there is none of that name"))
+		return nil, b.explain(pins, name, have, errors.New("there is none of that name"))
 	}
 	b.pins[name] = p
 	return p, nil
@@ -164,7 +166,7 @@ func (b *Board) Stream(name string) (io.ReadWriteCloser, error) {
 		s, err = openEvdev(rest)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("stream %q: %w", name, err)
+		return nil, explainStream(kind, strings.TrimPrefix(key, kind+":"), fmt.Errorf("stream %q: %w", name, err))
 	}
 	l := &line{ReadWriteCloser: s, board: b, key: key}
 	b.streams[key] = l
@@ -216,8 +218,11 @@ func (b *Board) Close() error {
 	return nil
 }
 
-// explain says what was looked for, what there is, and what the drivers of that kind said at the start.
-func (b *Board) explain(kind, name string, have []string, driver string, err error) error {
+// forProgrammers is what periph says when there is no bus.
+const forProgrammers = "; did you forget to call Init()?"
+
+// explain says what was looked for, what there is, what the drivers of that kind said at the start, and what to do about it.
+func (b *Board) explain(k kind, name string, have []string, err error) error {
 	slices.Sort(have)
 	there := "there is none at all"
 	if len(have) > 0 {
@@ -225,9 +230,18 @@ func (b *Board) explain(kind, name string, have []string, driver string, err err
 	}
 	var why string
 	for w := range strings.SplitSeq(b.why, "; ") {
-		if len(have) == 0 && strings.Contains(w, driver) {
+		if len(have) == 0 && strings.Contains(w, k.driver) {
 			why += "; " + w
 		}
 	}
-	return fmt.Errorf("%s %q: %w; %s%s", kind, name, err, there, why)
+	if text := err.Error(); strings.Contains(text, forProgrammers) {
+		err = errors.New(strings.ReplaceAll(text, forProgrammers, ""))
+	}
+	do := k.enable
+	if d := k.denied(); len(d) > 0 && (len(have) == 0 || isDenied(err)) {
+		do = d[0].Do
+	} else if len(have) > 0 {
+		do = ""
+	}
+	return &device.Advised{Err: fmt.Errorf("%s %q: %w; %s%s", k.name, name, err, there, why), Do: do}
 }

@@ -3,12 +3,17 @@ package board
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/iotest"
+
+	"meguri/edge/device"
 
 	"github.com/stretchr/testify/require"
 	"go.bug.st/serial"
@@ -171,4 +176,70 @@ func plainFile(t *testing.T) string {
 	path := filepath.Join(t.TempDir(), "event3")
 	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("\x00", 24)), 0o600))
 	return path
+}
+
+// Whatever a kit calls a stream, it is refused with a reason, or it names a path below /dev or a whole one.
+func FuzzStreamNames(f *testing.F) {
+	f.Add("serial:/dev/ttyUSB0?baud=9600&parity=even&stop=2&bits=7")
+	f.Add("evdev:/dev/input/event3")
+	f.Fuzz(func(t *testing.T, name string) {
+		if CheckStream(name) != nil {
+			return
+		}
+		kind, rest, _ := strings.Cut(name, ":")
+		if kind == "evdev" {
+			require.True(t, filepath.IsAbs(rest))
+			return
+		}
+		path, mode, err := parseSerial(rest)
+		require.NoError(t, err)
+		require.True(t, strings.HasPrefix(path, "/dev/"))
+		require.True(t, mode.BaudRate >= 300 && mode.DataBits >= 5 && mode.DataBits <= 8)
+	})
+}
+
+// What a user may not open is said with the group that opens it; files of root's alone need other rules.
+func TestWhoMayNotOpenADeviceIsToldTheGroup(t *testing.T) {
+	require.Contains(t, joinGroup("/dev/i2c-1", "i2c"), "usermod -aG i2c ")
+	require.Contains(t, joinGroup("/dev/i2c-1", "root"), "udev rules")
+	for _, err := range []error{fs.ErrPermission, errors.New("sysfs-i2c: open /dev/i2c-1: Permission denied"), syscall.EPERM} {
+		require.True(t, isDenied(err), err)
+	}
+	require.False(t, isDenied(fs.ErrNotExist))
+	file := filepath.Join(t.TempDir(), "device")
+	require.NoError(t, os.WriteFile(file, nil, 0))
+	require.Empty(t, groupOf(file), "no group may")
+	require.Contains(t, doAbout(file), "udev rules")
+	link := filepath.Join(t.TempDir(), "by-id")
+	require.NoError(t, errors.Join(os.Chmod(file, 0o660), os.Symlink(file, link)))
+	require.Equal(t, joinGroup(file, groupOf(file)), doAbout(link))
+	require.NoError(t, os.Chmod(file, 0))
+	k := kind{name: "I2C bus", files: []string{file}, mode: mayReadWrite}
+	denied := k.denied()
+	if os.Getuid() == 0 {
+		require.Empty(t, denied, "root may open all")
+	} else {
+		require.Len(t, denied, 1)
+	}
+	require.Len(t, matching([]string{file, file + "-none"}), 1)
+}
+
+// Of each kind the list says something: what there is, or what to do that there be.
+func TestAListSaysSomethingOfEachKind(t *testing.T) {
+	b, err := Open()
+	require.NoError(t, err)
+	defer func() { require.NoError(t, b.Close()) }()
+	seen := map[string]bool{}
+	for _, thing := range b.List() {
+		seen[thing.What] = true
+		require.True(t, len(thing.Names) > 0 || thing.Do != "", thing.What)
+	}
+	require.Len(t, seen, 5)
+	_, err = b.I2C("/dev/i2c-99")
+	var advised *device.Advised
+	require.ErrorAs(t, err, &advised)
+	require.NotContains(t, err.Error(), "Init()")
+	_, err = b.Stream("serial:/dev/ttyUSB99")
+	require.ErrorAs(t, err, &advised)
+	require.NotEmpty(t, advised.Do)
 }

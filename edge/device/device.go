@@ -14,4 +14,20 @@ var (
 	ErrPowerOn = errors.New("sensor holds its power-on value, no conversion was made")
 	// ErrOutOfRange: the value is outside of what the chip can measure.
 	ErrOutOfRange = errors.New("sensor reads outside its range")
+	// ErrOpen: no current flows through the sensor. A wire is cut or a plug is out.
+	ErrOpen = errors.New("sensor's circuit is open")
+	// ErrShorted: the sensor's two wires touch, or one touches ground.
+	ErrShorted = errors.New("sensor's circuit is shorted")
 )
+
+// Advised is an error with what a person may do about it, in plain words.
+type Advised struct {
+	Err error
+	Do  string
+}
+
+// Error is the error alone: the advice is for who shows it apart.
+func (a *Advised) Error() string { return a.Err.Error() }
+
+// Unwrap gives the error.
+func (a *Advised) Unwrap() error { return a.Err }

@@ -1,11 +1,11 @@
 // Package chip simulates, at register level, what stands at the wires of an edge agent: a 1-Wire bus with DS18B20 probes, an
-// I2C bus with SHT4x sensors, pins, and byte streams to keypads, readers and displays. The real drivers run on top of it and
+// I2C bus with SHT4x sensors and ADS1115 converters, pins, and byte streams to keypads, readers and displays. The real drivers run on top of it and
 // cannot tell the difference.
 //
 // Hardware is what is soldered together and lives on while agents come and go. An agent works on it through a Board, as a
 // process works on the devices that it has opened: closing the board is the end of the process, and CutPower is a power cut.
 // The other side, the wires that lead to doors, probes and people, is for the world: the methods of Pin, Stream, OneWire, I2C,
-// DS18B20 and SHT4x.
+// DS18B20, SHT4x and ADS1115.
 //
 // All of it is safe for concurrent use, and nothing here has a goroutine of its own. In a synctest bubble, make the Hardware
 // in the bubble too: waits on channels from outside stop its clock.
@@ -60,7 +60,7 @@ func (h *Hardware) OneWire(name string) *OneWire {
 
 // I2C is the I2C bus of that name.
 func (h *Hardware) I2C(name string) *I2C {
-	return made(h, h.i2cs, name, func() *I2C { return &I2C{name: name, now: h.now, chips: map[uint16]*SHT4x{}} })
+	return made(h, h.i2cs, name, func() *I2C { return &I2C{name: name, now: h.now, chips: map[uint16]i2cChip{}} })
 }
 
 // Pin is the pin of that name.

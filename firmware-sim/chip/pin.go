@@ -20,12 +20,16 @@ type Pin struct {
 	mu    sync.Mutex
 	out   *gpio.Level // driven by the board
 	ext   *gpio.Level // driven by the world
+	short *gpio.Level // shorted to the supply or to ground: stronger than either
 	pull  gpio.Pull
 	level gpio.Level
 	rises uint64
 	falls uint64
 	moved chan struct{} // closed at the next change
-	hear  []func(gpio.Level)
+
+	chatter bool
+
+	hear []func(gpio.Level)
 }
 
 // Name is the pin's name on the board.
@@ -44,6 +48,30 @@ func (p *Pin) Switch(closed bool) {
 		return
 	}
 	p.Release()
+}
+
+// Short shorts the wire to the supply (high) or to ground (low), whoever drives it.
+func (p *Pin) Short(l gpio.Level) { p.change(func() { p.short = &l }) }
+
+// Unshort ends that.
+func (p *Pin) Unshort() { p.change(func() { p.short = nil }) }
+
+// SetChatter makes a loose contact of it, whose level turns over each time the board reads it, or ends that.
+func (p *Pin) SetChatter(chatter bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.chatter = chatter
+}
+
+// look is the board reading the level.
+func (p *Pin) look() gpio.Level {
+	p.mu.Lock()
+	chatter, turned := p.chatter, !p.level
+	p.mu.Unlock()
+	if chatter {
+		p.change(func() { p.ext = &turned })
+	}
+	return p.Level()
 }
 
 // Level is what a meter would show.
@@ -86,6 +114,8 @@ func (p *Pin) change(do func()) {
 	do()
 	l := gpio.Level(p.pull == gpio.PullUp)
 	switch {
+	case p.short != nil:
+		l = *p.short
 	case p.out != nil:
 		l = *p.out
 	case p.ext != nil:
@@ -179,7 +209,7 @@ func (h *pinHandle) In(pull gpio.Pull, edge gpio.Edge) error {
 }
 
 func (h *pinHandle) Read() gpio.Level {
-	l := h.pin.Level()
+	l := h.pin.look()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.board.closed() {

@@ -32,6 +32,10 @@ type Stream struct {
 	last  string
 	beeps uint64
 	shown chan struct{} // closed at the next line
+
+	unplugged bool
+	lose      int // each so many-th byte that is typed is lost; 0 for none
+	count     int // of bytes typed
 }
 
 // Type sends text to the agent, as keys that are pressed or a code that is read. Enter is part of the text: "1234#". With
@@ -42,6 +46,7 @@ func (s *Stream) Type(text string) error {
 	if s.user == nil {
 		return fmt.Errorf("stream %s: %w", s.name, ErrNobody)
 	}
+	text = s.arrives(text)
 	room := min(typedMost-len(s.in), len(text))
 	s.in = append(s.in, text[:room]...)
 	close(s.typed)
@@ -50,6 +55,37 @@ func (s *Stream) Type(text string) error {
 		return fmt.Errorf("stream %s: %w", s.name, ErrOverflow)
 	}
 	return nil
+}
+
+// SetUnplugged pulls the device out, so that the agent's reads and writes fail, or puts it back.
+func (s *Stream) SetUnplugged(unplugged bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unplugged = unplugged; unplugged && s.user != nil {
+		s.drop()
+	}
+}
+
+// SetHalfRead makes the board lose each n-th byte that is typed, as a keypad with a worn key or a line at the wrong speed; 0
+// ends that.
+func (s *Stream) SetHalfRead(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lose, s.count = n, 0
+}
+
+// arrives is what is left of typed text.
+func (s *Stream) arrives(text string) string {
+	if s.lose <= 0 {
+		return text
+	}
+	var kept []byte
+	for _, b := range []byte(text) {
+		if s.count++; s.count%s.lose != 0 {
+			kept = append(kept, b)
+		}
+	}
+	return string(kept)
 }
 
 // Scan sends a code as a barcode reader does: with CR behind it.
@@ -107,7 +143,10 @@ func (s *Stream) powerUp() {
 func (s *Stream) open(b *Board) (*streamHandle, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.user != nil {
+	switch {
+	case s.unplugged:
+		return nil, fmt.Errorf("stream %q: no such device", s.name)
+	case s.user != nil:
 		return nil, fmt.Errorf("stream %q: %w", s.name, ErrBusy)
 	}
 	if b.closed() {

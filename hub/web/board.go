@@ -106,13 +106,22 @@ func (r fridgeRow) Silent() bool {
 // staleAfter is how old a fridge's newest reading may be to count as now.
 const staleAfter = 15 * time.Minute
 
+// faultKey is the text of a sensor's fault. A newer device may name one that this hub does not know.
+func faultKey(fault int) string {
+	key := fmt.Sprintf("fault.%d", fault)
+	if _, ok := messages[key]; !ok {
+		return "fault.unknown"
+	}
+	return key
+}
+
 func newFridgeRow(f store.FridgeView, n int, now time.Time) fridgeRow {
 	row := fridgeRow{FridgeView: f, N: n, Status: "nodata"}
 	switch {
 	case f.Reading == nil:
 		return row
 	case f.Reading.Fault != 0:
-		row.Status, row.Fault = "fault", fmt.Sprintf("fault.%d", f.Reading.Fault)
+		row.Status, row.Fault = "fault", faultKey(f.Reading.Fault)
 	case f.Reading.MilliC > f.MaxMilliC:
 		row.Status = "warm"
 	case f.Reading.MilliC < f.MinMilliC:

@@ -13,6 +13,7 @@ import (
 
 	"meguri/hub/people"
 	"meguri/hub/store"
+	"meguri/protocol"
 )
 
 var verb = regexp.MustCompile(`%(\[\d\])?[a-z]`)
@@ -165,5 +166,14 @@ func TestEnglishCountsOneAsOne(t *testing.T) {
 		bare := strings.ReplaceAll(m.en, " replaces ", "") // a verb
 		require.NotRegexp(t, `%(\[\d\])?d [a-z]+s\b`, bare, "%s counts without a singular", key)
 		require.NotContains(t, m.ja, "{", key)
+	}
+}
+
+// A newer device may send a fault that this hub does not know: it is shown as one, in words.
+func TestEveryFaultHasWords(t *testing.T) {
+	for f := protocol.SensorMissing; f != 0; f++ { // all 255
+		key := faultKey(int(f))
+		require.Contains(t, messages, key)
+		require.Equal(t, f.String() == "unknown fault", key == "fault.unknown", "fault %d", f)
 	}
 }

@@ -137,7 +137,7 @@ func sensorTroubles(w where, locations []store.LocationView) []trouble {
 		for _, f := range loc.Fridges {
 			if faulty(f) {
 				t := trouble{ID: "sensor-" + f.ID, Title: w.l.text("trouble.sensor"), Since: f.Reading.At, Do: w.l.text("do.sensor"),
-					Detail: w.l.text("fault." + itoa(f.Reading.Fault))}
+					Detail: w.l.text(faultKey(f.Reading.Fault))}
 				w.at(&t, f.ID)
 				all = append(all, t)
 			}

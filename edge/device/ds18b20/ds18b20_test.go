@@ -1,7 +1,9 @@
 package ds18b20_test
 
 import (
+	"encoding/binary"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -137,5 +139,21 @@ func FuzzScratchpad(f *testing.F) {
 			return
 		}
 		require.True(t, v >= -55_000 && v <= 125_000 && v != 85_000, v)
+	})
+}
+
+// An address that is read is written as it was read.
+func FuzzAddress(f *testing.F) {
+	f.Add("28-0000071b2c3d")
+	f.Add("28-")
+	f.Fuzz(func(t *testing.T, text string) {
+		a, err := ds18b20.ParseAddress(text)
+		if err != nil {
+			return
+		}
+		require.Equal(t, strings.ToLower(text), ds18b20.FormatAddress(a))
+		var rom [8]byte
+		binary.LittleEndian.PutUint64(rom[:], uint64(a))
+		require.True(t, onewire.CheckCRC(rom[:]))
 	})
 }

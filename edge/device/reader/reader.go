@@ -26,12 +26,17 @@ type Scan struct {
 // Dev is one reader.
 type Dev struct {
 	r       io.Reader
-	p       parser
+	p       taker
 	dropped atomic.Uint64
 }
 
-// New returns the reader that sends its scans to r.
-func New(r io.Reader) *Dev { return &Dev{r: r} }
+// taker takes bytes apart. ended says that a byte ended a scan, good that there is one, and not one that was lost.
+type taker interface {
+	take(b byte) (s Scan, ended, good bool)
+}
+
+// New returns the reader that sends its scans to r, a line each.
+func New(r io.Reader) *Dev { return &Dev{r: r, p: &parser{}} }
 
 // String names the device.
 func (d *Dev) String() string { return "reader" }
@@ -104,3 +109,11 @@ func parse(line string) Scan {
 }
 
 func letter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
+
+// String is the scan as a reader with AIM identifiers sends it.
+func (s Scan) String() string {
+	if s.Symbology == "" {
+		return s.Text
+	}
+	return "]" + s.Symbology + s.Text
+}

@@ -113,6 +113,9 @@ func (b *Board) call(q request) (reply, error) {
 }
 
 func answered(q request, r reply) (reply, error) {
+	if r.Class != 0 {
+		return r, &busError{fmt.Sprintf("lent %s: %s", q.Name, r.Err), r.Class}
+	}
 	if r.Err != "" {
 		return r, fmt.Errorf("lent %s: %s", q.Name, r.Err)
 	}

@@ -105,7 +105,7 @@ func (s *session) loop(conn net.Conn) {
 			defer func() { <-room }()
 			r := reply{ID: q.ID}
 			if err := s.answer(q, &r); err != nil {
-				r.Err = err.Error()
+				r.Err, r.Class = err.Error(), classOf(err)
 			}
 			s.sending.Lock()
 			defer s.sending.Unlock()

@@ -61,9 +61,41 @@ type request struct {
 	Timeout time.Duration // pinWait
 }
 
+// class is what kind of error a 1-Wire bus gave, for its callers ask for that.
+type class uint8
+
+const (
+	noDevices class = iota + 1
+	shorted
+)
+
+func classOf(err error) class {
+	var none onewire.NoDevicesError
+	var short onewire.ShortedBusError
+	switch {
+	case errors.As(err, &none) && none.NoDevices():
+		return noDevices
+	case errors.As(err, &short) && short.IsShorted():
+		return shorted
+	}
+	return 0
+}
+
+// busError is an error of the other side with its class.
+type busError struct {
+	text string
+	class
+}
+
+func (e *busError) Error() string   { return e.text }
+func (e *busError) NoDevices() bool { return e.class == noDevices }
+func (e *busError) IsShorted() bool { return e.class == shorted }
+func (e *busError) BusError() bool  { return true }
+
 type reply struct {
 	ID    uint64
 	Err   string
+	Class class
 	R     []byte
 	Found []onewire.Address
 	Level bool
