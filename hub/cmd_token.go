@@ -33,11 +33,7 @@ type TokenOrderCmd struct {
 // Run prints the tokens.
 func (c *TokenOrderCmd) Run(g *Globals) error {
 	return withStore(g, func(s *store.Store) error {
-		signer, err := token.Open(g.Ctx, s, g.pkiDir(), g.Clock.Now())
-		if err != nil {
-			return err
-		}
-		texts, err := c.sign(g, s, signer)
+		texts, err := c.sign(g, s, token.In(g.pkiDir()))
 		if err != nil || len(texts) > 0 {
 			return err
 		}
@@ -128,15 +124,8 @@ No token that is valid is refused meanwhile. Run it on the machine of the hub: t
 // Run makes the key, and the plans that carry it.
 func (c *TokenRotateCmd) Run(g *Globals) error {
 	return withStore(g, func(s *store.Store) error {
-		signer, err := token.Open(g.Ctx, s, g.pkiDir(), g.Clock.Now())
+		key, err := token.In(g.pkiDir()).Rotate(g.Ctx, s, g.Clock.Now())
 		if err != nil {
-			return err
-		}
-		var key store.TokenKey
-		if err := s.Change(g.Ctx, func(tx *store.Tx) (err error) {
-			key, err = signer.Rotate(g.Ctx, tx, g.Clock.Now())
-			return err
-		}); err != nil {
 			return err
 		}
 		fmt.Fprintf(g.Stdout, "%s signs from %s\n", key.ID, key.SignsFrom.Format(time.RFC3339))

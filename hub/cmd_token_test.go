@@ -15,6 +15,7 @@ import (
 	"meguri/hub/order"
 	"meguri/hub/store"
 	"meguri/hub/storetest"
+	"meguri/hub/token"
 	"meguri/internal/clock"
 	"meguri/protocol"
 )
@@ -33,6 +34,9 @@ func TestTokensOfAnOrderArePrintedAndDrawn(t *testing.T) {
 		return tx.AddGrant(t.Context(), dispatch.Grant{ID: "order-o-1", DeliveryDate: "2026-12-01", LocationID: "loc-1", Holder: dispatch.Customer,
 			OrderID: "o-1", PIN: "123456", From: now, Until: now.Add(time.Hour), IssuedAt: now})
 	}))
+	require.ErrorIs(t, (&TokenOrderCmd{ID: "o-1"}).Run(g), token.ErrNoKey, "only a hub that serves makes one")
+	_, err = token.Open(t.Context(), s, g.pkiDir(), now)
+	require.NoError(t, err)
 	dir := t.TempDir()
 	require.NoError(t, (&TokenOrderCmd{ID: "o-1", QR: dir}).Run(g))
 	fridge, text, ok := strings.Cut(strings.TrimSpace(out.String()), " ")

@@ -30,7 +30,7 @@ var (
 
 const (
 	// tokenPrefix begins every token. What follows is base32 (RFC 4648) without padding: capitals and digits take the least room
-	// in a QR code, and a reader that types as a keyboard gets them right in every layout.
+	// in a QR code, and a reader that types as a keyboard may have lost the capitals.
 	tokenPrefix = "MEGURI1:"
 	// MaxToken bounds the text of a token.
 	MaxToken = 1500
@@ -59,7 +59,9 @@ func KeyID(public ed25519.PublicKey) []byte {
 }
 
 // IsToken says whether the text of a barcode is meant as a token; OpenToken says whether it is a good one.
-func IsToken(text string) bool { return strings.HasPrefix(text, tokenPrefix) }
+func IsToken(text string) bool {
+	return len(text) >= len(tokenPrefix) && strings.EqualFold(text[:len(tokenPrefix)], tokenPrefix)
+}
 
 // SignToken gives the text of a token.
 func SignToken(t Token, key ed25519.PrivateKey) (string, error) {
@@ -108,11 +110,10 @@ func OpenToken(text string, keys [][]byte) (Token, error) {
 }
 
 func sign1Of(text string) (*cose.Sign1Message, error) {
-	body, ok := strings.CutPrefix(text, tokenPrefix)
-	if !ok || len(text) > MaxToken {
+	if !IsToken(text) || len(text) > MaxToken {
 		return nil, fmt.Errorf("want %s and at most %d characters, not %d", tokenPrefix, MaxToken, len(text))
 	}
-	signed, err := base32Text.DecodeString(strings.ToUpper(body))
+	signed, err := base32Text.DecodeString(strings.ToUpper(text[len(tokenPrefix):]))
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ func TestATokenSaysWhatWasSigned(t *testing.T) {
 		got, err := OpenToken(text, [][]byte{[]byte("of another kind"), tokenPublic})
 		require.NoError(t, err)
 		require.Equal(t, want, got)
-		got, err = OpenToken(strings.Replace(strings.ToLower(text), "meguri1:", "MEGURI1:", 1), [][]byte{tokenPublic})
+		got, err = OpenToken(strings.ToLower(text), [][]byte{tokenPublic})
 		require.NoError(t, err, "a reader that types small letters")
 		require.Equal(t, want, got)
 	}

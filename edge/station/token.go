@@ -8,12 +8,12 @@ import (
 	"meguri/protocol"
 )
 
-// TokenBeyondPlan bounds how long a token opens of which the plan does not know yet. The plan alone can revoke: a lock that
-// hears from the hub knows every grant after seconds, one that does not obeys a revocation after this time at most.
+// TokenBeyondPlan bounds how long a token opens of whose grant the plan does not know yet: only a plan can revoke. A grant that the
+// plan has opens until its end, or until a newer plan leaves it out.
 const TokenBeyondPlan = 24 * time.Hour
 
-// token decides about a signed token, scanned at the station's reader, which serves all its doors. It always counts: a keypad
-// that rests does not concern it, since nobody guesses a signature.
+// token decides about a signed token, scanned at the station's reader, which serves all its doors. A keypad that rests does not
+// concern it, since nobody guesses a signature.
 func (t *turn) token(text string) {
 	token, err := protocol.OpenToken(text, t.keys())
 	position := token.Lock
@@ -22,8 +22,8 @@ func (t *turn) token(text string) {
 	case errors.Is(err, protocol.ErrUnknownKey):
 		t.refuseToken("", "", "the token is signed with a key that this station does not have", phrase.New(phrase.TokenUnknownKey))
 		return
-	case err != nil:
-		t.refuseToken("", "", err.Error(), phrase.New(phrase.NotOurs))
+	case err != nil: // what it says in detail is not ours either, and may be anything
+		t.refuseToken("", "", "a token that the hub has not signed", phrase.New(phrase.NotOurs))
 		return
 	case !here:
 		t.refuseToken("", token.Grant.ID, "the token is for the lock of "+position, phrase.New(phrase.TokenElsewhere))
@@ -64,6 +64,8 @@ func (t *turn) grantOfToken(lock protocol.LockPlan, token protocol.Token) (proto
 	}
 	g, issued := token.Grant, time.UnixMilli(token.Issued)
 	switch {
+	case t.now.UnixMilli() >= g.Until:
+		return g, object(rankLate, "too late", phrase.CodeTooLate)
 	case token.Issued <= lock.Issued:
 		return g, object(rankLate, "the grant of the token is revoked", phrase.TokenRevoked)
 	case issued.After(t.now.Add(time.Hour)):

@@ -9,9 +9,9 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,71 +40,88 @@ type Signer struct {
 	loaded map[string]ed25519.PrivateKey // by id
 }
 
-// Open gives the signer of a directory. Where none of the directory's keys may sign, it makes one, which signs at once.
+// In gives the signer with the keys of a directory. It makes none.
+func In(dir string) *Signer { return &Signer{dir: dir, loaded: map[string]ed25519.PrivateKey{}} }
+
+// Open is In for a hub that serves: where none of the directory's keys may sign, it makes one, which signs at once.
 func Open(ctx context.Context, s *store.Store, dir string, now time.Time) (*Signer, error) {
-	signer := &Signer{dir: dir, loaded: map[string]ed25519.PrivateKey{}}
-	err := s.Change(ctx, func(tx *store.Tx) error {
-		_, err := signer.key(ctx, tx, now)
-		if errors.Is(err, ErrNoKey) {
-			_, err = signer.add(ctx, tx, now, now)
-		}
+	signer := In(dir)
+	var have []own
+	err := s.Read(ctx, func(tx *store.Tx) (err error) {
+		have, err = signer.own(ctx, tx, now)
 		return err
 	})
+	if err == nil && !slices.ContainsFunc(have, func(k own) bool { return !k.SignsFrom.After(now) }) {
+		_, err = signer.add(ctx, s, now, now)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("keys of tokens: %w", err)
 	}
 	return signer, nil
 }
 
-// Sign gives the text of a token, signed with the newest key of this hub that locks have heard of.
+// Sign gives the text of a token, signed with a key of this hub: the newest that signed when the grant was issued, for whoever
+// knows the grant knows that one. ErrNoKey is wrapped where the directory holds none.
 func (s *Signer) Sign(ctx context.Context, tx *store.Tx, t protocol.Token, now time.Time) (string, error) {
-	key, err := s.key(ctx, tx, now)
+	have, err := s.own(ctx, tx, now)
 	if err != nil {
 		return "", err
 	}
-	return protocol.SignToken(t, key)
+	for _, by := range []time.Time{time.UnixMilli(t.Issued), now} {
+		for _, k := range slices.Backward(have) {
+			if !k.SignsFrom.After(by) {
+				return protocol.SignToken(t, k.private)
+			}
+		}
+	}
+	return "", fmt.Errorf("%w in %s", ErrNoKey, s.dir)
 }
 
-// Rotate makes a key that takes the place of those there are: they sign until it does, and are taken until no token of theirs can
+// Rotate makes a key that takes the place of this hub's others: they sign until it does, and are taken until no token of theirs can
 // be valid any more. Stations need new plans then.
-func (s *Signer) Rotate(ctx context.Context, tx *store.Tx, now time.Time) (store.TokenKey, error) {
-	all, err := tx.TokenKeys(ctx, now)
+func (s *Signer) Rotate(ctx context.Context, db *store.Store, now time.Time) (store.TokenKey, error) {
+	var have []own
+	err := db.Read(ctx, func(tx *store.Tx) (err error) {
+		have, err = s.own(ctx, tx, now)
+		return err
+	})
+	if err == nil && len(have) == 0 {
+		err = fmt.Errorf("%w in %s: is it the directory of the hub that serves?", ErrNoKey, s.dir)
+	}
 	if err != nil {
 		return store.TokenKey{}, err
 	}
-	for _, k := range all {
-		if err := tx.EndTokenKey(ctx, k.ID, now.Add(Lead+kept)); err != nil {
-			return store.TokenKey{}, err
-		}
+	k, err := s.add(ctx, db, now, now.Add(Lead))
+	if err != nil {
+		return k, err
 	}
-	return s.add(ctx, tx, now, now.Add(Lead))
+	return k, db.Change(ctx, func(tx *store.Tx) error {
+		for _, former := range have {
+			if err := tx.EndTokenKey(ctx, former.ID, now.Add(Lead+kept)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
-// key is the private key that signs now: of this hub's, the one that came last.
-func (s *Signer) key(ctx context.Context, tx *store.Tx, now time.Time) (ed25519.PrivateKey, error) {
+// own is a key whose private half is in the directory.
+type own struct {
+	store.TokenKey
+	private ed25519.PrivateKey
+}
+
+// own gives the keys of this hub that locks take, in the order in which they begin to sign. A file that cannot be read is none.
+func (s *Signer) own(ctx context.Context, tx *store.Tx, now time.Time) ([]own, error) {
 	all, err := tx.TokenKeys(ctx, now)
-	if err != nil {
-		return nil, err
-	}
-	var best ed25519.PrivateKey
-	var from time.Time
+	var have []own
 	for _, k := range all {
-		if k.SignsFrom.After(now) || k.SignsFrom.Before(from) {
-			continue
+		if private, err := s.load(k.ID); err == nil {
+			have = append(have, own{k, private})
 		}
-		private, err := s.load(k.ID)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // another hub's
-		}
-		if err != nil {
-			return nil, err
-		}
-		best, from = private, k.SignsFrom
 	}
-	if best == nil {
-		return nil, ErrNoKey
-	}
-	return best, nil
+	slices.SortStableFunc(have, func(a, b own) int { return a.SignsFrom.Compare(b.SignsFrom) })
+	return have, err
 }
 
 func (s *Signer) file(id string) string { return filepath.Join(s.dir, "token-"+id+".key") }
@@ -136,7 +153,7 @@ func idOf(key ed25519.PrivateKey) string {
 }
 
 // add makes a key: the file first, so that no lock is told of a key that nobody has.
-func (s *Signer) add(ctx context.Context, tx *store.Tx, now, from time.Time) (store.TokenKey, error) {
+func (s *Signer) add(ctx context.Context, db *store.Store, now, from time.Time) (store.TokenKey, error) {
 	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		return store.TokenKey{}, err
@@ -145,20 +162,25 @@ func (s *Signer) add(ctx context.Context, tx *store.Tx, now, from time.Time) (st
 	if err := write(s.file(k.ID), pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: private.Seed()})); err != nil {
 		return k, err
 	}
-	return k, tx.AddTokenKey(ctx, k)
+	return k, db.Change(ctx, func(tx *store.Tx) error { return tx.AddTokenKey(ctx, k) })
 }
 
-func write(file string, text []byte) (err error) {
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+func write(file string, text []byte) error {
+	dir := filepath.Dir(file)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := f.Write(text); err != nil {
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return f.Sync()
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }

@@ -31,21 +31,24 @@ func (h *hubs) open(dir string, now time.Time) *token.Signer {
 	return signer
 }
 
-func (h *hubs) sign(signer *token.Signer, now time.Time) (text string) {
+func (h *hubs) sign(signer *token.Signer, now time.Time) string {
+	return h.signIssued(signer, now, now)
+}
+
+// signIssued signs a token of a grant that was issued before.
+func (h *hubs) signIssued(signer *token.Signer, issued, now time.Time) (text string) {
 	h.t.Helper()
 	require.NoError(h.t, h.s.Read(h.t.Context(), func(tx *store.Tx) (err error) {
-		text, err = signer.Sign(h.t.Context(), tx, protocol.Token{Lock: "f", Grant: protocol.Grant{ID: "g", Until: 1000}}, now)
+		text, err = signer.Sign(h.t.Context(), tx, protocol.Token{Lock: "f", Issued: issued.UnixMilli(), Grant: protocol.Grant{ID: "g", Until: 1000}}, now)
 		return err
 	}))
 	return text
 }
 
-func (h *hubs) rotate(signer *token.Signer, now time.Time) (key store.TokenKey) {
+func (h *hubs) rotate(signer *token.Signer, now time.Time) store.TokenKey {
 	h.t.Helper()
-	require.NoError(h.t, h.s.Change(h.t.Context(), func(tx *store.Tx) (err error) {
-		key, err = signer.Rotate(h.t.Context(), tx, now)
-		return err
-	}))
+	key, err := signer.Rotate(h.t.Context(), h.s, now)
+	require.NoError(h.t, err)
 	return key
 }
 
@@ -112,12 +115,46 @@ func TestKeysRotateWithoutAMomentInWhichATokenFails(t *testing.T) {
 	require.Len(t, h.keys(noon.Add(60*24*time.Hour)), 1, "former ones end")
 }
 
-func TestAFileThatIsNoKeyIsNamed(t *testing.T) {
+// A station may go offline with tomorrow's grants just before the keys rotate: it has the key that signed when they were issued.
+func TestAGrantIsSignedWithAKeyThatEveryLockThatKnowsItHas(t *testing.T) {
+	h := newHubs(t)
+	signer := h.open(t.TempDir(), noon)
+	planned := h.keys(noon.Add(time.Hour))
+	h.rotate(signer, noon.Add(2*time.Hour))
+	for hours := range 48 {
+		h.requireTaken(h.signIssued(signer, noon.Add(time.Hour), noon.Add(time.Duration(hours)*time.Hour)), planned)
+	}
+}
+
+func TestOneHubsRotationIsNoOthers(t *testing.T) {
+	h := newHubs(t)
+	first, second := h.open(t.TempDir(), noon), h.open(t.TempDir(), noon)
+	h.rotate(first, noon)
+	later := noon.Add(20 * 24 * time.Hour)
+	require.Len(t, h.keys(later), 2)
+	h.requireTaken(h.sign(second, later), h.keys(later))
+	h.requireTaken(h.sign(first, later), h.keys(later))
+}
+
+func TestACommandInAnotherDirectoryMakesNoKey(t *testing.T) {
+	h := newHubs(t)
+	h.open(t.TempDir(), noon)
+	elsewhere := token.In(t.TempDir())
+	_, err := elsewhere.Rotate(t.Context(), h.s, noon)
+	require.ErrorIs(t, err, token.ErrNoKey)
+	require.ErrorIs(t, h.s.Read(t.Context(), func(tx *store.Tx) error {
+		_, err := elsewhere.Sign(t.Context(), tx, protocol.Token{}, noon)
+		return err
+	}), token.ErrNoKey)
+	require.Len(t, h.keys(noon), 1)
+}
+
+func TestAHubWhoseFileIsDamagedMakesANewKey(t *testing.T) {
 	h, dir := newHubs(t), t.TempDir()
 	h.open(dir, noon)
 	files, err := filepath.Glob(filepath.Join(dir, "token-*.key"))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(files[0], []byte("nothing"), 0o600))
-	_, err = token.Open(t.Context(), h.s, dir, noon)
-	require.ErrorContains(t, err, files[0]+": want a PEM block")
+	h.requireTaken(h.sign(h.open(dir, noon), noon), h.keys(noon))
+	require.Len(t, h.keys(noon), 2)
 }
