@@ -169,9 +169,12 @@ type ScanRefused struct {
 }
 
 // NewScanRefused keeps what was scanned, and why it was refused, as texts that a record can carry: valid UTF-8, at most 200
-// bytes each.
+// bytes each. Of a token it keeps that it was one: it may open a door elsewhere.
 func NewScanRefused(step, scan, reason string) ScanRefused {
 	const most = 200
+	if IsToken(scan) {
+		scan = "a token"
+	}
 	return ScanRefused{Step: step, Scan: bounded(scan, most), Reason: bounded(reason, most)}
 }
 

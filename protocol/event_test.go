@@ -27,3 +27,12 @@ func TestARefusedScanKeepsAtMost200BytesOfAnything(t *testing.T) {
 	require.Equal(t, "巡り", NewScanRefused("", "巡り", "").Scan, "what is short stays whole")
 	require.Equal(t, strings.Repeat("巡", 66), NewScanRefused("", strings.Repeat("巡", 70), "").Scan, "cut between runes")
 }
+
+// A token that is scanned at another reader opens its door all the same: it must not be read out of a record.
+func TestARefusedScanKeepsNoToken(t *testing.T) {
+	text, err := SignToken(someToken(), tokenKey)
+	require.NoError(t, err)
+	for _, scan := range []string{text, strings.ToLower(text)} {
+		require.Equal(t, ScanRefused{Step: "packing", Scan: "a token", Reason: "no box"}, NewScanRefused("packing", scan, "no box"))
+	}
+}

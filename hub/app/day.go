@@ -130,9 +130,17 @@ func (d *day) freeze(ctx context.Context, date string, now time.Time) error {
 // drawCodes makes the grants of a delivery. Codes differ within a location and date, since a code alone names its grant.
 func drawCodes(ctx context.Context, tx *store.Tx, delivery store.Delivery, places map[string]bool, now time.Time) error {
 	taken := map[string]bool{}
+	newest, err := tx.NewestGrant(ctx, delivery.LocationID)
+	if err != nil {
+		return err
+	}
+	issued := now
+	if !issued.After(newest) { // a plan that knows of those does not know of these
+		issued = newest.Add(time.Millisecond)
+	}
 	add := func(g dispatch.Grant, digits int) error {
 		g.DeliveryDate, g.LocationID, g.PIN = delivery.DeliveryDate, delivery.LocationID, dispatch.DrawPIN(digits, taken)
-		g.IssuedAt = now
+		g.IssuedAt = issued
 		return tx.AddGrant(ctx, g)
 	}
 	orders, err := tx.AcceptedOrders(ctx, delivery.DeliveryDate, delivery.LocationID)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -46,6 +47,9 @@ func In(dir string) *Signer { return &Signer{dir: dir, loaded: map[string]ed2551
 // Open is In for a hub that serves: where none of the directory's keys may sign, it makes one, which signs at once.
 func Open(ctx context.Context, s *store.Store, dir string, now time.Time) (*Signer, error) {
 	signer := In(dir)
+	if err := s.Change(ctx, func(tx *store.Tx) error { return signer.bringBack(ctx, tx, now) }); err != nil {
+		return nil, fmt.Errorf("keys of tokens: %w", err)
+	}
 	var have []own
 	err := s.Read(ctx, func(tx *store.Tx) (err error) {
 		have, err = signer.own(ctx, tx, now)
@@ -58,6 +62,31 @@ func Open(ctx context.Context, s *store.Store, dir string, now time.Time) (*Sign
 		return nil, fmt.Errorf("keys of tokens: %w", err)
 	}
 	return signer, nil
+}
+
+// bringBack notes keys of the directory that the database does not know, as after a backup that is older: what they have signed is
+// on telephones. They sign no sooner than new ones.
+func (s *Signer) bringBack(ctx context.Context, tx *store.Tx, now time.Time) error {
+	files, err := filepath.Glob(s.file("*"))
+	if err != nil {
+		return err
+	}
+	known, err := tx.TokenKeys(ctx, time.UnixMilli(0)) // ended ones, too
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		id := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "token-"), ".key")
+		private, err := s.load(id)
+		if err != nil || slices.ContainsFunc(known, func(k store.TokenKey) bool { return k.ID == id }) {
+			continue
+		}
+		k := store.TokenKey{ID: id, Public: private.Public().(ed25519.PublicKey), Made: now, SignsFrom: now.Add(Lead)}
+		if err := tx.AddTokenKey(ctx, k); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Sign gives the text of a token, signed with a key of this hub: the newest that signed when the grant was issued, for whoever

@@ -126,6 +126,23 @@ func TestAGrantIsSignedWithAKeyThatEveryLockThatKnowsItHas(t *testing.T) {
 	}
 }
 
+// A backup may be older than a key: what it has signed is on telephones.
+func TestAKeyOfTheDirectoryThatTheDatabaseHasLostIsTakenAgain(t *testing.T) {
+	dir := t.TempDir()
+	before := newHubs(t)
+	text := before.sign(before.open(dir, noon), noon)
+	restored := newHubs(t)
+	signer := restored.open(dir, noon.Add(time.Hour))
+	restored.requireTaken(text, restored.keys(noon.Add(time.Hour)))
+	for hours := range 48 {
+		now := noon.Add(time.Duration(1+hours) * time.Hour)
+		restored.requireTaken(restored.sign(signer, now), restored.keys(now))
+	}
+	require.Len(t, restored.keys(noon.Add(time.Hour)), 2)
+	restored.open(dir, noon.Add(2*time.Hour))
+	require.Len(t, restored.keys(noon.Add(2*time.Hour)), 2, "once")
+}
+
 func TestOneHubsRotationIsNoOthers(t *testing.T) {
 	h := newHubs(t)
 	first, second := h.open(t.TempDir(), noon), h.open(t.TempDir(), noon)
