@@ -100,7 +100,7 @@ func reissue(ctx context.Context, tx *store.Tx, location string, now time.Time) 
 		if err != nil {
 			return nil, err
 		}
-		anew := g.Again(dispatch.DrawPIN(dispatch.CourierDigits, taken), now)
+		anew := g.Again(dispatch.DrawPIN(taken), now)
 		if err := tx.ReissueGrant(ctx, g.ID, anew, now); err != nil {
 			return nil, err
 		}

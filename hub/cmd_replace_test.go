@@ -92,7 +92,7 @@ func TestAReplacedBoardsCountedCodesAreIssuedAnew(t *testing.T) {
 		require.NotContains(t, byID, courier.ID, "the former id is in no plan any more")
 		anew := byID[courier.ID+"~1"]
 		require.NotEqual(t, courier.PIN, anew.PIN)
-		require.Len(t, anew.PIN, dispatch.CourierDigits)
+		require.Len(t, anew.PIN, dispatch.PINDigits)
 		require.Equal(t, courier.Until, anew.Until)
 		require.Contains(t, byID, "over", "what is over stays as it was")
 

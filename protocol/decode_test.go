@@ -223,6 +223,15 @@ func TestPINs(t *testing.T) {
 	require.False(t, g.HasPIN("123457"))
 	require.False(t, Grant{ID: "g2", PIN: g.PIN}.HasPIN("123456"), "the same code of another grant has another hash")
 	require.False(t, Grant{ID: "g3"}.HasPIN(""))
+
+	salt := []byte("sixteen bytes of")
+	g = Grant{ID: "g1", Selector: "123", Salt: salt, Check: CheckPIN("12345678901", salt)}
+	require.True(t, g.HasPIN("12345678901"))
+	require.False(t, g.HasPIN("12345678902"))
+	require.False(t, g.HasPIN("99945678901"), "another selector")
+	require.False(t, g.HasPIN(""))
+	require.False(t, Grant{Selector: "123", Salt: []byte("another sixteen."), Check: g.Check}.HasPIN("12345678901"), "each has a salt of its own")
+	require.False(t, Grant{ID: "g4", Selector: "123", Salt: salt}.HasPIN("123"), "no check is no code")
 }
 
 func TestNames(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 // Revision of the protocol that this version speaks. Within v1 a later revision only adds: keys, kinds of record, types of
 // message. Each side tells its own, and sends nothing that came after the other's. Revision 2 added packed batches, Rounds and
 // the outcome CommandUnknown.
-const Revision = 2
+const Revision = 3
 
 // LogID names one of a device's two logs.
 type LogID uint8

@@ -14,6 +14,7 @@ const (
 
 	TooManyWrongCodes
 	NoSuchCode
+	CodeLocked
 	CodeTooEarly
 	CodeTooLate
 	CodeUsedUp
@@ -100,6 +101,7 @@ var lines = [keys]struct{ en, ja string }{
 
 	TooManyWrongCodes:  {"Too many wrong codes. Please wait a minute.", "番号の誤りが続いています。1分ほどお待ちください。"},
 	NoSuchCode:         {"No such code here.", "この番号はここでは使えません。"},
+	CodeLocked:         {"This number is locked after wrong ones. Please scan your QR code, or wait.", "誤入力が続いたため一時停止中です。QRコードをご利用ください。"},
 	CodeTooEarly:       {"Your code is not valid yet.", "この番号はまだ使えません。"},
 	CodeTooLate:        {"Your code is no longer valid.", "この番号の受取期間は終わりました。"},
 	CodeUsedUp:         {"Your code has been used up.", "この番号は使用回数の上限に達しました。"},

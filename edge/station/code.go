@@ -19,38 +19,25 @@ func Code(s State, p Plan, position, code string, now time.Time) Decision {
 		t.refuse(position, phrase.TooManyWrongCodes)
 		return t.Decision
 	}
+	selector := t.selector(code)
+	if t.locked(selector) { // a right code, too: it may be the guess that hit
+		t.record(protocol.GrantRefused{Position: position, Reason: "codes with these first digits are locked after wrong ones"})
+		t.refuse(position, phrase.CodeLocked)
+		return t.Decision
+	}
 	g, o, ok := t.grantOf(position, code)
-	switch {
-	case !ok:
-		t.wrongCode(position)
-	case o.reason != "":
+	if !ok {
+		t.wrongCode(position, selector)
+		return t.Decision
+	}
+	delete(t.State.Tries, selector)
+	if o.reason != "" {
 		t.record(protocol.GrantRefused{Position: position, Grant: g.ID, Reason: o.reason})
 		t.refuse(position, o.line.Key, o.line.Args...)
-	default:
-		t.open(position, g)
+		return t.Decision
 	}
+	t.open(position, g)
 	return t.Decision
-}
-
-// rests is bounded by the length of a rest, also when the clock was set back.
-func (t *turn) rests(position string) bool {
-	left := time.UnixMilli(t.State.Locks[position].RestsUntil).Sub(t.now)
-	return left > 0 && left <= KeypadRests
-}
-
-// wrongCode counts. A right code in between does not start the count anew: whoever has one could guess others' for ever.
-func (t *turn) wrongCode(position string) {
-	l := t.State.Locks[position]
-	if d, known := t.since(l.WrongAt); known && d > WrongFor {
-		l.Wrong = 0
-	}
-	l.Wrong, l.WrongAt = l.Wrong+1, t.now.UnixMilli()
-	if l.Wrong >= WrongCodes {
-		l.Wrong, l.RestsUntil = 0, t.now.Add(KeypadRests).UnixMilli()
-	}
-	t.State.Locks[position] = l
-	t.record(protocol.GrantRefused{Position: position, Reason: "no such code here"})
-	t.refuse(position, phrase.NoSuchCode)
 }
 
 // grantOf finds the grant of a code, and what stands against it now. Several dates' grants may carry the same code: the one

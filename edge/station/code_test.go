@@ -145,18 +145,29 @@ func TestOfTwoGrantsWithOneCodeTheOneThatOpensIsMeant(t *testing.T) {
 	})
 }
 
-func TestAKeypadRestsAfterFiveWrongCodes(t *testing.T) {
+func TestAKeypadSlowsDownAfterWrongCodes(t *testing.T) {
 	wrong := func(r *rig, n int) {
 		for range n {
 			r.requireRefused(r.code("f1", "000000"), "no such code here", phrase.New(phrase.NoSuchCode))
 		}
 	}
-	t.Run("for a minute and for everybody, but at its own door only", func(t *testing.T) {
+	t.Run("for everybody, but at its own door only", func(t *testing.T) {
 		r := newRig(t, everythingIn(), twoFridges())
 		wrong(r, WrongCodes)
 		r.requireRefused(r.code("f1", "111111"), "the keypad rests", phrase.New(phrase.TooManyWrongCodes))
 		r.requireOpens("f2", "222222")
-		r.now = noon.Add(KeypadRests)
+		r.now = noon.Add(RestsFirst)
+		r.requireOpens("f1", "111111")
+	})
+	t.Run("longer and longer, and never for more than a minute", func(t *testing.T) {
+		r := newRig(t, everythingIn(), twoFridges())
+		wrong(r, WrongCodes-1)
+		for _, rest := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60} {
+			wrong(r, 1)
+			r.now = r.now.Add(rest*time.Second - time.Millisecond)
+			r.requireRefused(r.code("f1", "000000"), "the keypad rests", phrase.New(phrase.TooManyWrongCodes))
+			r.now = r.now.Add(time.Millisecond)
+		}
 		r.requireOpens("f1", "111111")
 	})
 	t.Run("also when right codes come in between", func(t *testing.T) {

@@ -152,7 +152,7 @@ func (m *model) bounded() {
 	require.LessOrEqual(m.t, len(m.s.In), 3*len(positions)+Remembered)
 	for _, l := range m.s.Locks {
 		require.LessOrEqual(m.t, len(l.Grants), 4*len(m.plans))
-		require.Less(m.t, l.Wrong, WrongCodes)
+		require.LessOrEqual(m.t, l.Wrong, WrongCodes+mostDoubled)
 		require.True(m.t, len(l.Grants) == 0 || l.FiredAt != 0 || l.Door == DoorOpen, "a shut door is in use by nobody")
 	}
 }

@@ -19,10 +19,7 @@ const (
 	OpensLate     = time.Minute      // after it was called jammed: a door that sticks and gives way at last
 	AjarAfter     = 2 * time.Minute  // a door that stands open longer is an alarm
 	Bounce        = time.Second      // a door that opens again so soon after it shut has not been shut
-	WrongCodes    = 5                // after which a keypad rests
-	WrongFor      = 5 * time.Minute  // without a wrong code, after which earlier ones are forgotten
-	KeypadRests   = time.Minute
-	ScanPairedFor = 2 * time.Minute // between the scan of a box and of its slot
+	ScanPairedFor = 2 * time.Minute  // between the scan of a box and of its slot
 )
 
 // Bounds of a station's memory.
@@ -39,10 +36,11 @@ const farAway = 30 * 24 * time.Hour
 
 // State is what a station remembers across a restart.
 type State struct {
-	Locks   map[string]Lock `cbor:"1,keyasint"` // by position
-	Uses    map[string]Use  `cbor:"2,keyasint"` // of grants
-	In      map[string]Box  `cbor:"3,keyasint"` // dated container → the box that stands here
-	Scanned Box             `cbor:"4,keyasint"` // a box that waits for its slot
+	Locks   map[string]Lock  `cbor:"1,keyasint"` // by position
+	Uses    map[string]Use   `cbor:"2,keyasint"` // of grants
+	In      map[string]Box   `cbor:"3,keyasint"` // dated container → the box that stands here
+	Scanned Box              `cbor:"4,keyasint"` // a box that waits for its slot
+	Tries   map[string]Tries `cbor:"5,keyasint"` // wrong codes, by selector
 }
 
 // Use is how often a grant was used.
@@ -126,6 +124,7 @@ func begin(s State, p Plan, now time.Time) *turn {
 	s.Locks = cloned(s.Locks)
 	s.Uses = cloned(s.Uses)
 	s.In = cloned(s.In)
+	s.Tries = cloned(s.Tries)
 	return &turn{Decision: Decision{State: s}, plan: p, now: now}
 }
 
@@ -158,15 +157,16 @@ func (t *turn) since(at int64) (d time.Duration, known bool) {
 func PlanChanged(s State, p Plan) State {
 	t := begin(s, p, time.Time{})
 	t.takeOver()
-	grants, containers := map[string]bool{}, map[string]bool{}
+	grants, containers, selectors := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, lock := range p {
 		for _, g := range lock.Grants {
-			grants[g.ID] = true
+			grants[g.ID], selectors[g.Selector] = true, true
 		}
 		for _, c := range lock.Containers {
 			containers[c.DatedContainer] = true
 		}
 	}
+	maps.DeleteFunc(t.State.Tries, func(selector string, _ Tries) bool { return !selectors[selector] })
 	forget(t.State.Uses, grants, func(u Use) int64 { return u.Until })
 	forget(t.State.In, containers, func(b Box) int64 { return b.At })
 	return t.State

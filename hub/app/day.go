@@ -138,8 +138,8 @@ func drawCodes(ctx context.Context, tx *store.Tx, delivery store.Delivery, place
 	if !issued.After(newest) { // a plan that knows of those does not know of these
 		issued = newest.Add(time.Millisecond)
 	}
-	add := func(g dispatch.Grant, digits int) error {
-		g.DeliveryDate, g.LocationID, g.PIN = delivery.DeliveryDate, delivery.LocationID, dispatch.DrawPIN(digits, taken)
+	add := func(g dispatch.Grant) error {
+		g.DeliveryDate, g.LocationID, g.PIN = delivery.DeliveryDate, delivery.LocationID, dispatch.DrawPIN(taken)
 		g.IssuedAt = issued
 		return tx.AddGrant(ctx, g)
 	}
@@ -151,7 +151,7 @@ func drawCodes(ctx context.Context, tx *store.Tx, delivery store.Delivery, place
 	for _, order := range orders {
 		g := dispatch.Grant{ID: "order-" + order, Holder: dispatch.Customer, OrderID: order,
 			From: delivery.PickupOpens, Until: delivery.PickupCloses}
-		if err := add(g, dispatch.CustomerDigits); err != nil {
+		if err := add(g); err != nil {
 			return err
 		}
 	}
@@ -176,7 +176,7 @@ func drawCodes(ctx context.Context, tx *store.Tx, delivery store.Delivery, place
 		places[run.RouteID] = true
 		from, until := dispatch.CourierWindow(run.Stops[0].PlannedAt, delivery.PickupCloses)
 		g := dispatch.Grant{ID: run.ID + "-" + delivery.LocationID, Holder: dispatch.Courier, RunID: run.ID, From: from, Until: until}
-		if err := add(g, dispatch.CourierDigits); err != nil {
+		if err := add(g); err != nil {
 			return err
 		}
 	}

@@ -219,12 +219,12 @@ func freezes(b *bench) {
 	for _, g := range grants {
 		pins[g.PIN] = true
 		if g.Holder == dispatch.Courier {
-			require.Len(b.t, g.PIN, dispatch.CourierDigits)
+			require.Len(b.t, g.PIN, dispatch.PINDigits)
 			require.Equal(b.t, at(4, 30), g.From)
 			require.Equal(b.t, at(20, 0), g.Until)
 			continue
 		}
-		require.Len(b.t, g.PIN, dispatch.CustomerDigits)
+		require.Len(b.t, g.PIN, dispatch.PINDigits)
 		require.Equal(b.t, at(11, 0), g.From)
 		require.Equal(b.t, at(17, 0), g.Until)
 	}
@@ -393,7 +393,7 @@ func plans(b *bench) {
 	b.turnAt(at(2, 0))
 	b.change(func(tx *store.Tx) error {
 		for role, place := range map[string]string{plan.RoleStation: "loc-1", plan.RoleScanner: "shop-a", plan.RoleDriver: "route-1"} {
-			parts, err := plan.Build(b.t.Context(), tx, role, place, at(2, 0))
+			parts, err := plan.Build(b.t.Context(), tx, role, place, protocol.Revision, at(2, 0))
 			if err != nil {
 				return err
 			}
@@ -405,12 +405,16 @@ func plans(b *bench) {
 }
 
 func TestCodesOfALocationAndDateNeverCollide(t *testing.T) {
-	taken := map[string]bool{}
-	for range 10 {
-		pin := dispatch.DrawPIN(1, taken)
-		require.Len(t, pin, 1)
+	taken, selectors := map[string]bool{}, map[string]bool{}
+	for range 1000 {
+		pin := dispatch.DrawPIN(taken)
+		require.Len(t, pin, dispatch.PINDigits)
+		selectors[dispatch.SelectorOf(pin)] = true
 	}
-	require.Len(t, taken, 10, "down to the last one")
+	require.Len(t, taken, 1000)
+	require.Len(t, selectors, 1000, "as long as there are any")
+	dispatch.DrawPIN(taken)
+	require.Len(t, taken, 1001, "and then codes that differ behind them")
 }
 
 func TestTheDayEndsWithTheHub(t *testing.T) {

@@ -55,25 +55,45 @@ func (g Grant) Again(pin string, now time.Time) Grant {
 	return g
 }
 
-// DrawPIN draws a code of so many digits that is not taken, and takes it. Six digits are far more than a location's orders of a
-// date.
-func DrawPIN(digits int, taken map[string]bool) string {
-	most := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(digits)), nil)
+// Lengths of codes, in digits. The first ones are the selector: they name the grant, so that wrong codes can be counted for it. With
+// eight more a guess is right once in a hundred million.
+const (
+	SelectorDigits = 3
+	PINDigits      = SelectorDigits + 8
+)
+
+// SelectorOf is the selector of a code, also of a shorter one from before there were selectors.
+func SelectorOf(pin string) string { return pin[:min(len(pin), SelectorDigits)] }
+
+// DrawPIN draws a code that is not taken, and takes it. Its selector is that of no other code that is taken, as long as there is one.
+func DrawPIN(taken map[string]bool) string {
+	selectors := map[string]bool{}
+	for pin := range taken {
+		selectors[SelectorOf(pin)] = true
+	}
 	for {
-		n, _ := rand.Int(rand.Reader, most) // never fails, crypto/rand
-		pin := fmt.Sprintf("%0*d", digits, n)
-		if !taken[pin] {
-			taken[pin] = true
-			return pin
+		pin := digits(PINDigits)
+		if taken[pin] || selectors[SelectorOf(pin)] && len(selectors) < most(SelectorDigits) {
+			continue
 		}
+		taken[pin] = true
+		return pin
 	}
 }
 
-// Lengths of codes, in digits. A courier's opens more, so it is harder to guess.
-const (
-	CustomerDigits = 6
-	CourierDigits  = 8
-)
+func digits(n int) string {
+	drawn, _ := rand.Int(rand.Reader, big.NewInt(int64(most(n)))) // never fails, crypto/rand
+	return fmt.Sprintf("%0*d", n, drawn)
+}
+
+// most is how many numbers of so many digits there are.
+func most(digits int) int {
+	n := 1
+	for range digits {
+		n *= 10
+	}
+	return n
+}
 
 // Collected is how long after pickup closes a driver's code still opens: to collect the goods that nobody took.
 const Collected = 3 * time.Hour

@@ -81,7 +81,7 @@ func (c *change) courierCode(run, location string) error {
 	}
 	from, until := dispatch.CourierWindow(r.Stops[0].PlannedAt, delivery.PickupCloses)
 	return c.tx.AddGrant(c.ctx, dispatch.Grant{ID: run + "-" + location, DeliveryDate: c.result.Date, LocationID: location,
-		Holder: dispatch.Courier, RunID: run, PIN: dispatch.DrawPIN(dispatch.CourierDigits, taken), From: from, Until: until,
+		Holder: dispatch.Courier, RunID: run, PIN: dispatch.DrawPIN(taken), From: from, Until: until,
 		IssuedAt: c.act.At})
 }
 

@@ -13,6 +13,7 @@ import (
 	"meguri/hub/plan"
 	"meguri/hub/store"
 	"meguri/hub/storetest"
+	"meguri/protocol"
 )
 
 const (
@@ -193,7 +194,7 @@ func TestAfterCutoff(t *testing.T) {
 			sheet := read(s, func(tx *store.Tx) (dispatch.Sheet, error) { return tx.Sheet(s.Context(), run1) })
 			require.Equal(s, dispatch.Broken{Kind: "kept_back", Text: "the compressor is broken"}, sheet.Stops[0].Containers[0].Broken)
 			parts := read(s, func(tx *store.Tx) (map[string][]byte, error) {
-				return plan.Build(s.Context(), tx, plan.RoleDriver, "route-1", before)
+				return plan.Build(s.Context(), tx, plan.RoleDriver, "route-1", protocol.Revision, before)
 			})
 			require.NotContains(s, parts, "driver/route-1", "nothing is left to load, so the driver's device is not told of it")
 			_, err = s.service.LetGo(s.Context(), first, s.act())
@@ -288,7 +289,7 @@ func TestAContainerThatChangesItsRunGetsThatDriverACode(t *testing.T) {
 		grants := read(s, func(tx *store.Tx) ([]dispatch.Grant, error) { return tx.GrantsOfLocation(t.Context(), date, "loc-1") })
 		require.Len(t, grants, 1)
 		require.Equal(t, run2, grants[0].RunID)
-		require.Len(t, grants[0].PIN, dispatch.CourierDigits)
+		require.Len(t, grants[0].PIN, dispatch.PINDigits)
 		s.sound()
 	})
 }

@@ -54,6 +54,7 @@ type Device struct {
 	PlanSent       uint64    // newest version made
 	PlanActive     uint64    // that the current incarnation has in force; 0 for none
 	CommandCounter uint64    // of the newest command
+	Revision       uint64    // of the protocol that it spoke last
 }
 
 // Revoked says whether the device is shut out.
@@ -64,6 +65,7 @@ type Greeting struct {
 	Incarnation    string
 	Boot, Session  uint64 // rise with each power-on, and with each connection within it
 	Software       string
+	Revision       uint64 // of the protocol that it speaks
 	Plan           uint64 // version in force
 	CommandCounter uint64
 }
@@ -83,7 +85,7 @@ func (d Device) Greet(g Greeting, known bool, now time.Time) Device {
 	if g.Boot == d.Boot && g.Session == d.Session {
 		g.Plan = max(g.Plan, d.PlanActive) // said again: it may have been written before the plan came into force
 	}
-	d.Boot, d.Session, d.Software, d.PlanActive = g.Boot, g.Session, g.Software, g.Plan
+	d.Boot, d.Session, d.Software, d.Revision, d.PlanActive = g.Boot, g.Session, g.Software, g.Revision, g.Plan
 	return d.Hear(g.Incarnation, now)
 }
 

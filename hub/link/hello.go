@@ -54,7 +54,7 @@ func (g *greeting) run(ctx context.Context, tx *store.Tx) error {
 	g.welcome = protocol.Welcome{Nonce: h.Nonce, Incarnation: h.Incarnation, Epoch: r.epoch, HubTime: g.now.UnixMilli(), Window: window,
 		Revision: protocol.Revision}
 	g.said = fleet.Greeting{Incarnation: h.Incarnation.String(), Boot: h.Boot, Session: h.Session, Software: clean(h.Software, maxText),
-		Plan: h.Plan, CommandCounter: h.CommandCounter}
+		Revision: min(h.Revision, maxCounter), Plan: h.Plan, CommandCounter: h.CommandCounter}
 	var err error
 	if g.before, err = r.device(ctx, tx, g.device); err != nil {
 		return err
@@ -127,14 +127,15 @@ func (g *greeting) tell() {
 		r.config.Logger.Warn("two storages live under one id", "device", g.device, "incarnation", g.hello.Incarnation,
 			"current", g.after.Incarnation)
 	}
-	// One that has seen a newer plan than is known here, as after a restored backup, needs a plan above that.
+	// One that has seen a newer plan than is known here, as after a restored backup, needs a plan above that; one that was upgraded
+	// may need one that says more.
 	if g.needsPlan() && r.config.Greeted != nil {
 		r.config.Greeted(g.after.Place)
 	}
 }
 
 func (g *greeting) needsPlan() bool {
-	return g.before.Incarnation != g.after.Incarnation || g.after.PlanSent > g.before.PlanSent
+	return g.before.Incarnation != g.after.Incarnation || g.after.PlanSent > g.before.PlanSent || g.before.Revision != g.after.Revision
 }
 
 // planOf names the newest plan in the welcome when it is for this incarnation.

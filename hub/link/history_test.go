@@ -452,3 +452,25 @@ func (h *hub) completeness() (all []account) {
 	})
 	return all
 }
+
+// An agent that was upgraded may be told more: it gets a plan for what it is now.
+func TestAnUpgradedAgentNeedsAPlanOfItsRevision(t *testing.T) {
+	h := newHub(t, storetest.SQLite(t))
+	hello := helloOf(newLog(protocol.Events))
+	say := func(session, revision uint64) {
+		hello.Session, hello.Revision = session, revision
+		_, err := h.Hello(t.Context(), station, hello)
+		require.NoError(t, err)
+	}
+	say(1, protocol.Revision-1)
+	require.Len(t, h.greeted, 1, "of its incarnation")
+	say(2, protocol.Revision-1)
+	require.Len(t, h.greeted, 1)
+	say(3, protocol.Revision)
+	require.Len(t, h.greeted, 2)
+	h.change(func(tx *store.Tx) error {
+		d, err := tx.Device(t.Context(), station)
+		require.Equal(t, uint64(protocol.Revision), d.Revision)
+		return err
+	})
+}

@@ -38,11 +38,12 @@ func (e *TooLarge) Error() string {
 	return fmt.Sprintf("plan part %s has %d bytes, at most %d go to a device", e.Part, e.Bytes, protocol.MaxPart)
 }
 
-// Build gives the parts of the plan for a device of a role that serves a place: a location, shipper, shop or route. It depends
+// Build gives the parts of the plan for a device of a role that serves a place: a location, shipper, shop or route, and speaks a
+// revision of the protocol. It depends
 // on now only in what is over: that leaves the plan. A date whose leftovers cannot be decided, because its station is silent,
 // is over all the same, so that it does not stand in the way of the next. A part that is too large is *TooLarge.
-func Build(ctx context.Context, tx *store.Tx, role, place string, now time.Time) (map[string][]byte, error) {
-	b := builder{ctx: ctx, tx: tx, now: now, parts: map[string][]byte{}}
+func Build(ctx context.Context, tx *store.Tx, role, place string, revision uint64, now time.Time) (map[string][]byte, error) {
+	b := builder{ctx: ctx, tx: tx, now: now, revision: revision, parts: map[string][]byte{}}
 	dates, err := tx.DatesUnderWay(ctx, now.Add(-dispatch.Collected))
 	if err != nil {
 		return nil, err
@@ -64,10 +65,11 @@ func Build(ctx context.Context, tx *store.Tx, role, place string, now time.Time)
 }
 
 type builder struct {
-	ctx   context.Context
-	tx    *store.Tx
-	now   time.Time
-	parts map[string][]byte
+	ctx      context.Context
+	tx       *store.Tx
+	now      time.Time
+	revision uint64
+	parts    map[string][]byte
 }
 
 func (b *builder) add(name string, part any) error {
@@ -179,7 +181,7 @@ func (b *builder) locks(location, date string, locks map[string]*protocol.LockPl
 			return err
 		}
 		for id, lock := range locks {
-			lock.Grants = append(lock.Grants, grantFor(g, id, dispatch.Wanted(needs)))
+			lock.Grants = append(lock.Grants, b.withCode(grantFor(g, id, dispatch.Wanted(needs)), g))
 		}
 	}
 	return nil
@@ -197,10 +199,10 @@ func (b *builder) over(date, location string, ago time.Duration) (bool, error) {
 // GrantID is the id of a grant at one lock: a counted grant belongs to one lock.
 func GrantID(grant, fridge string) string { return grant + "@" + fridge }
 
+// grantFor is a grant at one lock, without its code.
 func grantFor(g dispatch.Grant, fridge string, needs []dispatch.Need) protocol.Grant {
 	id := GrantID(g.ID, fridge)
-	grant := protocol.Grant{ID: id, Holder: protocol.HolderCustomer, Order: g.OrderID, PIN: protocol.HashPIN(id, g.PIN),
-		From: g.From.UnixMilli(), Until: g.Until.UnixMilli()}
+	grant := protocol.Grant{ID: id, Holder: protocol.HolderCustomer, Order: g.OrderID, From: g.From.UnixMilli(), Until: g.Until.UnixMilli()}
 	if g.Holder == dispatch.Courier {
 		grant.Holder, grant.Uses = protocol.HolderCourier, dispatch.CourierUses
 	}
@@ -227,9 +229,7 @@ func Tokens(ctx context.Context, tx *store.Tx, g dispatch.Grant) ([]protocol.Tok
 		if slices.ContainsFunc(all, func(t protocol.Token) bool { return t.Lock == n.FridgeID }) {
 			continue
 		}
-		grant := grantFor(g, n.FridgeID, needs)
-		grant.PIN = protocol.Hash{}
-		all = append(all, protocol.Token{Lock: n.FridgeID, Issued: g.IssuedAt.UnixMilli(), Grant: grant})
+		all = append(all, protocol.Token{Lock: n.FridgeID, Issued: g.IssuedAt.UnixMilli(), Grant: grantFor(g, n.FridgeID, needs)})
 	}
 	return all, nil
 }

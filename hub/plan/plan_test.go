@@ -104,7 +104,7 @@ func (b *bench) build(role, place string, now time.Time) map[string][]byte {
 
 func (b *bench) tryBuild(role, place string, now time.Time) (parts map[string][]byte, err error) {
 	failed := b.store.Read(b.t.Context(), func(tx *store.Tx) error {
-		parts, err = Build(b.t.Context(), tx, role, place, now)
+		parts, err = Build(b.t.Context(), tx, role, place, protocol.Revision, now)
 		return nil
 	})
 	require.NoError(b.t, failed)
@@ -166,6 +166,15 @@ func locks(t *testing.T, empty func() string) {
 	require.True(t, mine.HasPIN("000000"))
 	require.Equal(t, []string{"C-20261201-0001"}, mine.Containers)
 	require.Zero(t, mine.Uses)
+	require.Equal(t, "000", mine.Selector)
+	require.Zero(t, mine.PIN, "nothing that is checked fast")
+	require.NoError(t, b.store.Read(t.Context(), func(tx *store.Tx) error {
+		old, err := Build(t.Context(), tx, RoleStation, "loc-1", 2, at(2, 0))
+		g := part[protocol.LockPlan](t, old, "lock/loc-1-f1").Grants[0]
+		require.Empty(t, g.Check, "a lock of before knows no better")
+		require.NotZero(t, g.PIN)
+		return err
+	}))
 	require.Empty(t, byID["order-o-3@loc-1-f1"].Containers, "nobody waits for what is short")
 	require.EqualValues(t, dispatch.CourierUses, byID["run-"+day1+"@loc-1-f1"].Uses)
 	elsewhere := part[protocol.LockPlan](t, parts, "lock/loc-1-f2").Grants[0]
@@ -195,7 +204,7 @@ func locks(t *testing.T, empty func() string) {
 		require.Len(t, tokens, 1, "one for each fridge with goods")
 		require.Equal(t, "loc-1-f1", tokens[0].Lock)
 		want := mine
-		want.PIN = protocol.Hash{}
+		want.Selector, want.Salt, want.Check = "", nil, nil
 		require.Equal(t, want, tokens[0].Grant, "what the lock has in its plan")
 		short, err2 := tx.GrantOfOrder(ctx, "o-3")
 		require.NoError(t, err2)

@@ -178,7 +178,7 @@ func (c checkTx) courierCode(ctx context.Context, b check.Container, now time.Ti
 	}
 	from, until := dispatch.CourierWindow(run.Stops[0].PlannedAt, delivery.PickupCloses)
 	return c.tx.AddGrant(ctx, dispatch.Grant{ID: b.Run + "-" + b.Location, DeliveryDate: b.Date, LocationID: b.Location,
-		Holder: dispatch.Courier, RunID: b.Run, PIN: dispatch.DrawPIN(dispatch.CourierDigits, taken), From: from, Until: until,
+		Holder: dispatch.Courier, RunID: b.Run, PIN: dispatch.DrawPIN(taken), From: from, Until: until,
 		IssuedAt: now})
 }
 

@@ -12,14 +12,14 @@ import (
 )
 
 const deviceColumns = `id, place, role, added_at, added_by, revoked_at, incarnation, boot, session, software, online, presence_known, seen_at,
-	plan_sent, plan_active, command_counter FROM devices`
+	plan_sent, plan_active, command_counter, revision FROM devices`
 
 func scanDevice(row scanner) (fleet.Device, error) {
 	var d fleet.Device
 	var added int64
 	var revoked, seen sql.NullInt64
 	err := row.Scan(&d.ID, &d.Place, &d.Role, &added, &d.AddedBy, &revoked, &d.Incarnation, &d.Boot, &d.Session, &d.Software,
-		&d.Online, &d.PresenceKnown, &seen, &d.PlanSent, &d.PlanActive, &d.CommandCounter)
+		&d.Online, &d.PresenceKnown, &seen, &d.PlanSent, &d.PlanActive, &d.CommandCounter, &d.Revision)
 	d.AddedAt, d.RevokedAt, d.SeenAt = fromMillis(added), fromOptionalMillis(revoked), fromOptionalMillis(seen)
 	return d, err
 }
@@ -69,9 +69,9 @@ func (tx *Tx) DevicesAt(ctx context.Context, place string) ([]fleet.Device, erro
 // SaveDevice stores what changes in a device's life: what it said and what it was sent.
 func (tx *Tx) SaveDevice(ctx context.Context, d fleet.Device) error {
 	return tx.write(ctx, `UPDATE devices SET incarnation = $2, boot = $3, session = $4, software = $5, online = $6, seen_at = $7,
-		plan_sent = $8, plan_active = $9, command_counter = $10, presence_known = $11 WHERE id = $1`,
+		plan_sent = $8, plan_active = $9, command_counter = $10, presence_known = $11, revision = $12 WHERE id = $1`,
 		d.ID, d.Incarnation, int64(d.Boot), int64(d.Session), d.Software, d.Online, optionalMillis(d.SeenAt),
-		int64(d.PlanSent), int64(d.PlanActive), int64(d.CommandCounter), d.PresenceKnown)
+		int64(d.PlanSent), int64(d.PlanActive), int64(d.CommandCounter), d.PresenceKnown, int64(d.Revision))
 }
 
 // RevokeDevice shuts a device out with all its certificates, for good. It returns fleet.ErrUnknownDevice, or fleet.ErrRevoked when it is already.

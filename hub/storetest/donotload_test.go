@@ -12,6 +12,7 @@ import (
 	"meguri/hub/dispatch"
 	"meguri/hub/plan"
 	"meguri/hub/store"
+	"meguri/protocol"
 )
 
 // paper is what the sheets and packing lists of the day say together.
@@ -115,7 +116,7 @@ func everyPlanIsMade(t *testing.T, s *store.Store) {
 	require.NoError(t, s.Read(t.Context(), func(tx *store.Tx) error {
 		for place, role := range map[string]string{"loc-1": plan.RoleStation, "loc-2": plan.RoleStation, "shop-a": plan.RoleScanner,
 			"shop-b": plan.RoleScanner, "route-1": plan.RoleDriver, "route-2": plan.RoleDriver} {
-			_, err := plan.Build(t.Context(), tx, role, place, before)
+			_, err := plan.Build(t.Context(), tx, role, place, protocol.Revision, before)
 			require.NoError(t, err, place)
 		}
 		return nil

@@ -322,12 +322,12 @@ func (h *hub) codes(ctx context.Context, tx *store.Tx, delivery store.Delivery) 
 	}
 	grants := []dispatch.Grant{}
 	for _, o := range orders {
-		grants = append(grants, dispatch.Grant{ID: "order-" + o, Holder: dispatch.Customer, OrderID: o, PIN: h.sim.pin(o, dispatch.CustomerDigits),
+		grants = append(grants, dispatch.Grant{ID: "order-" + o, Holder: dispatch.Customer, OrderID: o, PIN: h.sim.pin(o, dispatch.PINDigits),
 			From: delivery.PickupOpens, Until: delivery.PickupCloses})
 	}
 	run := theRoute + "@" + delivery.DeliveryDate
 	id := run + "-" + delivery.LocationID
-	grants = append(grants, dispatch.Grant{ID: id, Holder: dispatch.Courier, RunID: run, PIN: h.sim.pin(id, dispatch.CourierDigits),
+	grants = append(grants, dispatch.Grant{ID: id, Holder: dispatch.Courier, RunID: run, PIN: h.sim.pin(id, dispatch.PINDigits),
 		From: delivery.PickupOpens.Add(-8 * time.Hour), Until: delivery.PickupCloses.Add(dispatch.Collected)})
 	for _, g := range grants {
 		g.DeliveryDate, g.LocationID = delivery.DeliveryDate, delivery.LocationID

@@ -192,7 +192,7 @@ func (s *sim) deliver(ctx context.Context, r *rand.Rand, day int, place, fridge 
 	}
 	set := s.fleet.Stations[place]
 	for range 10 {
-		if s.through(ctx, r, place, fridge, id, s.pin(id, dispatch.CourierDigits), func() {
+		if s.through(ctx, r, place, fridge, id, s.pin(id, dispatch.PINDigits), func() {
 			for _, j := range mine {
 				s.scan(ctx, r, set.HandIn, label(gs1.GRAI, j.box), label(gs1.Slot, j.SlotID))
 			}
@@ -214,7 +214,7 @@ func (s *sim) comeBack(ctx context.Context, place, fridge, grant string) {
 		if sleep(ctx, between(r, 2*time.Minute, 90*time.Minute)) != nil {
 			return
 		}
-		s.through(ctx, r, place, fridge, grant, s.pin(grant, dispatch.CourierDigits), func() {})
+		s.through(ctx, r, place, fridge, grant, s.pin(grant, dispatch.PINDigits), func() {})
 	}
 }
 
@@ -224,18 +224,18 @@ func (s *sim) pickUp(ctx context.Context, p shopper) {
 		if s.until(ctx, at(p.day, opens).Add(-between(r, 5*time.Minute, 4*time.Hour))) != nil {
 			return
 		}
-		s.through(ctx, r, p.station, p.fridges[0], "order-"+p.order, s.pin(p.order, dispatch.CustomerDigits), func() {}) // too early
+		s.through(ctx, r, p.station, p.fridges[0], "order-"+p.order, s.pin(p.order, dispatch.PINDigits), func() {}) // too early
 	}
 	if s.until(ctx, at(p.day, opens).Add(between(r, 5*time.Minute, closes-opens-20*time.Minute))) != nil {
 		return
 	}
 	if r.IntN(3) == 0 && len(p.fridges) > 0 && s.clock.Now().After(at(p.day, opens)) && s.until(ctx, at(p.day, closes).Add(between(r, 5*time.Minute, 2*time.Hour))) == nil {
-		s.through(ctx, r, p.station, p.fridges[0], "order-"+p.order, s.pin(p.order, dispatch.CustomerDigits), func() {}) // too late
+		s.through(ctx, r, p.station, p.fridges[0], "order-"+p.order, s.pin(p.order, dispatch.PINDigits), func() {}) // too late
 		return
 	}
 	for _, f := range p.fridges {
 		for range 6 {
-			if s.through(ctx, r, p.station, f, "order-"+p.order, s.pin(p.order, dispatch.CustomerDigits), func() {}) || ctx.Err() != nil {
+			if s.through(ctx, r, p.station, f, "order-"+p.order, s.pin(p.order, dispatch.PINDigits), func() {}) || ctx.Err() != nil {
 				break
 			}
 			_ = sleep(ctx, between(r, 10*time.Minute, time.Hour))
