@@ -177,3 +177,9 @@ func TestEveryFaultHasWords(t *testing.T) {
 		require.Equal(t, f.String() == "unknown fault", key == "fault.unknown", "fault %d", f)
 	}
 }
+
+func TestCodesAreReadInGroups(t *testing.T) {
+	for code, want := range map[string]string{"12345678901": "123 4567 8901", "12345678": "123 4567 8", "123456": "123456", "": ""} {
+		require.Equal(t, want, codeText(code))
+	}
+}

@@ -60,6 +60,7 @@ func (w *Web) functions(l lang) template.FuncMap {
 		"yen":     func(n int64) string { return yenText(l, n) },
 		"celsius": celsius,
 		"barcode": barcodeSVG,
+		"code":    codeText,
 		"within":  func(id, of string) string { return strings.TrimPrefix(strings.TrimPrefix(id, of), "-") },
 		"tail":    tail,
 		"off":     func(d time.Duration) string { return off(l, d) },
@@ -148,4 +149,13 @@ func zoneName(z *time.Location) string {
 		return ""
 	}
 	return z.String()
+}
+
+// codeText is a code as people read it out and type it: in groups.
+func codeText(code string) string {
+	const first, second = 3, 7
+	if len(code) <= second {
+		return code
+	}
+	return code[:first] + " " + code[first:second] + " " + code[second:]
 }
