@@ -177,9 +177,9 @@ func TestAShopSeesItsOwnListAndADriverTheirOwnSheet(t *testing.T) {
 	require.Equal(t, 403, get(h, "/packing", shop).Code)
 	w := get(h, "/sheet?route=route-01&date="+apitest.Date, driver)
 	require.Equal(t, 200, w.Code)
-	require.Contains(t, w.Body.String(), "87654320", "the driver's code for the door")
+	require.Contains(t, w.Body.String(), "876 5432 0", "the driver's code for the door")
 	require.Equal(t, 403, get(h, "/sheet?route=route-02", driver).Code)
-	require.NotContains(t, get(h, "/sheet?route=route-01", h.Token(t, people.Dispatcher)).Body.String(), "87654320")
+	require.NotContains(t, get(h, "/sheet?route=route-01", h.Token(t, people.Dispatcher)).Body.String(), "876 5432 0")
 }
 
 func TestTheDashboardSaysWhatIsWrongAndWhatToDo(t *testing.T) {
