@@ -9,7 +9,7 @@ import (
 
 // Revision of the protocol that this version speaks. Within v1 a later revision only adds: keys, kinds of record, types of
 // message. Each side tells its own, and sends nothing that came after the other's. Revision 2 added packed batches, Rounds and
-// the outcome CommandUnknown.
+// the outcome CommandUnknown; revision 3 codes that are checked slowly (Grant.Check), in plans.
 const Revision = 3
 
 // LogID names one of a device's two logs.
