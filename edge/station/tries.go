@@ -69,13 +69,18 @@ func (t *turn) locked(selector string) bool {
 	return t.ahead(t.State.Tries[selector].Until, LockedAtMost)
 }
 
+// oneMore is a count with this wrong code, begun anew when the last one was longer ago than after.
+func (t *turn) oneMore(wrong int, last int64, after time.Duration) int {
+	if d, known := t.since(last); known && d > after {
+		wrong = 0
+	}
+	return min(wrong+1, WrongCodes+mostDoubled)
+}
+
 // wrongCode counts. At a keypad a right code in between does not start the count anew: whoever has one could guess others' for ever.
 func (t *turn) wrongCode(position, selector string) {
 	l := t.State.Locks[position]
-	if d, known := t.since(l.WrongAt); known && d > WrongFor {
-		l.Wrong = 0
-	}
-	l.Wrong, l.WrongAt = min(l.Wrong+1, WrongCodes+mostDoubled), t.now.UnixMilli()
+	l.Wrong, l.WrongAt = t.oneMore(l.Wrong, l.WrongAt, WrongFor), t.now.UnixMilli()
 	if l.Wrong >= WrongCodes {
 		l.RestsUntil = t.now.Add(doubled(RestsFirst, l.Wrong-WrongCodes, KeypadRests)).UnixMilli()
 	}
@@ -90,10 +95,7 @@ func (t *turn) wrongTry(selector string) {
 		return
 	}
 	tries := t.State.Tries[selector]
-	if d, known := t.since(tries.At); known && d > TriedFor {
-		tries.Wrong = 0
-	}
-	tries.Wrong, tries.At = min(tries.Wrong+1, WrongTries+mostDoubled), t.now.UnixMilli()
+	tries.Wrong, tries.At = t.oneMore(tries.Wrong, tries.At, TriedFor), t.now.UnixMilli()
 	if tries.Wrong >= WrongTries {
 		tries.Until = t.now.Add(doubled(LockedFirst, tries.Wrong-WrongTries, LockedAtMost)).UnixMilli()
 	}
