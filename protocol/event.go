@@ -32,6 +32,7 @@ const (
 	KindPickupInferred   Kind = 46
 	KindMains            Kind = 50
 	KindAlarm            Kind = 51
+	KindGoodsHeld        Kind = 52
 )
 
 // Kinds of record in the readings log.
@@ -263,7 +264,30 @@ type Alarm struct {
 	Raised      bool   `cbor:"2,keyasint"`
 	MilliC      int64  `cbor:"3,keyasint"` // the reading that decided, millidegrees Celsius
 	LimitMilliC int64  `cbor:"4,keyasint"`
+	// First is the number, in the readings log, of the record with the first reading outside; since revision 4, 0 for not known. By it
+	// the alarm is the one that the hub finds in the readings.
+	First uint64 `cbor:"5,keyasint,omitempty"`
 }
+
+// GoodsHeld says that a station has decided by itself that goods may not be handed out: they have stood too warm or too cold for
+// longer than their category allows, or for longer than allowed it has had no reading.
+type GoodsHeld struct {
+	Position       string     `cbor:"1,keyasint"`
+	DatedContainer string     `cbor:"2,keyasint"`
+	Cause          GoodsCause `cbor:"3,keyasint"`
+	Since          int64      `cbor:"4,keyasint"` // Unix milliseconds: when it became so
+	OutsideMS      int64      `cbor:"5,keyasint"`
+	MilliC         int64      `cbor:"6,keyasint"` // the reading that decided; 0 without one
+}
+
+// GoodsCause is why goods are held.
+type GoodsCause uint8
+
+// Causes for which a station holds goods.
+const (
+	GoodsBroken   GoodsCause = 1 // outside for longer than allowed
+	GoodsDoubtful GoodsCause = 2 // without a valid reading for longer than allowed
+)
 
 func (Booted) Kind() Kind           { return KindBooted }
 func (ClockSet) Kind() Kind         { return KindClockSet }
@@ -290,6 +314,7 @@ func (DoorClosed) Kind() Kind       { return KindDoorClosed }
 func (DoorFault) Kind() Kind        { return KindDoorFault }
 func (PickupInferred) Kind() Kind   { return KindPickupInferred }
 func (Mains) Kind() Kind            { return KindMains }
+func (GoodsHeld) Kind() Kind        { return KindGoodsHeld }
 func (Alarm) Kind() Kind            { return KindAlarm }
 func (Samples) Kind() Kind          { return KindSamples }
 func (Thinned) Kind() Kind          { return KindThinned }

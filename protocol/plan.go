@@ -81,7 +81,33 @@ type SlotAssignment struct {
 	Slot           string `cbor:"2,keyasint"`
 	GRAI           string `cbor:"3,keyasint,omitempty"`
 	Placed         bool   `cbor:"4,keyasint,omitempty"`
+
+	// Since revision 4: what the goods may bear here, and what the hub knows of them.
+	Goods GoodsLimit `cbor:"5,keyasint,omitzero"`
+	Hold  GoodsHold  `cbor:"6,keyasint,omitempty"`
+	// HoldAt is when they were held, released or condemned, Unix milliseconds. A release lifts what the station has decided before.
+	HoldAt int64 `cbor:"7,keyasint,omitempty"`
 }
+
+// GoodsLimit is what goods may bear in a station's fridge: for so long outside the range, and for so long without a valid reading.
+// Zero is no limit.
+type GoodsLimit struct {
+	MinMilliC  int64 `cbor:"1,keyasint"`
+	MaxMilliC  int64 `cbor:"2,keyasint"`
+	OutsideMS  int64 `cbor:"3,keyasint"`
+	GapMS      int64 `cbor:"4,keyasint"`
+	DoubtHolds bool  `cbor:"5,keyasint,omitempty"` // beyond GapMS they are held; else handed out, and that is recorded
+}
+
+// GoodsHold is what the hub knows of goods.
+type GoodsHold uint8
+
+// What the hub knows of goods. Nothing is zero.
+const (
+	GoodsWait      GoodsHold = 1 // held until a person decides
+	GoodsReleased  GoodsHold = 2
+	GoodsCondemned GoodsHold = 3
+)
 
 // TemperaturePlan is the part "fridge/POSITION" or "shipper/POSITION": the allowed air temperature and how to sample it.
 type TemperaturePlan struct {
@@ -90,6 +116,9 @@ type TemperaturePlan struct {
 	MaxMilliC     int64  `cbor:"3,keyasint"`
 	SampleEveryMS int64  `cbor:"4,keyasint"`
 	AlarmAfterMS  int64  `cbor:"5,keyasint"` // outside the limits for so long is an alarm
+	// Since revision 4: an excursion is over when it has been so far inside for so long. Missing: the first reading inside ends it.
+	DeadbandMilliC int64 `cbor:"6,keyasint,omitempty"`
+	ClearAfterMS   int64 `cbor:"7,keyasint,omitempty"`
 }
 
 // ScannerPlan is the part "scanner/POSITION": the work list of a shop's scanner.

@@ -1,7 +1,10 @@
 package app
 
 import (
+	"maps"
+
 	"meguri/edge/monitor"
+	"meguri/edge/station"
 	"meguri/protocol"
 )
 
@@ -37,8 +40,10 @@ func (a *agent) sampled(mono int64, samples []protocol.Sample) {
 		a.flush()
 	}
 	a.rounds.add(next, v.alarm)
-	if v.changed && a.commitRounds(v.records, map[string]any{keyMonitors: v.monitors}) == nil {
-		a.monitors = v.monitors
+	if !v.changed {
+		a.station.Goods = v.station.Goods // stored with what comes next
+	} else if a.commitRounds(v.records, map[string]any{keyMonitors: v.monitors, keyStation: v.station}) == nil {
+		a.monitors, a.station = v.monitors, v.station
 		return
 	}
 	if v.alarm || v.changed || a.cfg.Kit.Flush <= 0 {
@@ -49,6 +54,7 @@ func (a *agent) sampled(mono int64, samples []protocol.Sample) {
 // verdict is what the monitors make of a round.
 type verdict struct {
 	monitors map[string]monitor.State
+	station  station.State // that the goods have stood so
 	records  []protocol.Body
 	changed  bool
 	alarm    bool // a sensor is outside its limits, or was until this round and in alarm
@@ -56,20 +62,57 @@ type verdict struct {
 
 func (a *agent) verdict(samples []protocol.Sample) verdict {
 	v := verdict{monitors: make(map[string]monitor.State, len(samples))}
+	record, air := a.nextRecord(), map[string][]protocol.Sample{}
 	for _, s := range samples {
+		air[positionOf(s.Sensor)] = append(air[positionOf(s.Sensor)], s)
 		before := a.monitors[s.Sensor]
 		limits, ok := a.plan.temperatures[positionOf(s.Sensor)]
 		if !ok {
 			v.monitors[s.Sensor] = before
 			continue
 		}
-		after, raised := monitor.Read(before, limits, s, a.now())
+		after, raised := monitor.Read(before, limits, s, record, a.now())
 		v.monitors[s.Sensor] = after
 		v.records = append(v.records, raised...)
 		v.changed = v.changed || after != before
 		v.alarm = v.alarm || before.Alarmed || after.OutsideSince != 0
 	}
+	a.goods(&v, air)
 	return v
+}
+
+// goods judges what stands in the fridges by a round. That more is held, or was released, is to be stored at once; how long goods have
+// been outside is when they are, for each such round is.
+func (a *agent) goods(v *verdict, air map[string][]protocol.Sample) {
+	joined := make(map[string]station.Air, len(air))
+	for position, samples := range air {
+		joined[position] = station.AirOf(samples)
+	}
+	d := station.Sampled(a.station, a.plan.locks, joined, a.now())
+	v.station, v.records = d.State, append(v.records, d.Records...)
+	v.changed = v.changed || len(d.Records) > 0
+	for container, g := range d.State.Goods {
+		before := a.station.Goods[container]
+		v.changed = v.changed || g.HeldAt != before.HeldAt || g.OutsideMS != before.OutsideMS
+	}
+}
+
+// nextRecord is the number of the record in which a round outside will be: those that wait go before it.
+func (a *agent) nextRecord() uint64 {
+	positions, err := a.log.Positions()
+	if err != nil {
+		return 0
+	}
+	for _, p := range positions {
+		if p.Log != protocol.Readings {
+			continue
+		}
+		if len(a.rounds.held) > 0 && !a.rounds.alarm {
+			return p.Next + 1
+		}
+		return p.Next
+	}
+	return 0
 }
 
 // flush makes the rounds durable that are held. When that fails they are held on, but for want of room in memory.
@@ -97,6 +140,13 @@ func (a *agent) commitRounds(records []protocol.Body, state map[string]any) erro
 		}
 	}
 	stamp := a.stampAt(a.rounds.last().mono)
+	if _, has := state[keyStation]; !has && a.station.Goods != nil && len(a.owed) == 0 {
+		state = maps.Clone(state)
+		if state == nil {
+			state = map[string]any{}
+		}
+		state[keyStation] = a.station
+	}
 	if err := a.write(stamp, append([]protocol.Body{body}, records...), state); err != nil {
 		return err
 	}

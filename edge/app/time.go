@@ -67,8 +67,10 @@ func (a *agent) shiftMonitors(before wall, by int64) {
 	}
 	monitors := make(map[string]monitor.State, len(a.monitors))
 	for sensor, s := range a.monitors {
-		if s.OutsideSince >= before.base && s.OutsideSince <= before.at(a.mono()) {
-			s.OutsideSince += by
+		for _, at := range []*int64{&s.OutsideSince, &s.LastAt, &s.InsideSince} {
+			if *at >= before.base && *at <= before.at(a.mono()) {
+				*at += by
+			}
 		}
 		monitors[sensor] = s
 	}

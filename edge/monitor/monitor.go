@@ -1,4 +1,5 @@
-// Package monitor holds the rule for one temperature probe: when its readings become an alarm on the device itself.
+// Package monitor holds the rules for temperature probes: whether a value can be believed, and when readings become an alarm on the
+// device itself.
 package monitor
 
 import (
@@ -11,31 +12,102 @@ import (
 type State struct {
 	OutsideSince int64 `cbor:"1,keyasint,omitempty"` // Unix milliseconds of the first reading outside the limits, 0 for none
 	Alarmed      bool  `cbor:"2,keyasint,omitempty"`
+
+	First       uint64 `cbor:"3,keyasint,omitempty"` // number of the record with that reading
+	OutsideMS   int64  `cbor:"4,keyasint,omitempty"` // known time outside since
+	LastAt      int64  `cbor:"5,keyasint,omitempty"` // Unix milliseconds of the last reading of the excursion
+	InsideSince int64  `cbor:"6,keyasint,omitempty"` // Unix milliseconds since when it has been back, 0 for not
+	Low         bool   `cbor:"7,keyasint,omitempty"` // below the lowest; else above the highest
 }
 
-// Read takes the next sample of a probe. Outside the limits for as long as the plan allows raises an alarm, the first
-// reading inside clears it. A fault is no reading: it neither raises nor clears.
-func Read(s State, p protocol.TemperaturePlan, sample protocol.Sample, now time.Time) (State, []protocol.Body) {
+// Stands is how long a reading stands for what comes after it: two rounds of a minute may be lost before anything is unknown.
+const Stands = 3 * time.Minute
+
+// Read takes the next sample of a probe, which will be in the record of that number. Outside for as long as the plan allows raises an
+// alarm; far enough inside for long enough clears it. A fault is no reading: it neither raises nor clears, nor does time without one
+// count. It is the rule that the hub finds alarms in the readings by, so that both speak of the same.
+func Read(s State, p protocol.TemperaturePlan, sample protocol.Sample, record uint64, now time.Time) (State, []protocol.Body) {
+	at := now.UnixMilli()
+	if s.OutsideSince > at || s.LastAt > at || s.InsideSince > at { // the clock has been set back, or is not set since a start
+		s.OutsideSince, s.LastAt, s.InsideSince, s.OutsideMS = at, at, 0, 0
+	}
+	raised := s.count(p, at)
 	if sample.Fault != protocol.SensorOK {
-		return s, nil
+		return s, raised.bodies(sample, p, s)
 	}
-	limit, outside := p.MaxMilliC, sample.MilliC > p.MaxMilliC
-	if sample.MilliC < p.MinMilliC {
-		limit, outside = p.MinMilliC, true
+	high, low := sample.MilliC > p.MaxMilliC, sample.MilliC < p.MinMilliC
+	switch {
+	case s.OutsideSince == 0 && (high || low):
+		s = State{OutsideSince: at, First: record, LastAt: at, Low: low}
+	case s.OutsideSince == 0:
+		return State{}, nil
+	case !s.back(p, sample.MilliC):
+		s.LastAt, s.InsideSince = at, 0
+	case s.InsideSince == 0:
+		s.LastAt, s.InsideSince = 0, at
 	}
-	alarm := protocol.Alarm{Sensor: sample.Sensor, MilliC: sample.MilliC, LimitMilliC: limit}
-	if !outside {
-		if !s.Alarmed {
-			return State{}, nil
-		}
-		return State{}, []protocol.Body{alarm}
+	if s.InsideSince != 0 && at-s.InsideSince >= p.ClearAfterMS {
+		return s.over(p, sample, record, at, raised)
 	}
-	if s.OutsideSince == 0 || s.OutsideSince > now.UnixMilli() { // the clock has been set back, or is not set since a start
-		s.OutsideSince = now.UnixMilli()
+	if s.OutsideSince == at && p.AlarmAfterMS <= 0 {
+		raised, s.Alarmed = true, true
 	}
-	if s.Alarmed || now.UnixMilli()-s.OutsideSince < p.AlarmAfterMS {
-		return s, nil
+	return s, raised.bodies(sample, p, s)
+}
+
+// over ends an excursion. The reading that ends it may lie outside on the other side.
+func (s State) over(p protocol.TemperaturePlan, sample protocol.Sample, record uint64, at int64, raised verdict) (State, []protocol.Body) {
+	records := raised.bodies(sample, p, s)
+	if s.Alarmed {
+		records = append(records, protocol.Alarm{Sensor: sample.Sensor, MilliC: sample.MilliC, LimitMilliC: s.limit(p), First: s.First})
 	}
-	s.Alarmed, alarm.Raised = true, true
-	return s, []protocol.Body{alarm}
+	next, more := State{}, []protocol.Body(nil)
+	if sample.MilliC > p.MaxMilliC || sample.MilliC < p.MinMilliC {
+		next, more = Read(State{}, p, sample, record, time.UnixMilli(at))
+	}
+	return next, append(records, more...)
+}
+
+// verdict says that an alarm is to be raised.
+type verdict bool
+
+func (v verdict) bodies(sample protocol.Sample, p protocol.TemperaturePlan, s State) []protocol.Body {
+	if !v {
+		return nil
+	}
+	value := sample.MilliC
+	if sample.Fault != protocol.SensorOK {
+		value = s.limit(p) // the reading before it decided, and is not kept
+	}
+	return []protocol.Body{protocol.Alarm{Sensor: sample.Sensor, Raised: true, MilliC: value, LimitMilliC: s.limit(p), First: s.First}}
+}
+
+// count adds the time for which the last reading outside has stood, and says whether that makes an alarm.
+func (s *State) count(p protocol.TemperaturePlan, at int64) verdict {
+	if s.LastAt == 0 {
+		return false
+	}
+	stood := min(at-s.LastAt, Stands.Milliseconds())
+	s.OutsideMS += stood
+	s.LastAt = 0
+	if s.Alarmed || s.OutsideMS < p.AlarmAfterMS {
+		return false
+	}
+	s.Alarmed = true
+	return true
+}
+
+func (s State) limit(p protocol.TemperaturePlan) int64 {
+	if s.Low {
+		return p.MinMilliC
+	}
+	return p.MaxMilliC
+}
+
+// back says whether a reading lies far enough inside to end the excursion.
+func (s State) back(p protocol.TemperaturePlan, milliC int64) bool {
+	if s.Low {
+		return milliC >= p.MinMilliC+p.DeadbandMilliC
+	}
+	return milliC <= p.MaxMilliC-p.DeadbandMilliC
 }

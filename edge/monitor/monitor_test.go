@@ -22,14 +22,14 @@ func TestOutsideForTheAllowedTimeRaisesOneAlarmAndTheFirstReadingInsideClearsIt(
 			var records []protocol.Body
 			for minute := range 15 {
 				var r []protocol.Body
-				s, r = Read(s, plan, sample(c.outside), at(minute))
+				s, r = Read(s, plan, sample(c.outside), uint64(100+minute), at(minute))
 				records = append(records, r...)
 			}
 			require.Equal(t, []protocol.Body{
-				protocol.Alarm{Sensor: "f/air", Raised: true, MilliC: c.outside, LimitMilliC: c.limit},
+				protocol.Alarm{Sensor: "f/air", Raised: true, MilliC: c.outside, LimitMilliC: c.limit, First: 100},
 			}, records)
-			s, records = Read(s, plan, sample(5000), at(15))
-			require.Equal(t, []protocol.Body{protocol.Alarm{Sensor: "f/air", MilliC: 5000, LimitMilliC: 8000}}, records)
+			s, records = Read(s, plan, sample(5000), 115, at(15))
+			require.Equal(t, []protocol.Body{protocol.Alarm{Sensor: "f/air", MilliC: 5000, LimitMilliC: c.limit, First: 100}}, records)
 			require.Zero(t, s)
 		})
 	}
@@ -43,14 +43,14 @@ func TestAReadingInsideStartsTheTimeAnew(t *testing.T) {
 			milliC = 8000 // limits are inclusive
 		}
 		var records []protocol.Body
-		s, records = Read(s, plan, sample(milliC), at(minute))
+		s, records = Read(s, plan, sample(milliC), 1, at(minute))
 		require.Empty(t, records)
 	}
 }
 
 func TestAFaultNeitherRaisesNorClears(t *testing.T) {
 	s := State{OutsideSince: at(0).UnixMilli(), Alarmed: true}
-	got, records := Read(s, plan, protocol.Sample{Fault: protocol.SensorMissing}, at(5))
+	got, records := Read(s, plan, protocol.Sample{Fault: protocol.SensorMissing}, 1, at(5))
 	require.Equal(t, s, got)
 	require.Empty(t, records)
 }
@@ -59,7 +59,47 @@ func TestATimeThatHasNotComeYetIsOfAnotherClockAndTheWaitBeginsAnew(t *testing.T
 	s := State{OutsideSince: at(60 * 24).UnixMilli()} // stored before the board forgot the time
 	var records []protocol.Body
 	for minute := range 11 {
-		s, records = Read(s, plan, sample(9000), at(minute))
+		s, records = Read(s, plan, sample(9000), 1, at(minute))
 		require.Equal(t, minute == 10, len(records) == 1, "minute %d", minute)
 	}
+}
+
+func TestAnExcursionIsOverWhenItHasBeenFarEnoughInsideForLongEnough(t *testing.T) {
+	p := plan
+	p.DeadbandMilliC, p.ClearAfterMS = 500, 3*60_000
+	var s State
+	var raised []int
+	for minute, milliC := range []int64{9000, 9000, 9000, 9000, 9000, 7600, 7600, 7600, 7600, 7600, 9000, 7400, 7400, 9000, 7400, 7400, 7400, 7400, 7400} {
+		var records []protocol.Body
+		s, records = Read(s, p, sample(milliC), 1, at(minute))
+		for _, r := range records {
+			if r.(protocol.Alarm).Raised {
+				raised = append(raised, minute)
+			} else {
+				raised = append(raised, -minute)
+			}
+		}
+	}
+	require.Equal(t, []int{10, -17}, raised, "the deadband is outside; two minutes inside end nothing, three do")
+}
+
+func TestTimeWithoutAReadingIsNotOutside(t *testing.T) {
+	var s State
+	s, _ = Read(s, plan, sample(9000), 1, at(0))
+	for minute := 1; minute < 60; minute++ {
+		var records []protocol.Body
+		s, records = Read(s, plan, protocol.Sample{Sensor: "f/air", Fault: protocol.SensorMissing}, 1, at(minute))
+		require.Empty(t, records)
+	}
+	require.LessOrEqual(t, s.OutsideMS, Stands.Milliseconds())
+}
+
+func TestFromOneSideToTheOther(t *testing.T) {
+	p := plan
+	p.AlarmAfterMS = 0
+	s, records := Read(State{}, p, sample(9000), 7, at(0))
+	require.Equal(t, []protocol.Body{protocol.Alarm{Sensor: "f/air", Raised: true, MilliC: 9000, LimitMilliC: 8000, First: 7}}, records)
+	_, records = Read(s, p, sample(1000), 8, at(1))
+	require.Equal(t, []protocol.Body{protocol.Alarm{Sensor: "f/air", MilliC: 1000, LimitMilliC: 8000, First: 7},
+		protocol.Alarm{Sensor: "f/air", Raised: true, MilliC: 1000, LimitMilliC: 2000, First: 8}}, records)
 }

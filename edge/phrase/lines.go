@@ -22,6 +22,7 @@ const (
 	TokenElsewhere
 	TokenRevoked
 	OrderElsewhere // {1} fridges
+	GoodsHeld
 	NothingForYou
 	NotDelivered
 	PartlyDelivered // {1} boxes here, {2} boxes in all, {3} slots that are empty
@@ -108,6 +109,7 @@ var lines = [keys]struct{ en, ja string }{
 	TokenUnknownKey:    {"This QR code cannot be checked yet. Please enter your number.", "このQRコードはまだ確認できません。番号を入力してください。"},
 	TokenElsewhere:     {"This QR code is for another place. Please look at your messages.", "別の場所のQRコードです。お知らせをご確認ください。"},
 	TokenRevoked:       {"This QR code is no longer valid. Please look at your messages.", "このQRコードは無効になりました。お知らせをご確認ください。"},
+	GoodsHeld:          {"We are checking the temperature of your order, and will tell you.", "ご注文の品の温度を確認しています。お渡しできるようになりましたらご連絡します。"},
 	OrderElsewhere:     {"Your order is in {1}.", "ご注文の品は {1} にあります。"},
 	NothingForYou:      {"There is nothing here for you. Please look at your messages.", "お渡しする品がありません。お知らせをご確認ください。"},
 	NotDelivered:       {"Your order is not delivered yet.", "ご注文の品はまだ届いていません。"},

@@ -111,6 +111,8 @@ func (t *turn) missing(position string, g protocol.Grant) objection {
 	}
 	in := len(g.Containers) - len(out)
 	switch {
+	case t.heldOf(position, g):
+		return object(rankGoods, "goods are held until quality has decided", phrase.GoodsHeld)
 	case len(out) == 0:
 		return objection{}
 	case in == 0:

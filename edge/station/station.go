@@ -41,6 +41,8 @@ type State struct {
 	In      map[string]Box   `cbor:"3,keyasint"` // dated container → the box that stands here
 	Scanned Box              `cbor:"4,keyasint"` // a box that waits for its slot
 	Tries   map[string]Tries `cbor:"5,keyasint"` // wrong codes, by selector
+
+	Goods map[string]Goods `cbor:"20,keyasint,omitempty"` // dated container → how warm or cold it has stood
 }
 
 // Use is how often a grant was used.

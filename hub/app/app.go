@@ -25,6 +25,7 @@ import (
 	"meguri/hub/people"
 	"meguri/hub/pki"
 	"meguri/hub/plan"
+	"meguri/hub/quality"
 	"meguri/hub/store"
 	"meguri/hub/token"
 	"meguri/hub/web"
@@ -102,7 +103,8 @@ func Run(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
-	receiver := newReceiver(ctx, c, s, plans, feed, safe)
+	goods := &quality.Service{Store: s, Touch: plans.Touch}
+	receiver := newReceiver(ctx, c, s, goods, feed, safe)
 	g, ctx := errgroup.WithContext(ctx)
 	gate := admission.New(admission.Config{Store: s, Clock: c.Clock, Changed: feed.Changed, Logger: c.Logger})
 	embedded, err := startBroker(c, authority, gate)
@@ -130,6 +132,8 @@ func Run(ctx context.Context, c Config) (err error) {
 	g.Go(func() error { return mqtt.Run(ctx) })
 	g.Go(func() error { return gate.Watch(ctx, embedded, authority) })
 	g.Go(func() error { return d.run(ctx) })
+	judges := &judge{service: goods, feed: feed, clock: c.Clock, logger: c.Logger}
+	g.Go(func() error { return judges.run(ctx) })
 	looks := &checks{service: check.NewService(s.Checks()), feed: feed, clock: c.Clock, logger: c.Logger}
 	g.Go(func() error { return looks.run(ctx) })
 	safe.run(ctx, g, c, s, feed.Changed)
@@ -144,9 +148,9 @@ func Run(ctx context.Context, c Config) (err error) {
 }
 
 // newReceiver makes what takes the word of devices, and lets it catch up with what an older hub did not understand.
-func newReceiver(ctx context.Context, c Config, s *store.Store, plans *plan.Maker, feed *live.Feed, safe safety) *link.Receiver {
-	r := link.NewReceiver(link.Config{Store: s, Effects: &effect.Effects{Touch: plans.Touch}, Owns: effect.Owns, Clock: c.Clock,
-		Logger: c.Logger, Changed: feed.Changed, Greeted: plans.Touch, Safe: safe.hook()})
+func newReceiver(ctx context.Context, c Config, s *store.Store, goods *quality.Service, feed *live.Feed, safe safety) *link.Receiver {
+	r := link.NewReceiver(link.Config{Store: s, Effects: &effect.Effects{Touch: goods.Touch, Hold: goods.DeviceHeld}, Owns: effect.Owns,
+		Clock: c.Clock, Logger: c.Logger, Changed: feed.Changed, Greeted: goods.Touch, Safe: safe.hook(), Watch: quality.NewWatch()})
 	if err := r.ApplyLate(ctx); err != nil { // it is tried again at the next start; devices are not kept waiting for it
 		c.Logger.Error("cannot apply records that an older hub did not know", "error", err)
 	}

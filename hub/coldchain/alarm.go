@@ -236,3 +236,26 @@ func kinetic(r Rule, pieces []Piece) []Alarm {
 	}
 	return alarms
 }
+
+// How the air of a place is watched, on its device and here, where nothing else is configured.
+const (
+	// AirAllowed is used where no temperature limit says how many minutes outside are allowed.
+	AirAllowed = 10 * time.Minute
+	// AirDeadband and AirOffDelay keep a compressor that swings about a limit from raising an alarm a swing: a swing of a cabinet is
+	// a degree or two and lasts 10 to 20 minutes.
+	AirDeadband = 200 // thousandths of a degree
+	AirOffDelay = 5 * time.Minute
+)
+
+// Allowed is how long the air of a place may lie outside, for so many minutes that the strictest category allows; 0 for none said.
+func Allowed(minutes int64) time.Duration {
+	if minutes <= 0 {
+		return AirAllowed
+	}
+	return time.Duration(minutes) * time.Minute
+}
+
+// AirRules are the rules for the air of a place with an allowed range: those by which its device watches it, too.
+func AirRules(minMilliC, maxMilliC, minutes int64) []Rule {
+	return Range(minMilliC, maxMilliC, Allowed(minutes), AirOffDelay, AirDeadband)
+}

@@ -23,6 +23,23 @@ type Limit struct {
 	DoubtHolds           bool          // what nobody knows for longer is held until a person decides; else it passes, and is told
 }
 
+// ownRangeOutside is how long goods may lie outside a fridge's own range where their category says nothing of the leg.
+const ownRangeOutside = 10 * time.Minute
+
+// NewLimit makes a limit of whole minutes. Where nothing says how long a gap may be (-1) it is as long as goods may lie outside: for
+// so long they would have been all right whatever it was.
+func NewLimit(minMilliC, maxMilliC, outside, gap int64, doubtHolds bool) Limit {
+	if gap < 0 {
+		gap = outside
+	}
+	return Limit{minMilliC, maxMilliC, time.Duration(outside) * time.Minute, time.Duration(gap) * time.Minute, doubtHolds}
+}
+
+// OwnRange is what counts where a category has no limit on a leg: the range of the fridge itself.
+func OwnRange(minMilliC, maxMilliC int64) Limit {
+	return Limit{minMilliC, maxMilliC, ownRangeOutside, ownRangeOutside, true}
+}
+
 // Stay is goods in one place on a leg.
 type Stay struct {
 	Leg      Leg
@@ -118,7 +135,7 @@ func (v *Verdict) outside(l Limit, pieces []Piece) {
 
 // gaps looks for time without knowing. What has not arrived is none.
 func (v *Verdict) gaps(l Limit, pieces []Piece, span Span, known Known) {
-	for _, g := range without(holes(pieces, span), known.Missing) {
+	for _, g := range without(Holes(pieces, span), known.Missing) {
 		if closed(g, l, known.Probings) {
 			continue
 		}

@@ -240,8 +240,8 @@ func within(pieces []Piece, span Span) []Piece {
 	return all
 }
 
-// holes gives the spans in which no piece says anything.
-func holes(pieces []Piece, span Span) []Span {
+// Holes gives the spans in which no piece says anything.
+func Holes(pieces []Piece, span Span) []Span {
 	var all []Span
 	from := span.From
 	for _, p := range within(pieces, span) {

@@ -19,6 +19,8 @@ import (
 type Effects struct {
 	// Touch is told of each place whose devices may need a new plan, after the commit.
 	Touch func(place string)
+	// Hold keeps goods from being handed out because their station has decided so. Without it its word is only kept.
+	Hold func(ctx context.Context, tx *store.Tx, c dispatch.Container, h store.Hold, now time.Time) error
 }
 
 // Apply changes what an event means. An event that contradicts what is known is answered with *link.NotApplied: it stays in
@@ -53,6 +55,8 @@ func (e *Effects) apply(ctx context.Context, tx *store.Tx, ev link.Event) error 
 		return e.door(ctx, tx, ev)
 	case protocol.Alarm:
 		return e.temperature(ctx, tx, ev, b)
+	case protocol.GoodsHeld:
+		return e.goodsHeld(ctx, tx, ev, b)
 	}
 	return nil // a fact for the record: a use or refusal of a grant, a scan that was refused
 }
@@ -104,6 +108,9 @@ func (e *Effects) filled(ctx context.Context, tx *store.Tx, ev link.Event, b pro
 	case tx.Duplicate(err):
 		return &dispatch.IllegalMove{Container: c.ID, Reason: "box " + b.GRAI + " is bound to another container of the date"}
 	case err != nil:
+		return err
+	}
+	if err := JudgeAgain(ctx, tx, c, ev.Received); err != nil {
 		return err
 	}
 	e.touched(tx, c.ShopID, c.LocationID, routeOf(c.RunID))
@@ -175,7 +182,10 @@ func (e *Effects) move(ctx context.Context, tx *store.Tx, ev link.Event, grai, r
 	if err := do(&c); err != nil {
 		return err
 	}
-	if err := tx.SaveContainer(ctx, c); err != nil || c.State != dispatch.Placed {
+	if err := tx.SaveContainer(ctx, c); err != nil {
+		return err
+	}
+	if err := JudgeAgain(ctx, tx, c, ev.Received); err != nil || c.State != dispatch.Placed {
 		return err
 	}
 	orders, err := tx.OrdersInContainer(ctx, c.ID)
@@ -239,6 +249,9 @@ func (e *Effects) pickedUp(ctx context.Context, tx *store.Tx, ev link.Event, b p
 			continue
 		}
 		if err := tx.AddPickup(ctx, b.Order, b.Position, ev.At, b.Basis); err != nil {
+			return err
+		}
+		if err := tx.MarkDue(ctx, b.Position, ev.At, ev.Received); err != nil { // what is held may be a recall by now
 			return err
 		}
 		return Refresh(ctx, tx, ev.Received, b.Order)

@@ -149,15 +149,90 @@ func (e *Effects) position(ctx context.Context, tx *store.Tx, ev link.Event, id 
 	return nil
 }
 
+// temperature raises the alarm of a device at once. It is the one that the hub finds in the readings when these have come, and clears
+// then if they do not bear it out. A device that does not say by which reading leaves it to them.
 func (e *Effects) temperature(ctx context.Context, tx *store.Tx, ev link.Event, b protocol.Alarm) error {
-	if err := atPlace(ctx, tx, ev, positionOf(b.Sensor)); err != nil {
+	position := positionOf(b.Sensor)
+	if err := atPlace(ctx, tx, ev, position); err != nil {
 		return err
 	}
-	if !b.Raised {
-		return tx.ClearAlarm(ctx, AlarmTemperature, b.Sensor, ev.At)
+	if err := tx.MarkDue(ctx, position, ev.At.Add(-time.Hour), ev.Received); err != nil {
+		return err
 	}
-	detail := fmt.Sprintf("%.1f °C, limit %.1f °C", float64(b.MilliC)/1000, float64(b.LimitMilliC)/1000)
-	return tx.RaiseAlarm(ctx, alarmID(ev, AlarmTemperature), AlarmTemperature, b.Sensor, detail, ev.At)
+	switch {
+	case !b.Raised:
+		return tx.ClearAlarm(ctx, AlarmTemperature, b.Sensor, ev.At)
+	case b.First == 0:
+		return nil
+	}
+	return tx.RaiseAlarm(ctx, deviceAlarm(ev, b), AlarmTemperature, b.Sensor, TemperatureDetail(b.MilliC, b.LimitMilliC), ev.At)
+}
+
+// deviceAlarm is the id of the alarm that a device speaks of: that of the rule and the first reading outside.
+func deviceAlarm(ev link.Event, b protocol.Alarm) string {
+	rule := "high"
+	if b.MilliC < b.LimitMilliC {
+		rule = "low"
+	}
+	return TemperatureAlarmID(fmt.Sprintf("%s/%s/%s/%d", rule, ev.Device, ev.Incarnation, b.First), b.Sensor)
+}
+
+// TemperatureAlarmID is the id of a temperature alarm: of what the rules call it and its sensor.
+func TemperatureAlarmID(alarm, sensor string) string {
+	return AlarmTemperature + "/" + alarm + "/" + sensor
+}
+
+// TemperatureDetail is what is told of a temperature alarm.
+func TemperatureDetail(milliC, limitMilliC int64) string {
+	return fmt.Sprintf("%.1f °C, limit %.1f °C", float64(milliC)/1000, float64(limitMilliC)/1000)
+}
+
+// goodsHeld takes the decision of a station about goods in its fridge.
+func (e *Effects) goodsHeld(ctx context.Context, tx *store.Tx, ev link.Event, b protocol.GoodsHeld) error {
+	c, err := tx.Container(ctx, b.DatedContainer)
+	if err != nil {
+		return err
+	}
+	if ev.Role != plan.RoleStation || ev.Place != c.LocationID || c.FridgeID != b.Position {
+		return &link.NotApplied{Reason: fmt.Sprintf("container %s is for fridge %s at %s, device serves %s %s", c.ID, c.FridgeID, c.LocationID, ev.Role, ev.Place)}
+	}
+	if e.Hold == nil {
+		return nil
+	}
+	outside := time.Duration(b.OutsideMS) * time.Millisecond
+	since := time.UnixMilli(b.Since)
+	if since.After(ev.At) || ev.At.Sub(since) > longestJudged {
+		since = ev.At
+	}
+	reason := fmt.Sprintf("the station held it: %.1f °C, outside for %s", float64(b.MilliC)/1000, outside.Round(time.Minute))
+	if b.Cause == protocol.GoodsDoubtful {
+		reason = "the station held it: no valid reading for longer than allowed"
+	}
+	return e.Hold(ctx, tx, c, store.Hold{ID: fmt.Sprintf("%s/device/%s/%d", c.ID, ev.Incarnation, ev.Number), Container: c.ID, Position: b.Position,
+		Cause: store.CauseDevice, Leg: "station", Since: since, Outside: outside, HeldAt: ev.Received, HeldBy: ev.Device, Reason: reason}, ev.Received)
+}
+
+// longestJudged is how far back a station may say that goods have not been right.
+const longestJudged = 14 * 24 * time.Hour
+
+// JudgeAgain has the goods of a container judged wherever it was: a move makes other readings count.
+func JudgeAgain(ctx context.Context, tx *store.Tx, c dispatch.Container, now time.Time) error {
+	fridge, err := tx.FridgeOfAddress(ctx, c.AddressID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	for _, at := range []struct {
+		position string
+		since    time.Time
+	}{{fridge, c.FilledAt}, {c.ShipperID, c.LoadedAt}, {c.FridgeID, c.PlacedAt}} {
+		if at.position == "" || at.since.IsZero() {
+			continue
+		}
+		if err := tx.MarkDue(ctx, at.position, at.since, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // atPlace refuses word of a fridge at another location, or of another shipper.

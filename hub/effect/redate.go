@@ -71,7 +71,7 @@ func (e *Effects) redatePlace(ctx context.Context, tx *store.Tx, ev link.Event, 
 		return movePosition(ctx, tx, ev, b.Position, was, AlarmMains)
 	case protocol.Alarm:
 		if b.Raised {
-			return tx.MoveAlarm(ctx, alarmID(ev, AlarmTemperature), was, ev.At)
+			return tx.MoveAlarm(ctx, deviceAlarm(ev, b), was, ev.At)
 		}
 		return tx.MoveCleared(ctx, AlarmTemperature, b.Sensor, was, ev.At)
 	}
@@ -91,8 +91,26 @@ func moveBox(ctx context.Context, tx *store.Tx, ev link.Event, grai string, step
 		if err := Refresh(ctx, tx, ev.Received, orders...); err != nil {
 			return err
 		}
+		moved, err := tx.Container(ctx, c)
+		if err != nil {
+			return err
+		}
+		if was.Before(ev.At) {
+			moved.FilledAt, moved.LoadedAt, moved.PlacedAt = earlier(moved.FilledAt, was), earlier(moved.LoadedAt, was), earlier(moved.PlacedAt, was)
+		}
+		if err := JudgeAgain(ctx, tx, moved, ev.Received); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// earlier is the earlier of two times, and none where there is none.
+func earlier(at, than time.Time) time.Time {
+	if at.IsZero() || at.Before(than) {
+		return at
+	}
+	return than
 }
 
 // movePosition moves what a position did, and the ends of the alarms that this has cleared.

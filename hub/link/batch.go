@@ -178,7 +178,13 @@ func (t *taking) take(ctx context.Context, skip int) error {
 	if err := t.nameDiscarded(ctx); err != nil {
 		return err
 	}
-	if err := t.tx.AddReadings(ctx, t.device.ID, t.incarnation, t.now, t.carried.readings(t.rows)); err != nil {
+	rows := t.carried.readings(t.rows)
+	if watch := t.receiver.config.Watch; watch != nil && len(rows) > 0 {
+		if err := watch.Readings(ctx, t.tx, t.now, rows); err != nil {
+			return err
+		}
+	}
+	if err := t.tx.AddReadings(ctx, t.device.ID, t.incarnation, t.now, rows); err != nil {
 		return err
 	}
 	return t.redate(ctx)

@@ -245,6 +245,19 @@ func (t *taking) redatePage(ctx context.Context, r redating, page []store.Undate
 		better = append(better, store.Redated{Number: u.Number, Dated: d})
 		moved = append(moved, u)
 	}
+	if watch := t.receiver.config.Watch; watch != nil && r.log == protocol.Readings && len(better) > 0 {
+		from := better[0].Dated.At
+		for i, b := range better {
+			for _, at := range []time.Time{b.Dated.At, moved[i].Dated.At} {
+				if at = at.Add(-moved[i].Span); at.Before(from) {
+					from = at
+				}
+			}
+		}
+		if err := watch.Redated(ctx, t.tx, t.device.ID, from, t.now); err != nil {
+			return err
+		}
+	}
 	if r.log == protocol.Readings {
 		return t.tx.RedateReadings(ctx, t.device.ID, t.incarnation, better)
 	}

@@ -87,6 +87,8 @@ func name(b protocol.Body) string {
 		return "mains"
 	case protocol.Alarm:
 		return "alarm"
+	case protocol.GoodsHeld:
+		return "goods held"
 	case protocol.Samples:
 		return "samples"
 	case protocol.Thinned:
@@ -144,6 +146,8 @@ func subject(b protocol.Body) string {
 		return b.Position
 	case protocol.Alarm:
 		return b.Sensor
+	case protocol.GoodsHeld:
+		return b.DatedContainer
 	}
 	return ""
 }

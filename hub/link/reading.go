@@ -78,8 +78,12 @@ func (t *taking) rounds(ctx context.Context, rec protocol.Record, b protocol.Rou
 		Dated: fleet.Dated{At: dated.At, Within: dated.Within + fleet.Drift(span)}, Received: t.now, Span: span, Samples: len(b.Gaps) + 1}
 	for j, sensor := range b.Sensors {
 		row.Sensor, row.MilliC, row.Fault, row.Faults = sensor, 0, 0, 0
-		for _, d := range b.Values[j] {
+		for i, d := range b.Values[j] { // one with a fault repeats the value before it, or is 0 when there is none
 			row.MilliC += d
+			if i == 0 {
+				row.Min, row.Max = row.MilliC, row.MilliC
+			}
+			row.Min, row.Max = min(row.Min, row.MilliC), max(row.Max, row.MilliC)
 		}
 		for _, f := range b.Faults {
 			if int(f.Sensor) != j {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"meguri/hub/fleet"
 	"meguri/hub/store"
@@ -16,7 +17,7 @@ import (
 	"meguri/protocol"
 )
 
-// Config is what a Receiver needs. Changed, Greeted, Safe and Owns may be nil.
+// Config is what a Receiver needs. Changed, Greeted, Safe, Owns and Watch may be nil.
 type Config struct {
 	Store   *store.Store
 	Effects Effects
@@ -32,6 +33,16 @@ type Config struct {
 	Safe func(device string, incarnation protocol.Incarnation, log protocol.LogID, applied uint64) uint64
 	// Owns says whether a sensor stands where the device serves, so that none forges another's readings. Without it all do.
 	Owns func(ctx context.Context, tx *store.Tx, d fleet.Device, sensor string) (bool, error)
+	// Watch looks at the readings that come, in their transaction. Without it nobody does.
+	Watch Watch
+}
+
+// Watch looks at readings.
+type Watch interface {
+	// Readings are about to be stored, all received at once from one device.
+	Readings(ctx context.Context, tx *store.Tx, received time.Time, rows []store.ReadingRow) error
+	// Redated readings of a device from a time on turn out to have been taken at other times.
+	Redated(ctx context.Context, tx *store.Tx, device string, from, now time.Time) error
 }
 
 // Receiver takes what devices say, on whatever wire it comes. Its methods may be called at once from many goroutines; those of

@@ -16,8 +16,6 @@ import (
 
 const (
 	sampleEvery = time.Minute
-	// alarmAfter is used where no temperature limit of a leg says how many minutes outside are allowed.
-	alarmAfter = 10 * time.Minute
 )
 
 // Roles of a device, as stored.
@@ -89,17 +87,16 @@ func (b *builder) station(location string, dates []string) error {
 	if err != nil {
 		return err
 	}
-	locks := map[string]*protocol.LockPlan{}
+	locks, own := map[string]*protocol.LockPlan{}, map[string]store.TemperatureLimit{}
 	for _, f := range fridges {
 		locks[f.ID] = &protocol.LockPlan{Position: f.ID}
-		err := b.add("fridge/"+f.ID, protocol.TemperaturePlan{Position: f.ID, MinMilliC: f.MinMilliC, MaxMilliC: f.MaxMilliC,
-			SampleEveryMS: sampleEvery.Milliseconds(), AlarmAfterMS: allowed(f.MinutesOutside)})
-		if err != nil {
+		own[f.ID] = f
+		if err := b.add("fridge/"+f.ID, air(f)); err != nil {
 			return err
 		}
 	}
 	for _, date := range dates {
-		if err := b.locks(location, date, locks); err != nil {
+		if err := b.locks(location, date, locks, own); err != nil {
 			return err
 		}
 	}
@@ -148,18 +145,15 @@ func (b *builder) lock(name string, lock protocol.LockPlan) error {
 	return b.add(name, lock)
 }
 
-func allowed(minutes int64) int64 {
-	if minutes <= 0 {
-		return alarmAfter.Milliseconds()
-	}
-	return minutes * time.Minute.Milliseconds()
-}
-
-func (b *builder) locks(location, date string, locks map[string]*protocol.LockPlan) error {
+func (b *builder) locks(location, date string, locks map[string]*protocol.LockPlan, own map[string]store.TemperatureLimit) error {
 	if over, err := b.over(date, location, dispatch.Collected); over || err != nil {
 		return err
 	}
 	containers, err := b.tx.ContainersOfLocation(b.ctx, date, location)
+	if err != nil {
+		return err
+	}
+	barred, err := b.tx.BarredAt(b.ctx, location, date)
 	if err != nil {
 		return err
 	}
@@ -168,8 +162,12 @@ func (b *builder) locks(location, date string, locks map[string]*protocol.LockPl
 		if !ok {
 			continue // a broken row, which hub/check tells of, must not leave a station without a plan
 		}
-		lock.Containers = append(lock.Containers, protocol.SlotAssignment{DatedContainer: c.ID, Slot: c.SlotID, GRAI: c.GRAI,
-			Placed: c.State == dispatch.Placed})
+		slot, err := b.goods(protocol.SlotAssignment{DatedContainer: c.ID, Slot: c.SlotID, GRAI: c.GRAI,
+			Placed: c.State == dispatch.Placed}, c, own, barred)
+		if err != nil {
+			return err
+		}
+		lock.Containers = append(lock.Containers, slot)
 	}
 	grants, err := b.tx.GrantsOfLocation(b.ctx, date, location)
 	if err != nil {
@@ -242,8 +240,7 @@ func (b *builder) shipper(shipper string) error {
 	if err != nil {
 		return err
 	}
-	return b.add("shipper/"+shipper, protocol.TemperaturePlan{Position: shipper, MinMilliC: limit.MinMilliC,
-		MaxMilliC: limit.MaxMilliC, SampleEveryMS: sampleEvery.Milliseconds(), AlarmAfterMS: allowed(limit.MinutesOutside)})
+	return b.add("shipper/"+shipper, air(limit))
 }
 
 // scanner lists the containers of all dates that have not been picked up: the next date may be frozen while one is packed.

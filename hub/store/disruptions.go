@@ -187,6 +187,10 @@ type NoticeKind string
 const (
 	NoticeCalledOff NoticeKind = "called_off" // the whole order
 	NoticeWithdrawn NoticeKind = "withdrawn"  // units of it
+	NoticeHeld      NoticeKind = "held"       // its goods are being checked, and cannot be taken until then
+	NoticeReleased  NoticeKind = "released"   // they are all right
+	NoticeRecalled  NoticeKind = "recalled"   // some that were taken may not be all right: not to be eaten
+	NoticeCondemned NoticeKind = "condemned"  // some are not, and are given back the price of
 )
 
 // NoticeParameters are what the text of a notice is made of.

@@ -69,3 +69,19 @@ func (tx *Tx) ClearAlarms(ctx context.Context, kinds []string, subject string, a
 func (tx *Tx) ClearAlarmOf(ctx context.Context, id string, at time.Time) error {
 	return tx.write(ctx, "UPDATE alarms SET cleared_at = $2 WHERE id = $1 AND cleared_at IS NULL", id, millis(at))
 }
+
+// SetAlarm makes an alarm what the readings say of it by now: it may have been raised, or cleared, otherwise before. cleared is zero
+// while it is wrong.
+func (tx *Tx) SetAlarm(ctx context.Context, a AlarmView) error {
+	delete(tx.quiet, a.Subject)
+	return tx.write(ctx, `INSERT INTO alarms (id, kind, subject, detail, raised_at, cleared_at) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (id) DO UPDATE SET detail = excluded.detail, raised_at = excluded.raised_at, cleared_at = excluded.cleared_at`,
+		a.ID, a.Kind, a.Subject, a.Detail, millis(a.Raised), optionalMillis(a.Cleared))
+}
+
+// AlarmsOf gives the alarms of a kind of a subject that were not cleared before a time, the oldest first.
+func (tx *Tx) AlarmsOf(ctx context.Context, kind, subject string, since time.Time) ([]AlarmView, error) {
+	return list(ctx, tx, scanAlarm, `SELECT id, kind, subject, detail, raised_at, cleared_at FROM alarms
+		WHERE kind = $1 AND subject = $2 AND (cleared_at IS NULL OR cleared_at >= $3) ORDER BY raised_at, id LIMIT $4`,
+		kind, subject, millis(since), MaxPage)
+}

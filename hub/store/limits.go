@@ -25,13 +25,23 @@ func scanLimit(row scanner) (TemperatureLimit, error) {
 // FridgesAt gives the fridges of a location or collection spot with their own range. The minutes are those of the strictest
 // temperature category that may stand there.
 func (tx *Tx) FridgesAt(ctx context.Context, place string) ([]TemperatureLimit, error) {
-	return list(ctx, tx, scanLimit, `
-		SELECT f.id, f.min_milli_c, f.max_milli_c, COALESCE((
-			SELECT MIN(l.minutes_outside) FROM temperature_limits l
-			WHERE f.location_id IS NULL AND l.leg = 'collection'
-			OR f.location_id IS NOT NULL AND l.leg = 'station' AND EXISTS (
-				SELECT 1 FROM category_fridge_kinds k WHERE k.category = l.category AND k.fridge_kind = f.kind)), 0)
-		FROM fridges f WHERE f.location_id = $1 OR f.collection_spot_id = $1 ORDER BY f.sequence`, place)
+	return list(ctx, tx, scanLimit, fridgeLimits+"WHERE f.location_id = $1 OR f.collection_spot_id = $1 ORDER BY f.sequence", place)
+}
+
+const fridgeLimits = `SELECT f.id, f.min_milli_c, f.max_milli_c, COALESCE((
+		SELECT MIN(l.minutes_outside) FROM temperature_limits l
+		WHERE f.location_id IS NULL AND l.leg = 'collection'
+		OR f.location_id IS NOT NULL AND l.leg = 'station' AND EXISTS (
+			SELECT 1 FROM category_fridge_kinds k WHERE k.category = l.category AND k.fridge_kind = f.kind)), 0)
+	FROM fridges f `
+
+// AlarmLimit is what the air of a position is watched by: FridgesAt for one fridge, or a shipper's limit. Else it is ErrNotFound.
+func (tx *Tx) AlarmLimit(ctx context.Context, position string) (TemperatureLimit, error) {
+	l, err := scanLimit(tx.row(ctx, fridgeLimits+"WHERE f.id = $1", position))
+	if errors.Is(err, sql.ErrNoRows) {
+		return tx.ShipperLimit(ctx, position)
+	}
+	return l, err
 }
 
 // ShipperLimit gives the limits of a shipper's temperature category on its way, or ErrNotFound when none is set.

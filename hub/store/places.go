@@ -123,6 +123,11 @@ func (tx *Tx) PlaceOfFridge(ctx context.Context, fridge string) (string, error) 
 	return place, err
 }
 
+// FridgeOfAddress gives the collection fridge of an address, or ErrNotFound.
+func (tx *Tx) FridgeOfAddress(ctx context.Context, address string) (string, error) {
+	return tx.text(ctx, "address "+address, "SELECT fridge_id FROM collection_addresses WHERE id = $1", address)
+}
+
 // LocationOfOrder gives the location of an order, or ErrNotFound.
 func (tx *Tx) LocationOfOrder(ctx context.Context, order string) (string, error) {
 	return tx.text(ctx, "order "+order, "SELECT location_id FROM orders WHERE id = $1", order)

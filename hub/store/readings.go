@@ -25,6 +25,7 @@ type ReadingRow struct {
 	Span            time.Duration // from the first sample to the last
 	Samples, Faults int           // Faults of the samples are one
 	Earlier         []byte        // see AppendEarlier
+	Min, Max        int64         // of the values; a fault may widen it to 0
 }
 
 var insertReadings = insertRows("readings", `device_id, incarnation, received_at, number, sensor, boot, mono, claimed_at, wall_quality,
@@ -64,6 +65,7 @@ func dated(at, within int64) fleet.Dated {
 // ReadingView is one sample. With a fault MilliC means nothing.
 type ReadingView struct {
 	Device, Sensor string
+	Incarnation    string
 	Number         int64 // of its record in the device's readings log
 	At, Received   time.Time
 	Within         time.Duration // At may be off so much, either way
@@ -74,7 +76,7 @@ type ReadingView struct {
 // LongestSpan is how far the samples of one row may lie apart: none that begins earlier need be looked for.
 const LongestSpan = 31 * 24 * time.Hour
 
-const readingRows = `SELECT device_id, number, event_at, uncertainty_ms, received_at, milli_c, fault, earlier FROM readings
+const readingRows = `SELECT device_id, incarnation, number, event_at, uncertainty_ms, received_at, milli_c, fault, earlier FROM readings
 	WHERE sensor = $1 AND event_at >= $2 AND event_at < $3 `
 
 // ReadingsOf gives a sensor's samples in [from, until) in order of time. When they are more than most, it gives the first, all of
@@ -143,7 +145,7 @@ func (tx *Tx) readingRows(ctx context.Context, each func(at int64, row []Reading
 		var at, within, received int64
 		var earlier []byte
 		last := Sample{}
-		if err := rows.Scan(&v.Device, &v.Number, &at, &within, &received, &last.MilliC, &last.Fault, &earlier); err != nil {
+		if err := rows.Scan(&v.Device, &v.Incarnation, &v.Number, &at, &within, &received, &last.MilliC, &last.Fault, &earlier); err != nil {
 			return err
 		}
 		v.Received, v.Within = fromMillis(received), time.Duration(within)*time.Millisecond

@@ -1,0 +1,163 @@
+package station
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"meguri/edge/phrase"
+	"meguri/protocol"
+)
+
+var bears = protocol.GoodsLimit{MinMilliC: 0, MaxMilliC: 10_000, OutsideMS: 30 * 60_000, GapMS: 15 * 60_000, DoubtHolds: true}
+
+// withLimits is twoFridges whose goods in f1 may bear no more than bears.
+func withLimits() Plan {
+	p := twoFridges()
+	f1 := p["f1"]
+	for i := range f1.Containers {
+		f1.Containers[i].Goods = bears
+	}
+	p["f1"] = f1
+	return p
+}
+
+// minutes lets time go by with one round a minute; a fault is none.
+func (r *rig) minutes(n int, milliC int64, fault protocol.SensorFault) (records []protocol.Body) {
+	for range n {
+		r.now = r.now.Add(time.Minute)
+		d := Sampled(r.s, r.p, map[string]Air{"f1": AirOf([]protocol.Sample{{MilliC: milliC, Fault: fault}})}, r.now)
+		r.s = d.State
+		records = append(records, d.Records...)
+	}
+	return records
+}
+
+const heldReason = "goods are held until quality has decided"
+
+func TestAStationHoldsGoodsByItself(t *testing.T) {
+	for name, c := range map[string]struct {
+		minutes int
+		milliC  int64
+		fault   protocol.SensorFault
+		cause   protocol.GoodsCause
+	}{
+		"that were too warm for too long":      {40, 10_001, 0, protocol.GoodsBroken},
+		"or too cold":                          {40, -1, 0, protocol.GoodsBroken},
+		"or of which it knows nothing so long": {40, 0, protocol.SensorMissing, protocol.GoodsDoubtful},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, everythingIn(), withLimits())
+			require.Empty(t, r.minutes(10, 10_000, 0))
+			began := r.now
+			records := r.minutes(c.minutes, c.milliC, c.fault)
+			require.Len(t, records, 3, "each container once")
+			held := records[0].(protocol.GoodsHeld)
+			require.Equal(t, c.cause, held.Cause)
+			require.Contains(t, []string{"c1", "c2", "c3"}, held.DatedContainer)
+			allowed := 31 * time.Minute // the first reading outside came a minute after
+			if c.cause == protocol.GoodsDoubtful {
+				allowed = 15 * time.Minute
+			}
+			require.Equal(t, began.Add(allowed).UnixMilli(), held.Since)
+			r.p["f1"].Grants[0].Until = at(10 * time.Hour)
+			r.requireRefused(r.code("f1", "111111"), heldReason, phrase.New(phrase.GoodsHeld))
+			require.Empty(t, r.minutes(30, 5000, 0), "being cold again does not make them good")
+			r.requireRefused(r.code("f1", "111111"), heldReason, phrase.New(phrase.GoodsHeld))
+			r.requireOpens("f1", "99999999")
+		})
+	}
+}
+
+func TestShortOpeningsAddUp(t *testing.T) {
+	r := newRig(t, everythingIn(), withLimits())
+	for range 6 {
+		require.Empty(t, r.minutes(5, 12_000, 0))
+		require.Empty(t, r.minutes(20, 5000, 0))
+	}
+	require.NotEmpty(t, r.minutes(2, 12_000, 0))
+}
+
+func TestAReleaseForgivesWhatWasAndTheCountBeginsAnew(t *testing.T) {
+	r := newRig(t, everythingIn(), withLimits())
+	require.Len(t, r.minutes(40, 12_000, 0), 3)
+	for i := range r.p["f1"].Grants {
+		r.p["f1"].Grants[i].Until = at(10 * time.Hour)
+	}
+	r.p["f1"].Containers[0].Hold, r.p["f1"].Containers[0].HoldAt = protocol.GoodsReleased, r.now.UnixMilli()
+	r.requireOpens("f1", "111111")
+	r.contact("f1", false)
+	r.contact("f1", true)
+	require.Empty(t, r.minutes(30, 12_000, 0))
+	require.Len(t, r.minutes(2, 12_000, 0), 1)
+	r.requireRefused(r.code("f1", "111111"), heldReason, phrase.New(phrase.GoodsHeld))
+}
+
+func TestTheHubsWordHoldsAndIsLifted(t *testing.T) {
+	r := newRig(t, everythingIn(), withLimits())
+	for hold, refused := range map[protocol.GoodsHold]bool{0: false, protocol.GoodsWait: true, protocol.GoodsReleased: false, protocol.GoodsCondemned: true} {
+		r.p["f1"].Containers[0].Hold = hold
+		if refused {
+			r.requireRefused(r.code("f1", "111111"), heldReason, phrase.New(phrase.GoodsHeld))
+			continue
+		}
+		r.requireOpens("f1", "111111")
+	}
+}
+
+func TestInDoubtACategoryMayPass(t *testing.T) {
+	p := withLimits()
+	for i := range p["f1"].Containers {
+		p["f1"].Containers[i].Goods.DoubtHolds = false
+	}
+	r := newRig(t, everythingIn(), p)
+	require.Empty(t, r.minutes(60, 0, protocol.SensorSilent))
+}
+
+func TestAPowerCutIsAGapAndWhatWasOutsideStaysCounted(t *testing.T) {
+	r := newRig(t, everythingIn(), withLimits())
+	r.minutes(20, 12_000, 0)
+	r.now = r.now.Add(14 * time.Minute)
+	require.Empty(t, r.minutes(1, 5000, 0), "19 minutes and 3 for which the last reading stood")
+	require.EqualValues(t, 22*60_000, r.s.Goods["c1"].OutsideMS)
+	r.now = r.now.Add(15 * time.Minute)
+	require.Len(t, r.minutes(1, 5000, 0), 3)
+}
+
+func TestAClockThatIsSetBackCountsNothing(t *testing.T) {
+	r := newRig(t, everythingIn(), withLimits())
+	r.minutes(10, 12_000, 0)
+	r.now = r.now.Add(-5 * time.Hour)
+	require.Empty(t, r.minutes(5, 5000, 0))
+	require.EqualValues(t, 9*60_000, r.s.Goods["c1"].OutsideMS)
+}
+
+// What a station counts is what a stopwatch would.
+func TestAStationCountsAsAStopwatchDoes(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		r := newRig(t, everythingIn(), withLimits())
+		r.minutes(1, 5000, 0) // when they came nobody here has seen
+		outside, last := time.Duration(0), r.now
+		was, held := false, false
+		for range rapid.IntRange(1, 80).Draw(rt, "rounds") {
+			r.now = r.now.Add(time.Duration(rapid.SampledFrom([]int{60, 60, 61, 240, 600}).Draw(rt, "step")) * time.Second)
+			warm, known := rapid.Bool().Draw(rt, "warm"), rapid.IntRange(0, 9).Draw(rt, "known") > 0
+			milliC := int64(5000)
+			if warm {
+				milliC = 10_500
+			}
+			total := outside
+			if was {
+				total += min(r.now.Sub(last), readingStands)
+			}
+			if held = held || total > 30*time.Minute || r.now.Sub(last) > 15*time.Minute; known {
+				outside, was, last = total, warm, r.now
+			}
+			d := Sampled(r.s, r.p, map[string]Air{"f1": {MinMilliC: milliC, MaxMilliC: milliC, Known: known}}, r.now)
+			r.s = d.State
+			require.Equal(t, held, r.s.Goods["c1"].HeldAt != 0)
+		}
+	})
+}

@@ -1,0 +1,44 @@
+package plan
+
+import (
+	"meguri/hub/coldchain"
+	"meguri/hub/dispatch"
+	"meguri/hub/store"
+	"meguri/protocol"
+)
+
+// air is how a device watches the air of a position.
+func air(l store.TemperatureLimit) protocol.TemperaturePlan {
+	return protocol.TemperaturePlan{Position: l.ID, MinMilliC: l.MinMilliC, MaxMilliC: l.MaxMilliC, SampleEveryMS: sampleEvery.Milliseconds(),
+		AlarmAfterMS: coldchain.Allowed(l.MinutesOutside).Milliseconds(), DeadbandMilliC: coldchain.AirDeadband,
+		ClearAfterMS: coldchain.AirOffDelay.Milliseconds()}
+}
+
+// goods adds to a slot what its goods may bear there, and what quality has said of them.
+func (b *builder) goods(slot protocol.SlotAssignment, c dispatch.Container, own map[string]store.TemperatureLimit, barred map[string]store.Barred) (protocol.SlotAssignment, error) {
+	limit, ok, err := b.tx.GoodsLimit(b.ctx, c.Category, coldchain.Station)
+	if err != nil {
+		return slot, err
+	}
+	if f, has := own[c.FridgeID]; !ok && has {
+		limit, ok = coldchain.OwnRange(f.MinMilliC, f.MaxMilliC), true
+	}
+	if ok {
+		slot.Goods = protocol.GoodsLimit{MinMilliC: limit.MinMilliC, MaxMilliC: limit.MaxMilliC, OutsideMS: limit.Outside.Milliseconds(),
+			GapMS: limit.Gap.Milliseconds(), DoubtHolds: limit.DoubtHolds}
+	}
+	held, ok := barred[c.ID]
+	if !ok {
+		return slot, nil
+	}
+	slot.HoldAt = held.At.UnixMilli()
+	switch held.Decision {
+	case store.Undecided:
+		slot.Hold = protocol.GoodsWait
+	case store.Condemned:
+		slot.Hold = protocol.GoodsCondemned
+	default:
+		slot.Hold = protocol.GoodsReleased
+	}
+	return slot, nil
+}

@@ -1,0 +1,146 @@
+package quality
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"meguri/hub/dispatch"
+	"meguri/hub/payment"
+	"meguri/hub/people"
+	"meguri/hub/store"
+)
+
+var noBill = payment.ErrNotFound
+
+// Act is what a person does about a place or a container, and why.
+type Act struct {
+	Scope  store.Scope
+	ID     string
+	By     string // person
+	Reason string
+	At     time.Time
+}
+
+// Errors of the service, beside store.ErrNotFound.
+var (
+	// ErrNothing says that there is nothing in the scope to hold, or to decide about.
+	ErrNothing = errors.New("nothing there to decide about")
+	// ErrDecision is a decision that there is not.
+	ErrDecision = errors.New("decision: want released or condemned")
+	// ErrScope is a scope that there is not.
+	ErrScope = errors.New("scope: want container, fridge, shipper or location")
+)
+
+func (a Act) check() error {
+	switch a.Scope {
+	case store.ScopeContainer, store.ScopeFridge, store.ScopeShipper, store.ScopeLocation:
+		return dispatch.CheckReason(a.Reason)
+	}
+	return ErrScope
+}
+
+// change runs fn in a transaction.
+func (s *Service) change(ctx context.Context, now time.Time, fn func(*turn) error) error {
+	return s.Store.Change(ctx, func(tx *store.Tx) error {
+		t := &turn{service: s, ctx: ctx, tx: tx, now: now.Truncate(time.Millisecond)}
+		if err := fn(t); err != nil {
+			return err
+		}
+		t.tell()
+		return nil
+	})
+}
+
+// Decide releases or condemns all that is held in a scope, in one act, and gives the holds. Which ones the person has seen matters:
+// with expect set, it is refused when others are open by now.
+func (s *Service) Decide(ctx context.Context, act Act, decision store.Decision, expect []string) (decided []store.Hold, err error) {
+	if err := act.check(); err != nil {
+		return nil, err
+	}
+	if decision != store.Released && decision != store.Condemned {
+		return nil, ErrDecision
+	}
+	err = s.change(ctx, act.At, func(t *turn) error {
+		decided = nil
+		open, err := t.tx.OpenHoldsIn(ctx, act.Scope, act.ID)
+		if err != nil {
+			return err
+		}
+		if len(open) == 0 {
+			return ErrNothing
+		}
+		if expect != nil && !sameHolds(open, expect) {
+			return ErrChanged
+		}
+		for _, h := range open {
+			h.Decision, h.DecidedAt, h.DecidedBy, h.Why = decision, t.now, act.By, act.Reason
+			if _, err := t.decide(h); err != nil {
+				return err
+			}
+			decided = append(decided, h)
+		}
+		return t.tx.RecordAct(ctx, people.NewAct(t.now, act.By, "quality."+string(decision), act.ID,
+			fmt.Sprintf("%s, %d held: %s", act.Scope, len(open), act.Reason)))
+	})
+	return decided, err
+}
+
+// ErrChanged says that other holds are open than the person has looked at.
+var ErrChanged = errors.New("what is held has changed since this was looked at")
+
+func sameHolds(open []store.Hold, ids []string) bool {
+	seen := map[string]bool{}
+	for _, id := range ids {
+		seen[id] = true
+	}
+	for _, h := range open {
+		if !seen[h.ID] {
+			return false
+		}
+	}
+	return len(open) == len(ids)
+}
+
+// Hold holds all that stands or rides in a scope, because a person says so: from a time on (zero for now).
+func (s *Service) Hold(ctx context.Context, act Act, from time.Time) (held []store.Hold, err error) {
+	if err := act.check(); err != nil {
+		return nil, err
+	}
+	err = s.change(ctx, act.At, func(t *turn) error {
+		held = nil
+		containers, err := t.tx.ContainersIn(ctx, act.Scope, act.ID)
+		if err != nil {
+			return err
+		}
+		for _, id := range containers {
+			c, err := t.tx.Container(ctx, id)
+			if err != nil {
+				return err
+			}
+			h := store.Hold{ID: fmt.Sprintf("%s/person/%d", id, t.now.UnixMilli()), Container: id, Position: positionOf(c), Cause: store.CausePerson,
+				Since: since(from, t.now), HeldAt: t.now, HeldBy: act.By, Reason: act.Reason}
+			if err := t.hold(c, h); err != nil {
+				return err
+			}
+			held = append(held, h)
+		}
+		if len(held) == 0 {
+			return ErrNothing
+		}
+		return t.tx.RecordAct(ctx, people.NewAct(t.now, act.By, "quality.hold", act.ID,
+			fmt.Sprintf("%s, %d containers: %s", act.Scope, len(held), act.Reason)))
+	})
+	return held, err
+}
+
+func positionOf(c dispatch.Container) string {
+	switch c.State {
+	case dispatch.Placed:
+		return c.FridgeID
+	case dispatch.Loaded:
+		return c.ShipperID
+	}
+	return c.AddressID
+}

@@ -1,0 +1,95 @@
+package quality
+
+import (
+	"fmt"
+	"time"
+
+	"meguri/hub/coldchain"
+	"meguri/hub/fleet"
+	"meguri/hub/store"
+)
+
+// place is what is known of a position, and by which sensor.
+type place struct {
+	coldchain.Known
+	sensors map[string][]coldchain.Piece
+	heard   map[string]time.Time // by sensor
+}
+
+// known reads what the probes at a position, the logs of their devices and people say from a time on.
+func (t *turn) known(position string, from time.Time) (place, error) {
+	p := place{sensors: map[string][]coldchain.Piece{}, heard: map[string]time.Time{}}
+	devices, err := t.tx.ThermometersAt(t.ctx, position)
+	if err != nil {
+		return p, err
+	}
+	var probes [][]coldchain.Piece
+	for _, device := range devices {
+		sensors, err := t.tx.SensorsAt(t.ctx, position, []string{device})
+		if err != nil {
+			return p, err
+		}
+		for _, sensor := range sensors {
+			if err := t.sensor(&p, device, sensor, from); err != nil {
+				return p, fmt.Errorf("sensor %s of %s: %w", sensor, device, err)
+			}
+		}
+	}
+	for _, pieces := range p.sensors {
+		probes = append(probes, pieces)
+	}
+	p.Pieces = coldchain.Overlay(probes...)
+	p.Probings, err = t.tx.Probings(t.ctx, position, from.Add(-time.Hour), t.now)
+	return p, err
+}
+
+// sensor adds what one sensor says, once: after a board was replaced two devices have spoken for the same one.
+func (t *turn) sensor(p *place, device, sensor string, from time.Time) error {
+	thinned, err := t.tx.ThinningsOf(t.ctx, device, sensor, from, t.now)
+	if err != nil {
+		return err
+	}
+	var readings []coldchain.Reading
+	if _, done := p.sensors[sensor]; !done {
+		if readings, err = t.readings(sensor, from); err != nil {
+			return err
+		}
+	}
+	pieces := coldchain.Trace(readings, thinned, stands)
+	for _, r := range readings {
+		if end := r.At.Add(time.Millisecond); end.After(p.heard[sensor]) {
+			p.heard[sensor] = end
+		}
+	}
+	if p.heard[sensor].After(p.Heard) {
+		p.Heard = p.heard[sensor]
+	}
+	p.sensors[sensor] = coldchain.Overlay(p.sensors[sensor], pieces)
+	return t.missing(p, device, sensor, pieces, from)
+}
+
+func (t *turn) readings(sensor string, from time.Time) ([]coldchain.Reading, error) {
+	views, _, err := t.tx.ReadingsOf(t.ctx, sensor, from, t.now.Add(time.Minute), maxSamples)
+	all := make([]coldchain.Reading, len(views))
+	for i, v := range views {
+		all[i] = coldchain.Reading{ID: fmt.Sprintf("%s/%s/%d", v.Device, v.Incarnation, v.Number), At: v.At, MilliC: v.MilliC, Fault: v.Fault != 0}
+	}
+	return all, err
+}
+
+// missing asks the ledger why there are holes, where there are: what has not arrived the device itself may well have.
+func (t *turn) missing(p *place, device, sensor string, pieces []coldchain.Piece, from time.Time) error {
+	if len(coldchain.Holes(pieces, coldchain.Span{From: from, Until: p.heard[sensor]})) == 0 {
+		return nil
+	}
+	stretches, _, err := t.tx.Ledger(t.ctx, device, fleet.Ask{From: from, To: t.now, Now: t.now, Sensor: sensor, Most: store.MaxPage})
+	if err != nil {
+		return err
+	}
+	for _, s := range stretches {
+		if s.State == fleet.StateNotArrived {
+			p.Missing = append(p.Missing, coldchain.Span{From: s.From, Until: s.To})
+		}
+	}
+	return nil
+}

@@ -1,0 +1,184 @@
+// Package quality keeps goods that may have been too warm or too cold, for too long, from being handed out: it judges them by the
+// rules of hub/coldchain whenever something new is known of their place, holds what is broken or in doubt, tells the customers, and
+// takes the decision of a person. It joins those rules with the store. DESIGN.md says what follows from what.
+package quality
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"meguri/hub/coldchain"
+	"meguri/hub/store"
+)
+
+// Service judges and decides.
+type Service struct {
+	Store *store.Store
+	Touch func(place string) // of each place whose devices may need another plan, after the commit; nil for nobody
+}
+
+const (
+	// stands is how long a reading stands for what comes after it: two rounds of a minute may be lost before anything is unknown.
+	stands = 3 * time.Minute
+	// lookBack is how far before a change readings are looked at, so that an excursion under way is found whole.
+	lookBack = 2 * time.Hour
+	// maxSamples bounds the readings of one sensor that are judged at once: a minute each over two weeks, and as much again.
+	maxSamples = 50_000
+	// dueAtOnce is how many places one turn judges.
+	dueAtOnce = 200
+)
+
+// JudgeDue judges the goods at all places that wait for it, each place in a transaction of its own, and says how many it were. What
+// fails does not keep the others from being judged, and is tried again.
+func (s *Service) JudgeDue(ctx context.Context, now time.Time) (int, error) {
+	var due []store.Due
+	err := s.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		due, err = tx.DuePositions(ctx, dueAtOnce)
+		return err
+	})
+	var failed []error
+	for _, d := range due {
+		if err := s.judgePlace(ctx, d.Position, now); err != nil {
+			failed = append(failed, fmt.Errorf("judge the goods at %s: %w", d.Position, err))
+		}
+	}
+	return len(due), errors.Join(append(failed, err)...)
+}
+
+func (s *Service) judgePlace(ctx context.Context, position string, now time.Time) error {
+	return s.Store.Change(ctx, func(tx *store.Tx) error {
+		since, ok, err := tx.TakeDue(ctx, position)
+		if err != nil || !ok {
+			return err
+		}
+		t := &turn{service: s, ctx: ctx, tx: tx, now: now}
+		if err := t.judge(position, since); err != nil {
+			return err
+		}
+		t.tell()
+		return nil
+	})
+}
+
+func ignoreNotFound(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// turn is one transaction that judges, holds or decides.
+type turn struct {
+	service *Service
+	ctx     context.Context
+	tx      *store.Tx
+	now     time.Time
+	places  map[string]bool // whose devices need another plan
+}
+
+func (t *turn) concerns(places ...string) {
+	if t.places == nil {
+		t.places = map[string]bool{}
+	}
+	for _, p := range places {
+		t.places[p] = true
+	}
+}
+
+// tell has the devices of the places concerned get another plan after the commit.
+func (t *turn) tell() {
+	if t.service.Touch == nil || len(t.places) == 0 {
+		return
+	}
+	places := t.places
+	t.tx.OnCommit(func() {
+		for p := range places {
+			t.service.Touch(p)
+		}
+	})
+}
+
+// judge judges all goods that were at a position since then, and its alarms.
+func (t *turn) judge(position string, since time.Time) error {
+	stays, err := t.tx.StaysAt(t.ctx, position, since, t.now)
+	if err != nil {
+		return err
+	}
+	from := since.Add(-lookBack)
+	for _, stay := range stays {
+		if stay.From.Before(from) {
+			from = stay.From
+		}
+	}
+	place, err := t.known(position, from)
+	if err != nil {
+		return err
+	}
+	if err := t.alarms(position, place, since); err != nil {
+		return err
+	}
+	for _, stay := range stays {
+		if err := t.goods(stay, place.Known); err != nil {
+			return fmt.Errorf("container %s: %w", stay.Container.ID, err)
+		}
+	}
+	return nil
+}
+
+// goods judges one container on one leg, and holds it when that is called for.
+func (t *turn) goods(stay store.GoodsStay, known coldchain.Known) error {
+	was, err := t.tx.JudgementOf(t.ctx, stay.Container.ID, stay.Leg)
+	if err != nil {
+		return err
+	}
+	j := store.Judgement{Container: stay.Container.ID, Stay: stay.Stay, Verdict: coldchain.Judge(stay.Stay, known, t.now),
+		Revision: max(1, was.Revision), JudgedAt: t.now}
+	if was.Revision > 0 && (j.State != was.State || !j.At.Equal(was.At)) {
+		j.Revision++
+	}
+	if err := t.tx.SaveJudgement(t.ctx, j); err != nil {
+		return err
+	}
+	return t.follow(stay, j)
+}
+
+// follow does what a judgement calls for.
+func (t *turn) follow(stay store.GoodsStay, j store.Judgement) error {
+	holds, err := t.tx.HoldsOf(t.ctx, j.Container)
+	if err != nil {
+		return err
+	}
+	var last *store.Hold // of this leg, that the readings brought about
+	for i, h := range holds {
+		if h.Leg == j.Leg && (h.Cause == store.CauseBroken || h.Cause == store.CauseDoubtful) {
+			last = &holds[i]
+		}
+	}
+	calls := j.State == coldchain.Broken || j.State == coldchain.Doubtful && stay.Limit.DoubtHolds
+	switch {
+	case last == nil && calls:
+		return t.holdJudged(stay, j, 1)
+	case last == nil:
+		return nil
+	case last.Decision == store.Undecided && !calls:
+		return t.lift(*last, "readings that came later show that nothing was wrong", j)
+	case last.Decision == store.Undecided:
+		return t.update(*last, stay, j)
+	case calls && reopens(*last, stay.Limit, j):
+		return t.holdJudged(stay, j, len(holds)+1)
+	}
+	return nil
+}
+
+// reopens says whether a judgement is so much worse than what was decided about that a person has to look again.
+func reopens(h store.Hold, l coldchain.Limit, j store.Judgement) bool {
+	switch h.Decision {
+	case store.Condemned:
+		return false
+	case store.Lifted:
+		return true
+	}
+	return j.State == coldchain.Broken && (h.Cause == store.CauseDoubtful || j.Outside > h.Outside+max(l.Outside, time.Minute))
+}

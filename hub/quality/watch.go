@@ -1,0 +1,137 @@
+package quality
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"meguri/hub/effect"
+	"meguri/hub/store"
+)
+
+// Watch sees which readings are worth judging goods by. Nearly none are: those within every limit, that follow the one before, say
+// nothing new. What it finds it marks in the transaction that stores the readings, so that a crash forgets nothing.
+type Watch struct {
+	mu      sync.Mutex
+	sensors map[string]watched
+}
+
+// watched is what is remembered of a sensor. Whatever is forgotten is asked of the store again.
+type watched struct {
+	low, high int64     // the strictest limits there
+	asked     time.Time // when they were asked for
+	last      time.Time // its newest reading
+	uneasy    bool      // that was outside, or a fault, or an alarm was open: what comes next is news, too
+}
+
+const (
+	// limitsFor is how long limits are remembered: an import may change them.
+	limitsFor = 5 * time.Minute
+	// maxWatched bounds what is remembered; beyond, all is forgotten.
+	maxWatched = 200_000
+)
+
+// NewWatch makes one that knows nothing yet.
+func NewWatch() *Watch { return &Watch{sensors: map[string]watched{}} }
+
+func positionOfSensor(sensor string) string {
+	position, _, _ := strings.Cut(sensor, "/")
+	return position
+}
+
+// Readings marks the places of readings that are worth it.
+func (w *Watch) Readings(ctx context.Context, tx *store.Tx, received time.Time, rows []store.ReadingRow) error {
+	due, seen := map[string]time.Time{}, map[string]watched{}
+	for i := range rows {
+		r := &rows[i]
+		s, known := seen[r.Sensor]
+		if !known {
+			var err error
+			if s, err = w.sensor(ctx, tx, r.Sensor, received); err != nil {
+				return err
+			}
+		}
+		first := r.Dated.At.Add(-r.Span)
+		if s.news(r, first) {
+			position := positionOfSensor(r.Sensor)
+			if at, ok := due[position]; !ok || first.Before(at) {
+				due[position] = first
+			}
+		}
+		seen[r.Sensor] = s
+	}
+	for position, at := range due {
+		if err := tx.MarkDue(ctx, position, at, received); err != nil {
+			return err
+		}
+	}
+	tx.OnCommit(func() { w.remember(seen) })
+	return nil
+}
+
+// news says whether a row is worth judging by, and remembers it.
+func (s *watched) news(r *store.ReadingRow, first time.Time) bool {
+	outside := r.Faults > 0 || r.Min < s.low || r.Max > s.high
+	news := outside || s.uneasy || first.Before(s.last) || first.Sub(s.last) > stands
+	if r.Dated.At.After(s.last) {
+		s.last, s.uneasy = r.Dated.At, outside
+	}
+	return news
+}
+
+func (w *Watch) remember(seen map[string]watched) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.sensors) > maxWatched {
+		clear(w.sensors)
+	}
+	for sensor, s := range seen {
+		w.sensors[sensor] = s
+	}
+}
+
+// sensor gives what is known of one.
+func (w *Watch) sensor(ctx context.Context, tx *store.Tx, sensor string, now time.Time) (watched, error) {
+	w.mu.Lock()
+	s, ok := w.sensors[sensor]
+	w.mu.Unlock()
+	if ok && now.Sub(s.asked) < limitsFor && now.After(s.asked.Add(-time.Minute)) {
+		return s, nil
+	}
+	var err error
+	if s.low, s.high, err = tx.Strictest(ctx, positionOfSensor(sensor)); err != nil {
+		return s, err
+	}
+	s.asked = now
+	if ok {
+		return s, nil
+	}
+	last, err := tx.LastReading(ctx, sensor)
+	if errors.Is(err, store.ErrNotFound) {
+		s.uneasy = true // its first: what was before it nobody knows
+		return s, nil
+	}
+	if err != nil {
+		return s, err
+	}
+	s.last = last.Dated.At
+	alarms, err := tx.AlarmsOf(ctx, effect.AlarmTemperature, sensor, now)
+	s.uneasy = last.Fault != 0 || last.MilliC < s.low || last.MilliC > s.high || len(alarms) > 0
+	return s, err
+}
+
+// Redated marks all places of a device from a time on.
+func (w *Watch) Redated(ctx context.Context, tx *store.Tx, device string, from, now time.Time) error {
+	sensors, err := tx.LedgerSensors(ctx, device)
+	if err != nil {
+		return err
+	}
+	for _, s := range sensors {
+		if err := tx.MarkDue(ctx, positionOfSensor(s), from, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
