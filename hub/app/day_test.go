@@ -334,7 +334,7 @@ func orphan(b *bench) {
 	b.device("station-1", "loc-1")
 	old := protocol.NewIncarnation()
 	b.apply(link.Event{Device: "station-1", Place: "loc-1", Role: plan.RoleStation, Incarnation: old, Number: 7, At: at(3, 0), Received: at(3, 0),
-		Body: protocol.Alarm{Sensor: "loc-1-f1/air", Raised: true, MilliC: 9000, LimitMilliC: 8000}})
+		Body: protocol.Alarm{Sensor: "loc-1-f1/air", Raised: true, First: 41, MilliC: 9000, LimitMilliC: 8000}})
 	b.turnAt(at(3, 1))
 	require.Equal(b.t, []string{"temperature loc-1-f1/air"}, b.troubles(), "the board's storage is new, and nothing is known yet")
 	b.reads("station-1", "i1", 1, at(3, 2), 8001)

@@ -79,6 +79,16 @@ func Evaluate(rule Rule, pieces []Piece, span Span) []Alarm {
 	return alarms
 }
 
+// Rests says whether all that is known in a span lies far enough inside for no excursion to be under way.
+func (r Rule) Rests(pieces []Piece, span Span) bool {
+	for _, p := range within(pieces, span) {
+		if !r.back(r.value(p)) {
+			return false
+		}
+	}
+	return true
+}
+
 func (r Rule) id(first string) string { return fmt.Sprintf("%s/%s", r.Name, first) }
 
 // value is what of a piece counts for the rule.

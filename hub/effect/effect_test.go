@@ -128,7 +128,7 @@ func otherPlaces(w *world) {
 		{"station-2", protocol.Alarm{Sensor: "loc-1-f1/air", Raised: true}},
 		{"driver-1", protocol.Alarm{Sensor: "loc-1-f1/air", Raised: true}},
 		{"sensor-1", protocol.Alarm{Sensor: "box-2-cold/air", Raised: true}},
-		{"station-1", protocol.Alarm{Sensor: "box-1-cold/air", Raised: true}},
+		{"station-1", protocol.Alarm{Sensor: "box-1-cold/air", Raised: true, First: 41}},
 	} {
 		w.refused(c.device, c.body, "")
 	}
@@ -239,8 +239,8 @@ func doors(w *world) {
 	w.ok("station-1", at(12, 7), protocol.Mains{Position: f, On: false})
 	require.Equal(w.t, []string{"mains " + f}, w.alarms())
 	w.ok("station-1", at(12, 8), protocol.Mains{Position: f, On: true})
-	w.ok("station-1", at(12, 9), protocol.Alarm{Sensor: f + "/air", Raised: true, MilliC: 9000, LimitMilliC: 8000})
-	w.ok("sensor-1", at(12, 9), protocol.Alarm{Sensor: "box-1-cold/air", Raised: true})
+	w.ok("station-1", at(12, 9), protocol.Alarm{Sensor: f + "/air", Raised: true, First: 41, MilliC: 9000, LimitMilliC: 8000})
+	w.ok("sensor-1", at(12, 9), protocol.Alarm{Sensor: "box-1-cold/air", Raised: true, First: 41})
 	require.Equal(w.t, []string{"temperature box-1-cold/air", "temperature " + f + "/air"}, w.alarms())
 	w.ok("station-1", at(12, 10), protocol.Alarm{Sensor: f + "/air"})
 	w.ok("sensor-1", at(12, 10), protocol.Alarm{Sensor: "box-1-cold/air"})

@@ -89,7 +89,7 @@ func day(w *world) []said {
 		said{"station-1", at(12, 3), protocol.DoorClosed{Position: f}},
 		said{"station-1", at(12, 4), protocol.Mains{Position: f}},
 		said{"station-1", at(12, 5), protocol.Mains{Position: f, On: true}},
-		said{"station-1", at(12, 6), protocol.Alarm{Sensor: f + "/air", Raised: true, MilliC: 9000, LimitMilliC: 8000}},
+		said{"station-1", at(12, 6), protocol.Alarm{Sensor: f + "/air", Raised: true, First: 41, MilliC: 9000, LimitMilliC: 8000}},
 		said{"station-1", at(12, 7), protocol.Alarm{Sensor: f + "/air"}},
 		said{"station-1", at(13, 1), protocol.PickupInferred{Position: f, Order: "o-2", Basis: "test"}},
 		said{"station-1", at(13, 2), protocol.PickupInferred{Position: f, Order: "o-2", Basis: "test"}})

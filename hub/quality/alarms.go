@@ -10,49 +10,100 @@ import (
 	"meguri/hub/store"
 )
 
-// alarms brings the temperature alarms of a position's sensors to what the readings say: those that there ought to be are raised and
-// cleared, and those that a device has raised and the readings do not bear out are cleared.
-func (t *turn) alarms(position string, p place, since time.Time) error {
+// watched gives the rules for the air of a position; none where nothing says how warm or cold it may be.
+func (t *turn) watched(position string) ([]coldchain.Rule, error) {
 	limit, err := t.tx.AlarmLimit(t.ctx, position)
 	if err != nil {
-		return ignoreNotFound(err)
+		return nil, ignoreNotFound(err)
 	}
-	rules := coldchain.AirRules(limit.MinMilliC, limit.MaxMilliC, limit.MinutesOutside)
-	for sensor, pieces := range p.sensors {
-		found := map[string]coldchain.Alarm{}
-		for _, rule := range rules {
-			for _, a := range coldchain.Evaluate(rule, pieces, coldchain.Span{From: since.Add(-lookBack), Until: p.heard[sensor].Add(stands)}) {
-				found[effect.TemperatureAlarmID(a.ID, sensor)] = a
+	return coldchain.AirRules(limit.MinMilliC, limit.MaxMilliC, limit.MinutesOutside), nil
+}
+
+// alarmsSince is from when on readings are looked at: from before all alarms that what has changed may have a part in.
+func (t *turn) alarmsSince(probes []probe, since time.Time) (time.Time, error) {
+	from := since.Add(-lookBack)
+	for _, p := range probes {
+		stored, err := t.tx.AlarmsOf(t.ctx, effect.AlarmTemperature, p.sensor, since.Add(-lookBack))
+		if err != nil {
+			return from, err
+		}
+		for _, a := range stored {
+			if before := a.Raised.Add(-lookBack); before.Before(from) {
+				from = before
 			}
 		}
-		if err := t.sensorAlarms(sensor, found, since, p.heard[sensor]); err != nil {
+	}
+	return from, nil
+}
+
+// longestExcursion bounds how far back one is followed: an alarm that is older begins there.
+const longestExcursion = 14 * 24 * time.Hour
+
+// fromRest gives what is known of a position from a moment on at which no excursion is under way, so that each is found whole and by
+// its first reading.
+func (t *turn) fromRest(position string, probes []probe, from time.Time, rules []coldchain.Rule) (place, time.Time, error) {
+	for step := lookBack; ; step *= 2 {
+		p, err := t.known(position, probes, from)
+		if err != nil || p.rests(rules, from) || t.now.Sub(from) > longestExcursion {
+			return p, from, err
+		}
+		from = from.Add(-step)
+	}
+}
+
+// rests says whether nothing is outside, nor has just been, in the first minutes that are known.
+func (p place) rests(rules []coldchain.Rule, from time.Time) bool {
+	for _, pieces := range p.sensors {
+		for _, r := range rules {
+			if !r.Rests(pieces, coldchain.Span{From: from, Until: from.Add(2 * coldchain.AirOffDelay)}) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// alarms brings the temperature alarms of a position's sensors to what the readings say: those that there ought to be are raised and
+// cleared, and those that the readings do not bear out are void: they end when they began.
+func (t *turn) alarms(p place, rules []coldchain.Rule, from time.Time) error {
+	for sensor, pieces := range p.sensors {
+		found := map[string]store.AlarmView{}
+		for _, rule := range rules {
+			for _, a := range coldchain.Evaluate(rule, pieces, coldchain.Span{From: from, Until: p.heard[sensor].Add(stands)}) {
+				is := alarm(sensor, a)
+				found[is.ID] = is
+			}
+		}
+		if err := t.sensorAlarms(sensor, found, from, p.heard[sensor]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *turn) sensorAlarms(sensor string, found map[string]coldchain.Alarm, since, heard time.Time) error {
-	stored, err := t.tx.AlarmsOf(t.ctx, effect.AlarmTemperature, sensor, since.Add(-lookBack))
+func (t *turn) sensorAlarms(sensor string, found map[string]store.AlarmView, from, heard time.Time) error {
+	stored, err := t.tx.AlarmsOf(t.ctx, effect.AlarmTemperature, sensor, from)
 	if err != nil {
 		return err
 	}
-	was := map[string]store.AlarmView{}
 	for _, a := range stored {
-		was[a.ID] = a
-		_, ok := found[a.ID]
-		if !ok && a.Cleared.IsZero() && !a.Raised.Before(since) && a.Raised.Before(heard) && strings.Count(a.ID, "/") > 3 {
-			if err := t.tx.ClearAlarmOf(t.ctx, a.ID, a.Raised); err != nil {
-				return err
-			}
-		}
-	}
-	for id, a := range found {
-		is := alarm(id, sensor, a)
-		if (!a.Cleared.IsZero() && a.Cleared.Before(since)) || same(was[id], is) {
-			continue // as it was judged before; what was read of it may be its end only
+		is, ok := found[a.ID]
+		delete(found, a.ID)
+		switch {
+		case ok && same(a, is):
+			continue
+		case !ok && (a.Raised.Before(from) || !a.Raised.Before(heard) || a.Raised.Equal(a.Cleared) || strings.Count(a.ID, "/") == 3):
+			continue // not for these readings to say; or by an id of former times
+		case !ok:
+			is = a
+			is.Cleared = a.Raised
 		}
 		if err := t.tx.SetAlarm(t.ctx, is); err != nil {
+			return err
+		}
+	}
+	for _, a := range found {
+		if err := t.tx.SetAlarm(t.ctx, a); err != nil {
 			return err
 		}
 	}
@@ -60,8 +111,8 @@ func (t *turn) sensorAlarms(sensor string, found map[string]coldchain.Alarm, sin
 }
 
 // alarm is what a temperature alarm is by the readings.
-func alarm(id, sensor string, a coldchain.Alarm) store.AlarmView {
-	return store.AlarmView{ID: id, Kind: effect.AlarmTemperature, Subject: sensor,
+func alarm(sensor string, a coldchain.Alarm) store.AlarmView {
+	return store.AlarmView{ID: effect.TemperatureAlarmID(a.ID, sensor), Kind: effect.AlarmTemperature, Subject: sensor,
 		Detail: effect.TemperatureDetail(a.WorstMilliC, a.Rule.LimitMilliC), Raised: a.Raised, Cleared: a.Cleared}
 }
 

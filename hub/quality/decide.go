@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"meguri/hub/coldchain"
 	"meguri/hub/dispatch"
 	"meguri/hub/payment"
 	"meguri/hub/people"
@@ -143,4 +144,23 @@ func positionOf(c dispatch.Container) string {
 		return c.ShipperID
 	}
 	return c.AddressID
+}
+
+// ErrProbing is a probing that cannot have been: of another time, or a temperature that no thermometer here reads.
+var ErrProbing = errors.New("probing: want a time of the last 7 days and -60 to 80 °C")
+
+// Probe takes a temperature that a person took at a fridge or in a shipper, or is store.ErrNotFound. It may close a gap.
+func (s *Service) Probe(ctx context.Context, position string, p coldchain.Probing, now time.Time) error {
+	if p.At.After(now.Add(time.Minute)) || now.Sub(p.At) > 7*24*time.Hour || p.MilliC < -60_000 || p.MilliC > 80_000 {
+		return ErrProbing
+	}
+	return s.change(ctx, now, func(t *turn) error {
+		if _, err := t.tx.AlarmLimit(ctx, position); err != nil {
+			return err
+		}
+		if err := t.tx.AddProbing(ctx, people.NewID("b"), position, p); err != nil {
+			return err
+		}
+		return t.tx.MarkDue(ctx, position, p.At.Add(-24*time.Hour), t.now)
+	})
 }

@@ -2,6 +2,8 @@ package quality
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"meguri/hub/coldchain"
@@ -16,35 +18,49 @@ type place struct {
 	heard   map[string]time.Time // by sensor
 }
 
-// known reads what the probes at a position, the logs of their devices and people say from a time on.
-func (t *turn) known(position string, from time.Time) (place, error) {
-	p := place{sensors: map[string][]coldchain.Piece{}, heard: map[string]time.Time{}}
+// probe is a sensor by the word of one device: after a board was replaced two have spoken for the same one.
+type probe struct{ device, sensor string }
+
+// probes gives the sensors at a position.
+func (t *turn) probes(position string) ([]probe, error) {
 	devices, err := t.tx.ThermometersAt(t.ctx, position)
 	if err != nil {
-		return p, err
+		return nil, err
 	}
-	var probes [][]coldchain.Piece
-	for _, device := range devices {
-		sensors, err := t.tx.SensorsAt(t.ctx, position, []string{device})
+	var all []probe
+	for _, d := range devices {
+		sensors, err := t.tx.SensorsAt(t.ctx, position, d)
 		if err != nil {
-			return p, err
+			return nil, err
 		}
-		for _, sensor := range sensors {
-			if err := t.sensor(&p, device, sensor, from); err != nil {
-				return p, fmt.Errorf("sensor %s of %s: %w", sensor, device, err)
-			}
+		for _, s := range sensors {
+			all = append(all, probe{d, s})
 		}
 	}
-	for _, pieces := range p.sensors {
-		probes = append(probes, pieces)
+	return all, nil
+}
+
+// known reads what the probes at a position, the logs of their devices and people say from a time on.
+func (t *turn) known(position string, probes []probe, from time.Time) (place, error) {
+	p := place{sensors: map[string][]coldchain.Piece{}, heard: map[string]time.Time{}}
+	for _, one := range probes {
+		if err := t.sensor(&p, one, from); err != nil {
+			return p, fmt.Errorf("sensor %s of %s: %w", one.sensor, one.device, err)
+		}
 	}
-	p.Pieces = coldchain.Overlay(probes...)
+	var all [][]coldchain.Piece
+	for _, sensor := range slices.Sorted(maps.Keys(p.sensors)) {
+		all = append(all, p.sensors[sensor])
+	}
+	p.Pieces = coldchain.Overlay(all...)
+	var err error
 	p.Probings, err = t.tx.Probings(t.ctx, position, from.Add(-time.Hour), t.now)
 	return p, err
 }
 
-// sensor adds what one sensor says, once: after a board was replaced two devices have spoken for the same one.
-func (t *turn) sensor(p *place, device, sensor string, from time.Time) error {
+// sensor adds what one sensor says; its readings are those of all devices, and are read once.
+func (t *turn) sensor(p *place, of probe, from time.Time) error {
+	device, sensor := of.device, of.sensor
 	thinned, err := t.tx.ThinningsOf(t.ctx, device, sensor, from, t.now)
 	if err != nil {
 		return err
@@ -57,8 +73,8 @@ func (t *turn) sensor(p *place, device, sensor string, from time.Time) error {
 	}
 	pieces := coldchain.Trace(readings, thinned, stands)
 	for _, r := range readings {
-		if end := r.At.Add(time.Millisecond); end.After(p.heard[sensor]) {
-			p.heard[sensor] = end
+		if r.At.After(p.heard[sensor]) {
+			p.heard[sensor] = r.At
 		}
 	}
 	if p.heard[sensor].After(p.Heard) {

@@ -106,17 +106,28 @@ func (t *turn) judge(position string, since time.Time) error {
 	if err != nil {
 		return err
 	}
-	from := since.Add(-lookBack)
+	probes, err := t.probes(position)
+	if err != nil {
+		return err
+	}
+	from, err := t.alarmsSince(probes, since)
+	if err != nil {
+		return err
+	}
 	for _, stay := range stays {
 		if stay.From.Before(from) {
 			from = stay.From
 		}
 	}
-	place, err := t.known(position, from)
+	watched, err := t.watched(position)
 	if err != nil {
 		return err
 	}
-	if err := t.alarms(position, place, since); err != nil {
+	place, from, err := t.fromRest(position, probes, from, watched)
+	if err != nil {
+		return err
+	}
+	if err := t.alarms(place, watched, from); err != nil {
 		return err
 	}
 	for _, stay := range stays {

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"meguri/hub/coldchain"
@@ -153,21 +155,10 @@ func (tx *Tx) Strictest(ctx context.Context, position string) (minMilliC, maxMil
 	return lowest.Int64, highest.Int64, err
 }
 
-// SensorsAt gives the sensors of a position that have readings in a span.
-func (tx *Tx) SensorsAt(ctx context.Context, position string, devices []string) ([]string, error) {
-	var all []string
-	for _, d := range devices {
-		sensors, err := tx.LedgerSensors(ctx, d)
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range sensors {
-			if len(s) > len(position) && s[:len(position)] == position && s[len(position)] == '/' {
-				all = append(all, s)
-			}
-		}
-	}
-	return all, nil
+// SensorsAt gives the sensors at a position that a device has told of.
+func (tx *Tx) SensorsAt(ctx context.Context, position, device string) ([]string, error) {
+	sensors, err := tx.LedgerSensors(ctx, device)
+	return slices.DeleteFunc(sensors, func(s string) bool { return !strings.HasPrefix(s, position+"/") }), err
 }
 
 // ThermometersAt gives the devices that serve, or served, the place of a position: a fridge's location or spot, or a shipper.
