@@ -16,6 +16,7 @@ import (
 	"meguri/hub/live"
 	"meguri/hub/order"
 	"meguri/hub/people"
+	"meguri/hub/quality"
 	"meguri/hub/store"
 	"meguri/internal/clock"
 	"meguri/protocol"
@@ -30,6 +31,7 @@ type Config struct {
 	Paying Paying // its Service is nil for a hub that takes no payments
 	// Sign signs a token that opens a door; nil for a hub that hands out none.
 	Sign    func(ctx context.Context, tx *store.Tx, t protocol.Token, now time.Time) (string, error)
+	Quality *quality.Service
 	Touch   func(place string) // of each place whose devices may need another plan; nil for nobody
 	Clock   clock.Clock        // of the business: cutoffs, days, alarms
 	RealNow func() time.Time   // the machine's, for sessions; nil is time.Now
@@ -58,6 +60,9 @@ const (
 func New(c Config) (*API, *echo.Echo, error) {
 	if c.RealNow == nil {
 		c.RealNow = time.Now
+	}
+	if c.Quality == nil {
+		c.Quality = &quality.Service{Store: c.Store, Touch: c.Touch}
 	}
 	doc, err := loadDocument()
 	if err != nil {
@@ -108,6 +113,11 @@ func (a *API) routes(e *echo.Echo) {
 	get("/sheets/:id/versions", a.listVersions)
 	post("/sheets/:id/confirm", a.confirmSheet)
 	get("/notices", a.listNotices)
+	get("/quality/holds", a.listHolds)
+	post("/quality/holds", a.addHold)
+	post("/quality/decisions", a.decideHolds)
+	post("/probings", a.probe)
+	get("/containers/:id/coldchain", a.getColdChain)
 	get("/devices", a.listDevices)
 	get("/devices/:id", a.getDevice)
 	get("/devices/:id/completeness", a.getCompleteness)

@@ -56,6 +56,13 @@ type orderJSON struct {
 	Items        []orderItemJSON   `json:"items"`
 	Pickup       *pickupJSON       `json:"pickup,omitempty"`
 	Payment      *paymentJSON      `json:"payment,omitempty"`
+	Quality      *orderHoldJSON    `json:"quality,omitempty"`
+}
+
+// orderHoldJSON is the last that quality has said of goods of an order.
+type orderHoldJSON struct {
+	State  string `json:"state"` // held, recalled, released, condemned
+	Reason string `json:"reason"`
 }
 
 type refusalJSON struct {
@@ -133,6 +140,12 @@ func (a *API) writeOrder(c echo.Context, status int, o order.Order, fresh bool) 
 	}
 	for _, i := range o.Items {
 		out.Items = append(out.Items, orderItemJSON(i))
+	}
+	if !fresh {
+		var err error
+		if out.Quality, err = a.orderHold(c, o.ID); err != nil {
+			return err
+		}
 	}
 	if !fresh && o.State.Holds() && o.State != order.Held && who.Role.SeesPickupCode() {
 		var err error

@@ -118,7 +118,11 @@ func ProblemOf(err error) Problem {
 	case errors.As(err, &ofEcho):
 		p.Status = ofEcho.Code
 	}
-	if d, ok := disrupted(err); ok {
+	d, ok := disrupted(err)
+	if !ok {
+		d, ok = qualityProblem(err)
+	}
+	if ok {
 		p.Status, p.Detail, p.Errors = d.Status, d.Detail, d.Errors
 	}
 	for _, s := range statuses {

@@ -122,7 +122,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	}
 	defer func() { err = errors.Join(err, till.close()) }()
 	server, err := newServer(ctx, c, api.Config{Store: s, Orders: orders, Paying: till.paying, Feed: feed, Touch: plans.Touch,
-		Sign: tokens.Sign}, secure)
+		Quality: goods, Sign: tokens.Sign}, secure)
 	if err != nil {
 		return err
 	}

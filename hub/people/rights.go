@@ -73,6 +73,11 @@ func apiRights() []Right {
 		{Route: "POST /v1/sheets/:id/confirm", Roles: []Role{Driver}, Act: true},                 // their own only
 		{Route: "GET /v1/notices", Roles: []Role{Admin, Dispatcher, Support, Customer, System}},  // a customer their own only
 
+		{Route: "GET /v1/quality/holds", Roles: with(staff, System)},
+		{Route: "POST /v1/quality/holds", Roles: []Role{Admin, Dispatcher, Quality}, Act: true},
+		{Route: "POST /v1/quality/decisions", Roles: []Role{Quality}, Act: true},
+		{Route: "POST /v1/probings", Roles: []Role{Admin, Dispatcher, Quality, Kitting, Driver}, Act: true},
+		{Route: "GET /v1/containers/:id/coldchain", Roles: with(staff, System)},
 		{Route: "GET /v1/devices", Roles: []Role{Admin, Dispatcher, Quality, Warehouse, Kitting, System}},
 		{Route: "GET /v1/devices/:id", Roles: []Role{Admin, Dispatcher, Quality, Warehouse, Kitting, System}},
 		{Route: "GET /v1/devices/:id/completeness", Roles: []Role{Admin, Dispatcher, Quality, Warehouse, Kitting, System}},
@@ -107,6 +112,8 @@ func pageRights() []Right {
 		{Route: "GET /payments", Roles: office},
 		{Route: "GET /payments/live", Roles: office},
 		{Route: "GET /history", Roles: staff},
+		{Route: "GET /quality", Roles: staff},
+		{Route: "POST /quality", Roles: []Role{Admin, Dispatcher, Quality}, Act: true}, // only quality decides
 		{Route: "GET /work-items", Roles: staff},
 		{Route: "POST /work-items/:id/close", Roles: staff, Act: true},
 		{Route: "GET /check", Roles: []Role{Admin, Dispatcher}},

@@ -30,6 +30,8 @@ var (
 	ErrNothing = errors.New("nothing there to decide about")
 	// ErrDecision is a decision that there is not.
 	ErrDecision = errors.New("decision: want released or condemned")
+	// ErrReason is a reason that nobody could understand later.
+	ErrReason = errors.New("no reason")
 	// ErrScope is a scope that there is not.
 	ErrScope = errors.New("scope: want container, fridge, shipper or location")
 )
@@ -37,7 +39,10 @@ var (
 func (a Act) check() error {
 	switch a.Scope {
 	case store.ScopeContainer, store.ScopeFridge, store.ScopeShipper, store.ScopeLocation:
-		return dispatch.CheckReason(a.Reason)
+		if err := dispatch.CheckReason(a.Reason); err != nil {
+			return fmt.Errorf("%w: %w", ErrReason, err)
+		}
+		return nil
 	}
 	return ErrScope
 }

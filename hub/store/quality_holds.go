@@ -29,6 +29,8 @@ type Hold struct {
 	Why       string
 
 	LocationID, Date, SpotID, ShopID, State string // of the container
+
+	TakenAt time.Time // of HoldsOfOrder: when the order's goods had been taken, zero for not
 }
 
 // HeldByHub is who holds what the readings say.
@@ -175,8 +177,23 @@ func (tx *Tx) ConcernedBy(ctx context.Context, hold string) ([]Concerned, error)
 
 // HoldsOfOrder gives the holds that are about an order, the oldest first.
 func (tx *Tx) HoldsOfOrder(ctx context.Context, order string) ([]Hold, error) {
-	return list(ctx, tx, scanHold, "SELECT "+holdColumns+` JOIN quality_concerned q ON q.hold_id = h.id WHERE q.order_id = $1
+	holds, err := list(ctx, tx, scanHold, "SELECT "+holdColumns+` JOIN quality_concerned q ON q.hold_id = h.id WHERE q.order_id = $1
 		ORDER BY h.held_at, h.id`, order)
+	if err != nil || len(holds) == 0 {
+		return nil, err
+	}
+	for i := range holds {
+		concerned, err := tx.ConcernedBy(ctx, holds[i].ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range concerned {
+			if c.OrderID == order {
+				holds[i].TakenAt = c.Taken
+			}
+		}
+	}
+	return holds, nil
 }
 
 // Barred says, by container of a location or of a run, what stands against handing it out: a hold that is open, or one by which it

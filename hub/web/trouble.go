@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"meguri/hub/dispatch"
+	"meguri/hub/quality"
 	"meguri/hub/store"
 )
 
@@ -120,8 +121,11 @@ func alarmTroubles(w where, alarms []store.AlarmView) []trouble {
 			t.Detail = "" // the title says the same, in the reader's language
 		}
 		w.at(&t, a.Subject)
-		if a.Kind == store.AlarmCheck {
+		switch a.Kind {
+		case store.AlarmCheck:
 			t.Link = "/check"
+		case quality.AlarmHold:
+			t.Link, t.Detail = "/quality", a.Detail
 		}
 		if a.Kind == "temperature" && t.Location == "" { // fridges stand at a location, boxes ride
 			t.Where, t.Do = w.l.text("trouble.shipper", t.Where), w.l.text("do.shipper")

@@ -87,6 +87,8 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.GET("/exceptions", w.exception)
 	e.POST("/exceptions", w.makeException)
 	e.POST("/sheet/:id/confirm", w.confirmSheet)
+	e.GET("/quality", w.quality)
+	e.POST("/quality", w.changeQuality)
 	e.GET("/work-items", w.work)
 	e.POST("/work-items/:id/close", w.closeWork)
 	e.GET("/check", w.check)
@@ -158,7 +160,7 @@ type navItem struct {
 }
 
 var navigation = []struct{ key, href, icon string }{
-	{"nav.today", "/", "home"}, {"nav.work", "/work-items", "work"}, {"nav.packing", "/packing", "box"}, {"nav.sheet", "/sheet", "truck"},
+	{"nav.today", "/", "home"}, {"nav.work", "/work-items", "work"}, {"nav.quality", "/quality", "cold"}, {"nav.packing", "/packing", "box"}, {"nav.sheet", "/sheet", "truck"},
 	{"nav.outages", "/outages", "warn"}, {"nav.check", "/check", "check"}, {"nav.payments", "/payments", "yen"},
 	{"nav.history", "/history", "past"},
 	{"nav.devices", "/devices", "device"}, {"nav.people", "/people", "people"}, {"nav.me", "/me", "me"},
