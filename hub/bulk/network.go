@@ -129,14 +129,18 @@ func (r *networkReader) readTemperatures() {
 		l := capacity.TemperatureLimit{
 			Category: row.reference("temperature_category", r.categories), Leg: row.oneOf("leg", "collection", "shipper", "station"),
 			MinMilliC: row.degrees("min_celsius"), MaxMilliC: row.degrees("max_celsius"),
-			MinutesOutside: row.number("minutes_outside", 0, year),
+			MinutesOutside: row.number("minutes_outside", 0, year), GapMinutes: -1,
 		}
+		if row.given("gap_minutes") {
+			l.GapMinutes = row.number("gap_minutes", 0, year)
+		}
+		l.DoubtPasses = row.given("in_doubt") && row.oneOf("in_doubt", "hold", "pass") == "pass"
 		if l.MinMilliC > l.MaxMilliC {
 			row.problem("max_celsius", "no less than min_celsius")
 		}
 		row.unique("leg", l.Category+" "+l.Leg)
 		r.n.Limits = append(r.n.Limits, Row[capacity.TemperatureLimit]{row.line, l})
-	})
+	}, "gap_minutes", "in_doubt")
 }
 
 func (r *networkReader) readPlaces() {

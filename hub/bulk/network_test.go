@@ -18,7 +18,7 @@ func TestNetworkIsReadInTheOrderOfItsFiles(t *testing.T) {
 	require.Equal(t, []bulk.Row[capacity.Shop]{{Line: 2, V: capacity.Shop{ID: "shop-a", Name: "青木精肉店", SpotID: "spot-1"}},
 		{Line: 3, V: capacity.Shop{ID: "shop-b", Name: "馬場青果店", SpotID: "spot-2"}}}, n.Shops)
 	require.Equal(t, capacity.Category{ID: "dry", FridgeKinds: []string{"refrigerated", "shelf"}}, n.Categories[1].V)
-	require.Equal(t, capacity.TemperatureLimit{Category: "cold", Leg: "station", MinMilliC: -500, MaxMilliC: 10_000, MinutesOutside: 30}, n.Limits[2].V)
+	require.Equal(t, capacity.TemperatureLimit{Category: "cold", Leg: "station", MinMilliC: -500, MaxMilliC: 10_000, MinutesOutside: 30, GapMinutes: -1}, n.Limits[2].V)
 	require.Equal(t, "東京都, 一番", n.Locations[0].V.Address)
 	require.Equal(t, capacity.Fridge{ID: "spot-1-f1", SpotID: "spot-1", Kind: "collection", MinMilliC: 2000, MaxMilliC: 8000}, n.Fridges[3].V)
 	require.Equal(t, capacity.Slot{ID: "loc-1-f2-s1", FridgeID: "loc-1-f2", LocationID: "loc-1", FridgeKind: "shelf", CapacityML: 1000}, n.Slots[2].V)
@@ -181,4 +181,18 @@ func FuzzNetwork(f *testing.F) {
 			require.Positive(t, p.V.VolumeML)
 		}
 	})
+}
+
+func TestALimitMaySayHowLongAGapMayBeAndWhatIsDoneInDoubt(t *testing.T) {
+	files := storetest.Files()
+	files[bulk.LimitsFile] = "temperature_category,leg,min_celsius,max_celsius,minutes_outside,gap_minutes,in_doubt\n" +
+		"cold,station,-0.5,10,30,5,pass\ncold,shipper,0,8,20,,hold\ncold,collection,0,8,20,0,\n"
+	n, err := bulk.ReadNetwork(storetest.FS(files))
+	require.NoError(t, err)
+	require.Equal(t, []int64{5, -1, 0}, []int64{n.Limits[0].V.GapMinutes, n.Limits[1].V.GapMinutes, n.Limits[2].V.GapMinutes})
+	require.Equal(t, []bool{true, false, false}, []bool{n.Limits[0].V.DoubtPasses, n.Limits[1].V.DoubtPasses, n.Limits[2].V.DoubtPasses})
+	files[bulk.LimitsFile] = "temperature_category,leg,min_celsius,max_celsius,minutes_outside,in_doubt\ncold,station,-0.5,10,30,perhaps\n"
+	_, err = bulk.ReadNetwork(storetest.FS(files))
+	require.ErrorContains(t, err, "in_doubt")
+	require.ErrorContains(t, err, "hold or pass")
 }

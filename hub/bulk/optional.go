@@ -8,6 +8,12 @@ func (r *row) optional(column string, most int64) int64 {
 	return r.number(column, 0, most)
 }
 
+// given is whether a column that may be missing is there and says something.
+func (r *row) given(column string) bool {
+	i, has := r.table.columns[column]
+	return has && r.fields[i] != ""
+}
+
 // yes is whether a column that may be missing says true.
 func (r *row) yes(column string) bool {
 	if i, has := r.table.columns[column]; !has || r.fields[i] == "" {

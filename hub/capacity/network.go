@@ -20,6 +20,8 @@ type TemperatureLimit struct {
 	Leg                  string
 	MinMilliC, MaxMilliC int64
 	MinutesOutside       int64
+	GapMinutes           int64 // without a valid reading at a stretch; -1 for as long as outside
+	DoubtPasses          bool  // goods of which nothing is known for longer are handed out all the same
 }
 
 // Spot is a collection spot.

@@ -58,17 +58,18 @@ func TestWhoMayChangeWhat(t *testing.T) {
 	repair := "POST /check/:id/repair"
 	work := []string{"POST /v1/work-items/:id/close", "POST /work-items/:id/close"}
 	limit := "PUT /v1/products/:id/limit"
-	disrupt := []string{"POST /v1/outages", "DELETE /v1/outages", "POST /v1/calloffs", limit, "POST /v1/exceptions", command, work[0],
-		"POST /outages", "POST /exceptions", work[1], repair}
+	hold, decide, probe := "POST /v1/quality/holds", "POST /v1/quality/decisions", "POST /v1/probings"
+	disrupt := []string{"POST /v1/outages", "DELETE /v1/outages", "POST /v1/calloffs", limit, "POST /v1/exceptions", hold, probe, command,
+		work[0], "POST /outages", "POST /exceptions", "POST /quality", work[1], repair}
 	require.Equal(t, map[Role][]string{
 		Admin: slices.Concat([]string{order, refund, confirm, cancel, lines}, disrupt,
 			[]string{"POST /people", "POST /people/:id/link", "POST /people/:id/remove"}),
 		Dispatcher: append([]string{order, refund, cancel, lines}, disrupt...),
 		Support:    {order, refund, confirm, cancel, lines, work[0], work[1]},
-		Quality:    work,
+		Quality:    {hold, decide, probe, work[0], "POST /quality", work[1]},
 		Warehouse:  work,
-		Kitting:    {command, work[0], work[1]},
-		Driver:     {"POST /v1/sheets/:id/confirm", "POST /sheet/:id/confirm"},
+		Kitting:    {probe, command, work[0], work[1]},
+		Driver:     {"POST /v1/sheets/:id/confirm", probe, "POST /sheet/:id/confirm"},
 		Shop:       {limit},
 		Customer:   {order, cancel, lines},
 		System:     {order, refund, confirm, cancel, lines},

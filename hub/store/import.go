@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 
@@ -228,9 +229,14 @@ func (tx *Tx) importCategories(ctx context.Context, n bulk.Network) error {
 		}
 	}
 	return importRows(ctx, tx, bulk.LimitsFile, n.Limits,
-		`INSERT INTO temperature_limits (category, leg, min_milli_c, max_milli_c, minutes_outside) VALUES ($1, $2, $3, $4, $5)`,
+		`INSERT INTO temperature_limits (category, leg, min_milli_c, max_milli_c, minutes_outside, gap_minutes, in_doubt)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		func(_ int, l capacity.TemperatureLimit) []any {
-			return []any{l.Category, l.Leg, l.MinMilliC, l.MaxMilliC, l.MinutesOutside}
+			doubt := "hold"
+			if l.DoubtPasses {
+				doubt = "pass"
+			}
+			return []any{l.Category, l.Leg, l.MinMilliC, l.MaxMilliC, l.MinutesOutside, sql.NullInt64{Int64: l.GapMinutes, Valid: l.GapMinutes >= 0}, doubt}
 		})
 }
 

@@ -27,6 +27,7 @@ type qualityView struct {
 	Scopes  []store.Scope
 	Wrong   string
 	Done    string
+	MaySee  bool // the pages of single orders
 	Decides bool // the person may release and condemn
 	Holds   bool // the person may hold
 }
@@ -45,7 +46,14 @@ type heldPlace struct {
 type heldContainer struct {
 	store.Hold
 	Orders []store.Concerned
+	Judged store.Judgement // that it follows from; its revision is 0 for none
 }
+
+// OutsideMinutes and GapMinutes are whole minutes of what was judged.
+func (h heldContainer) OutsideMinutes() int { return int(h.Judged.Outside.Minutes()) }
+
+// GapMinutes is how long nothing was known at a stretch.
+func (h heldContainer) GapMinutes() int { return int(h.Judged.Gap.Minutes()) }
 
 func (w *Web) quality(c echo.Context) error {
 	v := qualityView{}
@@ -57,7 +65,7 @@ func (w *Web) quality(c echo.Context) error {
 
 func (w *Web) showQuality(c echo.Context, status int, v qualityView) error {
 	l, ctx, who := chooseLang(c), c.Request().Context(), api.Who(c)
-	v.Decides = who.Role == people.Quality
+	v.Decides, v.MaySee = who.Role == people.Quality, w.mayOpen(who, "/orders/:id")
 	v.Holds = slices.Contains([]people.Role{people.Quality, people.Dispatcher, people.Admin}, who.Role)
 	v.Scopes = []store.Scope{store.ScopeFridge, store.ScopeShipper, store.ScopeLocation, store.ScopeContainer}
 	err := w.read(ctx, func(tx *store.Tx) error {
@@ -76,7 +84,13 @@ func (w *Web) showQuality(c echo.Context, status int, v qualityView) error {
 			if err != nil {
 				return err
 			}
-			v.add(at, heldContainer{h, orders})
+			held := heldContainer{Hold: h, Orders: orders}
+			if h.Revision > 0 {
+				if held.Judged, err = tx.JudgementOf(ctx, h.Container, h.Leg); err != nil {
+					return err
+				}
+			}
+			v.add(at, held)
 		}
 		if v.Decided, err = tx.DecidedHolds(ctx, maxEvents); err != nil {
 			return err
