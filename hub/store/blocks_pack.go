@@ -27,19 +27,21 @@ func PackingAt(now time.Time) Packing {
 // Packed is what was packed.
 type Packed struct{ Rows, Samples, Blocks int }
 
-// Sizes of blocks. Four of blockSize fill a page of SQLite; of one a minute, blockLength is six hours, of which a chart of a year shows
+// Sizes of blocks. Four of blockSize fill a page of SQLite; of one a minute, blockLength is ten hours, of which a chart of a year shows
 // no more than the lowest and the highest.
 const (
 	blockSize   = 930
-	blockLength = 360
+	blockLength = 600
 	// leastBlock: fewer rows that nothing follows wait for company, until they are packedAlone old.
-	leastBlock  = 300
+	leastBlock  = 500
 	packedAlone = 48 * time.Hour
 	// blocksPerChange bounds what devices wait for, who cannot be taken in meanwhile.
 	blocksPerChange = 4
+	// maxBlockHole: no longer time without samples hides in a block, so that a chart shows it.
+	maxBlockHole = 2 * time.Hour
 	// keptRows at either end of an incarnation's log stay rows: the ledger reads there which sensors there are, and others the newest.
 	keptRows     = protocol.MaxSensors
-	maxReadBlock = 720 // rows of a series that are looked at together
+	maxReadBlock = 1500 // rows of a series that are looked at together
 )
 
 // PackReadings packs rows of readings into blocks, in many small changes.
@@ -200,7 +202,8 @@ func (k *packer) blocksOf(rows []storedRow) (blocks []newBlock, err error) {
 		end, first, last := begin+1, rows[begin].EventAt, rows[begin].EventAt
 		for ; end < len(rows) && end-begin < blockLength && rows[end].boot == rows[begin].boot && k.packable(&rows[end]); end++ {
 			low, high := min(first, rows[end].EventAt), max(last, rows[end].EventAt)
-			if high-low > maxBlockEnds.Milliseconds() {
+			hole := rows[end].EventAt - rows[end].Span - rows[end-1].EventAt
+			if high-low > maxBlockEnds.Milliseconds() || hole > maxBlockHole.Milliseconds() {
 				break
 			}
 			first, last = low, high
