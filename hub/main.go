@@ -44,6 +44,7 @@ type commandLine struct {
 	Backups   BackupsCmd   `cmd:"" help:"List the newest backups."`
 	Restore   RestoreCmd   `cmd:"" help:"Put a backup back."`
 	Ledger    LedgerCmd    `cmd:"" help:"Say what the hub has and lacks of a device's readings, and why."`
+	Readings  ReadingsCmd  `cmd:"" help:"Export and pack readings."`
 	CA        CACmd        `cmd:"" name:"ca" help:"Certificates for a broker other than the embedded one."`
 	Token     TokenCmd     `cmd:"" help:"Signed tokens that open doors, and the keys that sign them."`
 	Pay       PayCmd       `cmd:"" help:"Try out payments."`

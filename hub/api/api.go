@@ -113,6 +113,8 @@ func (a *API) routes(e *echo.Echo) {
 	get("/devices/:id/completeness", a.getCompleteness)
 	post("/devices/:id/commands", a.commandDevice)
 	get("/readings", a.listReadings)
+	get("/readings/chart", a.chartReadings)
+	get("/readings/csv", a.exportReadings)
 	get("/events", a.listEvents)
 	get("/alarms", a.listAlarms)
 	get("/work-items", a.listWork)

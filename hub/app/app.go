@@ -132,6 +132,8 @@ func Run(ctx context.Context, c Config) (err error) {
 	g.Go(func() error { return d.run(ctx) })
 	looks := &checks{service: check.NewService(s.Checks()), feed: feed, clock: c.Clock, logger: c.Logger}
 	g.Go(func() error { return looks.run(ctx) })
+	packs := &packings{store: s, clock: c.Clock, logger: c.Logger}
+	g.Go(func() error { return packs.run(ctx) })
 	safe.run(ctx, g, c, s, feed.Changed)
 	till.run(ctx, g, c, listener.Addr())
 	g.Go(func() error { return serve(ctx, server, listener, c.Logger) })
