@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -128,6 +129,29 @@ func (e *envelope) block(r *readingBlock) {
 	if r.samples > r.faults {
 		b.hold(r.lowest, r.highest, r.firstAt, r.lastAt, !had)
 	}
+}
+
+// BarStep is the usual time between the samples of bars: within them, or from one to the next where each has only one.
+func BarStep(bars []Bar) time.Duration {
+	var steps []time.Duration
+	var last time.Time
+	for i := range bars {
+		b := &bars[i]
+		if !b.Values() {
+			continue
+		}
+		if n := b.Samples - b.Faults; n > 1 {
+			steps = append(steps, b.Last.Sub(b.First)/time.Duration(n-1))
+		} else if !last.IsZero() {
+			steps = append(steps, b.First.Sub(last))
+		}
+		last = b.Last
+	}
+	if len(steps) == 0 {
+		return time.Minute
+	}
+	slices.Sort(steps)
+	return max(steps[len(steps)/2], time.Second)
 }
 
 // Limits are what a sensor's temperatures ought to lie within.

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -177,7 +176,7 @@ func newPlot(bars []store.Bar, limits store.Limits, limited bool, from, until ti
 		p.BandH = p.LowY - p.HighY
 		p.HighPc, p.LowPc = hundredths(100*p.HighY/plotH), hundredths(100*p.LowY/plotH)
 	}
-	longest := max(time.Duration(gapFactor*float64(barStep(bars))), until.Sub(from)/time.Duration(plotW))
+	longest := max(time.Duration(gapFactor*float64(store.BarStep(bars))), until.Sub(from)/time.Duration(plotW))
 	var path strings.Builder
 	last := from
 	var piece []store.Bar
@@ -224,29 +223,6 @@ func drawPiece(path *strings.Builder, piece []store.Bar, x func(time.Time) float
 		point(piece[i].First, piece[i].Low)
 	}
 	path.WriteString("Z")
-}
-
-// barStep is the usual time between samples: within bars, or from one to the next where each has only one.
-func barStep(bars []store.Bar) time.Duration {
-	var steps []time.Duration
-	var last time.Time
-	for i := range bars {
-		b := &bars[i]
-		if !b.Values() {
-			continue
-		}
-		if n := b.Samples - b.Faults; n > 1 {
-			steps = append(steps, b.Last.Sub(b.First)/time.Duration(n-1))
-		} else if !last.IsZero() {
-			steps = append(steps, b.First.Sub(last))
-		}
-		last = b.Last
-	}
-	if len(steps) == 0 {
-		return time.Minute
-	}
-	slices.SortFunc(steps, func(a, b time.Duration) int { return cmp.Compare(a, b) })
-	return max(steps[len(steps)/2], time.Second)
 }
 
 // chartTicks are the times under a chart: each sixth hour, midnights, each fifth one, or the beginnings of every other month.
