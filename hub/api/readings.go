@@ -3,7 +3,9 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -106,3 +108,24 @@ func (a *API) chartReadings(c echo.Context) error {
 
 // chartBars is how many bars a chart has at most: more than there are dots on most screens.
 const chartBars = 1000
+
+// reportJourney gives the signed report of a dated container's journey as it is known now.
+func (a *API) reportJourney(c echo.Context) error {
+	if a.Reports == nil {
+		return fmt.Errorf("%w: this hub makes no reports", errUnavailable)
+	}
+	var j report.Journey
+	err := a.read(c, func(ctx context.Context, tx *store.Tx) (err error) {
+		j, err = report.Read(ctx, tx, Param(c, "id"), a.Clock.Now())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	pdf, err := a.Reports.Print(&j)
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set(echo.HeaderContentDisposition, `attachment; filename="report-`+url.PathEscape(j.Container)+`.pdf"`)
+	return c.Blob(http.StatusOK, "application/pdf", pdf)
+}

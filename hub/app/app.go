@@ -25,6 +25,7 @@ import (
 	"meguri/hub/people"
 	"meguri/hub/pki"
 	"meguri/hub/plan"
+	"meguri/hub/report"
 	"meguri/hub/store"
 	"meguri/hub/token"
 	"meguri/hub/web"
@@ -120,7 +121,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	}
 	defer func() { err = errors.Join(err, till.close()) }()
 	server, err := newServer(ctx, c, api.Config{Store: s, Orders: orders, Paying: till.paying, Feed: feed, Touch: plans.Touch,
-		Sign: tokens.Sign}, secure)
+		Sign: tokens.Sign, Reports: newPrinter(c, authority)}, secure)
 	if err != nil {
 		return err
 	}
@@ -240,6 +241,15 @@ func newServer(ctx context.Context, c Config, with api.Config, secure *tls.Confi
 	server := api.Server(ctx, router, c.Logger)
 	server.TLSConfig = secure
 	return server, nil
+}
+
+// newPrinter makes what signs reports, with a key of the authority.
+func newPrinter(c Config, authority *pki.Authority) *report.Printer {
+	zone := c.Zone
+	if zone == nil {
+		zone = time.Local
+	}
+	return &report.Printer{Zone: zone, Signer: authority.ReportSigner(), Now: time.Now}
 }
 
 // certificate reads the certificate before anything is opened; nil for plain HTTP.

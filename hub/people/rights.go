@@ -80,6 +80,7 @@ func apiRights() []Right {
 		{Route: "GET /v1/readings", Roles: with(staff, System)},
 		{Route: "GET /v1/readings/chart", Roles: with(staff, System)},
 		{Route: "GET /v1/readings/csv", Roles: with(staff, System)},
+		{Route: "GET /v1/containers/:id/report", Roles: []Role{Admin, Dispatcher, Quality, Support, System}},
 		{Route: "GET /v1/events", Roles: with(staff, System)},
 		{Route: "GET /v1/alarms", Roles: with(staff, System)},
 		{Route: "GET /v1/work-items", Roles: with(staff, System)},

@@ -29,18 +29,26 @@ type Leg struct {
 	HasLimits             bool
 	Stats                 Stats
 	Bars                  []store.Bar
-	Gaps                  []fleet.Stretch // time without a valid reading, and why
+	Gaps                  []Gap // time without a valid reading, and why
 	MoreGaps              int
 	Alarms                []store.JourneyAlarm
 }
 
+// Gap is time without a valid reading, or several alike that follow each other within some minutes.
+type Gap struct {
+	fleet.Stretch
+	Count int
+	Total time.Duration // of all; with one, from its beginning to its end
+}
+
 const (
-	maxGaps    = 60 // of a leg that are listed
-	legBars    = 300
-	leastBar   = time.Second
-	maxLeg     = 60 * 24 * time.Hour // what lies behind is not looked at
-	statsPage  = 20_000
-	ledgerMost = 2000
+	gapsTogether = 5 * time.Minute
+	maxGaps      = 40 // of a leg that are listed
+	legBars      = 300
+	leastBar     = time.Second
+	maxLeg       = 60 * 24 * time.Hour // what lies behind is not looked at
+	statsPage    = 20_000
+	ledgerMost   = 2000
 )
 
 // ErrNoJourney is a container that has not been on its way yet.
@@ -135,7 +143,7 @@ func (l *Leg) readGaps(ctx context.Context, tx *store.Tx, j *store.Journey, now 
 	if err != nil {
 		return err
 	}
-	var gaps, received []fleet.Stretch
+	var gaps, unused, received []fleet.Stretch
 	for _, d := range devices {
 		for from := l.From; from.Before(l.Until); {
 			all, reached, err := tx.Ledger(ctx, d, fleet.Ask{From: from, To: l.Until, Now: now, Sensor: l.Sensor, Most: ledgerMost})
@@ -147,6 +155,7 @@ func (l *Leg) readGaps(ctx context.Context, tx *store.Tx, j *store.Journey, now 
 				case fleet.StateReceived:
 					received = append(received, s)
 				case fleet.StateNotInUse, fleet.StateAhead:
+					unused = append(unused, s)
 				default:
 					gaps = append(gaps, s)
 				}
@@ -157,17 +166,40 @@ func (l *Leg) readGaps(ctx context.Context, tx *store.Tx, j *store.Journey, now 
 			from = reached
 		}
 	}
-	if len(devices) == 0 {
-		gaps = []fleet.Stretch{{From: l.From, To: l.Until, State: fleet.StateNotInUse, Reason: "no device has told of this sensor"}}
+	l.gapsOf(gaps, unused, received, len(devices))
+	return nil
+}
+
+// gapsOf says what is a gap: what no device has received, and time in which none knew of the sensor.
+func (l *Leg) gapsOf(gaps, unused, received []fleet.Stretch, devices int) {
+	var left []fleet.Stretch
+	for _, g := range gaps {
+		left = append(left, without(g, received)...)
 	}
-	for _, g := range gaps { // what another device has received is none
-		l.Gaps = append(l.Gaps, without(g, received)...)
+	if devices == 0 {
+		unused = []fleet.Stretch{{From: l.From, To: l.Until, State: fleet.StateNotInUse}}
 	}
-	slices.SortStableFunc(l.Gaps, func(a, b fleet.Stretch) int { return a.From.Compare(b.From) })
+	known := slices.Concat(received, gaps)
+	for _, u := range unused {
+		for _, g := range without(u, known) {
+			if g.Reason = "no device has told of this sensor"; g.To.After(g.From) {
+				left, known = append(left, g), append(known, g)
+			}
+		}
+	}
+	slices.SortStableFunc(left, func(a, b fleet.Stretch) int { return a.From.Compare(b.From) })
+	for _, g := range left {
+		took := g.To.Sub(g.From)
+		if n := len(l.Gaps); n > 0 && l.Gaps[n-1].State == g.State && l.Gaps[n-1].Reason == g.Reason && g.From.Sub(l.Gaps[n-1].To) < gapsTogether {
+			last := &l.Gaps[n-1]
+			last.To, last.Count, last.Total, last.Within = g.To, last.Count+1, last.Total+took, max(last.Within, g.Within)
+			continue
+		}
+		l.Gaps = append(l.Gaps, Gap{g, 1, took})
+	}
 	if len(l.Gaps) > maxGaps {
 		l.Gaps, l.MoreGaps = l.Gaps[:maxGaps], len(l.Gaps)-maxGaps
 	}
-	return nil
 }
 
 // without gives what is left of a stretch beside others.

@@ -156,7 +156,11 @@ func (p *pdf) gaps(l *Leg) {
 	}
 	p.line("B", "Gaps")
 	for _, g := range l.Gaps {
-		p.line("", fmt.Sprintf("%s to %s (%s): %s", p.stamp(g.From), p.stamp(g.To), minutes(g.To.Sub(g.From)), gapText(g)))
+		took := minutes(g.Total)
+		if g.Count > 1 {
+			took = fmt.Sprintf("%d gaps, in all %s", g.Count, took)
+		}
+		p.line("", fmt.Sprintf("%s to %s (%s): %s", p.stamp(g.From), p.stamp(g.To), took, gapText(g.Stretch)))
 	}
 	if l.MoreGaps > 0 {
 		p.line("", fmt.Sprintf("and %d more", l.MoreGaps))
@@ -168,6 +172,9 @@ func gapText(g fleet.Stretch) string {
 	text := strings.ReplaceAll(string(g.State), "_", " ")
 	if g.Reason != "" {
 		text += ", " + strings.ReplaceAll(g.Reason, "_", " ")
+	}
+	if g.Assumed {
+		text += ", by an interval that is assumed"
 	}
 	if g.Within >= time.Second {
 		text += ", ends known to " + g.Within.Round(time.Second).String()

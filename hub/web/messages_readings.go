@@ -19,5 +19,6 @@ var readingsMessages = map[string]message{
 	"readings.fault":   {"sensor fault", "センサー異常"},
 	"readings.none":    {"Nothing was measured in this time.", "この期間の測定はありません。"},
 	"readings.alt":     {"Temperatures from %s to %s: lowest %s, highest %s.", "%s から %s までの温度。最低 %s、最高 %s。"},
+	"report.journey":   {"Signed report of the journey (PDF)", "温度記録の署名付き報告書（PDF・英語）"},
 	"readings.all":     {"Day, week, month and year", "日・週・月・年の推移"},
 }
