@@ -14,9 +14,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meguri/hub/api/apitest"
+	"meguri/hub/fleet"
 	"meguri/hub/pki"
 	"meguri/hub/report"
+	"meguri/hub/store"
 	"meguri/internal/clock"
+	"meguri/protocol"
 )
 
 // reportHub is the data directory of a hub on the day of apitest.
@@ -71,6 +74,15 @@ func TestReadingsAreExportedAlsoWhenTheyArePacked(t *testing.T) {
 	require.NoError(t, export.Run(g))
 	before := out.String()
 	require.Greater(t, strings.Count(before, "\n"), 500)
+	require.NoError(t, withStore(g, func(s *store.Store) error { // the day of apitest came over no log
+		return s.Change(g.Ctx, func(tx *store.Tx) error {
+			d, err := tx.Device(g.Ctx, "station-loc-001")
+			if err != nil {
+				return err
+			}
+			return tx.SaveDeviceLog(g.Ctx, d.ID, fleet.Log{Incarnation: d.Incarnation, Log: uint8(protocol.Readings), Next: 1, State: fleet.Current})
+		})
+	}))
 	g.Clock = clock.New(time.Now(), apitest.Now.Add(100*time.Hour), 1)
 	require.NoError(t, (&ReadingsPackCmd{}).Run(g))
 	require.Contains(t, out.String(), "packed ")
