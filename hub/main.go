@@ -44,6 +44,9 @@ type commandLine struct {
 	Backups   BackupsCmd   `cmd:"" help:"List the newest backups."`
 	Restore   RestoreCmd   `cmd:"" help:"Put a backup back."`
 	Ledger    LedgerCmd    `cmd:"" help:"Say what the hub has and lacks of a device's readings, and why."`
+	Readings  ReadingsCmd  `cmd:"" help:"Export and pack readings."`
+	Report    ReportCmd    `cmd:"" help:"Write the signed report of a container's journey."`
+	Verify    VerifyCmd    `cmd:"" name:"verify-report" help:"Say whether a report is as a hub has signed it, by whom and when."`
 	CA        CACmd        `cmd:"" name:"ca" help:"Certificates for a broker other than the embedded one."`
 	Token     TokenCmd     `cmd:"" help:"Signed tokens that open doors, and the keys that sign them."`
 	Pay       PayCmd       `cmd:"" help:"Try out payments."`

@@ -17,6 +17,7 @@ import (
 	"meguri/hub/order"
 	"meguri/hub/people"
 	"meguri/hub/quality"
+	"meguri/hub/report"
 	"meguri/hub/store"
 	"meguri/internal/clock"
 	"meguri/protocol"
@@ -32,6 +33,7 @@ type Config struct {
 	// Sign signs a token that opens a door; nil for a hub that hands out none.
 	Sign    func(ctx context.Context, tx *store.Tx, t protocol.Token, now time.Time) (string, error)
 	Quality *quality.Service
+	Reports *report.Printer    // nil for a hub that makes none
 	Touch   func(place string) // of each place whose devices may need another plan; nil for nobody
 	Clock   clock.Clock        // of the business: cutoffs, days, alarms
 	RealNow func() time.Time   // the machine's, for sessions; nil is time.Now
@@ -123,6 +125,9 @@ func (a *API) routes(e *echo.Echo) {
 	get("/devices/:id/completeness", a.getCompleteness)
 	post("/devices/:id/commands", a.commandDevice)
 	get("/readings", a.listReadings)
+	get("/readings/chart", a.chartReadings)
+	get("/readings/csv", a.exportReadings)
+	get("/containers/:id/report", a.reportJourney)
 	get("/events", a.listEvents)
 	get("/alarms", a.listAlarms)
 	get("/work-items", a.listWork)

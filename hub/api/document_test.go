@@ -66,6 +66,7 @@ func TestAnswersFitTheDocument(t *testing.T) {
 }
 
 func answersFit(t *testing.T, h *apitest.Hub) {
+	openapi3filter.RegisterBodyDecoder("application/pdf", openapi3filter.FileBodyDecoder)
 	h.Day(t)
 	doc := served(t, h)
 	day := "?date=" + apitest.Date
@@ -141,6 +142,12 @@ func answersFit(t *testing.T, h *apitest.Hub) {
 		{people.Admin, "GET", "/v1/devices/{id}/completeness", "/v1/devices/station-loc-001/completeness?from=2026-12-01T00:00:00Z&to=2026-12-01T00:00:00Z", "", 400},
 		{people.Admin, "GET", "/v1/devices/{id}/completeness", "/v1/devices/station-loc-001/completeness?from=2020-12-01T00:00:00Z&to=2026-12-01T00:00:00Z", "", 400},
 		{people.Admin, "GET", "/v1/readings", "/v1/readings?sensor=loc-001-fridge-1/air&from=2026-12-01T08:00:00Z&to=2026-12-01T09:00:00Z", "", 200},
+		{people.Quality, "GET", "/v1/readings/chart", "/v1/readings/chart?sensor=loc-001-fridge-1/air&from=2026-12-01T00:00:00Z&to=2026-12-01T09:00:00Z", "", 200},
+		{people.Quality, "GET", "/v1/readings/chart", "/v1/readings/chart?sensor=none&from=2026-12-01T00:00:00Z&to=2026-12-01T09:00:00Z", "", 200},
+		{people.Quality, "GET", "/v1/readings/csv", "/v1/readings/csv?sensor=loc-001-fridge-1/air&from=2026-12-01T08:00:00Z&to=2026-12-01T09:00:00Z", "", 200},
+		{people.Quality, "GET", "/v1/readings/csv", "/v1/readings/csv?sensor=loc-001-fridge-1/air&from=2026-12-01T08:00:00Z&to=2026-12-01T08:00:00Z", "", 400},
+		{people.Quality, "GET", "/v1/containers/{id}/report", "/v1/containers/C-20261201-0001/report", "", 200},
+		{people.Quality, "GET", "/v1/containers/{id}/report", "/v1/containers/none/report", "", 404},
 		{people.Admin, "GET", "/v1/events", "/v1/events?subject=loc-001-fridge-1", "", 200},
 		{people.Admin, "GET", "/v1/events", "/v1/events?device=station-loc-001&after=2", "", 200},
 		{people.Admin, "GET", "/v1/events", "/v1/events?device=none", "", 404},

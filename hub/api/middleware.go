@@ -79,8 +79,10 @@ func (a *API) bounded(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// Streams says whether a route's answer goes on until the reader leaves.
-func Streams(route string) bool { return route == "/live" || strings.HasSuffix(route, "/live") }
+// Streams says whether a route's answer goes on until the reader leaves, or as long as there is more.
+func Streams(route string) bool {
+	return route == "/live" || strings.HasSuffix(route, "/live") || route == "/v1/readings/csv"
+}
 
 // sameOrigin refuses posts that another site's page makes a browser send.
 func (a *API) sameOrigin(next echo.HandlerFunc) echo.HandlerFunc {

@@ -26,6 +26,7 @@ import (
 	"meguri/hub/pki"
 	"meguri/hub/plan"
 	"meguri/hub/quality"
+	"meguri/hub/report"
 	"meguri/hub/store"
 	"meguri/hub/token"
 	"meguri/hub/web"
@@ -122,7 +123,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	}
 	defer func() { err = errors.Join(err, till.close()) }()
 	server, err := newServer(ctx, c, api.Config{Store: s, Orders: orders, Paying: till.paying, Feed: feed, Touch: plans.Touch,
-		Quality: goods, Sign: tokens.Sign}, secure)
+		Quality: goods, Sign: tokens.Sign, Reports: newPrinter(c, authority)}, secure)
 	if err != nil {
 		return err
 	}
@@ -136,6 +137,8 @@ func Run(ctx context.Context, c Config) (err error) {
 	g.Go(func() error { return judges.run(ctx) })
 	looks := &checks{service: check.NewService(s.Checks()), feed: feed, clock: c.Clock, logger: c.Logger}
 	g.Go(func() error { return looks.run(ctx) })
+	packs := &packings{store: s, clock: c.Clock, logger: c.Logger}
+	g.Go(func() error { return packs.run(ctx) })
 	safe.run(ctx, g, c, s, feed.Changed)
 	till.run(ctx, g, c, listener.Addr())
 	g.Go(func() error { return serve(ctx, server, listener, c.Logger) })
@@ -242,6 +245,15 @@ func newServer(ctx context.Context, c Config, with api.Config, secure *tls.Confi
 	server := api.Server(ctx, router, c.Logger)
 	server.TLSConfig = secure
 	return server, nil
+}
+
+// newPrinter makes what signs reports, with a key of the authority.
+func newPrinter(c Config, authority *pki.Authority) *report.Printer {
+	zone := c.Zone
+	if zone == nil {
+		zone = time.Local
+	}
+	return &report.Printer{Zone: zone, Signer: authority.ReportSigner(), Now: time.Now}
 }
 
 // certificate reads the certificate before anything is opened; nil for plain HTTP.

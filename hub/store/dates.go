@@ -124,8 +124,25 @@ func (tx *Tx) UndatedEvents(ctx context.Context, device, incarnation string, boo
 		ORDER BY number LIMIT $5`, device, incarnation, int64(boot), int64(after), most)
 }
 
-// UndatedReadings gives the records of readings of a boot that are not well dated, in order of number.
+// UndatedReadings gives the records of readings of a boot that are not well dated, in order of number. Those that are packed are put
+// back as rows before: who asks is about to date them again.
 func (tx *Tx) UndatedReadings(ctx context.Context, device, incarnation string, boot, after uint64, most int) ([]Undated, error) {
+	for {
+		page, err := tx.undatedRows(ctx, device, incarnation, boot, after, most)
+		if err != nil {
+			return nil, err
+		}
+		last := uint64(1<<63 - 1)
+		if len(page) == most {
+			last = page[most-1].Number
+		}
+		if more, err := tx.unpackUndated(ctx, device, incarnation, boot, after, last); err != nil || !more {
+			return page, err
+		}
+	}
+}
+
+func (tx *Tx) undatedRows(ctx context.Context, device, incarnation string, boot, after uint64, most int) ([]Undated, error) {
 	scan := func(row scanner) (u Undated, err error) {
 		var span int64
 		err = u.scan(row, &span)
@@ -175,7 +192,20 @@ func (tx *Tx) RedateEvents(ctx context.Context, device, incarnation string, all 
 
 // RedateReadings gives all samples of records better times.
 func (tx *Tx) RedateReadings(ctx context.Context, device, incarnation string, all []Redated) error {
-	return tx.redate(ctx, "readings", device, incarnation, all)
+	if len(all) == 0 {
+		return nil
+	}
+	first, last := all[0].Number, all[0].Number
+	for _, r := range all {
+		first, last = min(first, r.Number), max(last, r.Number)
+	}
+	if err := tx.unpackNumbers(ctx, device, incarnation, first, last); err != nil {
+		return err
+	}
+	if err := tx.redate(ctx, "readings", device, incarnation, all); err != nil {
+		return err
+	}
+	return tx.keepNewest(ctx, device, incarnation)
 }
 
 // redate changes up to 16 records with one statement: both databases call the columns of VALUES so.
@@ -208,6 +238,9 @@ func (tx *Tx) NextBoot(ctx context.Context, device, incarnation string, from, to
 		SELECT MIN(boot) AS boot FROM events WHERE device_id = $1 AND incarnation = $2 AND boot >= $3 AND boot <= $4 AND uncertainty_ms > 2000
 		UNION ALL
 		SELECT MIN(boot) AS boot FROM readings WHERE device_id = $1 AND incarnation = $2 AND boot >= $3 AND boot <= $4 AND uncertainty_ms > 2000
+		UNION ALL
+		SELECT MIN(b.boot) AS boot FROM reading_series s JOIN reading_blocks b ON b.series_id = s.id
+		WHERE s.device_id = $1 AND s.incarnation = $2 AND b.boot >= $3 AND b.boot <= $4 AND b.undated > 0
 		) AS b`, device, incarnation, int64(from), int64(to)).Scan(&first)
 	return uint64(first.Int64), first.Valid, err
 }

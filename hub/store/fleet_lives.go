@@ -155,5 +155,12 @@ func (tx *Tx) CarriedReadings(ctx context.Context, device, incarnation string, f
 	}, `SELECT sensor, boot, mono, claimed_at, milli_c, fault, span_ms, samples FROM readings
 		WHERE device_id = $1 AND incarnation = $2 AND number >= $3 AND number < $4 LIMIT $5`,
 		device, incarnation, int64(first), int64(next), maxCarried)
+	if err != nil {
+		return nil, err
+	}
+	packed, err := tx.packedNumbers(ctx, device, incarnation, first, next)
+	for _, r := range packed[:min(len(packed), maxCarried)] {
+		all[CarriedReading{r.sensor, uint64(r.boot), r.Mono, r.ClaimedAt, r.MilliC, uint8(r.Fault), r.Span, int(r.Samples)}] = true
+	}
 	return all, err
 }

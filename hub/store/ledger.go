@@ -52,11 +52,11 @@ type ledgerQuery struct {
 }
 
 func (q ledgerQuery) run(ctx context.Context) ([]fleet.Stretch, time.Time, error) {
-	left, err := q.beside(ctx, "event_at < $3 ORDER BY event_at DESC, number DESC", q.ask.From, func(a, b int64) bool { return a > b })
+	left, err := q.beside(ctx, true, q.ask.From)
 	if err != nil {
 		return nil, q.ask.From, err
 	}
-	right, err := q.beside(ctx, "event_at >= $3 ORDER BY event_at, number", q.ask.To, func(a, b int64) bool { return a < b })
+	right, err := q.beside(ctx, false, q.ask.To)
 	if err != nil {
 		return nil, q.ask.From, err
 	}

@@ -3,8 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -80,19 +78,17 @@ func (q ledgerQuery) sensorsOf(ctx context.Context) ([]string, error) {
 	return slices.Compact(all), nil
 }
 
-// beside gives the rows of the record next to a time, on the side that the condition says.
-func (q ledgerQuery) beside(ctx context.Context, condition string, at time.Time, nearer func(a, b int64) bool) ([]ledgerRow, error) {
+// beside gives the rows of the record next to a time: of the last that ends before it, or of the first that does not.
+func (q ledgerQuery) beside(ctx context.Context, before bool, at time.Time) ([]ledgerRow, error) {
 	var nearest []ledgerRow
 	for _, sensor := range q.sensors {
-		r, err := scanLedgerRow(q.tx.row(ctx, ledgerRows+condition+" LIMIT 1", sensor, q.device.ID, millis(at)))
-		if errors.Is(err, sql.ErrNoRows) {
-			continue
-		}
+		r, found, err := q.next(ctx, sensor, before, millis(at))
 		if err != nil {
 			return nil, err
 		}
 		switch {
-		case len(nearest) == 0 || nearer(r.event, nearest[0].event):
+		case !found:
+		case len(nearest) == 0 || r.event != nearest[0].event && (r.event > nearest[0].event) == before:
 			nearest = []ledgerRow{r}
 		case r.before(nearest[0]) == 0:
 			nearest = append(nearest, r)
@@ -101,70 +97,70 @@ func (q ledgerQuery) beside(ctx context.Context, condition string, at time.Time,
 	return nearest, nil
 }
 
-// ledgerCursor reads the rows of one sensor in pages. A database connection reads one thing at a time.
-type ledgerCursor struct {
-	sensor string
-	page   []ledgerRow
-	last   ledgerRow
-	size   int
-	done   bool
-}
-
-const (
-	firstLedgerPage = 200
-	maxLedgerPage   = 2000
-)
-
-func (q ledgerQuery) fill(ctx context.Context, c *ledgerCursor) (err error) {
-	if len(c.page) > 0 || c.done {
-		return nil
+// next gives a sensor's row next to a time, and false when there is none.
+func (q ledgerQuery) next(ctx context.Context, sensor string, before bool, at int64) (r ledgerRow, found bool, err error) {
+	condition, packed := "event_at >= $3 ORDER BY event_at, number LIMIT 1", q.tx.packedFrom
+	if before {
+		condition = "event_at < $3 ORDER BY event_at DESC, number DESC LIMIT 1"
+		packed = func(ctx context.Context, sensor, device string, at int64) ([]storedRow, error) {
+			return q.tx.packedBefore(ctx, sensor, device, at, 1)
+		}
 	}
-	const next = `event_at >= $3 AND event_at < $4 AND (event_at > $3 OR incarnation > $5 OR incarnation = $5 AND number > $6)
-		ORDER BY event_at, incarnation, number LIMIT $7`
-	c.page, err = list(ctx, q.tx, scanLedgerRow, ledgerRows+next, c.sensor, q.device.ID, c.last.event, millis(q.ask.To), c.last.incarnation,
-		int64(c.last.number), c.size)
+	rows, err := list(ctx, q.tx, scanLedgerRow, ledgerRows+condition, sensor, q.device.ID, at)
 	if err != nil {
-		return err
+		return r, false, err
 	}
-	if c.done = len(c.page) < c.size; len(c.page) > 0 {
-		c.last = c.page[len(c.page)-1]
+	unpacked, err := packed(ctx, sensor, q.device.ID, at)
+	for i := range unpacked {
+		rows = append(rows, unpacked[i].ledger())
 	}
-	c.size = min(2*c.size, maxLedgerPage)
-	return nil
+	if err != nil || len(rows) == 0 {
+		return r, false, err
+	}
+	r = slices.MinFunc(rows, func(a, b ledgerRow) int {
+		if before {
+			a, b = b, a
+		}
+		return cmp.Or(cmp.Compare(a.event, b.event), cmp.Compare(a.number, b.number))
+	})
+	return r, true, nil
 }
 
 // stream gives the ledger all records of the span in order of time, each with all sensors. It returns false when the ledger
 // wants no more.
 func (q ledgerQuery) stream(ctx context.Context, l *fleet.Ledger) (bool, error) {
-	cursors := make([]*ledgerCursor, len(q.sensors))
+	cursors := make([]*readingCursor, len(q.sensors))
 	for i, s := range q.sensors {
-		cursors[i] = &ledgerCursor{sensor: s, last: ledgerRow{event: millis(q.ask.From)}, size: firstLedgerPage}
+		cursors[i] = newReadingCursor(s, q.device.ID, millis(q.ask.From), millis(q.ask.To))
 	}
 	var record []ledgerRow
 	for {
 		record = record[:0]
 		for _, c := range cursors {
-			if err := q.fill(ctx, c); err != nil {
+			if err := c.fill(ctx, q.tx); err != nil {
 				return false, err
 			}
 			if len(c.page) == 0 {
 				continue
 			}
+			next := c.page[0].ledger()
 			if order := -1; len(record) > 0 {
-				if order = c.page[0].before(record[0]); order < 0 {
+				if order = next.before(record[0]); order < 0 {
 					record = record[:0]
 				} else if order > 0 {
 					continue
 				}
 			}
-			record = append(record, c.page[0])
+			record = append(record, next)
 		}
 		if len(record) == 0 {
 			return true, nil
 		}
 		for _, c := range cursors {
-			if len(c.page) > 0 && c.page[0].before(record[0]) == 0 {
-				c.page = c.page[1:]
+			if len(c.page) > 0 {
+				if next := c.page[0].ledger(); next.before(record[0]) == 0 {
+					c.page = c.page[1:]
+				}
 			}
 		}
 		if more, err := take(l, record); err != nil || !more {
@@ -271,6 +267,15 @@ func (q ledgerQuery) usualStep(ctx context.Context) (time.Duration, error) {
 		if err != nil {
 			return 0, err
 		}
+		packed, err := q.tx.packedBefore(ctx, sensor, q.device.ID, millis(q.ask.To), stepsSampled)
+		if err != nil {
+			return 0, err
+		}
+		for i := range packed {
+			rows = append(rows, packed[i].ledger())
+		}
+		slices.SortStableFunc(rows, func(a, b ledgerRow) int { return cmp.Compare(b.event, a.event) })
+		rows = rows[:min(stepsSampled, len(rows))]
 		var steps []time.Duration
 		for i, r := range rows {
 			if r.samples > 1 {

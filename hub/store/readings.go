@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"meguri/hub/fleet"
@@ -76,39 +77,41 @@ type ReadingView struct {
 // LongestSpan is how far the samples of one row may lie apart: none that begins earlier need be looked for.
 const LongestSpan = 31 * 24 * time.Hour
 
-const readingRows = `SELECT device_id, incarnation, number, event_at, uncertainty_ms, received_at, milli_c, fault, earlier FROM readings
-	WHERE sensor = $1 AND event_at >= $2 AND event_at < $3 `
-
 // ReadingsOf gives a sensor's samples in [from, until) in order of time. When they are more than most, it gives the first, all of
 // them before next, and next is not zero.
 func (tx *Tx) ReadingsOf(ctx context.Context, sensor string, from, until time.Time, most int) (all []ReadingView, next time.Time, err error) {
-	stop := errors.New("enough")
+	cursor := newReadingCursor(sensor, "", millis(from), millis(until))
 	end, complete := int64(0), 0 // all[:complete] are of rows that end before end
-	err = tx.readingRows(ctx, func(at int64, row []ReadingView) error {
-		if at > end {
-			end, complete = at, len(all)
+	for {
+		if err := cursor.fill(ctx, tx); err != nil {
+			return nil, next, err
 		}
-		if len(all)+len(row) > most && at > millis(from) {
-			return stop
+		if len(cursor.page) == 0 {
+			break
 		}
-		all = append(all, row...)
-		return nil
-	}, readingRows+"ORDER BY event_at, number", sensor, millis(from), millis(until))
-	if err != nil && !errors.Is(err, stop) {
-		return nil, next, err
-	}
-	if err != nil {
-		next = fromMillis(end)
-		all, until = all[:complete], next
+		r := &cursor.page[0]
+		if r.EventAt > end {
+			end, complete = r.EventAt, len(all)
+		}
+		if len(all)+int(r.Samples) > most && r.EventAt > millis(from) {
+			next = fromMillis(end)
+			all, until = all[:complete], next
+			break
+		}
+		if all, err = appendViews(all, r); err != nil {
+			return nil, next, err
+		}
+		cursor.page = cursor.page[1:]
 	}
 	// What ends later may have begun before.
-	err = tx.readingRows(ctx, func(_ int64, row []ReadingView) error {
-		all = append(all, row...)
-		return nil
-	}, readingRows+"AND event_at - span_ms < $2 ORDER BY event_at, number LIMIT $4", sensor, millis(until),
-		millis(until.Add(LongestSpan)), most)
+	across, err := tx.rowsAcross(ctx, sensor, millis(until), most)
 	if err != nil {
 		return nil, next, err
+	}
+	for i := range across {
+		if all, err = appendViews(all, &across[i]); err != nil {
+			return nil, next, err
+		}
 	}
 	outside := func(r ReadingView) bool { return r.At.Before(from) || !r.At.Before(until) }
 	all = slices.DeleteFunc(all, outside)
@@ -133,40 +136,38 @@ func cut(all []ReadingView, most int) ([]ReadingView, time.Time) {
 	return all[:n], next
 }
 
-// readingRows gives the samples of each row of a query, and when the row ends.
-func (tx *Tx) readingRows(ctx context.Context, each func(at int64, row []ReadingView) error, query, sensor string, args ...any) (err error) {
-	rows, err := tx.query(ctx, query, append([]any{sensor}, args...))
+// rowsAcross gives the rows that end at a time or later and begin before it, the first of them.
+func (tx *Tx) rowsAcross(ctx context.Context, sensor string, at int64, most int) ([]storedRow, error) {
+	rows, err := list(ctx, tx, scanStored, "SELECT "+storedColumns+` WHERE sensor = $1 AND event_at >= $2 AND event_at < $3
+		AND event_at - span_ms < $2 ORDER BY event_at, number LIMIT $4`, sensor, at, at+LongestSpan.Milliseconds(), most)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		v := ReadingView{Sensor: sensor}
-		var at, within, received int64
-		var earlier []byte
-		last := Sample{}
-		if err := rows.Scan(&v.Device, &v.Incarnation, &v.Number, &at, &within, &received, &last.MilliC, &last.Fault, &earlier); err != nil {
-			return err
-		}
-		v.Received, v.Within = fromMillis(received), time.Duration(within)*time.Millisecond
-		found, err := SamplesOf(earlier, last)
-		if err != nil {
-			return fmt.Errorf("reading %d of %s: %w", v.Number, v.Device, err)
-		}
-		row := make([]ReadingView, len(found))
-		for i, s := range found {
-			row[i] = v
-			row[i].At, row[i].MilliC, row[i].Fault = fromMillis(at).Add(-s.Ago), s.MilliC, int(s.Fault)
-		}
-		if err := each(at, row); err != nil {
-			return err
-		}
+	packed, err := tx.packedAcross(ctx, sensor, at)
+	rows = append(rows, packed...)
+	slices.SortFunc(rows, func(a, b storedRow) int {
+		return cmp.Or(cmp.Compare(a.EventAt, b.EventAt), cmp.Compare(a.Number, b.Number), a.compare(&b))
+	})
+	return rows[:min(most, len(rows))], err
+}
+
+// appendViews appends the samples of a row.
+func appendViews(all []ReadingView, r *storedRow) ([]ReadingView, error) {
+	found, err := r.samples()
+	if err != nil {
+		return nil, err
 	}
-	return rows.Err()
+	v := ReadingView{Device: r.device, Incarnation: r.incarnation, Sensor: r.sensor, Number: r.Number, Received: fromMillis(r.Received),
+		Within: time.Duration(r.Within) * time.Millisecond}
+	for _, s := range found {
+		v.At, v.MilliC, v.Fault = fromMillis(r.EventAt).Add(-s.Ago), s.MilliC, int(s.Fault)
+		all = append(all, v)
+	}
+	return all, nil
 }
 
 // countSamples counts the samples of sensors in [from, until), and how many of them are faults. sensors is a query for their
-// names. Rows that lie across either end are counted sample by sample.
+// names. Rows and blocks that lie across either end are counted sample by sample.
 func (tx *Tx) countSamples(ctx context.Context, sensors string, from, until time.Time) (samples, faults int, err error) {
 	in := " FROM readings WHERE sensor IN (" + sensors + ") AND event_at "
 	err = tx.row(ctx, "SELECT COALESCE(SUM(samples), 0), COALESCE(SUM(faults), 0)"+in+">= $1 AND event_at < $2 AND event_at - span_ms >= $1",
@@ -174,34 +175,45 @@ func (tx *Tx) countSamples(ctx context.Context, sensors string, from, until time
 	if err != nil {
 		return 0, 0, err
 	}
-	type part struct{ samples, faults int }
-	scan := func(row scanner) (p part, err error) {
-		var at int64
-		var earlier []byte
-		last := Sample{}
-		if err := row.Scan(&at, &last.MilliC, &last.Fault, &earlier); err != nil {
-			return p, err
-		}
-		found, err := SamplesOf(earlier, last)
-		for _, s := range found {
-			if t := fromMillis(at).Add(-s.Ago); !t.Before(from) && t.Before(until) {
-				p.samples++
-				p.faults += min(int(s.Fault), 1)
-			}
-		}
-		return p, err
-	}
-	columns := "SELECT event_at, milli_c, fault, earlier" + in
-	across, err := list(ctx, tx, scan, columns+">= $1 AND event_at < $2 AND event_at - span_ms < $1",
-		millis(from), millis(from.Add(LongestSpan)))
+	var wholeSamples, wholeFaults int
+	blocks := fromBlocks + "s.sensor IN (" + sensors + ") AND b.first_end "
+	err = tx.row(ctx, "SELECT COALESCE(SUM(b.samples), 0), COALESCE(SUM(b.faults), 0)"+blocks+">= $1 AND b.first_end < $2 AND b.first_at >= $1 AND b.last_at < $2",
+		millis(from), millis(until)).Scan(&wholeSamples, &wholeFaults)
 	if err != nil {
 		return 0, 0, err
 	}
-	end, err := list(ctx, tx, scan, columns+">= $1 AND event_at < $2 AND event_at - span_ms < $1 AND event_at - span_ms >= $3",
-		millis(until), millis(until.Add(LongestSpan)), millis(from))
-	for _, p := range append(across, end...) {
-		samples += p.samples
-		faults += p.faults
+	across, err := tx.countedOneByOne(ctx, in, blocks, millis(from), millis(until))
+	samples, faults = samples+wholeSamples, faults+wholeFaults
+	for i := range across {
+		found, err := across[i].samples()
+		if err != nil {
+			return 0, 0, err
+		}
+		for _, s := range found {
+			if t := fromMillis(across[i].EventAt).Add(-s.Ago); !t.Before(from) && t.Before(until) {
+				samples++
+				faults += min(int(s.Fault), 1)
+			}
+		}
 	}
 	return samples, faults, err
+}
+
+// countedOneByOne gives the rows across either end of a span, and those of the blocks across either.
+func (tx *Tx) countedOneByOne(ctx context.Context, in, blocks string, from, until int64) ([]storedRow, error) {
+	columns := "SELECT " + strings.TrimSuffix(storedColumns, " FROM readings") + in
+	across, err := list(ctx, tx, scanStored, columns+">= $1 AND event_at < $2 AND event_at - span_ms < $1 AND event_at < $3",
+		from, from+LongestSpan.Milliseconds(), until)
+	if err != nil {
+		return nil, err
+	}
+	end, err := list(ctx, tx, scanStored, columns+">= $1 AND event_at < $2 AND event_at - span_ms < $1",
+		until, until+LongestSpan.Milliseconds())
+	if err != nil {
+		return nil, err
+	}
+	packed, err := tx.unpacked(ctx, func(*storedRow) bool { return true },
+		"SELECT "+blockHead+", b.body"+blocks+">= $3 AND b.first_end < $4 AND b.last_at >= $1 AND b.first_at < $2 AND NOT (b.first_at >= $1 AND b.last_at < $2)",
+		from, until, from-maxBlockEnds.Milliseconds(), until+maxPackedSpan.Milliseconds())
+	return append(append(across, end...), packed...), err
 }

@@ -74,6 +74,7 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.GET("/locations/:id", w.location)
 	e.GET("/locations/:id/live", w.locationStream)
 	e.GET("/locations/:id/chart.json", w.chart)
+	e.GET("/readings", w.readings)
 	e.GET("/devices", w.devices)
 	e.GET("/devices/:id", w.device)
 	e.GET("/packing", w.packing)

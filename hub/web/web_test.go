@@ -103,7 +103,7 @@ func TestEachRoleBeginsWithAPageThatItMayOpen(t *testing.T) {
 func page(route string) (method, path string) {
 	method, path, _ = strings.Cut(route, " ")
 	known := map[string]string{"/locations/:id": "/locations/loc-001", "/locations/:id/chart.json": "/locations/loc-001/chart.json",
-		"/orders/:id": "/orders/order-0001", "/devices/:id": "/devices/station-loc-001", "/packing": "/packing?shop=shop-1", "/sheet": "/sheet?route=route-01"}
+		"/orders/:id": "/orders/order-0001", "/devices/:id": "/devices/station-loc-001", "/packing": "/packing?shop=shop-1", "/sheet": "/sheet?route=route-01", "/readings": "/readings?sensor=loc-001-fridge-1/air"}
 	if p, ok := known[path]; ok {
 		return method, p
 	}

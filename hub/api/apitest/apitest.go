@@ -19,6 +19,8 @@ import (
 	"meguri/hub/payment"
 	"meguri/hub/payment/intents"
 	"meguri/hub/people"
+	"meguri/hub/pki"
+	"meguri/hub/report"
 	"meguri/hub/store"
 	"meguri/hub/storetest"
 	"meguri/hub/token"
@@ -85,7 +87,10 @@ func openAt(tb testing.TB, database string, now time.Time) *Hub {
 	paying := api.Paying{Service: h.Pay, Events: events(tb)}
 	tokens, err := token.Open(tb.Context(), h.Store, tb.TempDir(), now)
 	require.NoError(tb, err)
-	h.API, h.Echo, err = api.New(api.Config{Store: h.Store, Orders: h.Orders, Paying: paying, People: h.People, Feed: h.Feed, Clock: h.Clock, Sign: tokens.Sign,
+	authority, err := pki.Open(tb.TempDir())
+	require.NoError(tb, err)
+	reports := &report.Printer{Zone: time.UTC, Signer: authority.ReportSigner(), Now: time.Now}
+	h.API, h.Echo, err = api.New(api.Config{Reports: reports, Store: h.Store, Orders: h.Orders, Paying: paying, People: h.People, Feed: h.Feed, Clock: h.Clock, Sign: tokens.Sign,
 		RealNow: func() time.Time { return began }, Logger: slog.New(slog.DiscardHandler), Version: "test"})
 	require.NoError(tb, err)
 	return h
