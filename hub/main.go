@@ -43,6 +43,7 @@ type commandLine struct {
 	Backup    BackupCmd    `cmd:"" help:"Copy all data to a new file, also while the hub runs, and check the copy."`
 	Backups   BackupsCmd   `cmd:"" help:"List the newest backups."`
 	Restore   RestoreCmd   `cmd:"" help:"Put a backup back."`
+	GS1       GS1Cmd       `cmd:"" name:"gs1" help:"Say what barcodes hold, or why they do not scan."`
 	Ledger    LedgerCmd    `cmd:"" help:"Say what the hub has and lacks of a device's readings, and why."`
 	CA        CACmd        `cmd:"" name:"ca" help:"Certificates for a broker other than the embedded one."`
 	Token     TokenCmd     `cmd:"" help:"Signed tokens that open doors, and the keys that sign them."`
