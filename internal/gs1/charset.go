@@ -1,6 +1,9 @@
 package gs1
 
-import "fmt"
+import (
+	"fmt"
+	"unicode/utf8"
+)
 
 // charset is a set of characters that a component may consist of (General Specifications, section 7.11).
 type charset uint8
@@ -11,6 +14,9 @@ const (
 	set39          // capital letters, digits, #, - and /
 	set64          // of base64 for file names and URIs, perhaps with = at the end
 )
+
+// anySet has what some component may hold.
+const anySet = digits | set82 | set39
 
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -29,7 +35,10 @@ var members = func() (m [256]charset) {
 }()
 
 func (s charset) String() string {
-	return map[charset]string{digits: "digits", set82: "character set 82", set39: "character set 39", set64: "character set 64"}[s]
+	return map[charset]string{
+		digits: "digits", set82: "character set 82", set39: "character set 39", set64: "character set 64",
+		anySet: "letters, digits and marks of GS1's sets",
+	}[s]
 }
 
 // check gives the place of the first character that is not in the set, and says so.
@@ -42,10 +51,16 @@ func (s charset) check(text string) (at int, detail string) {
 	}
 	for i := range size {
 		if members[text[i]]&s == 0 {
-			return i, fmt.Sprintf("holds %q, want %s", text[i:i+1], s)
+			return i, fmt.Sprintf("holds %q, want %s", character(text, i), s)
 		}
 	}
 	return 0, ""
+}
+
+// character is the whole character that begins at this byte, or the byte where it is none of UTF-8.
+func character(text string, at int) string {
+	_, size := utf8.DecodeRuneInString(text[at:])
+	return text[at : at+size]
 }
 
 // padded gives the length without the padding. The Syntax Dictionary's reference allows padding only where it makes the length a

@@ -19,8 +19,8 @@ import (
 //	]Q1        order      prefix  https://example.jp/o/
 //
 // The first word is the symbology identifiers that the code may have, or * for any and none. How is prefix (the value is what is
-// behind it), match (a regular expression; the value is its first group, or all that it matched) or gtin (a number of 8, 12, 13 or 14
-// digits with its check digit that, filled up to 14, begins with these digits, or * for any; the value has 14 digits).
+// behind it), match (a regular expression; the value is its first group, or all that it matched) or gtin (a number of 8, 12,
+// 13 or 14 digits with its check digit that, filled up to 14, begins with these digits, or * for any; the value has 14 digits).
 type Codes struct {
 	rows []codeRow
 }

@@ -175,13 +175,8 @@ func (ai AI) Title() string {
 
 // check says what is wrong with a value: where in it, which rule and what. A rule of "" is none broken.
 func (e *entry) check(value string) (at int, name, detail string) {
-	switch {
-	case value == "":
-		return 0, "length", "is empty"
-	case len(value) < e.least:
-		return len(value), "length", fmt.Sprintf("ends after %d characters, want %s", len(value), e.lengths())
-	case len(value) > e.most:
-		return e.most, "length", fmt.Sprintf("goes on after %d characters, want %s", e.most, e.lengths())
+	if at, name, detail = e.checkLength(value); detail != "" {
+		return at, name, detail
 	}
 	for _, p := range e.parts {
 		size := min(len(value)-at, p.most)
@@ -189,11 +184,11 @@ func (e *entry) check(value string) (at int, name, detail string) {
 			continue
 		}
 		component := value[at : at+size]
-		if size < p.least {
-			return at + size, "length", fmt.Sprintf("has %q where %d characters belong together", component, p.least)
-		}
 		if i, detail := p.set.check(component); detail != "" {
 			return at + i, "character set", detail
+		}
+		if size < p.least {
+			return at + size, "length", fmt.Sprintf("has %q where %d characters belong together", component, p.least)
 		}
 		for _, r := range p.rules {
 			if i, detail := r.check(component); detail != "" {
@@ -203,6 +198,24 @@ func (e *entry) check(value string) (at int, name, detail string) {
 		at += size
 	}
 	return 0, "", ""
+}
+
+// checkLength looks at the whole value. Where a character that GS1 does not have stands in one of the wrong length, it is the
+// reason.
+func (e *entry) checkLength(value string) (at int, name, detail string) {
+	if len(value) >= max(1, e.least) && len(value) <= e.most {
+		return 0, "", ""
+	}
+	if value == "" {
+		return 0, "length", "is empty"
+	}
+	if at, detail = anySet.check(value); detail != "" {
+		return at, "character set", detail
+	}
+	if len(value) < e.least {
+		return len(value), "length", fmt.Sprintf("ends after %d characters, want %s", len(value), e.lengths())
+	}
+	return e.most, "length", fmt.Sprintf("goes on after %d characters, want %s", e.most, e.lengths())
 }
 
 func (e *entry) lengths() string {

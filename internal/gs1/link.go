@@ -28,7 +28,7 @@ func readLink(code string, start int) (m message, err *SyntaxError) {
 	for i := start; i < len(code); i++ {
 		c := code[i]
 		if members[c]&(set64|digits) == 0 && strings.IndexByte(uriMarks, c) < 0 {
-			return m, wrong(i, "URI", "holds %q, which no URI may", code[i:i+1])
+			return m, wrong(i, "URI", "holds %q, which no URI may", character(code, i))
 		}
 	}
 	host := strings.Index(code[start:], "://") + start + len("://")

@@ -45,9 +45,11 @@ func (m Message) DigitalLink(stem string) (string, error) {
 	return b.String(), nil
 }
 
-// path is the key with the longest row of qualifiers that the message has.
+// path is the key with the longest row of qualifiers that the message has, of those that leave the fewest which can stand nowhere
+// else.
 func (m Message) path(key Element) []Element {
 	best := []Element{key}
+	least := m.stranded(best)
 	for _, alternative := range known.entries[key.AI].alternatives {
 		one := []Element{key}
 		for _, ai := range alternative {
@@ -55,11 +57,21 @@ func (m Message) path(key Element) []Element {
 				one = append(one, m.Elements[i])
 			}
 		}
-		if len(one) > len(best) {
-			best = one
+		if left := m.stranded(one); left < least || (left == least && len(one) > len(best)) {
+			best, least = one, left
 		}
 	}
 	return best
+}
+
+// stranded counts the elements that are neither in the path nor allowed in the query.
+func (m Message) stranded(path []Element) (count int) {
+	for _, e := range m.Elements {
+		if k := known.entries[e.AI]; !slices.Contains(path, e) && (k == nil || !k.attribute) {
+			count++
+		}
+	}
+	return count
 }
 
 // escapeURI writes with percent encoding what is not an unreserved character of RFC 3986.

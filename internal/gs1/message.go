@@ -80,6 +80,9 @@ func (m message) public() Message {
 // add checks a value and appends its element. raw is the value as the code has it.
 func (m *message) add(f field, raw string) *SyntaxError {
 	if at, rule, detail := f.entry.check(f.Value); rule != "" {
+		if len(f.Value) > f.entry.most && f.escape == plain {
+			detail += "; is a separator (FNC1) missing?"
+		}
 		return &SyntaxError{At: f.valueAt + origin(raw, at, f.escape), Rule: rule, AI: f.AI, Detail: detail}
 	}
 	m.fields = append(m.fields, f)
@@ -140,7 +143,7 @@ func read(code string) (message, *SyntaxError) {
 		return readLink(code, 0)
 	}
 	return message{}, wrong(0, "symbology identifier",
-		"a code begins with one (]C1, ]d2, ]Q3, …), with ( or with https://; this begins with %q", code[:min(len(code), 4)])
+		"a code begins with one (]C1, ]d2, ]Q3, …), with ( or with https://; this begins with %q", character(code, 0))
 }
 
 // Bracketed is the canonical bracketed form: identifiers in brackets, values behind them, ( in a value as \(, and | between the

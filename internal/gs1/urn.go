@@ -73,7 +73,8 @@ func (s scheme) write(key, serial string, prefixes *Prefixes) (string, error) {
 		return "", err
 	}
 	if length > len(body) || !allDigits(body[:length]) {
-		return "", fmt.Errorf("(%s)%s: its company prefix has %d digits, says the list of prefixes, and here are fewer", s.key, key, length)
+		return "", fmt.Errorf("(%s)%s: its company prefix has %d digits, says the list of prefixes, and here are fewer", s.key, key,
+			length)
 	}
 	start := "urn:epc:" + s.kind + ":" + s.name + ":" + body[:length] + "."
 	switch {
