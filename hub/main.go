@@ -44,6 +44,7 @@ type commandLine struct {
 	Backups   BackupsCmd   `cmd:"" help:"List the newest backups."`
 	Restore   RestoreCmd   `cmd:"" help:"Put a backup back."`
 	GS1       GS1Cmd       `cmd:"" name:"gs1" help:"Say what barcodes hold, or why they do not scan."`
+	Label     LabelCmd     `cmd:"" help:"Draw labels with GS1 barcodes as ZPL or PDF."`
 	Ledger    LedgerCmd    `cmd:"" help:"Say what the hub has and lacks of a device's readings, and why."`
 	CA        CACmd        `cmd:"" name:"ca" help:"Certificates for a broker other than the embedded one."`
 	Token     TokenCmd     `cmd:"" help:"Signed tokens that open doors, and the keys that sign them."`
