@@ -85,13 +85,21 @@ func parse(scan string) (m message, err *SyntaxError) {
 			if bare.bareGTIN(scan, 0) == nil {
 				return bare, nil
 			}
+			if long, err := ExpandUPCE(scan); err == nil && bare.bareGTIN(long, 0) == nil {
+				return bare, nil
+			}
 		}
 		return m, err
 	}
 	switch identifier, rest := scan[:min(3, len(scan))], scan[min(3, len(scan)):]; carrierOf(identifier) {
 	case elementCarrier:
 		return m, m.readElements(strings.TrimPrefix(rest, separator), 3)
-	case ean13Carrier, ean8Carrier:
+	case ean13Carrier:
+		if long, err := ExpandUPCE(rest); err == nil { // some readers leave the zeros out here
+			rest = long
+		}
+		return m, m.bareGTIN(rest, 3)
+	case ean8Carrier:
 		return m, m.bareGTIN(rest, 3)
 	case supplementedEAN: // of 2 or 5 digits
 		return m, m.bareGTIN(rest[:min(13, len(rest))], 3)

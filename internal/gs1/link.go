@@ -114,6 +114,9 @@ func (m *message) readQuery(code string, at int) *SyntaxError {
 	for at < len(code) {
 		parameter, _, _ := strings.Cut(code[at:], "&")
 		name, value, ok := strings.Cut(parameter, "=")
+		if ok && name == "" {
+			return wrong(at, "URI", "has a parameter without a name")
+		}
 		if ok && allDigits(name) {
 			if known.entries[AI(name)] == nil {
 				return wrong(at, "application identifier", "there is none %q, and other parameters are not numbers", shortened(name))

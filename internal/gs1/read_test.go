@@ -178,6 +178,7 @@ func TestDigitalLinksAreRead(t *testing.T) {
 		{code: "https://example.jp/00/" + pall + "?8020=S", at: 41, rule: "attribute"},
 		{code: "https://example.jp/01/" + tea + "?17=261231&17=261231", at: 47, rule: "repeated element"},
 		{code: "https://example.jp/01/" + tea + "?17=", at: 40, rule: "length"},
+		{code: "https://example.jp/01/" + tea + "?x=1&=1", at: 41, rule: "URI"},
 		{code: "https://example.jp/01/" + tea + "?999=1", at: 37, rule: "application identifier"},
 		{code: "https://example.jp/01/" + tea + "?240=A+B", at: 42, rule: "character set"},
 		{code: "https://example.jp/01/" + tea + "?37=5", at: 19, rule: "excluded pair"},

@@ -1,7 +1,6 @@
 package gs1
 
 import (
-	"slices"
 	"strings"
 )
 
@@ -96,6 +95,6 @@ func (m *message) readGTIN(data string, size int) *SyntaxError {
 	}
 	e := known.entries[GTIN]
 	f := field{Element: Element{GTIN, GTIN14(data)}, entry: e, at: 3, valueAt: 3}
-	m.fields = slices.Concat(m.fields, []field{f})
+	m.fields = append(m.fields, f)
 	return nil
 }
