@@ -69,7 +69,7 @@ func TestWhatIsPrintedIsReadBack(t *testing.T) {
 }
 
 // requireReads reads a picture of a label as a scanner does, with a reader that has nothing to do with what drew it.
-func requireReads(t *testing.T, l Label, picture image.Image) {
+func requireReads(t *testing.T, l Label, picture *image.Gray) {
 	t.Helper()
 	var reader gozxing.Reader = datamatrix.NewDataMatrixReader()
 	symbology := "]d2"
@@ -97,12 +97,12 @@ func requireReads(t *testing.T, l Label, picture image.Image) {
 }
 
 // aimed is the part of a picture around the matrix at its left, as a person holds a scanner. A matrix has dark modules in every column.
-func aimed(t *testing.T, picture image.Image) image.Image {
+func aimed(t *testing.T, picture *image.Gray) *image.Gray {
 	t.Helper()
 	b := picture.Bounds()
 	dark := func(x int) bool {
 		for y := b.Min.Y; y < b.Max.Y; y++ {
-			if r, _, _, _ := picture.At(x, y).RGBA(); r == 0 {
+			if picture.GrayAt(x, y).Y == 0 {
 				return true
 			}
 		}
@@ -122,7 +122,7 @@ func aimed(t *testing.T, picture image.Image) image.Image {
 }
 
 // printed is what a printer makes of ZPL: it knows ^GFA with its compression, the only thing that is drawn with.
-func printed(t *testing.T, zpl string) image.Image {
+func printed(t *testing.T, zpl string) *image.Gray {
 	t.Helper()
 	m := regexp.MustCompile(`\^PW(\d+)\n\^LL(\d+)\n\^LH0,0\n\^FO0,0\^GFA,(\d+),(\d+),(\d+),([^^]*)\^FS`).FindStringSubmatch(zpl)
 	require.NotNil(t, m, "%.200s", zpl)
@@ -174,11 +174,10 @@ func number(t *testing.T, text string) int {
 	return v
 }
 
-// pages draws the filled rectangles of a PDF, the only thing that is drawn with. PDF counts in points from below.
-func pages(t *testing.T, pdf []byte, sheet Sheet) (all []*image.Gray) {
+// pages finds the filled rectangles of a PDF, the only thing that is drawn with. PDF counts in points from below.
+func pages(t *testing.T, pdf []byte, sheet Sheet) (all [][]image.Rectangle) {
 	t.Helper()
 	grid := float64(pdfDPI) / 72
-	size := image.Rect(0, 0, sheet.page.widthUM*pdfDPI/umPerInch+1, sheet.page.heightUM*pdfDPI/umPerInch+1)
 	for {
 		_, rest, ok := bytes.Cut(pdf, []byte("stream\n"))
 		if !ok {
@@ -194,7 +193,7 @@ func pages(t *testing.T, pdf []byte, sheet Sheet) (all []*image.Gray) {
 		if !bytes.Contains(content, []byte(" re f")) {
 			continue
 		}
-		page := white(size)
+		var page []image.Rectangle
 		for _, m := range regexp.MustCompile(`([-\d.]+) ([-\d.]+) ([-\d.]+) ([-\d.]+) re f`).FindAllStringSubmatch(string(content), -1) {
 			var v [4]int
 			for i := range v {
@@ -203,18 +202,19 @@ func pages(t *testing.T, pdf []byte, sheet Sheet) (all []*image.Gray) {
 				v[i] = int(math.Round(f * grid))
 			}
 			top := int(math.Round(float64(sheet.page.heightUM)/umPerInch*pdfDPI)) - v[1]
-			box := image.Rect(v[0], top, v[0]+v[2], top-v[3])
-			draw.Draw(page, box, image.Black, image.Point{}, draw.Src)
+			page = append(page, image.Rect(v[0], top, v[0]+v[2], top-v[3]))
 		}
 		all = append(all, page)
 	}
 }
 
-func crop(page *image.Gray, sheet Sheet, place int) image.Image {
+func crop(page []image.Rectangle, sheet Sheet, place int) *image.Gray {
 	left, top := sheet.corner(place)
 	x, y := int(left*micrometres*pdfDPI/umPerInch), int(top*micrometres*pdfDPI/umPerInch)
 	part := white(image.Rect(0, 0, sheet.label.widthUM*pdfDPI/umPerInch, sheet.label.heightUM*pdfDPI/umPerInch))
-	draw.Draw(part, part.Bounds(), page, image.Pt(x, y), draw.Src)
+	for _, box := range page {
+		draw.Draw(part, box.Sub(image.Pt(x, y)), image.Black, image.Point{}, draw.Src)
+	}
 	return part
 }
 
