@@ -119,6 +119,9 @@ func trimEnd(line string) string {
 func (r gs1Reader) line(line string) string {
 	code, origin := readable(line)
 	if m, ok := r.codes.Find(code); ok {
+		if e, ok := m.Element(); ok {
+			return gs1.Message{Elements: []gs1.Element{e}}.Bracketed()
+		}
 		return m.Name + ": " + printable(m.Value)
 	}
 	message, err := r.read(code)

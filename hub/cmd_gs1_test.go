@@ -86,12 +86,13 @@ func TestOtherFormsArePrinted(t *testing.T) {
 func TestTheTableOfCodesIsAsked(t *testing.T) {
 	dir := t.TempDir()
 	table, codes := filepath.Join(dir, "codes"), filepath.Join(dir, "in")
-	require.NoError(t, os.WriteFile(table, []byte("* container prefix BOX-\n"), 0o600))
-	require.NoError(t, os.WriteFile(codes, []byte("]C0BOX-1\x1b[2J\n(01)09520123456788\nX\n"), 0o600))
+	require.NoError(t, os.WriteFile(table, []byte("* container prefix BOX-\n* 92 prefix SHELF-\n"), 0o600))
+	require.NoError(t, os.WriteFile(codes, []byte("]C0BOX-1\x1b[2J\n(01)09520123456788\nX\nSHELF-a1\n"), 0o600))
 	var out bytes.Buffer
 	c := GS1Cmd{File: open(t, codes), Codes: open(t, table)}
-	require.EqualError(t, c.Run(&Globals{Stdout: &out}), "1 of 3 lines are wrong")
+	require.EqualError(t, c.Run(&Globals{Stdout: &out}), "1 of 4 lines are wrong")
 	require.Equal(t, []string{"container: 1�[2J", "(01)09520123456788"}, strings.Split(out.String(), "\n")[:2])
+	require.Equal(t, "(92)a1", strings.Split(out.String(), "\n")[3])
 
 	require.NoError(t, os.WriteFile(table, []byte("\n* container\n"), 0o600))
 	c = GS1Cmd{File: open(t, codes), Codes: open(t, table)}

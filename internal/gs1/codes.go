@@ -39,6 +39,30 @@ type Meaning struct {
 	Line  int // of the table
 }
 
+// Element is the element that a code stands for where the meaning is an application identifier, as 92 is for the address of a
+// shelf, and the value is one that this may have.
+func (m Meaning) Element() (e Element, ok bool) {
+	k := known.entries[AI(m.Name)]
+	if k == nil {
+		return Element{}, false
+	}
+	if _, rule, _ := k.check(m.Value); rule != "" {
+		return Element{}, false
+	}
+	return Element{k.ai, m.Value}, true
+}
+
+// Translate turns a scan that stands for an element by the table into an element string, as Parse and One read it, and leaves
+// every other as it is.
+func (c *Codes) Translate(scan string) string {
+	if m, ok := c.Find(scan); ok {
+		if e, ok := m.Element(); ok {
+			return Format(e)
+		}
+	}
+	return scan
+}
+
 // maxCodes bounds the table: a scan walks through it.
 const maxCodes = 1000
 

@@ -48,6 +48,26 @@ func TestCodesThatAreNotGS1sMeanWhatTheTableSays(t *testing.T) {
 	require.False(t, ok)
 }
 
+func TestAnOwnCodeMayStandForAnElement(t *testing.T) {
+	codes, err := ReadCodes(strings.NewReader("* 92 prefix SHELF-\n* 8003 prefix BOX-\n]E0 01 gtin 02\n* badge prefix P-\n"))
+	require.NoError(t, err)
+	for scan, want := range map[string]string{
+		"SHELF-a1":               "92a1",
+		"]A0SHELF-a1":            "92a1",
+		"BOX-09520123456788SH01": "800309520123456788SH01",
+		"BOX-09520123456789SH01": "BOX-09520123456789SH01", // its check digit is wrong
+		"P-17":                   "P-17",                   // a meaning, and no element
+		"93slot":                 "93slot",
+		"]d292a1":                "]d292a1",
+	} {
+		require.Equal(t, want, codes.Translate(scan))
+	}
+	e, err := One(codes.Translate("]A0SHELF-a1"))
+	require.NoError(t, err)
+	require.Equal(t, Element{Address, "a1"}, e)
+	require.Equal(t, "SHELF-a1", (*Codes)(nil).Translate("SHELF-a1"))
+}
+
 func TestAWrongTableIsRefusedByLine(t *testing.T) {
 	for table, want := range map[string]string{
 		"* a prefix":         "line 1: 3 words",
