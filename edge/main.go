@@ -22,6 +22,7 @@ import (
 	"meguri/edge/wiring"
 	"meguri/internal/clock"
 	"meguri/internal/config"
+	"meguri/internal/gs1"
 	"meguri/internal/version"
 	"meguri/protocol"
 )
@@ -52,14 +53,16 @@ type runCommand struct {
 	Key         string `help:"The key of the certificate." required:"" type:"existingfile" env:"MEGURI_KEY"`
 	CA          string `help:"Certificate of the hub's CA, by which the broker is known." required:"" type:"existingfile" env:"MEGURI_CA" name:"ca"`
 	Kit         string `help:"YAML file that says what is wired to the board; see deploy/kits." required:"" type:"existingfile" env:"MEGURI_KIT"`
+	Codes       string `help:"File of barcodes that are not GS1's: barcode, meaning (an application identifier), how (prefix, match or gtin), what." type:"existingfile" env:"MEGURI_CODES" placeholder:"FILE"`
 	Data        string `help:"Directory of the agent's file." default:"/var/lib/meguri" type:"path" env:"MEGURI_DATA"`
 
 	Linger time.Duration `help:"How long readings wait for others before they are sent; events and alarms do not wait, and take along what waits." default:"5m" env:"MEGURI_LINGER"`
 
 	storageFlags `embed:""`
 
-	kit app.Kit
-	tls *tls.Config
+	kit   app.Kit
+	codes *gs1.Codes
+	tls   *tls.Config
 }
 
 // prepare reads what the flags name. What is wrong with it is a mistake in the configuration, and nothing has been opened yet.
@@ -76,8 +79,28 @@ func (r *runCommand) prepare() (err error) {
 	if r.kit, err = app.ReadKit(r.Kit); err != nil {
 		return err
 	}
+	if r.codes, err = readCodes(r.Codes); err != nil {
+		return err
+	}
 	r.tls, err = app.Identity{Certificate: r.Certificate, Key: r.Key, CA: r.CA}.TLS(r.Device)
 	return err
+}
+
+// readCodes reads the table of codes, which may be missing.
+func readCodes(name string) (*gs1.Codes, error) {
+	if name == "" {
+		return nil, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	codes, err := gs1.ReadCodes(f)
+	if err != nil {
+		return nil, fmt.Errorf("--codes %s: %w", name, err)
+	}
+	return codes, nil
 }
 
 func (r *runCommand) Run(g *globals) (err error) {
@@ -94,7 +117,7 @@ func (r *runCommand) Run(g *globals) (err error) {
 	defer func() { err = errors.Join(err, b.Close()) }()
 	return app.Run(g.ctx, app.Config{
 		Device: r.Device, Broker: r.Broker, TLS: r.tls,
-		File: filepath.Join(r.Data, r.Device+".db"), Log: r.options(), Kit: r.kit, Linger: r.Linger,
+		File: filepath.Join(r.Data, r.Device+".db"), Log: r.options(), Kit: r.kit, Codes: r.codes, Linger: r.Linger,
 	}, app.Deps{Board: b, Clock: clock.Real(), Logger: g.logger})
 }
 

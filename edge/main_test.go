@@ -259,7 +259,9 @@ func TestWhatTheProcessThatSalvagesSaysIsHeard(t *testing.T) {
 
 func TestFlagsThatAreWrongAreNamedBeforeAnythingIsOpened(t *testing.T) {
 	d := newDevice(t, filepath.Join(t.TempDir(), "none"))
-	for want, flag := range map[string]string{"--max-bytes 5: want at least 1048576": "--max-bytes=5", "--max-age -1s: want": "--max-age=-1s",
+	codes := filepath.Join(t.TempDir(), "codes")
+	require.NoError(t, os.WriteFile(codes, []byte("# ours\n* 92 suffix X\n"), 0o600))
+	for want, flag := range map[string]string{"--codes " + codes + `: line 2: how is "suffix"`: "--codes=" + codes, "--max-bytes 5: want at least 1048576": "--max-bytes=5", "--max-age -1s: want": "--max-age=-1s",
 		"--max-readings -1: want": "--max-readings=-1", `--broker "tcp://h:1883": want tls://HOST:PORT`: "--broker=tcp://h:1883",
 		`--broker "h:8883": want tls://HOST:PORT`: "--broker=h:8883"} {
 		out, status := ask(t, append(d.args, flag)...)

@@ -43,6 +43,8 @@ type commandLine struct {
 	Backup    BackupCmd    `cmd:"" help:"Copy all data to a new file, also while the hub runs, and check the copy."`
 	Backups   BackupsCmd   `cmd:"" help:"List the newest backups."`
 	Restore   RestoreCmd   `cmd:"" help:"Put a backup back."`
+	GS1       GS1Cmd       `cmd:"" name:"gs1" help:"Say what barcodes hold, or why they do not scan."`
+	Label     LabelCmd     `cmd:"" help:"Draw labels with GS1 barcodes as ZPL or PDF."`
 	Ledger    LedgerCmd    `cmd:"" help:"Say what the hub has and lacks of a device's readings, and why."`
 	Readings  ReadingsCmd  `cmd:"" help:"Export and pack readings."`
 	Report    ReportCmd    `cmd:"" help:"Write the signed report of a container's journey."`

@@ -294,16 +294,18 @@ func (a *agent) mainsChanged(position string, on bool) {
 	a.happened([]protocol.Body{protocol.Mains{Position: position, On: on}}, nil)
 }
 
-// scanText is a scan with the identifier that says which kind of barcode it was, as gs1.Parse reads it.
-func scanText(s reader.Scan) string {
-	if s.Symbology == "" {
-		return s.Text
+// scanText is a scan with the identifier that says which kind of barcode it was, as gs1.Parse reads it. Codes that are not GS1's
+// become what the table says they stand for.
+func (a *agent) scanText(s reader.Scan) string {
+	text := s.Text
+	if s.Symbology != "" {
+		text = "]" + s.Symbology + s.Text
 	}
-	return "]" + s.Symbology + s.Text
+	return a.cfg.Codes.Translate(text)
 }
 
 func (a *agent) scannedAtStation(s reader.Scan) {
-	scan := scanText(s)
+	scan := a.scanText(s)
 	if station.IsToken(scan) && a.opensNothing("") {
 		return
 	}
@@ -311,14 +313,14 @@ func (a *agent) scannedAtStation(s reader.Scan) {
 }
 
 func (a *agent) scannedInShop(s reader.Scan) {
-	v := scanner.Scan(a.scanner, a.plan.scanner, scanText(s), a.now())
+	v := scanner.Scan(a.scanner, a.plan.scanner, a.scanText(s), a.now())
 	if a.answer(a.cfg.Kit.Scanner.Position, keyScanner, v.State, v.Records, v.Line, v.Refused) {
 		a.scanner = v.State
 	}
 }
 
 func (a *agent) scannedByDriver(s reader.Scan) {
-	v := driver.Scan(a.driver, a.plan.driver, scanText(s), a.now())
+	v := driver.Scan(a.driver, a.plan.driver, a.scanText(s), a.now())
 	if a.answer(a.cfg.Kit.Driver.Position, keyDriver, v.State, v.Records, v.Line, v.Refused) {
 		a.driver = v.State
 	}

@@ -14,6 +14,7 @@ import (
 	"meguri/edge/link"
 	edgelog "meguri/edge/log"
 	"meguri/internal/clock"
+	"meguri/internal/gs1"
 	"meguri/internal/version"
 	"meguri/protocol"
 )
@@ -26,6 +27,8 @@ type Config struct {
 	TLS  *tls.Config `json:"-"`
 	File string      // its bbolt file
 	Kit  Kit
+	// Codes are barcodes that are not GS1's and stand for something here; nil for none. A process is handed them apart too.
+	Codes *gs1.Codes `json:"-"`
 	// Log bounds the file, and says how one that is broken is read. A process that is handed a Config is handed it apart.
 	Log      edgelog.Options `json:"-"`
 	MaxPause time.Duration   // the longest between two tries to reach the broker; 0 for the link's own

@@ -31,6 +31,7 @@ var rules = map[string][]string{
 	"hub/fleet":     nil,
 	"hub/payment":   nil,
 	"hub/people":    nil,
+	"internal/gs1":  nil,
 	"edge/station":  {"protocol", "internal/gs1", "edge/phrase"},
 	"edge/scanner":  {"protocol", "internal/gs1", "edge/phrase"},
 	"edge/driver":   {"protocol", "internal/gs1", "edge/phrase"},

@@ -61,7 +61,7 @@ func TestAProductMayCarryItsLotAndDates(t *testing.T) {
 		"]d20104912345678904" + "1726123":                          nil, // short
 		"]d20104912345678904" + "17261x31":                         nil,
 		"]d20104912345678904" + "10" + "123456789012345678901":     nil, // a lot of 21 characters
-		"]d20104912345678904" + "3103001250":                       nil, // weights are not read
+		"]d20104912345678904" + "3103001250":                       {gtin, {"3103", "001250"}},
 		"]d217261231":                                              nil, // of what?
 		"]d20104912345678904" + "\x1d\x1d17261231":                 nil,
 		"]d20104912345678904\x1d17261231" + "10A" + "\x1d" + "21B": {gtin, {Expires, "261231"}, {Lot, "A"}, {Serial, "B"}},
@@ -82,13 +82,19 @@ func TestTheSymbologyDecidesWhatDigitsMean(t *testing.T) {
 		labelLike:                      {{Slot, "12345678907"}}, // a reader that does not say: our label comes first
 		milk:                           {{GTIN, "0" + milk}},    // and what is none may be a product
 		"36000291452":                  nil,
-		"]E04912345678905":             nil, // check digit
-		"]E049123":                     nil,
-		"]E3":                          nil,
-		"]E212345":                     nil, // the supplement alone
-		"]Q193loc-001-fridge-1-1":      nil, // a plain QR code is somebody else's
-		"]C093loc-001-fridge-1-1":      nil, // and so is a plain Code 128
-		"]A0" + milk:                   nil,
+		"]E004252614":                  {{GTIN, "00042100005264"}}, // UPC-E without its zeros
+		"04252614":                     {{GTIN, "00042100005264"}},
+		"]E404252614":                  nil, // as EAN-8 its check digit is wrong
+		"]Q1https://example.jp/01/04912345678904/10/L-7?x=1": {{GTIN, "0" + milk}, {Lot, "L-7"}}, // a Digital Link on a product
+		"]Q1https://example.jp/menu":                         nil,
+		"]I104912345678904":                                  {{GTIN, "0" + milk}}, // a case
+		"]E04912345678905":                                   nil,                  // check digit
+		"]E049123":                                           nil,
+		"]E3":                                                nil,
+		"]E212345":                                           nil, // the supplement alone
+		"]Q193loc-001-fridge-1-1":                            nil, // a plain QR code is somebody else's
+		"]C093loc-001-fridge-1-1":                            nil, // and so is a plain Code 128
+		"]A0" + milk:                                         nil,
 	} {
 		requireParsed(t, scan, want)
 	}
