@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"meguri/hub/alarm"
 	"meguri/hub/disruption"
 	"meguri/hub/live"
 	"meguri/hub/order"
@@ -115,6 +116,13 @@ func (a *API) routes(e *echo.Echo) {
 	get("/readings", a.listReadings)
 	get("/events", a.listEvents)
 	get("/alarms", a.listAlarms)
+	get("/alarms/:id", a.getAlarm)
+	for _, verb := range []alarm.Verb{alarm.Acknowledge, alarm.Confirm, alarm.PutOnShelf, alarm.TakeOff, alarm.ResetLatch} {
+		post("/alarms/:id/"+string(verb), a.alarmVerb(verb))
+	}
+	get("/maintenance", a.listMaintenance)
+	post("/maintenance", a.addMaintenance)
+	e.DELETE("/v1/maintenance", a.document.check(a.endMaintenance))
 	get("/work-items", a.listWork)
 	post("/work-items/:id/close", a.closeWork)
 	get("/findings", a.listFindings)

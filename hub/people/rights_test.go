@@ -60,19 +60,27 @@ func TestWhoMayChangeWhat(t *testing.T) {
 	limit := "PUT /v1/products/:id/limit"
 	disrupt := []string{"POST /v1/outages", "DELETE /v1/outages", "POST /v1/calloffs", limit, "POST /v1/exceptions", command, work[0],
 		"POST /outages", "POST /exceptions", work[1], repair}
+	maintain := []string{"POST /v1/maintenance", "DELETE /v1/maintenance"}
+	answer := slices.Concat(maintain, answers("POST /v1/alarms/:id/"))
+	sure := slices.Concat(maintain, answers("POST /v1/alarms/:id/"), []string{"POST /v1/alarms/:id/confirm"})
 	require.Equal(t, map[Role][]string{
 		Admin: slices.Concat([]string{order, refund, confirm, cancel, lines}, disrupt,
-			[]string{"POST /people", "POST /people/:id/link", "POST /people/:id/remove"}),
-		Dispatcher: append([]string{order, refund, cancel, lines}, disrupt...),
+			[]string{"POST /people", "POST /people/:id/link", "POST /people/:id/remove"}, answer),
+		Dispatcher: slices.Concat([]string{order, refund, cancel, lines}, disrupt, answer),
 		Support:    {order, refund, confirm, cancel, lines, work[0], work[1]},
-		Quality:    work,
+		Quality:    slices.Concat(work, sure),
 		Warehouse:  work,
-		Kitting:    {command, work[0], work[1]},
+		Kitting:    slices.Concat([]string{command, work[0], work[1]}, maintain),
 		Driver:     {"POST /v1/sheets/:id/confirm", "POST /sheet/:id/confirm"},
 		Shop:       {limit},
 		Customer:   {order, cancel, lines},
 		System:     {order, refund, confirm, cancel, lines},
 	}, got)
+}
+
+// answers are what somebody who answers alarms may do, all but confirm.
+func answers(prefix string) []string {
+	return []string{prefix + "acknowledge", prefix + "shelve", prefix + "unshelve", prefix + "reset"}
 }
 
 func TestWhateverIsNotOnlyReadIsAnAct(t *testing.T) {

@@ -25,11 +25,11 @@ func (tx *Tx) SettleWork(ctx context.Context, id string, at time.Time) error {
 	return tx.write(ctx, "UPDATE work_items SET closed_at = $2 WHERE id = $1 AND closed_at IS NULL", id, millis(at))
 }
 
-// RaiseAlarm says that something is wrong. The same id again is the same alarm: it changes nothing, also when it is cleared.
+// RaiseAlarm says that something is wrong. The same id again is the same alarm: it changes nothing, also when it is cleared. What
+// explains it, or is explained by it, is found at once (see hub/alarm).
 func (tx *Tx) RaiseAlarm(ctx context.Context, id, kind, subject, detail string, at time.Time) error {
 	delete(tx.quiet, subject)
-	return tx.write(ctx, `INSERT INTO alarms (id, kind, subject, detail, raised_at) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (id) DO NOTHING`, id, kind, subject, detail, millis(at))
+	return tx.raise(ctx, id, kind, subject, detail, at)
 }
 
 // ClearAlarm says that what was wrong with a subject is right again. Word of that may come late: an alarm that the clock had
@@ -55,17 +55,16 @@ func (tx *Tx) ClearAlarms(ctx context.Context, kinds []string, subject string, a
 		tx.quiet[subject] = true
 		return nil
 	}
-	args := []any{subject, millis(at)}
+	args := []any{subject}
 	var among strings.Builder
 	for i, kind := range kinds {
 		args = append(args, kind)
-		fmt.Fprintf(&among, ", $%d", i+3)
+		fmt.Fprintf(&among, ", $%d", i+2)
 	}
-	return tx.write(ctx, `UPDATE alarms SET cleared_at = CASE WHEN raised_at > $2 THEN raised_at ELSE $2 END
-		WHERE subject = $1 AND kind IN (`+among.String()[2:]+`) AND cleared_at IS NULL`, args...)
+	return tx.clearWhere(ctx, at, "subject = $1 AND kind IN ("+among.String()[2:]+")", args...)
 }
 
-// ClearAlarmOf clears one alarm, if it is there and open.
+// ClearAlarmOf clears one alarm, if it is there and active.
 func (tx *Tx) ClearAlarmOf(ctx context.Context, id string, at time.Time) error {
-	return tx.write(ctx, "UPDATE alarms SET cleared_at = $2 WHERE id = $1 AND cleared_at IS NULL", id, millis(at))
+	return tx.clearWhere(ctx, at, "id = $1", id)
 }
