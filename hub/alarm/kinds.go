@@ -53,7 +53,7 @@ var kinds = map[string]Kind{
 		Consequence: Text{"Most likely the hub, its broker or its network is down; stations go on working alone.", "ハブ・ブローカー・回線の障害と思われます。各ステーションは単独で動作を続けます。"},
 		Action:      Text{"Look at the broker and the hub's network first. Single stations can wait.", "まずブローカーとハブの回線を確認。個々のステーションは後で構いません。"}},
 	"check": {Priority: High, Owner: Dispatcher, Within: 15 * time.Minute,
-		Title:       Text{"An assignment is broken", "割り当ての不整合"},
+		Title:       Text{"Broken assignment", "割り当ての不整合"},
 		Consequence: Text{"A container or order is not carried, or carried wrongly.", "容器や注文が運ばれない、または誤って運ばれます。"},
 		Action:      Text{"Open the page of the check and look at the proposed repair before the run departs.", "点検ページを開き、出発前に修復案を確認。"}},
 	"backup_failed": {Priority: Medium, Owner: Admin, Within: time.Hour,

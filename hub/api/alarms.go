@@ -37,6 +37,14 @@ type alarmJSON struct {
 	ShelvedReason  string      `json:"shelved_reason,omitempty"`
 	Latched        bool        `json:"latched"`
 	CausedBy       string      `json:"caused_by,omitempty"`
+
+	Forecast *forecastJSON `json:"forecast,omitempty"`
+}
+
+type forecastJSON struct {
+	Fridge   string `json:"fridge"`
+	Minutes  int    `json:"minutes"`
+	Measured bool   `json:"measured"`
 }
 
 type textJSON struct {
@@ -56,14 +64,30 @@ func toAlarm(l store.AlarmLine) alarmJSON {
 	return out
 }
 
+// withForecast is toAlarm with how long the cold lasts, where that can be said.
+func withForecast(ctx context.Context, tx *store.Tx, l store.AlarmLine, now time.Time) (alarmJSON, error) {
+	out := toAlarm(l)
+	f, ok, err := tx.ForecastOf(ctx, l.Alarm, now)
+	if err == nil && ok {
+		out.Forecast = &forecastJSON{f.Fridge, int(f.Left.Minutes()), f.Measured}
+	}
+	return out, err
+}
+
 func (a *API) listAlarms(c echo.Context) error {
 	var out struct {
 		Alarms []alarmJSON `json:"alarms"`
 	}
 	filter := store.AlarmFilter{All: c.QueryParam("all") == "true", Owner: c.QueryParam("owner"), Place: c.QueryParam("place")}
 	err := a.read(c, func(ctx context.Context, tx *store.Tx) error {
-		found, err := tx.AlarmLines(ctx, filter, a.Clock.Now(), maxList)
-		out.Alarms = each(found, toAlarm)
+		now := a.Clock.Now()
+		found, err := tx.AlarmLines(ctx, filter, now, maxList)
+		out.Alarms = make([]alarmJSON, len(found))
+		for i, l := range found {
+			if err == nil {
+				out.Alarms[i], err = withForecast(ctx, tx, l, now)
+			}
+		}
 		return err
 	})
 	if err != nil {
@@ -138,7 +162,7 @@ func (a *API) getAlarm(c echo.Context) error {
 		if err != nil {
 			return err
 		}
-		out.Alarm, out.Consequences = toAlarm(p.Alarm), each(p.Consequences, toAlarm)
+		out.Consequences = each(p.Consequences, toAlarm)
 		out.Revisions = each(p.Revisions, func(r store.AlarmRevision) revisionJSON {
 			return revisionJSON{r.Revision, r.Detail, r.Raised, optional(r.Cleared), optional(r.Acknowledged.At), r.Acknowledged.By,
 				optional(r.Confirmed.At), r.Confirmed.By, r.Revised}
@@ -146,7 +170,8 @@ func (a *API) getAlarm(c echo.Context) error {
 		out.History = each(p.History, func(t alarm.Transition) transitionJSON {
 			return transitionJSON{t.Number, t.At, t.What, t.By, t.Detail, t.Revision}
 		})
-		return nil
+		out.Alarm, err = withForecast(ctx, tx, p.Alarm, a.Clock.Now())
+		return err
 	})
 	if err != nil {
 		return err

@@ -35,6 +35,8 @@ type Config struct {
 	Clock   clock.Clock        // of the business: cutoffs, days, alarms
 	RealNow func() time.Time   // the machine's, for sessions; nil is time.Now
 	Logger  *slog.Logger
+	// Told says that somebody is told of alarms that nobody acknowledges.
+	Told bool
 	// TLS says that people reach the hub over TLS, so that cookies are never sent without.
 	TLS bool
 	// Version of the program, for the health page.

@@ -63,10 +63,15 @@ func (e *Effects) redatePlace(ctx context.Context, tx *store.Tx, ev link.Event, 
 		return movePosition(ctx, tx, ev, b.Position, was)
 	case protocol.Mains:
 		if !b.On {
-			if err := tx.MoveAlarm(ctx, alarmID(ev, AlarmMains), was, ev.At); err != nil {
-				return err
+			for _, kind := range []string{AlarmPower, AlarmMains} {
+				if err := tx.MoveAlarm(ctx, alarmID(ev, kind), was, ev.At); err != nil {
+					return err
+				}
 			}
 			return movePosition(ctx, tx, ev, b.Position, was)
+		}
+		if err := tx.MoveCleared(ctx, AlarmPower, ev.Place, was, ev.At); err != nil {
+			return err
 		}
 		return movePosition(ctx, tx, ev, b.Position, was, AlarmMains)
 	case protocol.Alarm:

@@ -6,11 +6,13 @@ func alarmRights() []Right {
 	answering := []Role{Admin, Dispatcher, Quality}
 	rights := []Right{
 		{Route: "GET /v1/alarms/:id", Roles: with(staff, System)},
+		{Route: "GET /alarms", Roles: staff},
+		{Route: "GET /alarms/:id", Roles: staff},
 		{Route: "GET /v1/maintenance", Roles: with(staff, System)},
 		{Route: "POST /v1/maintenance", Roles: with(answering, Kitting), Act: true},
 		{Route: "DELETE /v1/maintenance", Roles: with(answering, Kitting), Act: true},
 	}
-	for _, prefix := range []string{"POST /v1/alarms/:id/"} {
+	for _, prefix := range []string{"POST /v1/alarms/:id/", "POST /alarms/:id/"} {
 		for _, verb := range []string{"acknowledge", "shelve", "unshelve", "reset"} {
 			rights = append(rights, Right{Route: prefix + verb, Roles: answering, Act: true})
 		}

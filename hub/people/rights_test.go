@@ -61,8 +61,9 @@ func TestWhoMayChangeWhat(t *testing.T) {
 	disrupt := []string{"POST /v1/outages", "DELETE /v1/outages", "POST /v1/calloffs", limit, "POST /v1/exceptions", command, work[0],
 		"POST /outages", "POST /exceptions", work[1], repair}
 	maintain := []string{"POST /v1/maintenance", "DELETE /v1/maintenance"}
-	answer := slices.Concat(maintain, answers("POST /v1/alarms/:id/"))
-	sure := slices.Concat(maintain, answers("POST /v1/alarms/:id/"), []string{"POST /v1/alarms/:id/confirm"})
+	programs, pages := "POST /v1/alarms/:id/", "POST /alarms/:id/"
+	answer := slices.Concat(maintain, answers(programs), answers(pages))
+	sure := slices.Concat(maintain, append(answers(programs), programs+"confirm"), append(answers(pages), pages+"confirm"))
 	require.Equal(t, map[Role][]string{
 		Admin: slices.Concat([]string{order, refund, confirm, cancel, lines}, disrupt,
 			[]string{"POST /people", "POST /people/:id/link", "POST /people/:id/remove"}, answer),
