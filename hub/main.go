@@ -39,6 +39,7 @@ type commandLine struct {
 	Calloff   CallOffCmd   `cmd:"" help:"Call off a location's delivery or a run."`
 	Exception ExceptionCmd `cmd:"" help:"Change something after cutoff."`
 	History   HistoryCmd   `cmd:"" help:"Print how a location's containers stood at a time, as known at a time."`
+	Alarms    AlarmsCmd    `cmd:"" help:"List and answer alarms, and test who is told of them."`
 	Device    DeviceCmd    `cmd:"" help:"Add, list, renew and revoke devices."`
 	Backup    BackupCmd    `cmd:"" help:"Copy all data to a new file, also while the hub runs, and check the copy."`
 	Backups   BackupsCmd   `cmd:"" help:"List the newest backups."`

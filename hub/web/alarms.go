@@ -65,6 +65,9 @@ func (w *Web) alarms(c echo.Context) error {
 			return err
 		}
 		v.More = len(lines) == maxRows
+		if v.Undone, err = tx.FailedNotices(ctx, w.RealNow().Add(-24*time.Hour)); err != nil {
+			return err
+		}
 		if v.Service, err = tx.Services(ctx, now); err != nil {
 			return err
 		}
