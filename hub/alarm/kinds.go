@@ -84,4 +84,8 @@ var kinds = map[string]Kind{
 		Title:       Text{"Sensor gives no value", "センサーが値を返さない"},
 		Consequence: Text{"Nobody knows how cold the goods are; the cold chain cannot be shown.", "商品の温度が分からず、温度管理を証明できません。"},
 		Action:      Text{"Check the probe's plug. Without readings the cold chain cannot be shown.", "温度センサーの接続を確認。記録がないと温度管理を証明できない。"}},
+	"quality_hold": {Priority: High, Owner: Quality, Within: 10 * time.Minute,
+		Title:       Text{"Goods are held", "商品を保留中"},
+		Consequence: Text{"Customers cannot take them; their codes do not open.", "お客様は受け取れません（番号で開きません）。"},
+		Action:      Text{"Decide on the page of quality: release or condemn.", "品質のページで、解除または廃棄を判断。"}},
 }

@@ -139,6 +139,8 @@ func Run(ctx context.Context, c Config) (err error) {
 	g.Go(func() error { return gate.Watch(ctx, embedded, authority) })
 	g.Go(func() error { return d.run(ctx) })
 	g.Go(func() error { return tell.Run(ctx) })
+	looksOut := &watch{store: s, feed: feed, clock: c.Clock, zone: c.Zone, logger: c.Logger}
+	g.Go(func() error { return looksOut.run(ctx) })
 	looks := &checks{service: check.NewService(s.Checks()), feed: feed, clock: c.Clock, logger: c.Logger}
 	g.Go(func() error { return looks.run(ctx) })
 	safe.run(ctx, g, c, s, feed.Changed)

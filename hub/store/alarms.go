@@ -214,3 +214,31 @@ func (tx *Tx) ActiveAlarmOf(ctx context.Context, kind, subject string) (a alarm.
 func (tx *Tx) Consequences(ctx context.Context, parent string, most int) ([]alarm.Alarm, error) {
 	return list(ctx, tx, scanLife, "SELECT "+alarmColumns+" FROM alarms WHERE parent_id = $1 AND parent_id <> '' ORDER BY raised_at, id LIMIT $2", parent, most)
 }
+
+// KeepAlarm makes an alarm what readings say of it by now, however often: it is raised when it is not there; while it is active and
+// began when it was said to, its detail follows and it clears; and in every other case it is revised. cleared is zero while it is
+// wrong, and now is when it was judged.
+func (tx *Tx) KeepAlarm(ctx context.Context, a AlarmView, now time.Time) error {
+	is, err := tx.AlarmLife(ctx, a.ID)
+	if errors.Is(err, ErrNotFound) {
+		if err := tx.RaiseAlarm(ctx, a.ID, a.Kind, a.Subject, a.Detail, a.Raised); err != nil || a.Cleared.IsZero() {
+			return err
+		}
+		return tx.ClearAlarmOf(ctx, a.ID, a.Cleared)
+	}
+	if err != nil {
+		return err
+	}
+	if !is.Active() || millis(is.Raised) != millis(a.Raised) {
+		return tx.ReviseAlarm(ctx, a.ID, a.Detail, a.Raised, a.Cleared, now)
+	}
+	if is.Detail != a.Detail { // a fridge that warms on says so at every reading: that is no new judgement
+		if err := tx.write(ctx, "UPDATE alarms SET detail = $2 WHERE id = $1", a.ID, a.Detail); err != nil {
+			return err
+		}
+	}
+	if a.Cleared.IsZero() {
+		return nil
+	}
+	return tx.ClearAlarmOf(ctx, a.ID, a.Cleared)
+}

@@ -188,3 +188,27 @@ func TestAPositionOutOfServiceCallsNobody(t *testing.T) {
 		require.ErrorIs(t, err, store.ErrNotFound)
 	})
 }
+
+func TestAnAlarmFollowsItsReadingsAndIsRevisedOnlyWhenTheJudgementChanges(t *testing.T) {
+	Each(t, func(t *testing.T, empty func() string) {
+		s := Open(t, empty())
+		keep := func(detail string, raised, cleared time.Time) store.AlarmLine {
+			for range 2 {
+				change(t, s, func(ctx context.Context, tx *store.Tx) error {
+					return tx.KeepAlarm(ctx, store.AlarmView{ID: "a", Kind: "temperature", Subject: "loc-1-f1/air", Detail: detail, Raised: raised, Cleared: cleared}, nine.Add(time.Hour))
+				})
+			}
+			return lines(t, s, store.AlarmFilter{All: true}, nine.Add(time.Hour))["a"]
+		}
+		require.Equal(t, 1, keep("8.4 °C", nine, time.Time{}).Revision)
+		a := keep("8.9 °C", nine, time.Time{})
+		require.Equal(t, []any{1, "8.9 °C", 1}, []any{a.Revision, a.Detail, a.Changes}, "warmer still: the same alarm")
+		a = keep("9.0 °C", nine, nine.Add(time.Minute))
+		require.Equal(t, []any{1, "9.0 °C", 2}, []any{a.Revision, a.Detail, a.Changes})
+		a = keep("9.0 °C", nine, nine.Add(2*time.Minute))
+		require.Equal(t, 2, a.Revision, "a late reading: it lasted longer")
+		a = keep("9.0 °C", nine.Add(-time.Minute), time.Time{})
+		require.Equal(t, 3, a.Revision)
+		require.True(t, a.Active())
+	})
+}

@@ -10,6 +10,7 @@ import (
 	"meguri/hub/alarm"
 	"meguri/hub/dispatch"
 	"meguri/hub/store"
+	"meguri/protocol"
 )
 
 // trouble is one thing that is wrong now, and what to do about it.
@@ -111,7 +112,7 @@ func (w where) at(t *trouble, subject string) {
 // newTroubles gives what is wrong, grave things first and then the newest.
 func newTroubles(w *Web, l lang, d data, now time.Time) []trouble {
 	place := newWhere(l, d.locations)
-	all := slices.Concat(alarmTroubles(place, d.sources), sensorTroubles(place, d.locations), lateTroubles(w, place, d, now),
+	all := slices.Concat(alarmTroubles(place, d.sources), sensorTroubles(place, d.locations, d.sources.alarms), lateTroubles(w, place, d, now),
 		offlineTroubles(place, d.devices), shortTroubles(place, d), workTroubles(place, d.sources.work))
 	slices.SortStableFunc(all, func(a, b trouble) int {
 		switch {
@@ -157,6 +158,20 @@ func forecastText(w where, f store.LimitForecast) string {
 	return w.l.text("alarm.forecast", at.Where, duration(w.l, f.Left))
 }
 
+// detailed are the kinds whose detail says more than their title.
+var detailed = map[string]bool{store.AlarmCheck: true, alarm.DarkOpening: true, alarm.Leftover: true, alarm.Calibration: true, alarm.Overdue: true,
+	alarm.ClockLost: true, alarm.ClockLow: true, "quality_hold": true}
+
+// faultText is the name of a fault in the reader's language.
+func faultText(l lang, name string) string {
+	for f := protocol.SensorMissing; f <= protocol.SensorSilent; f++ {
+		if f.String() == name {
+			return l.text(faultKey(int(f)))
+		}
+	}
+	return name
+}
+
 // alarmTrouble tells an alarm in the reader's language.
 func alarmTrouble(w where, a store.AlarmLine) trouble {
 	t := trouble{ID: "alarm-" + a.ID, Grave: a.Active() && a.About.Priority <= alarm.High, Title: a.About.Title.In(string(w.l)),
@@ -164,7 +179,9 @@ func alarmTrouble(w where, a store.AlarmLine) trouble {
 	isTemperature := strings.HasPrefix(a.Kind, "temperature")
 	if isTemperature {
 		t.Detail = strings.Replace(a.Detail, ", limit ", w.l.text("alarm.limit"), 1)
-	} else if alarm.Known(a.Kind) && a.Kind != store.AlarmCheck {
+	} else if a.Kind == alarm.Sensor {
+		t.Detail = a.Subject + ": " + faultText(w.l, a.Detail)
+	} else if alarm.Known(a.Kind) && !detailed[a.Kind] {
 		t.Detail = "" // the title says the same, in the reader's language
 	}
 	w.at(&t, a.Subject)
@@ -177,11 +194,16 @@ func alarmTrouble(w where, a store.AlarmLine) trouble {
 	return t
 }
 
-func sensorTroubles(w where, locations []store.LocationView) []trouble {
+// sensorTroubles tells of probes without a value until the hub has raised an alarm of them, which it does at the second look.
+func sensorTroubles(w where, locations []store.LocationView, alarms []store.AlarmLine) []trouble {
 	var all []trouble
+	told := map[string]bool{}
+	for _, a := range alarms {
+		told[a.Subject] = told[a.Subject] || a.Kind == alarm.Sensor
+	}
 	for _, loc := range locations {
 		for _, f := range loc.Fridges {
-			if faulty(f) {
+			if faulty(f) && !told[f.ID+"/air"] {
 				t := trouble{ID: "sensor-" + f.ID, Title: w.l.text("trouble.sensor"), Since: f.Reading.At, Do: w.l.text("do.sensor"),
 					Detail: w.l.text(faultKey(f.Reading.Fault))}
 				w.at(&t, f.ID)
