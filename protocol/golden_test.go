@@ -101,6 +101,7 @@ func goldenBodies() map[string]Body {
 		"door-fault":          DoorFault{Position: "L001-F1", Fault: DoorAjar},
 		"pickup-inferred":     PickupInferred{Position: "L001-F1", Grant: "g1", Order: "o1", Basis: "door opened and shut"},
 		"mains":               Mains{Position: "L001-F1"},
+		"clock-battery":       ClockBattery{State: ClockLost},
 		"alarm":               Alarm{Sensor: "L001-F1/air", Raised: true, MilliC: 11_250, LimitMilliC: 10_000},
 		"samples": Samples{Samples: []Sample{{Sensor: "L001-F1/air", MilliC: -1250},
 			{Sensor: "L001-F1/back", Fault: SensorPowerOn}}},

@@ -120,6 +120,7 @@ var bodies = map[Kind]func([]byte) (Body, error){
 	KindPickupInferred:   decodeAs[PickupInferred],
 	KindMains:            decodeAs[Mains],
 	KindAlarm:            decodeAs[Alarm],
+	KindClockBattery:     decodeAs[ClockBattery],
 	KindSamples:          decodeAs[Samples],
 	KindThinned:          decodeAs[Thinned],
 	KindRounds:           decodeRounds,

@@ -34,6 +34,7 @@ func TestEffects(t *testing.T) {
 			"the earliest of several openings is the pickup":                     openings,
 			"a stop that is reached late is known, one in time clears the alarm": lateStops,
 			"door and supply of a fridge are known, and alarms clear":            doors,
+			"a clock that has lost the time is an alarm until it keeps it":       clocks,
 			"a board that was replaced does not speak over the new one":          replaced,
 		} {
 			t.Run(rule, func(t *testing.T) { tried(t, s, test) })

@@ -70,10 +70,16 @@ func (e *Effects) redatePlace(ctx context.Context, tx *store.Tx, ev link.Event, 
 			}
 			return movePosition(ctx, tx, ev, b.Position, was)
 		}
-		if err := tx.MoveCleared(ctx, AlarmPower, ev.Place, was, ev.At); err != nil {
+		place, err := tx.PlaceOfSubject(ctx, b.Position)
+		if err != nil {
+			return err
+		}
+		if err := tx.MoveCleared(ctx, AlarmPower, place, was, ev.At); err != nil {
 			return err
 		}
 		return movePosition(ctx, tx, ev, b.Position, was, AlarmMains)
+	case protocol.ClockBattery:
+		return redateClock(ctx, tx, ev, b, was)
 	case protocol.Alarm:
 		if b.Raised {
 			return tx.MoveAlarm(ctx, alarmID(ev, AlarmTemperature), was, ev.At)

@@ -87,6 +87,8 @@ func name(b protocol.Body) string {
 		return "mains"
 	case protocol.Alarm:
 		return "alarm"
+	case protocol.ClockBattery:
+		return "clock battery"
 	case protocol.Samples:
 		return "samples"
 	case protocol.Thinned:

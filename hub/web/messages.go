@@ -218,6 +218,7 @@ var commonMessages = map[string]message{
 	"event.pickup inferred":   {"Picked up (inferred)", "受け取り（推定）"},
 	"event.mains":             {"Power changed", "電源の変化"},
 	"event.alarm":             {"Temperature alarm", "温度警報"},
+	"event.clock battery":     {"Battery of the clock", "時計の電池"},
 
 	"slot.free":   {"free", "空き"},
 	"slot.orders": {"Orders: %d", "注文 %d 件"},
