@@ -22,6 +22,7 @@ type ServeCmd struct {
 	BrokerURL  string   `help:"Use this MQTT broker instead of the embedded one: tls://HOST:PORT. See deploy/mosquitto." env:"MEGURI_BROKER_URL"`
 	PaymentFlags
 	BackupFlags
+	AlarmFlags
 	TimeZone string `help:"Time zone of the times that pages show." default:"Asia/Tokyo" env:"MEGURI_TIME_ZONE"`
 }
 
@@ -61,10 +62,14 @@ func (c *ServeCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
+	alarms, err := c.AlarmFlags.config()
+	if err != nil {
+		return err
+	}
 	return app.Run(g.Ctx, app.Config{
 		Database: g.Database, HTTP: c.HTTP, TLSCert: c.TLSCert, TLSKey: c.TLSKey,
 		PKI: g.pkiDir(), Broker: c.Broker, BrokerNames: c.BrokerName, BrokerURL: c.BrokerURL,
-		Payments: payments, Backups: c.schedule(), SafeAfterBackup: c.SafeAfterBackup,
+		Alarms: alarms, Payments: payments, Backups: c.schedule(), SafeAfterBackup: c.SafeAfterBackup,
 		Clock: g.Clock, Zone: zone, Logger: g.Logger,
 	})
 }

@@ -28,32 +28,34 @@ type commandLine struct {
 	Database string `help:"Database: sqlite:FILE or postgres://… (default: hub.db in the data directory)." env:"MEGURI_DATABASE"`
 	Clock    string `help:"Run on another clock, START@ANCHOR*RATE (for demonstrations)." env:"MEGURI_CLOCK" hidden:""`
 
-	Serve     ServeCmd     `cmd:"" help:"Run the hub: API, dashboard, broker."`
-	Import    ImportCmd    `cmd:"" help:"Load a network from CSV files."`
-	Order     OrderCmd     `cmd:"" help:"Place orders."`
-	Packing   PackingCmd   `cmd:"" help:"Print what a shop packs for a date."`
-	Sheet     SheetCmd     `cmd:"" help:"Print a driver's sheet."`
-	Check     CheckCmd     `cmd:"" help:"Say what is broken in future assignments, and repair it."`
-	Outage    OutageCmd    `cmd:"" help:"Put things out of service on a date, and back."`
-	Limit     LimitCmd     `cmd:"" help:"Set how much of a product is sold for a date."`
-	Calloff   CallOffCmd   `cmd:"" help:"Call off a location's delivery or a run."`
-	Exception ExceptionCmd `cmd:"" help:"Change something after cutoff."`
-	History   HistoryCmd   `cmd:"" help:"Print how a location's containers stood at a time, as known at a time."`
-	Device    DeviceCmd    `cmd:"" help:"Add, list, renew and revoke devices."`
-	Backup    BackupCmd    `cmd:"" help:"Copy all data to a new file, also while the hub runs, and check the copy."`
-	Backups   BackupsCmd   `cmd:"" help:"List the newest backups."`
-	Restore   RestoreCmd   `cmd:"" help:"Put a backup back."`
-	GS1       GS1Cmd       `cmd:"" name:"gs1" help:"Say what barcodes hold, or why they do not scan."`
-	Label     LabelCmd     `cmd:"" help:"Draw labels with GS1 barcodes as ZPL or PDF."`
-	Ledger    LedgerCmd    `cmd:"" help:"Say what the hub has and lacks of a device's readings, and why."`
-	Readings  ReadingsCmd  `cmd:"" help:"Export and pack readings."`
-	Report    ReportCmd    `cmd:"" help:"Write the signed report of a container's journey."`
-	Verify    VerifyCmd    `cmd:"" name:"verify-report" help:"Say whether a report is as a hub has signed it, by whom and when."`
-	CA        CACmd        `cmd:"" name:"ca" help:"Certificates for a broker other than the embedded one."`
-	Token     TokenCmd     `cmd:"" help:"Signed tokens that open doors, and the keys that sign them."`
-	Pay       PayCmd       `cmd:"" help:"Try out payments."`
-	Person    PersonCmd    `cmd:"" help:"Add, list and remove persons."`
-	Admin     AdminCmd     `cmd:"" help:"The first administrator."`
+	Serve       ServeCmd       `cmd:"" help:"Run the hub: API, dashboard, broker."`
+	Import      ImportCmd      `cmd:"" help:"Load a network from CSV files."`
+	Order       OrderCmd       `cmd:"" help:"Place orders."`
+	Packing     PackingCmd     `cmd:"" help:"Print what a shop packs for a date."`
+	Sheet       SheetCmd       `cmd:"" help:"Print a driver's sheet."`
+	Check       CheckCmd       `cmd:"" help:"Say what is broken in future assignments, and repair it."`
+	Outage      OutageCmd      `cmd:"" help:"Put things out of service on a date, and back."`
+	Limit       LimitCmd       `cmd:"" help:"Set how much of a product is sold for a date."`
+	Calloff     CallOffCmd     `cmd:"" help:"Call off a location's delivery or a run."`
+	Exception   ExceptionCmd   `cmd:"" help:"Change something after cutoff."`
+	History     HistoryCmd     `cmd:"" help:"Print how a location's containers stood at a time, as known at a time."`
+	Alarms      AlarmsCmd      `cmd:"" help:"List and answer alarms, and test who is told of them."`
+	Calibration CalibrationCmd `cmd:"" help:"When probes were calibrated, and until when that holds."`
+	Device      DeviceCmd      `cmd:"" help:"Add, list, renew and revoke devices."`
+	Backup      BackupCmd      `cmd:"" help:"Copy all data to a new file, also while the hub runs, and check the copy."`
+	Backups     BackupsCmd     `cmd:"" help:"List the newest backups."`
+	Restore     RestoreCmd     `cmd:"" help:"Put a backup back."`
+	GS1         GS1Cmd         `cmd:"" name:"gs1" help:"Say what barcodes hold, or why they do not scan."`
+	Label       LabelCmd       `cmd:"" help:"Draw labels with GS1 barcodes as ZPL or PDF."`
+	Readings    ReadingsCmd    `cmd:"" help:"Export and pack readings."`
+	Report      ReportCmd      `cmd:"" help:"Write the signed report of a container's journey."`
+	Verify      VerifyCmd      `cmd:"" name:"verify-report" help:"Say whether a report is as a hub has signed it, by whom and when."`
+	Ledger      LedgerCmd      `cmd:"" help:"Say what the hub has and lacks of a device's readings, and why."`
+	CA          CACmd          `cmd:"" name:"ca" help:"Certificates for a broker other than the embedded one."`
+	Token       TokenCmd       `cmd:"" help:"Signed tokens that open doors, and the keys that sign them."`
+	Pay         PayCmd         `cmd:"" help:"Try out payments."`
+	Person      PersonCmd      `cmd:"" help:"Add, list and remove persons."`
+	Admin       AdminCmd       `cmd:"" help:"The first administrator."`
 }
 
 // Globals is what every command gets.

@@ -33,6 +33,7 @@ const (
 	KindMains            Kind = 50
 	KindAlarm            Kind = 51
 	KindGoodsHeld        Kind = 52
+	KindClockBattery     Kind = 63
 )
 
 // Kinds of record in the readings log.
@@ -289,6 +290,22 @@ const (
 	GoodsDoubtful GoodsCause = 2 // without a valid reading for longer than allowed
 )
 
+// ClockBattery says how the battery of a device's clock is, when that has changed since it last said so. Revision 4.
+type ClockBattery struct {
+	State ClockBatteryState `cbor:"1,keyasint"`
+}
+
+// ClockBatteryState is how a clock's battery is.
+type ClockBatteryState uint8
+
+// States of a clock's battery.
+const (
+	ClockKept ClockBatteryState = 1 // the clock has kept the time while the power was off, after it had not before
+	ClockLost ClockBatteryState = 2 // the clock shows no time at the start: the battery is empty, gone or was exchanged
+	ClockLow  ClockBatteryState = 3 // the clock says that its battery will not last
+)
+
+func (ClockBattery) Kind() Kind     { return KindClockBattery }
 func (Booted) Kind() Kind           { return KindBooted }
 func (ClockSet) Kind() Kind         { return KindClockSet }
 func (PlanApplied) Kind() Kind      { return KindPlanApplied }

@@ -101,6 +101,7 @@ func goldenBodies() map[string]Body {
 		"door-fault":          DoorFault{Position: "L001-F1", Fault: DoorAjar},
 		"pickup-inferred":     PickupInferred{Position: "L001-F1", Grant: "g1", Order: "o1", Basis: "door opened and shut"},
 		"mains":               Mains{Position: "L001-F1"},
+		"clock-battery":       ClockBattery{State: ClockLost},
 		"alarm":               Alarm{Sensor: "L001-F1/air", Raised: true, MilliC: 11_250, LimitMilliC: 10_000},
 		"alarm-first":         Alarm{Sensor: "L001-F1/air", Raised: true, MilliC: 11_250, LimitMilliC: 10_000, First: 41},
 		"goods-held": GoodsHeld{Position: "L001-F1", DatedContainer: "dc-1", Cause: GoodsBroken, Since: someTime, OutsideMS: 1_800_000,

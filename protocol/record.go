@@ -121,6 +121,7 @@ var bodies = map[Kind]func([]byte) (Body, error){
 	KindMains:            decodeAs[Mains],
 	KindAlarm:            decodeAs[Alarm],
 	KindGoodsHeld:        decodeAs[GoodsHeld],
+	KindClockBattery:     decodeAs[ClockBattery],
 	KindSamples:          decodeAs[Samples],
 	KindThinned:          decodeAs[Thinned],
 	KindRounds:           decodeRounds,

@@ -48,6 +48,7 @@ type agent struct {
 	scanner  scanner.State
 	driver   driver.State
 	monitors map[string]monitor.State // by sensor
+	clock    clockState               // what was said of the battery of the clock
 	command  commandState
 	rounds   rounds // sampled and not recorded yet
 
@@ -63,6 +64,7 @@ const (
 	keyScanner  = "state/scanner"
 	keyDriver   = "state/driver"
 	keyMonitors = "state/monitors"
+	keyClock    = "state/clock"
 	keyCommand  = "state/command"
 	keyManifest = "plan/manifest"
 	keyPart     = "plan/part/" // + hash
@@ -116,6 +118,7 @@ func (a *agent) read(tx *edgelog.Tx) (unread []string, err error) {
 		keyScanner:  func() error { return into(tx, keyScanner, &a.scanner) },
 		keyDriver:   func() error { return into(tx, keyDriver, &a.driver) },
 		keyMonitors: func() error { return into(tx, keyMonitors, &a.monitors) },
+		keyClock:    func() error { return into(tx, keyClock, &a.clock) },
 		keyCommand:  func() error { return into(tx, keyCommand, &a.command) },
 		keyManifest: func() error { return a.loadPlan(tx) },
 	} {
@@ -168,7 +171,8 @@ func (a *agent) boot() {
 			"reason", s.Reason, "spans lost", len(s.Lost), "incarnation", a.log.Incarnation())
 	}
 	a.life = a.log.Incarnation()
-	a.happened([]protocol.Body{protocol.Booted{Software: version.Text()}, a.sampling(a.sampleEvery.Load())}, nil)
+	said, state := a.clockWord()
+	a.happened(append([]protocol.Body{protocol.Booted{Software: version.Text()}, a.sampling(a.sampleEvery.Load())}, said...), state)
 	a.resumeCommand()
 }
 

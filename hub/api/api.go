@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"meguri/hub/alarm"
 	"meguri/hub/disruption"
 	"meguri/hub/live"
 	"meguri/hub/order"
@@ -38,6 +39,8 @@ type Config struct {
 	Clock   clock.Clock        // of the business: cutoffs, days, alarms
 	RealNow func() time.Time   // the machine's, for sessions; nil is time.Now
 	Logger  *slog.Logger
+	// Told says that somebody is told of alarms that nobody acknowledges.
+	Told bool
 	// TLS says that people reach the hub over TLS, so that cookies are never sent without.
 	TLS bool
 	// Version of the program, for the health page.
@@ -130,6 +133,13 @@ func (a *API) routes(e *echo.Echo) {
 	get("/containers/:id/report", a.reportJourney)
 	get("/events", a.listEvents)
 	get("/alarms", a.listAlarms)
+	get("/alarms/:id", a.getAlarm)
+	for _, verb := range []alarm.Verb{alarm.Acknowledge, alarm.Confirm, alarm.PutOnShelf, alarm.TakeOff, alarm.ResetLatch} {
+		post("/alarms/:id/"+string(verb), a.alarmVerb(verb))
+	}
+	get("/maintenance", a.listMaintenance)
+	post("/maintenance", a.addMaintenance)
+	e.DELETE("/v1/maintenance", a.document.check(a.endMaintenance))
 	get("/work-items", a.listWork)
 	post("/work-items/:id/close", a.closeWork)
 	get("/findings", a.listFindings)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"meguri/hub/alarm"
 	"meguri/hub/capacity"
 	"meguri/hub/check"
 	"meguri/hub/disruption"
@@ -64,6 +65,10 @@ var statuses = []struct {
 	{order.ErrNoDelivery, http.StatusNotFound},
 	{order.ErrConflict, http.StatusConflict},
 	{order.ErrAfterCutoff, http.StatusConflict},
+	{alarm.ErrOldRevision, http.StatusConflict},
+	{alarm.ErrAlready, http.StatusConflict},
+	{alarm.ErrNotYet, http.StatusConflict},
+	{alarm.ErrOver, http.StatusConflict},
 	{check.ErrChanged, http.StatusConflict},
 	{order.ErrBusy, http.StatusServiceUnavailable},
 	{payment.ErrNotFound, http.StatusNotFound},
@@ -97,6 +102,7 @@ func ProblemOf(err error) Problem {
 	var broken *capacity.BrokenError
 	var personField *people.FieldError
 	var payField *payment.FieldError
+	var alarmField *alarm.FieldError
 	var tooLarge *http.MaxBytesError
 	var ofEcho *echo.HTTPError
 	switch {
@@ -112,6 +118,8 @@ func ProblemOf(err error) Problem {
 		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{personField.Field, personField.Want}}
 	case errors.As(err, &payField):
 		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{payField.Field, payField.Want}}
+	case errors.As(err, &alarmField):
+		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{alarmField.Field, alarmField.Want}}
 	case errors.As(err, &tooLarge):
 		p.Status = http.StatusRequestEntityTooLarge
 		p.Detail = fmt.Sprintf("the body of the request is too large: want at most %d bytes", tooLarge.Limit)

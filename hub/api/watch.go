@@ -108,36 +108,6 @@ func (a *API) listEvents(c echo.Context) error {
 	return c.JSON(http.StatusOK, out)
 }
 
-type alarmJSON struct {
-	AlarmID   string     `json:"alarm_id"`
-	Kind      string     `json:"kind"`
-	Subject   string     `json:"subject"`
-	Detail    string     `json:"detail"`
-	RaisedAt  time.Time  `json:"raised_at"`
-	ClearedAt *time.Time `json:"cleared_at,omitempty"`
-}
-
-func (a *API) listAlarms(c echo.Context) error {
-	var out struct {
-		Alarms []alarmJSON `json:"alarms"`
-	}
-	err := a.read(c, func(ctx context.Context, tx *store.Tx) error {
-		find := tx.AlarmsNow
-		if c.QueryParam("all") == "true" {
-			find = tx.Alarms
-		}
-		found, err := find(ctx, maxList)
-		out.Alarms = each(found, func(v store.AlarmView) alarmJSON {
-			return alarmJSON{v.ID, v.Kind, v.Subject, v.Detail, v.Raised, optional(v.Cleared)}
-		})
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, out)
-}
-
 type workJSON struct {
 	WorkID   string     `json:"work_id"`
 	Kind     string     `json:"kind"`

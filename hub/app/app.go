@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"meguri/hub/admission"
+	"meguri/hub/alarm/notify"
 	"meguri/hub/api"
 	"meguri/hub/backup"
 	"meguri/hub/broker"
@@ -50,6 +51,9 @@ type Config struct {
 	BrokerURL   string
 
 	Payments Payments
+
+	// Alarms says who is told of alarms that nobody acknowledges, and how; the hub fills in the rest.
+	Alarms notify.Config
 
 	Backups backup.Schedule
 	// SafeAfterBackup lets devices delete only what is in a backup; else what is committed.
@@ -123,7 +127,11 @@ func Run(ctx context.Context, c Config) (err error) {
 	}
 	defer func() { err = errors.Join(err, till.close()) }()
 	server, err := newServer(ctx, c, api.Config{Store: s, Orders: orders, Paying: till.paying, Feed: feed, Touch: plans.Touch,
-		Quality: goods, Sign: tokens.Sign, Reports: newPrinter(c, authority)}, secure)
+		Quality: goods, Sign: tokens.Sign, Reports: newPrinter(c, authority), Told: len(c.Alarms.Recipients) > 0}, secure)
+	if err != nil {
+		return err
+	}
+	tell, err := newTeller(c, s, feed)
 	if err != nil {
 		return err
 	}
@@ -135,6 +143,9 @@ func Run(ctx context.Context, c Config) (err error) {
 	g.Go(func() error { return d.run(ctx) })
 	judges := &judge{service: goods, feed: feed, clock: c.Clock, logger: c.Logger}
 	g.Go(func() error { return judges.run(ctx) })
+	g.Go(func() error { return tell.Run(ctx) })
+	looksOut := &watch{store: s, feed: feed, clock: c.Clock, zone: c.Zone, logger: c.Logger}
+	g.Go(func() error { return looksOut.run(ctx) })
 	looks := &checks{service: check.NewService(s.Checks()), feed: feed, clock: c.Clock, logger: c.Logger}
 	g.Go(func() error { return looks.run(ctx) })
 	packs := &packings{store: s, clock: c.Clock, logger: c.Logger}
@@ -148,6 +159,16 @@ func Run(ctx context.Context, c Config) (err error) {
 	}
 	c.Logger.Info("hub was told to stop, and does")
 	return nil
+}
+
+// newTeller makes who tells people of alarms. Without recipients it only keeps since when alarms call, for when there are some.
+func newTeller(c Config, s *store.Store, feed *live.Feed) (*notify.Teller, error) {
+	with := c.Alarms
+	with.Store, with.Clock, with.Zone, with.Logger, with.Changed = s, c.Clock, c.Zone, c.Logger, feed.Changed
+	if len(with.Recipients) == 0 {
+		c.Logger.Warn("nobody is told of alarms by webhook or mail: they show on the page only")
+	}
+	return notify.New(with)
 }
 
 // newReceiver makes what takes the word of devices, and lets it catch up with what an older hub did not understand.

@@ -57,6 +57,8 @@ func (e *Effects) apply(ctx context.Context, tx *store.Tx, ev link.Event) error 
 		return e.temperature(ctx, tx, ev, b)
 	case protocol.GoodsHeld:
 		return e.goodsHeld(ctx, tx, ev, b)
+	case protocol.ClockBattery:
+		return clockBattery(ctx, tx, ev, b)
 	}
 	return nil // a fact for the record: a use or refusal of a grant, a scan that was refused
 }

@@ -34,6 +34,7 @@ func TestEffects(t *testing.T) {
 			"the earliest of several openings is the pickup":                     openings,
 			"a stop that is reached late is known, one in time clears the alarm": lateStops,
 			"door and supply of a fridge are known, and alarms clear":            doors,
+			"a clock that has lost the time is an alarm until it keeps it":       clocks,
 			"a board that was replaced does not speak over the new one":          replaced,
 		} {
 			t.Run(rule, func(t *testing.T) { tried(t, s, test) })
@@ -237,8 +238,19 @@ func doors(w *world) {
 	require.Empty(w.t, w.alarms())
 	w.refused("station-1", protocol.DoorFault{Position: f, Fault: 99}, "unknown")
 	w.ok("station-1", at(12, 7), protocol.Mains{Position: f, On: false})
-	require.Equal(w.t, []string{"mains " + f}, w.alarms())
+	require.Equal(w.t, []string{"mains " + f, "power loc-1"}, w.alarms())
+	w.ok("station-1", at(12, 7), protocol.Mains{Position: "loc-1-f2", On: false})
+	require.Equal(w.t, []string{"mains " + f, "mains loc-1-f2", "power loc-1"}, w.alarms(), "one alarm a station above those of its fridges")
+	power, stands, err := w.tx.ActiveAlarmOf(w.ctx, "power", "loc-1")
+	require.NoError(w.t, err)
+	require.True(w.t, stands)
+	below, err := w.tx.Consequences(w.ctx, power.ID, 10)
+	require.NoError(w.t, err)
+	require.Len(w.t, below, 2)
 	w.ok("station-1", at(12, 8), protocol.Mains{Position: f, On: true})
+	require.Equal(w.t, []string{"mains loc-1-f2", "power loc-1"}, w.alarms())
+	w.ok("station-1", at(12, 8), protocol.Mains{Position: "loc-1-f2", On: true})
+	require.Empty(w.t, w.alarms())
 	w.ok("station-1", at(12, 9), protocol.Alarm{Sensor: f + "/air", Raised: true, First: 41, MilliC: 9000, LimitMilliC: 8000})
 	w.ok("sensor-1", at(12, 9), protocol.Alarm{Sensor: "box-1-cold/air", Raised: true, First: 41})
 	require.Equal(w.t, []string{"temperature box-1-cold/air", "temperature " + f + "/air"}, w.alarms())

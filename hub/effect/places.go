@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"meguri/hub/alarm"
 	"meguri/hub/dispatch"
 	"meguri/hub/fleet"
 	"meguri/hub/link"
@@ -19,9 +20,10 @@ import (
 const (
 	AlarmTemperature = "temperature"
 	AlarmDoor        = "door"
-	AlarmMains       = "mains"
+	AlarmMains       = alarm.Mains
+	AlarmPower       = alarm.Power // one a station, above those of its fridges
 	AlarmLate        = "late"
-	AlarmDark        = "dark" // a station is silent when the hub has to decide about it
+	AlarmDark        = alarm.Dark // a station is silent when the hub has to decide about it
 )
 
 // routeOf gives the route of a run's id, ROUTE@DATE.
@@ -122,9 +124,9 @@ func (e *Effects) mains(ctx context.Context, tx *store.Tx, ev link.Event, b prot
 		return err
 	}
 	if b.On {
-		return tx.ClearAlarm(ctx, AlarmMains, b.Position, ev.At)
+		return powerBack(ctx, tx, ev, b.Position)
 	}
-	return tx.RaiseAlarm(ctx, alarmID(ev, AlarmMains), AlarmMains, b.Position, "the fridge has no supply", ev.At)
+	return powerGone(ctx, tx, ev, b.Position)
 }
 
 // position changes the state of a door or supply. A device speaks only of positions at its own place.

@@ -63,12 +63,23 @@ func (e *Effects) redatePlace(ctx context.Context, tx *store.Tx, ev link.Event, 
 		return movePosition(ctx, tx, ev, b.Position, was)
 	case protocol.Mains:
 		if !b.On {
-			if err := tx.MoveAlarm(ctx, alarmID(ev, AlarmMains), was, ev.At); err != nil {
-				return err
+			for _, kind := range []string{AlarmPower, AlarmMains} {
+				if err := tx.MoveAlarm(ctx, alarmID(ev, kind), was, ev.At); err != nil {
+					return err
+				}
 			}
 			return movePosition(ctx, tx, ev, b.Position, was)
 		}
+		place, err := tx.PlaceOfSubject(ctx, b.Position)
+		if err != nil {
+			return err
+		}
+		if err := tx.MoveCleared(ctx, AlarmPower, place, was, ev.At); err != nil {
+			return err
+		}
 		return movePosition(ctx, tx, ev, b.Position, was, AlarmMains)
+	case protocol.ClockBattery:
+		return redateClock(ctx, tx, ev, b, was)
 	case protocol.Alarm:
 		if b.Raised {
 			return tx.MoveAlarm(ctx, deviceAlarm(ev, b), was, ev.At)

@@ -89,6 +89,8 @@ func name(b protocol.Body) string {
 		return "alarm"
 	case protocol.GoodsHeld:
 		return "goods held"
+	case protocol.ClockBattery:
+		return "clock battery"
 	case protocol.Samples:
 		return "samples"
 	case protocol.Thinned:

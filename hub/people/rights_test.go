@@ -61,19 +61,28 @@ func TestWhoMayChangeWhat(t *testing.T) {
 	hold, decide, probe := "POST /v1/quality/holds", "POST /v1/quality/decisions", "POST /v1/probings"
 	disrupt := []string{"POST /v1/outages", "DELETE /v1/outages", "POST /v1/calloffs", limit, "POST /v1/exceptions", hold, probe, command,
 		work[0], "POST /outages", "POST /exceptions", "POST /quality", work[1], repair}
+	maintain := []string{"POST /v1/maintenance", "DELETE /v1/maintenance"}
+	programs, pages := "POST /v1/alarms/:id/", "POST /alarms/:id/"
+	answer := slices.Concat(maintain, answers(programs), answers(pages))
+	sure := slices.Concat(maintain, append(answers(programs), programs+"confirm"), append(answers(pages), pages+"confirm"))
 	require.Equal(t, map[Role][]string{
 		Admin: slices.Concat([]string{order, refund, confirm, cancel, lines}, disrupt,
-			[]string{"POST /people", "POST /people/:id/link", "POST /people/:id/remove"}),
-		Dispatcher: append([]string{order, refund, cancel, lines}, disrupt...),
+			[]string{"POST /people", "POST /people/:id/link", "POST /people/:id/remove"}, answer),
+		Dispatcher: slices.Concat([]string{order, refund, cancel, lines}, disrupt, answer),
 		Support:    {order, refund, confirm, cancel, lines, work[0], work[1]},
-		Quality:    {hold, decide, probe, work[0], "POST /quality", work[1]},
+		Quality:    slices.Concat([]string{hold, decide, probe, work[0], "POST /quality", work[1]}, sure),
 		Warehouse:  work,
-		Kitting:    {probe, command, work[0], work[1]},
+		Kitting:    slices.Concat([]string{probe, command, work[0], work[1]}, maintain),
 		Driver:     {"POST /v1/sheets/:id/confirm", probe, "POST /sheet/:id/confirm"},
 		Shop:       {limit},
 		Customer:   {order, cancel, lines},
 		System:     {order, refund, confirm, cancel, lines},
 	}, got)
+}
+
+// answers are what somebody who answers alarms may do, all but confirm.
+func answers(prefix string) []string {
+	return []string{prefix + "acknowledge", prefix + "shelve", prefix + "unshelve", prefix + "reset"}
 }
 
 func TestWhateverIsNotOnlyReadIsAnAct(t *testing.T) {

@@ -25,11 +25,11 @@ func (tx *Tx) SettleWork(ctx context.Context, id string, at time.Time) error {
 	return tx.write(ctx, "UPDATE work_items SET closed_at = $2 WHERE id = $1 AND closed_at IS NULL", id, millis(at))
 }
 
-// RaiseAlarm says that something is wrong. The same id again is the same alarm: it changes nothing, also when it is cleared.
+// RaiseAlarm says that something is wrong. The same id again is the same alarm: it changes nothing, also when it is cleared. What
+// explains it, or is explained by it, is found at once (see hub/alarm).
 func (tx *Tx) RaiseAlarm(ctx context.Context, id, kind, subject, detail string, at time.Time) error {
 	delete(tx.quiet, subject)
-	return tx.write(ctx, `INSERT INTO alarms (id, kind, subject, detail, raised_at) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (id) DO NOTHING`, id, kind, subject, detail, millis(at))
+	return tx.raise(ctx, id, kind, subject, detail, at)
 }
 
 // ClearAlarm says that what was wrong with a subject is right again. Word of that may come late: an alarm that the clock had
@@ -55,28 +55,27 @@ func (tx *Tx) ClearAlarms(ctx context.Context, kinds []string, subject string, a
 		tx.quiet[subject] = true
 		return nil
 	}
-	args := []any{subject, millis(at)}
+	args := []any{subject}
 	var among strings.Builder
 	for i, kind := range kinds {
 		args = append(args, kind)
-		fmt.Fprintf(&among, ", $%d", i+3)
+		fmt.Fprintf(&among, ", $%d", i+2)
 	}
-	return tx.write(ctx, `UPDATE alarms SET cleared_at = CASE WHEN raised_at > $2 THEN raised_at ELSE $2 END
-		WHERE subject = $1 AND kind IN (`+among.String()[2:]+`) AND cleared_at IS NULL`, args...)
+	return tx.clearWhere(ctx, at, "subject = $1 AND kind IN ("+among.String()[2:]+")", args...)
 }
 
-// ClearAlarmOf clears one alarm, if it is there and open.
+// ClearAlarmOf clears one alarm, if it is there and active.
 func (tx *Tx) ClearAlarmOf(ctx context.Context, id string, at time.Time) error {
-	return tx.write(ctx, "UPDATE alarms SET cleared_at = $2 WHERE id = $1 AND cleared_at IS NULL", id, millis(at))
+	return tx.clearWhere(ctx, at, "id = $1", id)
 }
 
-// SetAlarm makes an alarm what the readings say of it by now: it may have been raised, or cleared, otherwise before. cleared is zero
-// while it is wrong.
-func (tx *Tx) SetAlarm(ctx context.Context, a AlarmView) error {
-	delete(tx.quiet, a.Subject)
-	return tx.write(ctx, `INSERT INTO alarms (id, kind, subject, detail, raised_at, cleared_at) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (id) DO UPDATE SET detail = excluded.detail, raised_at = excluded.raised_at, cleared_at = excluded.cleared_at`,
-		a.ID, a.Kind, a.Subject, a.Detail, millis(a.Raised), optionalMillis(a.Cleared))
+// SetAlarm makes an alarm what the readings say of it by now: it may be new, or have been raised or cleared otherwise before, and is a
+// revision then. a.Cleared is zero while it is wrong.
+func (tx *Tx) SetAlarm(ctx context.Context, a AlarmView, now time.Time) error {
+	if err := tx.RaiseAlarm(ctx, a.ID, a.Kind, a.Subject, a.Detail, a.Raised); err != nil {
+		return err
+	}
+	return tx.ReviseAlarm(ctx, a.ID, a.Detail, a.Raised, a.Cleared, now)
 }
 
 // AlarmsOf gives the alarms of a kind of a subject that were not cleared before a time, the oldest first.

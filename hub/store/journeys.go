@@ -118,7 +118,7 @@ type JourneyAlarm struct {
 }
 
 // journeyAlarms reads who has acknowledged an alarm where that is kept: its table has no such columns yet.
-const journeyAlarms = `SELECT id, kind, subject, detail, raised_at, cleared_at, CAST(NULL AS BIGINT), '' FROM alarms
+const journeyAlarms = `SELECT id, kind, subject, detail, raised_at, cleared_at, acknowledged_at, COALESCE(acknowledged_by, '') FROM alarms
 	WHERE (subject = $1 OR subject LIKE $2 ESCAPE '!') AND raised_at < $3 AND (cleared_at IS NULL OR cleared_at >= $4) ORDER BY raised_at, id LIMIT $5`
 
 // MaxJourneyAlarms bounds the alarms of one leg.

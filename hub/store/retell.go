@@ -39,6 +39,10 @@ func (tx *Tx) MoveBox(ctx context.Context, grai string, step BoxStep, was, at ti
 
 // MoveAlarm moves when an alarm was raised.
 func (tx *Tx) MoveAlarm(ctx context.Context, id string, was, at time.Time) error {
+	err := tx.write(ctx, "UPDATE alarm_history SET at = $3 WHERE alarm_id = $1 AND what = 'raised' AND at = $2", id, millis(was), millis(at))
+	if err != nil {
+		return err
+	}
 	return tx.write(ctx, `UPDATE alarms SET raised_at = $3, cleared_at = CASE WHEN cleared_at < $3 THEN $3 ELSE cleared_at END
 		WHERE id = $1 AND raised_at = $2`, id, millis(was), millis(at))
 }
@@ -46,6 +50,11 @@ func (tx *Tx) MoveAlarm(ctx context.Context, id string, was, at time.Time) error
 // MoveCleared moves when the alarm of a kind of a subject was cleared, and clears the one that was raised before at and cleared
 // by a later event only. An alarm does not end before it began, unless that is about to be moved, too.
 func (tx *Tx) MoveCleared(ctx context.Context, kind, subject string, was, at time.Time) error {
+	err := tx.write(ctx, `UPDATE alarm_history SET at = $4 WHERE what = 'cleared' AND at = $3
+		AND alarm_id IN (SELECT id FROM alarms WHERE kind = $1 AND subject = $2)`, kind, subject, millis(was), millis(at))
+	if err != nil {
+		return err
+	}
 	return tx.write(ctx, `UPDATE alarms SET cleared_at = CASE WHEN raised_at > $4 AND raised_at <> $3 THEN raised_at ELSE $4 END
 		WHERE kind = $1 AND subject = $2 AND (cleared_at = $3 OR cleared_at > $4 AND (raised_at <= $4 OR raised_at = $3))`,
 		kind, subject, millis(was), millis(at))

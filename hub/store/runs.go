@@ -267,7 +267,7 @@ func (tx *Tx) LateStops(ctx context.Context, before time.Time) ([]dispatch.Stop,
 // ClearLate clears the alarms of a date's stops when no delivery of the date is open any more: whoever has not said by then
 // that a stop was reached will not.
 func (tx *Tx) ClearLate(ctx context.Context, date string, at time.Time) error {
-	return tx.write(ctx, `UPDATE alarms SET cleared_at = $2 WHERE cleared_at IS NULL AND id IN (
+	return tx.clearWhere(ctx, at, `id IN (
 		SELECT 'late/' || s.run_id || ' stop ' || s.sequence FROM run_stops s JOIN runs r ON r.id = s.run_id WHERE r.delivery_date = $1)
-		AND NOT EXISTS (SELECT 1 FROM deliveries l WHERE l.delivery_date = $1 AND l.closed_at IS NULL)`, date, millis(at))
+		AND NOT EXISTS (SELECT 1 FROM deliveries l WHERE l.delivery_date = $1 AND l.closed_at IS NULL)`, date)
 }

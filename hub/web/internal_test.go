@@ -50,7 +50,7 @@ func TestEveryMessageThatIsAskedForIsThereAndEachIsUsed(t *testing.T) {
 					require.Contains(t, messages, m[1], f)
 				}
 			}
-			for _, m := range regexp.MustCompile(`"([a-z]+\.)(?:%\w)?"`).FindAllStringSubmatch(string(body), -1) {
+			for _, m := range regexp.MustCompile(`"((?:[a-z]+\.)+)(?:%\w)?"`).FindAllStringSubmatch(string(body), -1) {
 				prefixes[m[1]] = true
 			}
 			for key := range messages {

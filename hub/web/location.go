@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -72,7 +73,7 @@ func (w *Web) readLocation(ctx context.Context, l lang, id, asked string) (v loc
 			return err
 		}
 		v.Date, v.HasDate = d.date.Date, d.hasDate
-		if d.sources.alarms, err = tx.AlarmsNow(ctx, maxRows); err != nil {
+		if err := d.sources.readAlarms(ctx, tx, id, now); err != nil {
 			return err
 		}
 		if d.devices, err = tx.DeviceViewsAt(ctx, id); err != nil {
@@ -84,7 +85,9 @@ func (w *Web) readLocation(ctx context.Context, l lang, id, asked string) (v loc
 		}
 		for _, t := range newTroubles(w, l, d, now) {
 			if t.Location == id {
-				t.Link = "" // we are there
+				if !strings.HasPrefix(t.Link, "/alarms/") {
+					t.Link = "" // we are there
+				}
 				v.Troubles = append(v.Troubles, t)
 			}
 		}

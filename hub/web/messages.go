@@ -48,7 +48,7 @@ func (l lang) known(prefix, word string) string {
 }
 
 // messages is what pages say: the tables of all files.
-var messages = together(commonMessages, checkMessages, dispatchMessages, qualityMessages, readingsMessages)
+var messages = together(commonMessages, checkMessages, dispatchMessages, qualityMessages, readingsMessages, alarmMessages)
 
 func together(tables ...map[string]message) map[string]message {
 	all := map[string]message{}
@@ -92,34 +92,20 @@ var commonMessages = map[string]message{
 	"wrong.more":    {"%d more", "ほか %d 件"},
 	"wrong.since":   {"since %s (%s)", "%s から（%s）"},
 
-	"trouble.temperature":      {"Temperature out of range", "温度が範囲外"},
-	"trouble.shipper":          {"Shipper %s", "保冷箱 %s"},
-	"trouble.door_ajar":        {"Door stands open", "扉が開いたまま"},
-	"trouble.door_jammed":      {"Door is jammed", "扉が開かない"},
-	"trouble.door_uncommanded": {"Door opened without permission", "許可なく扉が開いた"},
-	"trouble.mains":            {"No power", "電源が切れている"},
-	"trouble.backup_failed":    {"No backup can be made", "バックアップができない"},
-	"trouble.dark":             {"Station is silent after closing", "終了後も通信がない"},
-	"trouble.late":             {"Run is late: %s", "配送の遅れ：%s"},
-	"trouble.offline":          {"Device offline", "機器がオフライン"},
-	"trouble.offline.many":     {"%d {device|devices} offline", "機器 %d 台がオフライン"},
-	"trouble.short":            {"Short: %[1]s × %[2]d", "欠品：%[1]s × %[2]d"},
-	"trouble.work":             {"%[1]s: %[2]d to do", "%[1]s：未対応 %[2]d 件"},
-	"trouble.sensor":           {"Sensor gives no value", "センサーが値を返さない"},
+	"trouble.shipper":      {"Shipper %s", "保冷箱 %s"},
+	"trouble.late":         {"Run is late: %s", "配送の遅れ：%s"},
+	"trouble.offline":      {"Device offline", "機器がオフライン"},
+	"trouble.offline.many": {"%d {device|devices} offline", "機器 %d 台がオフライン"},
+	"trouble.short":        {"Short: %[1]s × %[2]d", "欠品：%[1]s × %[2]d"},
+	"trouble.work":         {"%[1]s: %[2]d to do", "%[1]s：未対応 %[2]d 件"},
+	"trouble.sensor":       {"Sensor gives no value", "センサーが値を返さない"},
 
-	"do.temperature":      {"Check that the door is shut and nothing blocks the air. Warm for longer than allowed: hold the goods and ask quality.", "扉が閉まっているか、吹き出し口がふさがれていないか確認。許容時間を超えたら商品を保留し、品質担当へ連絡。"},
-	"do.shipper":          {"Ask the driver to shut the lid and check the cold packs. Warm for longer than allowed: hold the goods and ask quality.", "配送担当にふたと保冷剤の確認を依頼。許容時間を超えたら商品を保留し、品質担当へ連絡。"},
-	"do.door_ajar":        {"Ask whoever is there to shut the door. Nobody there: send the nearest driver.", "近くの人に扉を閉めるよう依頼。誰もいなければ最寄りの配送担当を向かわせる。"},
-	"do.door_jammed":      {"Try the code once more. Still shut: unlock from the device page, or send somebody with a key.", "暗証番号をもう一度入力。開かなければ遠隔で解錠するか、鍵を持った担当者を向かわせる。"},
-	"do.door_uncommanded": {"Call the station. Look at what is missing before goods are handed out again.", "ステーションに確認。商品を渡す前に不足がないか調べる。"},
-	"do.mains":            {"Check plug and fuse. Cold lasts about an hour with the door shut.", "プラグとブレーカーを確認。扉を閉めておけば冷気は約1時間もつ。"},
-	"do.backup_failed":    {"Devices keep what they have sent until there is a backup. Look at the disk and at the hub's log.", "次のバックアップまで機器は記録を保持する。ディスクとハブのログを確認。"},
-	"do.dark":             {"Orders may have been taken that we do not know of. Restore its network, then look again.", "受け取り済みの注文が未反映の可能性。通信を回復してから再確認。"},
-	"do.late":             {"Call the driver. Tell the locations that follow.", "配送担当に連絡し、次のステーションにも知らせる。"},
-	"do.offline":          {"It goes on working alone and keeps what it records. Check its network and power.", "単独で動作し記録は保持される。通信と電源を確認。"},
-	"do.short":            {"Tell the customers and give the money back: see the work list.", "お客様へ連絡し返金。作業一覧を参照。"},
-	"do.sensor":           {"Check the probe's plug. Without readings the cold chain cannot be shown.", "温度センサーの接続を確認。記録がないと温度管理を証明できない。"},
-	"do.work":             {"Open the work list.", "作業一覧を開く。"},
+	"do.shipper": {"Ask the driver to shut the lid and check the cold packs. Warm for longer than allowed: hold the goods and ask quality.", "配送担当にふたと保冷剤の確認を依頼。許容時間を超えたら商品を保留し、品質担当へ連絡。"},
+	"do.late":    {"Call the driver. Tell the locations that follow.", "配送担当に連絡し、次のステーションにも知らせる。"},
+	"do.offline": {"It goes on working alone and keeps what it records. Check its network and power.", "単独で動作し記録は保持される。通信と電源を確認。"},
+	"do.short":   {"Tell the customers and give the money back: see the work list.", "お客様へ連絡し返金。作業一覧を参照。"},
+	"do.sensor":  {"Check the probe's plug. Without readings the cold chain cannot be shown.", "温度センサーの接続を確認。記録がないと温度管理を証明できない。"},
+	"do.work":    {"Open the work list.", "作業一覧を開く。"},
 
 	"orders.title":     {"Orders", "注文"},
 	"orders.total":     {"%d placed, %d accepted", "受付 %d 件、引受 %d 件"},
@@ -232,6 +218,7 @@ var commonMessages = map[string]message{
 	"event.pickup inferred":   {"Picked up (inferred)", "受け取り（推定）"},
 	"event.mains":             {"Power changed", "電源の変化"},
 	"event.alarm":             {"Temperature alarm", "温度警報"},
+	"event.clock battery":     {"Battery of the clock", "時計の電池"},
 
 	"slot.free":   {"free", "空き"},
 	"slot.orders": {"Orders: %d", "注文 %d 件"},

@@ -32,8 +32,6 @@ var checkPage = map[string]message{
 	"donotload":         {"DO NOT LOAD", "積載禁止"},
 	"sheet.astray":      {"On this run by mistake", "この便では扱えない容器"},
 	"packing.barred":    {"Do not pack %d", "%d 点は梱包しない"},
-	"trouble.check":     {"Broken assignment", "割り当ての不整合"},
-	"do.check":          {"Open the check page: it proposes a repair.", "点検ページで修復案を確認。"},
 	"work.check":        {"Broken assignment without a repair", "修復案のない不整合"},
 }
 

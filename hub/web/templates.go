@@ -68,6 +68,8 @@ func (w *Web) functions(l lang) template.FuncMap {
 		"dur":     func(d time.Duration) string { return duration(l, d) },
 		"isZero":  func(t time.Time) bool { return t.IsZero() },
 		"escape":  url.PathEscape,
+		"minutes": func(n int) string { return duration(l, time.Duration(n)*time.Minute) },
+		"list":    func(all ...any) []any { return all },
 		"route":   func(run string) string { route, _, _ := strings.Cut(run, "@"); return route },
 	}
 }

@@ -2,13 +2,16 @@ package web
 
 import (
 	"context"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"meguri/hub/alarm"
 	"meguri/hub/dispatch"
 	"meguri/hub/quality"
 	"meguri/hub/store"
+	"meguri/protocol"
 )
 
 // trouble is one thing that is wrong now, and what to do about it.
@@ -23,11 +26,13 @@ type trouble struct {
 	Since    time.Time // zero when that is not known
 	NoSince  bool      // the detail says it better
 	Do       string
+	State    string // what people have said to it; empty while nobody has
 }
 
 // sources are the rows that troubles are made from.
 type sources struct {
-	alarms    []store.AlarmView
+	alarms    []store.AlarmLine
+	forecasts map[string]store.LimitForecast // by alarm
 	late      []dispatch.Stop
 	shortages []store.Shortage
 	work      []store.WorkCount
@@ -36,7 +41,7 @@ type sources struct {
 const maxRows = 200
 
 func readSources(ctx context.Context, tx *store.Tx, date string, now time.Time) (s sources, err error) {
-	if s.alarms, err = tx.AlarmsNow(ctx, maxRows); err != nil {
+	if err = s.readAlarms(ctx, tx, "", now); err != nil {
 		return s, err
 	}
 	if s.late, err = tx.LateStopsOf(ctx, date, now); err != nil {
@@ -47,6 +52,24 @@ func readSources(ctx context.Context, tx *store.Tx, date string, now time.Time) 
 	}
 	s.work, err = tx.WorkCounts(ctx)
 	return s, err
+}
+
+// readAlarms reads the alarms that are open, at a place or everywhere, and how long the cold lasts where the power is out.
+func (s *sources) readAlarms(ctx context.Context, tx *store.Tx, place string, now time.Time) (err error) {
+	if s.alarms, err = tx.AlarmLines(ctx, store.AlarmFilter{Place: place}, now, maxRows); err != nil {
+		return err
+	}
+	s.forecasts = map[string]store.LimitForecast{}
+	for _, a := range s.alarms {
+		f, ok, err := tx.ForecastOf(ctx, a.Alarm, now)
+		if err != nil {
+			return err
+		}
+		if ok {
+			s.forecasts[a.ID] = f
+		}
+	}
+	return nil
 }
 
 // where finds the place that a subject is at: a location, a fridge or a sensor in it, a device.
@@ -90,7 +113,7 @@ func (w where) at(t *trouble, subject string) {
 // newTroubles gives what is wrong, grave things first and then the newest.
 func newTroubles(w *Web, l lang, d data, now time.Time) []trouble {
 	place := newWhere(l, d.locations)
-	all := slices.Concat(alarmTroubles(place, d.sources.alarms), sensorTroubles(place, d.locations), lateTroubles(w, place, d, now),
+	all := slices.Concat(alarmTroubles(place, d.sources), sensorTroubles(place, d.locations, d.sources.alarms), lateTroubles(w, place, d, now),
 		offlineTroubles(place, d.devices), shortTroubles(place, d), workTroubles(place, d.sources.work))
 	slices.SortStableFunc(all, func(a, b trouble) int {
 		switch {
@@ -104,42 +127,87 @@ func newTroubles(w *Web, l lang, d data, now time.Time) []trouble {
 	return all
 }
 
-func alarmTroubles(w where, alarms []store.AlarmView) []trouble {
+func alarmTroubles(w where, s sources) []trouble {
 	var all []trouble
-	for _, a := range alarms {
+	for _, a := range s.alarms {
+		switch a.State {
+		case alarm.Suppressed, alarm.Shelved, alarm.OutOfService, alarm.Over:
+			continue // they call nobody; the page of alarms has them
+		}
 		if a.Kind == "late" {
 			continue // told from the stops themselves
 		}
-		t := trouble{ID: "alarm-" + a.ID, Grave: a.Kind != "dark", Title: w.l.known("trouble.", a.Kind), Detail: a.Detail, Since: a.Raised}
-		if _, ok := messages["do."+a.Kind]; ok {
-			t.Do = w.l.text("do." + a.Kind)
+		t := alarmTrouble(w, a)
+		if f, ok := s.forecasts[a.ID]; ok {
+			t.Detail = forecastText(w, f)
 		}
-		if a.Kind == "temperature" {
-			t.Detail = strings.Replace(a.Detail, ", limit ", w.l.text("alarm.limit"), 1)
-		}
-		if _, known := messages["trouble."+a.Kind]; known && a.Kind != "temperature" {
-			t.Detail = "" // the title says the same, in the reader's language
-		}
-		w.at(&t, a.Subject)
+		t.Link = "/alarms/" + url.PathEscape(a.ID)
 		switch a.Kind {
 		case store.AlarmCheck:
 			t.Link = "/check"
 		case quality.AlarmHold:
 			t.Link, t.Detail = "/quality", a.Detail
 		}
-		if a.Kind == "temperature" && t.Location == "" { // fridges stand at a location, boxes ride
-			t.Where, t.Do = w.l.text("trouble.shipper", t.Where), w.l.text("do.shipper")
-		}
 		all = append(all, t)
 	}
 	return all
 }
 
-func sensorTroubles(w where, locations []store.LocationView) []trouble {
+func forecastText(w where, f store.LimitForecast) string {
+	var at trouble
+	w.at(&at, f.Fridge)
+	if f.Left == 0 {
+		return w.l.text("alarm.forecast.now", at.Where)
+	}
+	return w.l.text("alarm.forecast", at.Where, duration(w.l, f.Left))
+}
+
+// detailed are the kinds whose detail says more than their title.
+var detailed = map[string]bool{store.AlarmCheck: true, alarm.DarkOpening: true, alarm.Leftover: true, alarm.Calibration: true, alarm.Overdue: true,
+	alarm.ClockLost: true, alarm.ClockLow: true, "quality_hold": true}
+
+// faultText is the name of a fault in the reader's language.
+func faultText(l lang, name string) string {
+	for f := protocol.SensorMissing; f <= protocol.SensorSilent; f++ {
+		if f.String() == name {
+			return l.text(faultKey(int(f)))
+		}
+	}
+	return name
+}
+
+// alarmTrouble tells an alarm in the reader's language.
+func alarmTrouble(w where, a store.AlarmLine) trouble {
+	t := trouble{ID: "alarm-" + a.ID, Grave: a.Active() && a.About.Priority <= alarm.High, Title: a.About.Title.In(string(w.l)),
+		Detail: a.Detail, Since: a.Raised, Do: a.About.Action.In(string(w.l))}
+	isTemperature := strings.HasPrefix(a.Kind, "temperature")
+	if isTemperature {
+		t.Detail = strings.Replace(a.Detail, ", limit ", w.l.text("alarm.limit"), 1)
+	} else if a.Kind == alarm.Sensor {
+		t.Detail = a.Subject + ": " + faultText(w.l, a.Detail)
+	} else if alarm.Known(a.Kind) && !detailed[a.Kind] {
+		t.Detail = "" // the title says the same, in the reader's language
+	}
+	w.at(&t, a.Subject)
+	if isTemperature && t.Location == "" { // fridges stand at a location, boxes ride
+		t.Where, t.Do = w.l.text("trouble.shipper", t.Where), w.l.text("do.shipper")
+	}
+	if a.State != alarm.Unacknowledged {
+		t.State = w.l.text("alarm.state." + string(a.State))
+	}
+	return t
+}
+
+// sensorTroubles tells of probes without a value until the hub has raised an alarm of them, which it does at the second look.
+func sensorTroubles(w where, locations []store.LocationView, alarms []store.AlarmLine) []trouble {
 	var all []trouble
+	told := map[string]bool{}
+	for _, a := range alarms {
+		told[a.Subject] = told[a.Subject] || a.Kind == alarm.Sensor
+	}
 	for _, loc := range locations {
 		for _, f := range loc.Fridges {
-			if faulty(f) {
+			if faulty(f) && !told[f.ID+"/air"] {
 				t := trouble{ID: "sensor-" + f.ID, Title: w.l.text("trouble.sensor"), Since: f.Reading.At, Do: w.l.text("do.sensor"),
 					Detail: w.l.text(faultKey(f.Reading.Fault))}
 				w.at(&t, f.ID)

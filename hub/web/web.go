@@ -19,6 +19,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"meguri/hub/alarm"
 	"meguri/hub/api"
 	"meguri/hub/people"
 	"meguri/hub/store"
@@ -94,6 +95,11 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.POST("/work-items/:id/close", w.closeWork)
 	e.GET("/check", w.check)
 	e.POST("/check/:id/repair", w.repair)
+	e.GET("/alarms", w.alarms)
+	e.GET("/alarms/:id", w.alarm)
+	for _, verb := range []alarm.Verb{alarm.Acknowledge, alarm.Confirm, alarm.PutOnShelf, alarm.TakeOff, alarm.ResetLatch} {
+		e.POST("/alarms/:id/"+string(verb), w.alarmVerb(verb))
+	}
 	e.GET("/people", w.people)
 	e.POST("/people", w.addPerson)
 	e.POST("/people/:id/link", w.linkPerson)
@@ -161,7 +167,7 @@ type navItem struct {
 }
 
 var navigation = []struct{ key, href, icon string }{
-	{"nav.today", "/", "home"}, {"nav.work", "/work-items", "work"}, {"nav.quality", "/quality", "cold"}, {"nav.packing", "/packing", "box"}, {"nav.sheet", "/sheet", "truck"},
+	{"nav.today", "/", "home"}, {"nav.alarms", "/alarms", "bell"}, {"nav.work", "/work-items", "work"}, {"nav.quality", "/quality", "cold"}, {"nav.packing", "/packing", "box"}, {"nav.sheet", "/sheet", "truck"},
 	{"nav.outages", "/outages", "warn"}, {"nav.check", "/check", "check"}, {"nav.payments", "/payments", "yen"},
 	{"nav.history", "/history", "past"},
 	{"nav.devices", "/devices", "device"}, {"nav.people", "/people", "people"}, {"nav.me", "/me", "me"},

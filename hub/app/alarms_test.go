@@ -1,0 +1,201 @@
+package app
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"meguri/hub/alarm"
+	"meguri/hub/dispatch"
+	"meguri/hub/effect"
+	"meguri/hub/fleet"
+	"meguri/hub/store"
+	"meguri/hub/storetest"
+	"meguri/internal/clock"
+	"meguri/protocol"
+)
+
+func (b *bench) watch() *watch {
+	return &watch{store: b.store, feed: b.feed, clock: clock.Real(), zone: time.FixedZone("JST", 9*3600), logger: slog.New(slog.DiscardHandler)}
+}
+
+func (b *bench) look(w *watch, now time.Time) []string {
+	b.t.Helper()
+	require.NoError(b.t, w.turn(b.t.Context(), now))
+	return b.troubles()
+}
+
+// presence says that a device comes or goes at a time.
+func (b *bench) presence(id string, online bool, at time.Time) {
+	b.t.Helper()
+	b.change(func(tx *store.Tx) error {
+		d, err := tx.Device(b.t.Context(), id)
+		if err != nil {
+			return err
+		}
+		d.Online, d.SeenAt = online, at
+		return tx.SaveDevice(b.t.Context(), d)
+	})
+}
+
+func (b *bench) alarmOf(kind, subject string) alarm.Alarm {
+	b.t.Helper()
+	var a alarm.Alarm
+	b.change(func(tx *store.Tx) error {
+		found, stands, err := tx.ActiveAlarmOf(b.t.Context(), kind, subject)
+		require.True(b.t, stands, "%s of %s", kind, subject)
+		a = found
+		return err
+	})
+	return a
+}
+
+func TestWatch(t *testing.T) {
+	for name, test := range map[string]func(*bench){
+		"a station that is silent before its pickup opens, with whom to call": darkOpening,
+		"an outage of the hub is one alarm":                                   outageOfAll,
+		"a probe that gives no value":                                         sensorFault,
+		"a calibration that is due":                                           calibrationDue,
+		"leftovers that nobody came for":                                      leftBehind,
+	} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Each(t, func(t *testing.T, empty func() string) { test(newBench(t, empty())) })
+		})
+	}
+}
+
+func darkOpening(b *bench) {
+	b.device("station-1", "loc-1")
+	b.device("station-2", "loc-2")
+	b.presence("station-1", false, at(9, 0))
+	b.presence("station-2", true, at(9, 0))
+	w := b.watch()
+	require.Empty(b.t, b.look(w, at(8, 0)))
+	require.Empty(b.t, b.look(w, at(9, 59)), "pickup opens at 11")
+	require.Equal(b.t, []string{"dark_opening loc-1"}, b.look(w, at(10, 0)))
+	a := b.alarmOf(alarm.DarkOpening, "loc-1")
+	require.Equal(b.t, "nothing was heard since 09:00; pickup opens at 11:00. Call driver-1 (route-1)", a.Detail)
+	require.Equal(b.t, []string{"dark_opening loc-1"}, b.look(b.watch(), at(10, 1)), "another hub, or this one started again, knows it")
+	b.presence("station-1", true, at(10, 5))
+	require.Empty(b.t, b.look(w, at(10, 6)))
+	b.presence("station-1", false, at(10, 10))
+	require.Equal(b.t, []string{"dark_opening loc-1"}, b.look(w, at(10, 30)), "silent again is another alarm")
+}
+
+func outageOfAll(b *bench) {
+	for i := range 8 {
+		id := fmt.Sprint("station-", i)
+		b.device(id, "loc-1")
+		b.presence(id, false, at(9, 0))
+	}
+	w := b.watch()
+	b.look(w, at(9, 0))
+	require.Equal(b.t, []string{"outage hub"}, b.look(w, at(10, 30)))
+	for i := range 8 {
+		b.presence(fmt.Sprint("station-", i), true, at(10, 40))
+	}
+	require.NotContains(b.t, b.look(w, at(10, 41)), "outage hub")
+}
+
+func (b *bench) fails(number uint64, when time.Time, fault protocol.SensorFault) {
+	b.t.Helper()
+	b.change(func(tx *store.Tx) error {
+		return tx.AddReadings(b.t.Context(), "station-1", "i1", when, []store.ReadingRow{{Number: number, Sensor: "loc-1-f1/air",
+			Dated: fleet.Dated{At: when}, Fault: uint8(fault), Samples: 1, Faults: 1}})
+	})
+}
+
+func sensorFault(b *bench) {
+	b.device("station-1", "loc-1")
+	b.presence("station-1", true, at(9, 0))
+	body, err := protocol.EncodeBody(protocol.SamplingSet{EveryMS: 60_000, Sensors: []string{"loc-1-f1/air"}})
+	require.NoError(b.t, err)
+	b.change(func(tx *store.Tx) error {
+		return tx.AddEvent(b.t.Context(), store.EventRow{Device: "station-1", Incarnation: "i1", Number: 1, Kind: uint16(protocol.KindSamplingSet),
+			Body: body, EventAt: at(9, 0), ReceivedAt: at(9, 0), Outcome: store.Applied})
+	})
+	w := b.watch()
+	b.reads("station-1", "i1", 1, at(9, 0), 4000)
+	require.Empty(b.t, b.look(w, at(9, 1)))
+	b.fails(2, at(9, 2), protocol.SensorCRC)
+	require.Empty(b.t, b.look(w, at(9, 2)), "once is no alarm")
+	require.Equal(b.t, []string{"sensor loc-1-f1/air"}, b.look(w, at(9, 3)))
+	first := b.alarmOf(alarm.Sensor, "loc-1-f1/air").ID
+	b.look(b.watch(), at(9, 3))
+	require.Equal(b.t, first, b.alarmOf(alarm.Sensor, "loc-1-f1/air").ID, "a hub that starts keeps it")
+	require.Equal(b.t, "checksum", b.alarmOf(alarm.Sensor, "loc-1-f1/air").Detail)
+	b.reads("station-1", "i1", 3, at(9, 4), 4000)
+	require.Empty(b.t, b.look(w, at(9, 4)))
+	b.fails(4, at(9, 5), protocol.SensorMissing)
+	b.look(w, at(9, 5))
+	require.Equal(b.t, []string{"sensor loc-1-f1/air"}, b.look(w, at(9, 6)))
+	require.Empty(b.t, b.look(w, at(10, 6)), "a probe that is read no more")
+}
+
+func calibrationDue(b *bench) {
+	add := func(on, due string) {
+		b.change(func(tx *store.Tx) error {
+			return tx.AddCalibration(b.t.Context(), alarm.Calibrated{Sensor: "loc-1-f1/air", On: on, Due: due, Certificate: "K-1"}, "p-1", at(0, 0))
+		})
+	}
+	add("2025-12-15", "2026-12-15")
+	w := b.watch()
+	require.Equal(b.t, []string{"calibration loc-1-f1/air"}, b.look(w, at(9, 0)))
+	require.Equal(b.t, []string{"calibration loc-1-f1/air"}, b.look(w, at(9, 0).AddDate(0, 0, 14)))
+	require.Equal(b.t, []string{"calibration_overdue loc-1-f1/air"}, b.look(w, at(9, 0).AddDate(0, 0, 15)))
+	add("2026-12-16", "2027-12-16")
+	require.Empty(b.t, b.look(w, at(9, 0).AddDate(0, 0, 15)))
+}
+
+func leftBehind(b *bench) {
+	b.change(func(tx *store.Tx) error {
+		ctx := b.t.Context()
+		d, err := tx.ContainersOfLocation(ctx, day1, "loc-1")
+		require.NoError(b.t, err)
+		require.NotEmpty(b.t, d)
+		return tx.Freeze(ctx, day1, at(2, 0))
+	})
+	b.device("station-1", "loc-1")
+	b.leave("loc-1")
+	w := b.watch()
+	require.NotContains(b.t, b.look(w, at(19, 59)), "leftover loc-1-f1", "the driver's code opens until 20:00")
+	require.Contains(b.t, b.look(w, at(20, 0)), "leftover loc-1-f1")
+	require.Equal(b.t, at(20, 0), b.alarmOf(alarm.Leftover, "loc-1-f1").Raised)
+	count := func() int {
+		all := b.look(w, at(20, 1))
+		return len(slices.DeleteFunc(all, func(s string) bool { return s != "leftover loc-1-f1" }))
+	}
+	require.Equal(b.t, 1, count())
+	b.change(func(tx *store.Tx) error {
+		body, err := protocol.EncodeBody(protocol.GrantUsed{Position: "loc-1-f1", Grant: "courier"})
+		require.NoError(b.t, err)
+		return tx.AddEvent(b.t.Context(), store.EventRow{Device: "station-1", Incarnation: "i1", Number: 9, Kind: uint16(protocol.KindGrantUsed),
+			Subject: "loc-1-f1", Body: body, EventAt: at(20, 30), ReceivedAt: at(20, 30), Outcome: store.Applied})
+	})
+	require.Zero(b.t, count(), "the driver has opened the fridge")
+}
+
+// leave has a location's containers placed and nobody come for them; pickup has closed.
+func (b *bench) leave(location string) {
+	b.t.Helper()
+	ctx := b.t.Context()
+	b.change(func(tx *store.Tx) error {
+		containers, err := tx.ContainersOfLocation(ctx, day1, location)
+		require.NoError(b.t, err)
+		for i, c := range containers {
+			c.State, c.GRAI = dispatch.Placed, fmt.Sprintf("0952000101%04d", i)
+			c.FilledAt, c.ShelvedAt, c.LoadedAt, c.PlacedAt = at(5, 0), at(5, 30), at(6, 40), at(8, 30)
+			require.NoError(b.t, tx.SaveContainer(ctx, c))
+		}
+		changed, err := tx.CloseDelivery(ctx, day1, location, at(17, 1))
+		require.NoError(b.t, err)
+		require.True(b.t, changed)
+		orders, err := tx.AcceptedOrders(ctx, day1, location)
+		require.NoError(b.t, err)
+		return effect.Refresh(ctx, tx, at(17, 1), orders...)
+	})
+}

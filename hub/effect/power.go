@@ -1,0 +1,42 @@
+package effect
+
+import (
+	"context"
+
+	"meguri/hub/alarm"
+	"meguri/hub/link"
+	"meguri/hub/store"
+)
+
+// powerGone raises the alarm of a fridge without supply, under the one of its station: a power cut is one alarm, and the person who
+// answers it is told which fridges it is about. The first fridge of a station begins it, and the last one to come back ends it.
+func powerGone(ctx context.Context, tx *store.Tx, ev link.Event, position string) error {
+	_, stands, err := tx.ActiveAlarmOf(ctx, AlarmPower, ev.Place)
+	if err == nil && !stands {
+		err = tx.RaiseAlarm(ctx, alarmID(ev, AlarmPower), AlarmPower, ev.Place, "", ev.At)
+	}
+	if err != nil {
+		return err
+	}
+	return tx.RaiseAlarm(ctx, alarmID(ev, AlarmMains), AlarmMains, position, "the fridge has no supply", ev.At)
+}
+
+func powerBack(ctx context.Context, tx *store.Tx, ev link.Event, position string) error {
+	if err := tx.ClearAlarm(ctx, AlarmMains, position, ev.At); err != nil {
+		return err
+	}
+	power, stands, err := tx.ActiveAlarmOf(ctx, AlarmPower, ev.Place)
+	if err != nil || !stands {
+		return err
+	}
+	below, err := tx.Consequences(ctx, power.ID, store.MaxPage)
+	if err != nil {
+		return err
+	}
+	for _, a := range below {
+		if a.Kind == alarm.Mains && a.Active() {
+			return nil
+		}
+	}
+	return tx.ClearAlarm(ctx, AlarmPower, ev.Place, ev.At)
+}
