@@ -98,12 +98,12 @@ func (t *turn) sensorAlarms(sensor string, found map[string]store.AlarmView, fro
 			is = a
 			is.Cleared = a.Raised
 		}
-		if err := t.tx.SetAlarm(t.ctx, is, t.now); err != nil {
+		if err := t.tx.KeepAlarm(t.ctx, is, t.now); err != nil {
 			return err
 		}
 	}
 	for _, a := range found {
-		if err := t.tx.SetAlarm(t.ctx, a, t.now); err != nil {
+		if err := t.tx.KeepAlarm(t.ctx, a, t.now); err != nil {
 			return err
 		}
 	}
@@ -116,9 +116,8 @@ func alarm(sensor string, a coldchain.Alarm) store.AlarmView {
 		Detail: effect.TemperatureDetail(a.WorstMilliC, a.Rule.LimitMilliC), Raised: a.Raised, Cleared: a.Cleared}
 }
 
-// same says whether nothing has changed that is worth a revision: a little warmer, while it goes on, is not.
 func same(a, b store.AlarmView) bool {
-	return a.Raised.UnixMilli() == b.Raised.UnixMilli() && a.Cleared.UnixMilli() == b.Cleared.UnixMilli()
+	return a.Detail == b.Detail && a.Raised.UnixMilli() == b.Raised.UnixMilli() && a.Cleared.UnixMilli() == b.Cleared.UnixMilli()
 }
 
 func celsius(milliC int64) string { return fmt.Sprintf("%.1f °C", float64(milliC)/1000) }

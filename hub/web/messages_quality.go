@@ -41,8 +41,6 @@ var qualityMessages = map[string]message{
 	"scope.shipper":           {"Shipper", "保冷箱"},
 	"scope.location":          {"Station", "ステーション"},
 	"scope.container":         {"Container", "容器"},
-	"trouble.quality_hold":    {"Goods on hold", "商品を保留中"},
-	"do.quality_hold":         {"Quality has to decide: open the page.", "品質担当が判断：品質ページを開く。"},
 	"work.quality_hold":       {"Goods on hold", "商品の保留"},
 	"work.recall":             {"Recall", "回収"},
 	"work.condemned":          {"Condemned goods to take out", "廃棄品の取り出し"},
