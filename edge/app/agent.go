@@ -168,6 +168,7 @@ func (a *agent) boot() {
 			"reason", s.Reason, "spans lost", len(s.Lost), "incarnation", a.log.Incarnation())
 	}
 	a.life = a.log.Incarnation()
+	a.station = station.Started(a.station, a.now()) // stored with what comes of it
 	a.happened([]protocol.Body{protocol.Booted{Software: version.Text()}, a.sampling(a.sampleEvery.Load())}, nil)
 	a.resumeCommand()
 }
@@ -283,11 +284,6 @@ func (a *agent) opensNothing(position string) bool {
 	a.act(station.Decision{State: a.station, Records: []protocol.Body{protocol.GrantRefused{Position: position, Reason: reason}},
 		Actions: []station.Action{station.Show{Position: position, Line: phrase.New(line), Refused: true}}})
 	return true
-}
-
-func (a *agent) doorMoved(position string, closed bool) {
-	a.took(station.Contact(a.station, a.locks(), position, closed, a.now()))
-	a.sensed(position, closed)
 }
 
 func (a *agent) mainsChanged(position string, on bool) {

@@ -31,6 +31,7 @@ func (a *agent) setSampling(everyMS int64) {
 // When an alarm that follows from a round finds no room, the readings are recorded all the same, and the next round decides
 // about the alarm again.
 func (a *agent) sampled(mono int64, samples []protocol.Sample) {
+	a.felt(samples)
 	next := round{mono: mono, samples: samples}
 	v := a.verdict(samples)
 	if v.alarm != a.rounds.alarm || !a.rounds.fits(next) {

@@ -33,7 +33,10 @@ const (
 	OpenCourier
 	LockSilent
 	DoorDidNotOpen
+	DoorNotPulled
 	ShutDoor
+	ShutWarmDoor
+	PushDoor
 	ThankYou
 
 	// Lines at a station's reader.
@@ -120,6 +123,9 @@ var lines = [keys]struct{ en, ja string }{
 	OpenCourier:        {"Open. Scan each box and its slot.", "解錠しました。箱、棚の順にスキャンしてください。"},
 	LockSilent:         {"The lock does not answer. Please call the number on the door.", "錠が動きません。扉に記載の番号へお電話ください。"},
 	DoorDidNotOpen:     {"The door did not open. Enter your code again, or call the number on the door.", "開きませんでした。再入力するか、扉に記載の番号へお電話ください。"},
+	DoorNotPulled:      {"The door was not opened. Enter your code again, then pull.", "扉が開けられませんでした。もう一度入力し、扉を引いてください。"},
+	ShutWarmDoor:       {"Please shut the door now: it is getting warm inside.", "庫内の温度が上がっています。すぐに扉を閉めてください。"},
+	PushDoor:           {"The door is not locked. Please push it until it locks.", "施錠されていません。扉を最後まで押してください。"},
 	ShutDoor:           {"Please shut the door.", "扉を閉めてください。"},
 	ThankYou:           {"Thank you.", "ありがとうございました。"},
 

@@ -13,7 +13,7 @@ import (
 // Code decides about a code that was entered at a position's keypad.
 func Code(s State, p Plan, position, code string, now time.Time) Decision {
 	t := begin(s, p, now)
-	t.jammed(position)
+	t.overdue(position)
 	if t.rests(position) {
 		t.record(protocol.GrantRefused{Position: position, Reason: "the keypad rests"})
 		t.refuse(position, phrase.TooManyWrongCodes)
@@ -85,7 +85,7 @@ func (t *turn) objection(position string, g protocol.Grant) objection {
 		return object(rankLate, "too late", phrase.CodeTooLate)
 	case now < g.From:
 		return object(rankEarly, "too early", phrase.CodeTooEarly)
-	case g.Uses > 0 && t.State.Uses[g.ID].Count >= g.Uses:
+	case g.Uses > 0 && t.State.Uses[g.ID].Count >= g.Uses && !t.again(g.ID):
 		return object(rankUsed, "used up", phrase.CodeUsedUp)
 	case g.Holder == protocol.HolderCourier:
 		return objection{}
@@ -166,11 +166,17 @@ func (t *turn) open(position string, g protocol.Grant) {
 		t.refuse(position, phrase.OutOfService)
 		return
 	}
-	l.Grants, l.FiredAt = with(l.Grants, g), t.now.UnixMilli()
+	l.Grants = with(l.Grants, g)
+	t.fires(&l)
+	use.Until = g.Until
+	again := g.Uses > 0 && t.again(g.ID)
+	if use.Again = 0; !again {
+		use.Count++
+		l.Grants = counted(l.Grants, g.ID)
+	}
 	t.State.Locks[position] = l
-	use = Use{Count: use.Count + 1, Until: g.Until}
 	t.State.Uses[g.ID] = use
-	t.record(protocol.GrantUsed{Position: position, Grant: g.ID, Use: use.Count})
+	t.record(protocol.GrantUsed{Position: position, Grant: g.ID, Use: use.Count, Again: again})
 	t.welcome(position, g) // first: when the lock does not answer, that is the last word
 	t.Actions = append(t.Actions, Fire{Position: position, Grant: g.ID})
 }
@@ -181,10 +187,21 @@ func with(grants []InUse, g protocol.Grant) []InUse {
 	if g.Holder == protocol.HolderCustomer {
 		u.Order = g.Order
 	}
-	if slices.Contains(grants, u) {
+	if slices.ContainsFunc(grants, func(other InUse) bool { return other.Grant == u.Grant }) {
 		return grants
 	}
 	return append(slices.Clone(grants), u)
+}
+
+// counted is grants with one more use of one of them, which its opening is counted as.
+func counted(grants []InUse, id string) []InUse {
+	grants = slices.Clone(grants)
+	for i := range grants {
+		if grants[i].Grant == id {
+			grants[i].Uses++
+		}
+	}
+	return grants
 }
 
 func (t *turn) welcome(position string, g protocol.Grant) {

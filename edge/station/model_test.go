@@ -94,14 +94,26 @@ func (m *model) check(d Decision, position, code, command string) {
 	for _, b := range d.Records {
 		switch b := b.(type) {
 		case protocol.GrantUsed:
+			if b.Late { // the door gave way after all: nobody entered a code just now
+				m.uses[b.Grant]++
+				require.Equal(m.t, m.uses[b.Grant], b.Use)
+				break
+			}
 			m.mayOpen(position, code, b.Grant)
+			if used[b.Grant] = true; b.Again {
+				require.Equal(m.t, m.uses[b.Grant], b.Use, "the use in doubt")
+				m.accept(position, b.Grant)
+				break
+			}
 			m.uses[b.Grant]++
 			require.Equal(m.t, m.uses[b.Grant], b.Use, "each use has its own number")
 			if limit := m.grant(position, b.Grant).Uses; limit > 0 {
 				require.LessOrEqual(m.t, b.Use, limit)
 			}
-			used[b.Grant] = true
 			m.accept(position, b.Grant)
+		case protocol.UseReturned:
+			require.Less(m.t, b.Use, m.uses[b.Grant])
+			m.uses[b.Grant] = b.Use
 		case protocol.DoorFault:
 			if b.Fault == protocol.DoorAlreadyOpen && b.Grant != "" {
 				m.mayOpen(position, code, b.Grant)
@@ -161,7 +173,7 @@ func (m *model) bounded() {
 func (m *model) turn(t *rapid.T) {
 	m.t = t
 	position := rapid.SampledFrom(positions).Draw(t, "position")
-	switch rapid.IntRange(0, 11).Draw(t, "input") {
+	switch rapid.IntRange(0, 15).Draw(t, "input") {
 	case 0, 1, 2:
 		code := rapid.SampledFrom(append(m.pins, "none")).Draw(t, "code")
 		m.check(m.code(position, code), position, code, "")
@@ -182,6 +194,12 @@ func (m *model) turn(t *rapid.T) {
 	case 9:
 		m.now = m.now.Add(time.Duration(rapid.Int64Range(-100, 300).Draw(t, "seconds")) * time.Second)
 		m.check(m.take(Tick), "", "", "")
+	case 12, 13:
+		m.check(m.bolt(position, rapid.Bool().Draw(t, "out"), rapid.Bool().Draw(t, "leaf")), position, "", "")
+	case 14:
+		m.check(m.key(position, rapid.Bool().Draw(t, "turned")), position, "", "")
+	case 15:
+		m.check(m.take(func(s State, _ Plan, now time.Time) Decision { return Decision{State: Started(s, now)} }), "", "", "")
 	}
 }
 

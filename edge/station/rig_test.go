@@ -110,6 +110,25 @@ func (r *rig) contact(position string, closed bool) Decision {
 	return r.take(func(s State, p Plan, now time.Time) Decision { return Contact(s, p, position, closed, now) })
 }
 
+func (r *rig) bolt(position string, out, leafShut bool) Decision {
+	r.t.Helper()
+	return r.take(func(s State, p Plan, now time.Time) Decision { return Bolt(s, p, position, out, leafShut, now) })
+}
+
+func (r *rig) key(position string, turned bool) Decision {
+	r.t.Helper()
+	return r.take(func(s State, p Plan, now time.Time) Decision { return Key(s, p, position, turned, now) })
+}
+
+// powerCut is a restart of which the rules hear, and what the contacts of a door say then.
+func (r *rig) powerCut(position string, away time.Duration, closed bool) Decision {
+	r.t.Helper()
+	r.now = r.now.Add(away)
+	r.take(func(s State, p Plan, now time.Time) Decision { return Decision{State: Started(s, now)} })
+	r.bolt(position, closed, closed)
+	return r.contact(position, closed)
+}
+
 func (r *rig) unlock(position string) Decision {
 	r.t.Helper()
 	return r.take(func(s State, p Plan, now time.Time) Decision { return Unlock(s, p, position, "cmd", now) })

@@ -29,7 +29,7 @@ func (t *turn) token(text string) {
 		t.refuseToken("", token.Grant.ID, "the token is for the lock of "+position, phrase.New(phrase.TokenElsewhere))
 		return
 	}
-	t.jammed(position)
+	t.overdue(position)
 	grant, o := t.grantOfToken(lock, token)
 	if o.reason != "" {
 		t.refuseToken(position, grant.ID, o.reason, o.line)

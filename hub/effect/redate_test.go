@@ -51,7 +51,7 @@ func TestWhatEventsLeftBehindMovesWithThem(t *testing.T) {
 			}
 			want = w.seen()
 		})
-		require.Len(t, want.alarms, 5)
+		require.Len(t, want.alarms, 7)
 		require.Equal(t, at(13, 1), want.order.EndedAt)
 		tried(t, s, func(w *world) {
 			all := day(w)
@@ -87,8 +87,11 @@ func day(w *world) []said {
 		said{"station-1", at(12, 3), protocol.DoorClosed{Position: f}},
 		said{"station-1", at(12, 3), protocol.DoorFault{Position: f, Fault: protocol.DoorAjar}},
 		said{"station-1", at(12, 3), protocol.DoorClosed{Position: f}},
-		said{"station-1", at(12, 4), protocol.Mains{Position: f}},
-		said{"station-1", at(12, 5), protocol.Mains{Position: f, On: true}},
+		said{"station-1", at(12, 4), protocol.DoorWarm{Position: f, Sensor: f + "/air", MilliC: 9100, LimitMilliC: 8000}},
+		said{"station-1", at(12, 5), protocol.DoorClosed{Position: f}},
+		said{"station-1", at(12, 5), protocol.Unbolted{Position: f}},
+		said{"station-1", at(12, 5), protocol.Mains{Position: f}},
+		said{"station-1", at(12, 6), protocol.Mains{Position: f, On: true}},
 		said{"station-1", at(12, 6), protocol.Alarm{Sensor: f + "/air", Raised: true, MilliC: 9000, LimitMilliC: 8000}},
 		said{"station-1", at(12, 7), protocol.Alarm{Sensor: f + "/air"}},
 		said{"station-1", at(13, 1), protocol.PickupInferred{Position: f, Order: "o-2", Basis: "test"}},
