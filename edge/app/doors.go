@@ -10,21 +10,25 @@ import (
 // Inputs from what is wired to a door, each run by the loop.
 
 func (a *agent) doorMoved(position string, closed bool) {
-	a.took(station.Contact(a.station, a.locks(), position, closed, a.now()))
+	now := a.atDoor()
+	a.took(station.Contact(a.station, a.locks(), position, closed, now))
 	a.sensed(position, closed)
 }
 
 func (a *agent) boltMoved(position string, out, leafShut bool) {
-	a.took(station.Bolt(a.station, a.locks(), position, out, leafShut, a.now()))
+	now := a.atDoor()
+	a.took(station.Bolt(a.station, a.locks(), position, out, leafShut, now))
 }
 
 func (a *agent) keyTurned(position string, turned bool) {
-	a.took(station.Key(a.station, a.locks(), position, turned, a.now()))
+	now := a.atDoor()
+	a.took(station.Key(a.station, a.locks(), position, turned, now))
 }
 
 // doorUnseen notes that a contact of a door has failed: what the door did meanwhile nobody knows.
 func (a *agent) doorUnseen(position string) {
-	a.station = station.Unseen(a.station, position, a.now())
+	now := a.atDoor()
+	a.station = station.Unseen(a.station, position, now)
 }
 
 // felt tells doors how warm it is behind them. A probe that is faulty changes nothing.
@@ -42,8 +46,9 @@ func (a *agent) felt(samples []protocol.Sample) {
 		}
 		warm[position] = w
 	}
+	now := a.atDoor()
 	for _, position := range inOrder(warm) {
-		a.took(station.Inside(a.station, a.locks(), position, warm[position], a.now()))
+		a.took(station.Inside(a.station, a.locks(), position, warm[position], now))
 	}
 }
 

@@ -50,7 +50,7 @@ func (t *turn) grantOf(position, code string) (protocol.Grant, objection, bool) 
 		if !g.HasPIN(code) {
 			continue
 		}
-		if o := t.objection(position, g); !found || o.rank < why.rank {
+		if o := t.objection(position, g, 0); !found || o.rank < why.rank {
 			best, why, found = g, o, true
 		}
 	}
@@ -78,16 +78,20 @@ func object(rank int, reason string, k phrase.Key, args ...string) objection {
 	return objection{reason: reason, line: phrase.New(k, args...), rank: rank}
 }
 
-func (t *turn) objection(position string, g protocol.Grant) objection {
-	now := t.now.UnixMilli()
+// objection says what stands against a grant; signed is when the hub signed the token that was shown, 0 for a code.
+func (t *turn) objection(position string, g protocol.Grant, signed int64) objection {
+	if o := t.timely(position, g); o.reason != "" {
+		return o
+	}
+	if o := t.vouched(position, g, signed); o.reason != "" {
+		return o
+	}
 	switch {
-	case now >= g.Until:
-		return object(rankLate, "too late", phrase.CodeTooLate)
-	case now < g.From:
-		return object(rankEarly, "too early", phrase.CodeTooEarly)
 	case g.Uses > 0 && t.State.Uses[g.ID].Count >= g.Uses && !t.again(g.ID):
 		return object(rankUsed, "used up", phrase.CodeUsedUp)
-	case g.Holder == protocol.HolderCourier:
+	case g.Holder == protocol.HolderEngineer && g.Uses == 0:
+		return object(rankUnknown, "an engineer's grant has to be counted", phrase.NothingForYou)
+	case g.Holder == protocol.HolderCourier, g.Holder == protocol.HolderShop, g.Holder == protocol.HolderStaff, g.Holder == protocol.HolderEngineer:
 		return objection{}
 	case g.Holder != protocol.HolderCustomer: // of a newer hub: what it asks for is not known here
 		return object(rankUnknown, fmt.Sprintf("holder of kind %d is unknown to this version", g.Holder), phrase.NothingForYou)
@@ -207,8 +211,12 @@ func counted(grants []InUse, id string) []InUse {
 func (t *turn) welcome(position string, g protocol.Grant) {
 	slots, elsewhere := phrase.List(t.slots(position, g.Containers)), phrase.List(g.Elsewhere)
 	switch {
-	case g.Holder != protocol.HolderCustomer:
+	case g.Holder == protocol.HolderCourier:
 		t.show(position, phrase.OpenCourier)
+	case g.Holder == protocol.HolderShop:
+		t.show(position, phrase.OpenShop)
+	case g.Holder != protocol.HolderCustomer:
+		t.show(position, phrase.OpenStaff)
 	case slots == "" && elsewhere == "":
 		t.show(position, phrase.Open)
 	case slots == "":

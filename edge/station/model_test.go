@@ -40,7 +40,7 @@ func drawPlan(t *rapid.T, pins []string, n int) Plan {
 			id := fmt.Sprintf("%s-g%d", position, i)
 			from := rapid.Int64Range(-20, 20).Draw(t, "from")
 			g := protocol.Grant{ID: id, PIN: protocol.HashPIN(id, rapid.SampledFrom(pins).Draw(t, "pin")),
-				Holder: protocol.Holder(rapid.Uint8Range(0, 3).Draw(t, "holder")), Order: fmt.Sprintf("order-%s-%d", id, n),
+				Holder: protocol.Holder(rapid.Uint8Range(0, 6).Draw(t, "holder")), Order: fmt.Sprintf("order-%s-%d", id, n),
 				From: at(time.Duration(from) * time.Minute), Until: at(time.Duration(from+30) * time.Minute),
 				Uses: rapid.Uint32Range(0, 3).Draw(t, "uses")}
 			for _, c := range lock.Containers {
@@ -78,7 +78,8 @@ func (m *model) mayOpen(position, code, id string) {
 	require.True(m.t, g.HasPIN(code), "the code is the grant's")
 	now := m.now.UnixMilli()
 	require.True(m.t, g.From <= now && now < g.Until, "the grant is valid now")
-	require.Contains(m.t, []protocol.Holder{protocol.HolderCustomer, protocol.HolderCourier}, g.Holder)
+	require.True(m.t, g.Holder >= protocol.HolderCustomer && g.Holder <= protocol.HolderEngineer, "holder %d is known", g.Holder)
+	require.True(m.t, g.Holder != protocol.HolderEngineer || g.Uses > 0, "an engineer's grant is counted")
 	if g.Holder != protocol.HolderCustomer {
 		return
 	}

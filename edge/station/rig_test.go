@@ -67,7 +67,13 @@ type rig struct {
 	last Decision
 }
 
-func newRig(t tester, s State, p Plan) *rig { return &rig{t: t, s: reread(t, s), p: p, now: noon} }
+// newRig is a station whose plan the hub has just confirmed.
+func newRig(t tester, s State, p Plan) *rig {
+	if s.Confirmed == 0 {
+		s.Confirmed = at(0)
+	}
+	return &rig{t: t, s: reread(t, s), p: p, now: noon}
+}
 
 // reread is a state as it comes back from storage.
 func reread(t tester, s State) State {

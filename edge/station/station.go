@@ -40,6 +40,10 @@ type State struct {
 	In      map[string]Box   `cbor:"3,keyasint"` // dated container → the box that stands here
 	Scanned Box              `cbor:"4,keyasint"` // a box that waits for its slot
 	Tries   map[string]Tries `cbor:"5,keyasint"` // wrong codes, by selector
+
+	Unproven  bool  `cbor:"10,keyasint,omitempty"` // the time is no earlier than what it is taken for, and may be later
+	NotBefore int64 `cbor:"11,keyasint,omitempty"` // it is no earlier than this, also after a restart; Unix milliseconds
+	Confirmed int64 `cbor:"12,keyasint,omitempty"` // when the hub last said that the plan here is its newest, Unix milliseconds
 }
 
 // Use is how often a grant was used.

@@ -114,7 +114,10 @@ func (b *builder) station(location string, dates []string) error {
 	return nil
 }
 
-// tokens adds what locks need to check signed tokens.
+// peopleRules is the revision since which locks are told what to do in doubt.
+const peopleRules = 4
+
+// tokens adds what locks need to check signed tokens, and what to do in doubt.
 func (b *builder) tokens(location string, locks map[string]*protocol.LockPlan) error {
 	keys, err := b.tx.TokenKeys(b.ctx, b.now)
 	if err != nil {
@@ -130,6 +133,9 @@ func (b *builder) tokens(location string, locks map[string]*protocol.LockPlan) e
 		}
 		for _, k := range keys {
 			lock.Keys = append(lock.Keys, k.Public)
+		}
+		if b.revision >= peopleRules {
+			lock.People = protocol.DefaultPeople()
 		}
 	}
 	return nil
