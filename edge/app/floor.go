@@ -31,7 +31,11 @@ func (a *agent) atDoor() time.Time {
 		a.floor = max(a.floor, a.station.NotBefore-mono) // a token has proved more
 		now = time.UnixMilli(a.floor + mono).UTC()
 	}
-	a.station = station.Clocked(a.station, proven, now)
+	notBefore := now
+	if proven { // a clock that somebody has set forward must not turn people away after a power cut
+		notBefore = now.Add(-time.Duration(a.wall.within) * time.Millisecond)
+	}
+	a.station = station.Clocked(a.station, proven, notBefore)
 	return now
 }
 

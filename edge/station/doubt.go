@@ -7,11 +7,11 @@ import (
 	"meguri/protocol"
 )
 
-// Clocked says what the time is worth: proven, or no more than a moment that it is not before. Without a proof it never goes back, and
-// it is kept over restarts; a proof is believed also when it says that it is earlier.
-func Clocked(s State, proven bool, now time.Time) State {
+// Clocked says what the time is worth: whether it is proven, and a moment that it is not before, with all doubt there is. Without a
+// proof that moment never goes back, and it is kept over restarts; a proof is believed also when it says that it is earlier.
+func Clocked(s State, proven bool, notBefore time.Time) State {
 	s.Unproven = !proven
-	if ms := now.UnixMilli(); proven || ms > s.NotBefore {
+	if ms := notBefore.UnixMilli(); proven || ms > s.NotBefore {
 		s.NotBefore = ms
 	}
 	return s
