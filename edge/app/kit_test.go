@@ -18,7 +18,7 @@ func TestTheExampleKitsAreRight(t *testing.T) {
 	files, err := filepath.Glob("../../deploy/kits/*.yaml")
 	require.NoError(t, err)
 	roles := map[string][]string{"collection.yaml": {"fridge"}, "station.yaml": {"fridge", "lock"}, "shipper.yaml": {"shipper"}, "scanner.yaml": {"scanner"},
-		"driver.yaml": {"driver"}}
+		"driver.yaml": {"driver"}, "collection-lock.yaml": {"fridge", "lock"}}
 	require.Len(t, files, len(roles))
 	for _, f := range files {
 		k, err := ReadKit(f)

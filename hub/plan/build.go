@@ -103,6 +103,9 @@ func (b *builder) station(location string, dates []string) error {
 			return err
 		}
 	}
+	if err := b.passes(location, locks); err != nil {
+		return err
+	}
 	if err := b.tokens(location, locks); err != nil {
 		return err
 	}
@@ -114,9 +117,6 @@ func (b *builder) station(location string, dates []string) error {
 	return nil
 }
 
-// peopleRules is the revision since which locks are told what to do in doubt.
-const peopleRules = 4
-
 // tokens adds what locks need to check signed tokens, and what to do in doubt.
 func (b *builder) tokens(location string, locks map[string]*protocol.LockPlan) error {
 	keys, err := b.tx.TokenKeys(b.ctx, b.now)
@@ -124,6 +124,10 @@ func (b *builder) tokens(location string, locks map[string]*protocol.LockPlan) e
 		return err
 	}
 	newest, err := b.tx.NewestGrant(b.ctx, location)
+	if err != nil {
+		return err
+	}
+	people, err := b.people()
 	if err != nil {
 		return err
 	}
@@ -135,7 +139,7 @@ func (b *builder) tokens(location string, locks map[string]*protocol.LockPlan) e
 			lock.Keys = append(lock.Keys, k.Public)
 		}
 		if b.revision >= peopleRules {
-			lock.People = protocol.DefaultPeople()
+			lock.People = people
 		}
 	}
 	return nil
