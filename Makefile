@@ -89,6 +89,10 @@ bench-orders: needs ## orders a second: ours beside row locks in PostgreSQL, on 
 sim: ## run SEEDS seeds of the whole system with faults, on fake time; FROM is the first
 	$(GO) run ./internal/e2e/sim/simrun seeds -n $(or $(SEEDS),200) -from $(or $(FROM),1)
 
+.PHONY: sim-doors
+sim-doors: ## doors: GRANTS grants at locks that are cut off, and PICKUPS pickups among attackers; prints what came of them; FROM is the first seed
+	$(GO) test ./edge/station -run 'TestNoGrantOpensBeyond|TestAttackersGet' -count 1 -v -timeout 60m -grants $(or $(GRANTS),1000000) -pickups $(or $(PICKUPS),10000) -simseed $(or $(FROM),1)
+
 .PHONY: sim-bites
 sim-bites: ## break the system on purpose, in each way that is known, and see that the simulator finds it
 	$(GO) run ./internal/e2e/sim/simrun bites -n $(or $(SEEDS),40) $(BITES)

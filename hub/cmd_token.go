@@ -19,9 +19,15 @@ import (
 
 // TokenCmd is `hub token`.
 type TokenCmd struct {
-	Order  TokenOrderCmd  `cmd:"" help:"Print the tokens that open the doors for an order, after its cutoff."`
-	Keys   TokenKeysCmd   `cmd:"" help:"List the keys that sign tokens."`
-	Rotate TokenRotateCmd `cmd:"" help:"Make a new key that signs tokens."`
+	Order    TokenOrderCmd    `cmd:"" help:"Print the tokens that open the doors for an order, after its cutoff."`
+	Staff    TokenStaffCmd    `cmd:"" help:"Issue a pass to somebody of the staff, and print its tokens."`
+	Engineer TokenEngineerCmd `cmd:"" help:"Issue a pass to an engineer, and print its tokens."`
+	Courier  TokenCourierCmd  `cmd:"" help:"Issue a pass to a driver who steps in, and print its tokens."`
+	Shop     TokenShopCmd     `cmd:"" help:"Issue a code for the fridges of a shop's collection spot."`
+	Revoke   TokenRevokeCmd   `cmd:"" help:"Revoke a pass."`
+	Rule     TokenRuleCmd     `cmd:"" help:"Say how long locks that are cut off honour grants of a kind of person."`
+	Keys     TokenKeysCmd     `cmd:"" help:"List the keys that sign tokens."`
+	Rotate   TokenRotateCmd   `cmd:"" help:"Make a new key that signs tokens."`
 }
 
 // TokenOrderCmd is `hub token order`.

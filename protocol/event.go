@@ -30,10 +30,16 @@ const (
 	KindDoorClosed       Kind = 44
 	KindDoorFault        Kind = 45
 	KindPickupInferred   Kind = 46
+	KindUseReturned      Kind = 47
+	KindUseUncertain     Kind = 48
+	KindKeyUsed          Kind = 49
 	KindMains            Kind = 50
 	KindAlarm            Kind = 51
 	KindGoodsHeld        Kind = 52
 	KindClockBattery     Kind = 63
+	KindNotOpened        Kind = 54
+	KindDoorWarm         Kind = 55
+	KindUnbolted         Kind = 56
 )
 
 // Kinds of record in the readings log.
@@ -197,6 +203,52 @@ type GrantUsed struct {
 	Position string `cbor:"1,keyasint"`
 	Grant    string `cbor:"2,keyasint"`
 	Use      uint32 `cbor:"3,keyasint"` // counts from 1
+	// Again: it opens once more for a use of which nobody knows whether the door had opened (UseUncertain); Use is that one.
+	Again bool `cbor:"4,keyasint,omitempty"`
+	// Late: the use had been given back, and the door opened all the same; no relay moves for this record.
+	Late bool `cbor:"5,keyasint,omitempty"`
+}
+
+// UseReturned gives uses of a grant back: the relay fired, and door and bolt were seen all the while, shut.
+type UseReturned struct {
+	Position string `cbor:"1,keyasint"`
+	Grant    string `cbor:"2,keyasint"`
+	Use      uint32 `cbor:"3,keyasint"` // how many uses count from now on
+}
+
+// UseUncertain says that the lock was blind between a use of a grant and its outcome: the power went, or a contact failed. The use
+// stays counted; a counted grant opens once more until Again, and GrantUsed says so then.
+type UseUncertain struct {
+	Position string `cbor:"1,keyasint"`
+	Grant    string `cbor:"2,keyasint"`
+	Use      uint32 `cbor:"3,keyasint"`           // the one in doubt
+	Again    int64  `cbor:"4,keyasint,omitempty"` // Unix milliseconds by the lock's clock; 0: it opens no more for this use
+}
+
+// KeyUsed says that the cylinder of a door was turned by the staff's key. A door that opens within seconds was opened with it.
+type KeyUsed struct {
+	Position string `cbor:"1,keyasint"`
+}
+
+// NotOpened says that the lock drew its bolt back, and nobody pulled the door in time. A bolt that did not move is DoorJammed.
+type NotOpened struct {
+	Position string `cbor:"1,keyasint"`
+	Grant    string `cbor:"2,keyasint,omitempty"`
+}
+
+// DoorWarm says that a door stands open while it is too warm inside.
+type DoorWarm struct {
+	Position    string `cbor:"1,keyasint"`
+	Grant       string `cbor:"2,keyasint,omitempty"`
+	Sensor      string `cbor:"3,keyasint"`
+	MilliC      int64  `cbor:"4,keyasint"` // the reading that decided, millidegrees Celsius
+	LimitMilliC int64  `cbor:"5,keyasint"`
+}
+
+// Unbolted says that a door is shut and its bolt has stayed back: whoever pulls comes in.
+type Unbolted struct {
+	Position string `cbor:"1,keyasint"`
+	Grant    string `cbor:"2,keyasint,omitempty"` // whoever was in last
 }
 
 // GrantRefused says why a code did not open a door. Grant is empty when the code belongs to none.
@@ -330,6 +382,12 @@ func (DoorOpened) Kind() Kind       { return KindDoorOpened }
 func (DoorClosed) Kind() Kind       { return KindDoorClosed }
 func (DoorFault) Kind() Kind        { return KindDoorFault }
 func (PickupInferred) Kind() Kind   { return KindPickupInferred }
+func (UseReturned) Kind() Kind      { return KindUseReturned }
+func (UseUncertain) Kind() Kind     { return KindUseUncertain }
+func (KeyUsed) Kind() Kind          { return KindKeyUsed }
+func (NotOpened) Kind() Kind        { return KindNotOpened }
+func (DoorWarm) Kind() Kind         { return KindDoorWarm }
+func (Unbolted) Kind() Kind         { return KindUnbolted }
 func (Mains) Kind() Kind            { return KindMains }
 func (GoodsHeld) Kind() Kind        { return KindGoodsHeld }
 func (Alarm) Kind() Kind            { return KindAlarm }

@@ -9,8 +9,9 @@ import (
 
 // Revision of the protocol that this version speaks. Within v1 a later revision only adds: keys, kinds of record, types of
 // message. Each side tells its own, and sends nothing that came after the other's. Revision 2 added packed batches, Rounds and
-// the outcome CommandUnknown; revision 3 codes that are checked slowly (Grant.Check), in plans;
-// revision 4 what goods may bear in a fridge, and goods that are held.
+// the outcome CommandUnknown; revision 3 codes that are checked slowly (Grant.Check), in plans; revision 4 what became of a use
+// (UseReturned and its siblings) and rules for each kind of person (LockPlan.People), what goods may bear in a
+// fridge and that they are held, and commands that show a number.
 const Revision = 4
 
 // LogID names one of a device's two logs.

@@ -3,6 +3,7 @@ package protocol
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/argon2"
@@ -17,6 +18,49 @@ type LockPlan struct {
 	// newer has its grant among Grants, or was revoked.
 	Issued int64    `cbor:"4,keyasint,omitempty"`
 	Keys   [][]byte `cbor:"5,keyasint,omitempty"` // Ed25519 public keys with which the hub signs tokens, or did until lately
+	// People says what the lock does in doubt, for each kind of person; since revision 4. A kind that is missing has DefaultPeople's.
+	People []PersonRule `cbor:"6,keyasint,omitempty"`
+}
+
+// PersonRule is what a lock does for a kind of person when it cannot be sure.
+type PersonRule struct {
+	Holder Holder `cbor:"1,keyasint"`
+	// PlanAgeMS is how long a grant opens after the hub last vouched for it: said that the lock's plan is the newest, or signed the
+	// token. So long, at most, a grant that was revoked opens at a lock that is offline. Milliseconds.
+	PlanAgeMS int64    `cbor:"2,keyasint"`
+	Unproven  Unproven `cbor:"3,keyasint,omitempty"`
+}
+
+// Unproven is what opens while a lock knows of the time only that it is no earlier than a moment, which goes on with the seconds.
+type Unproven uint8
+
+// Policies for a time without proof. A grant that has ended by that moment opens under none of them.
+const (
+	UnprovenNothing Unproven = 0
+	UnprovenWithin  Unproven = 1 // a grant whose window holds that moment
+	UnprovenNotOver Unproven = 2 // a grant that is not over then, though it may not have begun
+)
+
+// DefaultPeople are the rules for those that a plan does not name; edge/DESIGN.md says why they are so.
+func DefaultPeople() []PersonRule {
+	const day = 24 * 60 * 60 * 1000
+	return []PersonRule{
+		{Holder: HolderCustomer, PlanAgeMS: day, Unproven: UnprovenWithin},
+		{Holder: HolderCourier, PlanAgeMS: 3 * day, Unproven: UnprovenWithin},
+		{Holder: HolderShop, PlanAgeMS: 3 * day, Unproven: UnprovenWithin},
+		{Holder: HolderStaff, PlanAgeMS: day, Unproven: UnprovenWithin},
+		{Holder: HolderEngineer, PlanAgeMS: day, Unproven: UnprovenNotOver},
+	}
+}
+
+// RuleFor is the rule for a kind of person; the zero rule, which opens nothing, for a kind of a newer hub.
+func (l LockPlan) RuleFor(h Holder) PersonRule {
+	for _, r := range append(slices.Clip(l.People), DefaultPeople()...) {
+		if r.Holder == h {
+			return r
+		}
+	}
+	return PersonRule{Holder: h}
 }
 
 // Grant is the right to open one lock.
@@ -44,6 +88,9 @@ type Holder uint8
 const (
 	HolderCustomer Holder = 1
 	HolderCourier  Holder = 2
+	HolderShop     Holder = 3 // at a collection fridge, to bring what it has packed
+	HolderStaff    Holder = 4
+	HolderEngineer Holder = 5 // who fits kits and replaces boards; always counted
 )
 
 // Cost of CheckPIN: Argon2id (RFC 9106) with one pass over 2 MiB, which a lock's board can spare beside all else.

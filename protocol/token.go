@@ -17,6 +17,7 @@ import (
 type Token struct {
 	Lock   string // the position whose lock it opens
 	Issued int64  // of the grant, Unix milliseconds
+	Signed int64  // when the hub signed it, whole seconds in Unix milliseconds: the grant held then. 0, of an older hub: as Issued
 	Grant  Grant  // without its code; From and Until are whole seconds
 }
 
@@ -44,6 +45,7 @@ type claims struct {
 	Lock       string   `cbor:"3,keyasint"`           // aud
 	Until      int64    `cbor:"4,keyasint"`           // exp, Unix seconds
 	From       int64    `cbor:"5,keyasint"`           // nbf, Unix seconds
+	Signed     int64    `cbor:"6,keyasint,omitempty"` // iat, Unix seconds
 	Grant      []byte   `cbor:"7,keyasint"`           // cti
 	Holder     Holder   `cbor:"-70001,keyasint"`
 	Uses       uint32   `cbor:"-70002,keyasint,omitempty"`
@@ -71,7 +73,8 @@ func SignToken(t Token, key ed25519.PrivateKey) (string, error) {
 	}
 	g := t.Grant
 	payload, err := encMode.Marshal(claims{Order: g.Order, Lock: t.Lock, Until: g.Until / 1000, From: g.From / 1000, Grant: []byte(g.ID),
-		Holder: g.Holder, Uses: g.Uses, Containers: g.Containers, Elsewhere: g.Elsewhere, IssuedMS: t.Issued})
+		Holder: g.Holder, Uses: g.Uses, Containers: g.Containers, Elsewhere: g.Elsewhere, IssuedMS: t.Issued,
+		Signed: t.Signed / 1000})
 	if err != nil {
 		return "", fmt.Errorf("sign a token: %w", err)
 	}
@@ -102,10 +105,10 @@ func OpenToken(text string, keys [][]byte) (Token, error) {
 		return Token{}, fmt.Errorf("%w: token: %w", ErrMalformed, err)
 	}
 	const most = 1 << 42 // seconds: their milliseconds are a number still
-	if c.Lock == "" || len(c.Grant) == 0 || c.From < 0 || c.From > most || c.Until < c.From || c.Until > most {
+	if c.Lock == "" || len(c.Grant) == 0 || c.From < 0 || c.From > most || c.Signed < 0 || c.Signed > most || c.Until < c.From || c.Until > most {
 		return Token{}, fmt.Errorf("%w: token: want a lock, a grant and a window", ErrMalformed)
 	}
-	return Token{Lock: c.Lock, Issued: c.IssuedMS, Grant: Grant{ID: string(c.Grant), Holder: c.Holder, Order: c.Order, From: c.From * 1000,
+	return Token{Lock: c.Lock, Issued: c.IssuedMS, Signed: c.Signed * 1000, Grant: Grant{ID: string(c.Grant), Holder: c.Holder, Order: c.Order, From: c.From * 1000,
 		Until: c.Until * 1000, Uses: c.Uses, Containers: c.Containers, Elsewhere: c.Elsewhere}}, nil
 }
 

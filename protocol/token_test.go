@@ -14,7 +14,7 @@ var (
 )
 
 func someToken() Token {
-	return Token{Lock: "loc-1-f1", Issued: someTime + 7, Grant: Grant{ID: "order-o-1@loc-1-f1", Holder: HolderCustomer, Order: "o-1",
+	return Token{Lock: "loc-1-f1", Issued: someTime + 7, Signed: someTime/1000*1000 + 5000, Grant: Grant{ID: "order-o-1@loc-1-f1", Holder: HolderCustomer, Order: "o-1",
 		From: someTime / 1000 * 1000, Until: someTime/1000*1000 + 3_600_000, Containers: []string{"c-1", "c-2"}, Elsewhere: []string{"loc-1-f2"}}}
 }
 

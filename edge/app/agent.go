@@ -35,6 +35,8 @@ type agent struct {
 
 	sinceBoot func() time.Duration
 	wall      wall
+	floor     int64                // Unix milliseconds that it is at least at mono 0, while the wall clock is not set
+	kept      int64                // the moment that the station's time is not before, as stored last
 	life      protocol.Incarnation // in which SamplingSet and ClockSet of this boot were recorded
 
 	planVersion    atomic.Uint64
@@ -92,6 +94,7 @@ func (a *agent) load() error {
 		unread, err = a.read(tx)
 		return err
 	})
+	a.boundTime()
 	if err != nil || len(unread) == 0 {
 		return err
 	}
@@ -172,8 +175,11 @@ func (a *agent) boot() {
 	}
 	a.life = a.log.Incarnation()
 	said, state := a.clockWord()
+	now := a.atDoor()
+	a.station = station.Started(a.station, now) // stored with what comes of it
 	a.happened(append([]protocol.Body{protocol.Booted{Software: version.Text()}, a.sampling(a.sampleEvery.Load())}, said...), state)
 	a.resumeCommand()
+	a.tellUnsure()
 }
 
 // stop puts everything in order at the end of a boot, unless there is no power to do so: what was sampled is recorded, then that
@@ -211,7 +217,9 @@ func (a *agent) tick() {
 	a.lookAtClock()
 	a.newLife()
 	if len(a.cfg.Kit.Locks) > 0 {
-		a.took(station.Tick(a.station, a.locks(), a.now()))
+		now := a.atDoor()
+		a.took(station.Tick(a.station, a.locks(), now))
+		a.keepTime()
 	}
 	if a.rounds.age(a.mono()) > a.cfg.Kit.Flush-time.Second { // the next tick may be too late
 		a.flush()
@@ -253,7 +261,8 @@ func (a *agent) perform(actions []station.Action) {
 			if err != nil {
 				a.logger.Error("the lock did not fire", "position", act.Position, "error", err)
 			}
-			a.took(station.Fired(a.station, a.locks(), act, err, a.now()))
+			now := a.atDoor()
+			a.took(station.Fired(a.station, a.locks(), act, err, now))
 			a.unlocked(act, err)
 		}
 	}
@@ -269,29 +278,20 @@ func (a *agent) outOfService(act station.Action) {
 
 func (a *agent) codeEntered(position, code string) {
 	if !a.opensNothing(position) {
-		a.act(station.Code(a.station, a.locks(), position, code, a.now()))
+		now := a.atDoor()
+		a.act(station.Code(a.station, a.locks(), position, code, now))
 	}
 }
 
-// opensNothing refuses whoever wants in while there is no time or no plan to judge by.
+// opensNothing refuses whoever wants in while there is no plan to judge by.
 func (a *agent) opensNothing(position string) bool {
-	reason, line := "", phrase.ClockNotSet
-	switch {
-	case a.wall.quality == protocol.WallUnset:
-		reason = "the clock is not set"
-	case a.unplanned():
-		reason, line = "no plan has come for this storage yet", phrase.NoPlanYet
-	default:
+	if !a.unplanned() {
 		return false
 	}
-	a.act(station.Decision{State: a.station, Records: []protocol.Body{protocol.GrantRefused{Position: position, Reason: reason}},
-		Actions: []station.Action{station.Show{Position: position, Line: phrase.New(line), Refused: true}}})
+	a.act(station.Decision{State: a.station,
+		Records: []protocol.Body{protocol.GrantRefused{Position: position, Reason: "no plan has come for this storage yet"}},
+		Actions: []station.Action{station.Show{Position: position, Line: phrase.New(phrase.NoPlanYet), Refused: true}}})
 	return true
-}
-
-func (a *agent) doorMoved(position string, closed bool) {
-	a.took(station.Contact(a.station, a.locks(), position, closed, a.now()))
-	a.sensed(position, closed)
 }
 
 func (a *agent) mainsChanged(position string, on bool) {
@@ -313,7 +313,8 @@ func (a *agent) scannedAtStation(s reader.Scan) {
 	if station.IsToken(scan) && a.opensNothing("") {
 		return
 	}
-	a.act(station.Scan(a.station, a.locks(), scan, a.now()))
+	now := a.atDoor()
+	a.act(station.Scan(a.station, a.locks(), scan, now))
 }
 
 func (a *agent) scannedInShop(s reader.Scan) {

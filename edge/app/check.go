@@ -43,6 +43,7 @@ func (k Kit) Check() error {
 		c.once("pin", at+"relay", c.need(at+"relay", l.Relay))
 		c.once("pin", at+"bolt", c.need(at+"bolt", l.Bolt))
 		c.once("pin", at+"door", c.need(at+"door", l.Door))
+		c.once("pin", at+"key", l.Key)
 		c.keypad(at, l)
 	}
 	if k.Shipper != nil {

@@ -68,7 +68,8 @@ func (a *agent) hasLock(position string) bool {
 // unlock fires a lock once it is durable that the command was taken. When that cannot be recorded the door stays shut, and the
 // hub hears of it as soon as there is room.
 func (a *agent) unlock(next commandState, position string) {
-	d := station.Unlock(a.station, a.locks(), position, next.ID, a.now())
+	now := a.atDoor()
+	d := station.Unlock(a.station, a.locks(), position, next.ID, now)
 	first := protocol.Body(protocol.CommandTaken{ID: next.ID, Counter: next.Counter})
 	if len(d.Actions) == 0 {
 		next.Answered = true

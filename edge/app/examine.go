@@ -62,6 +62,9 @@ func Examine(ctx context.Context, k Kit, b Board) []Finding {
 	for _, l := range k.Locks {
 		x.contact("door contact of "+l.Position, l.Door, "the door is shut", "the door is open")
 		x.contact("bolt contact of "+l.Position, l.Bolt, "the bolt is out", "the bolt is back")
+		if l.Key != "" {
+			x.contact("key contact of "+l.Position, l.Key, "the key is turned", "the key is not turned")
+		}
 	}
 	for _, l := range k.Locks {
 		if l.Matrix != nil {

@@ -52,6 +52,7 @@ type lock struct {
 	strike *strike.Dev
 	door   *contact.Dev
 	bolt   *contact.Dev
+	key    *contact.Dev // nil where the kit has none
 	keypad *keypad.Dev
 }
 
@@ -179,7 +180,10 @@ func (h *hardware) openLock(l Lock) error {
 		return err
 	}
 	h.locks[l.Position] = open
-	for pin, into := range map[string]**contact.Dev{l.Door: &open.door, l.Bolt: &open.bolt} {
+	for pin, into := range map[string]**contact.Dev{l.Door: &open.door, l.Bolt: &open.bolt, l.Key: &open.key} {
+		if pin == "" {
+			continue
+		}
 		p, err := h.board.Pin(pin)
 		if err != nil {
 			return err

@@ -92,6 +92,7 @@ type Lock struct {
 	Relay    string `yaml:"relay"`            // pin, high pulls the bolt
 	Bolt     string `yaml:"bolt"`             // pin, low while the bolt is out
 	Door     string `yaml:"door"`             // pin, low while the door is shut
+	Key      string `yaml:"key,omitempty"`    // pin, low while the staff's key turns the cylinder; without, each use of it is an alarm
 	Keypad   string `yaml:"keypad,omitempty"` // serial line; or Matrix
 	Display  string `yaml:"display,omitempty"`
 

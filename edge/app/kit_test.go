@@ -18,7 +18,7 @@ func TestTheExampleKitsAreRight(t *testing.T) {
 	files, err := filepath.Glob("../../deploy/kits/*.yaml")
 	require.NoError(t, err)
 	roles := map[string][]string{"collection.yaml": {"fridge"}, "station.yaml": {"fridge", "lock"}, "shipper.yaml": {"shipper"}, "scanner.yaml": {"scanner"},
-		"driver.yaml": {"driver"}}
+		"driver.yaml": {"driver"}, "collection-lock.yaml": {"fridge", "lock"}}
 	require.Len(t, files, len(roles))
 	for _, f := range files {
 		k, err := ReadKit(f)
@@ -69,6 +69,7 @@ func TestCheckNamesEachMistakeOfAKit(t *testing.T) {
 	for want, spoil := range map[string]func(*Kit){
 		"locks[1].relay: pin p2 is locks[0].relay already":        func(k *Kit) { k.Locks[1].Relay = "p2" },
 		"locks[0].door: pin p1 is fridges[0].mains already":       func(k *Kit) { k.Locks[0].Door = "p1" },
+		"locks[0].key: pin p4 is locks[0].door already":           func(k *Kit) { k.Locks[0].Key = "p4" },
 		"locks[1].position: lock f1 is locks[0].position already": func(k *Kit) { k.Locks[1].Position = "f1" },
 		"hand_in.reader: reader s1 is locks[0].keypad already":    func(k *Kit) { k.HandIn.Reader = "s1" },
 		"fridges[1].probes[0].name: sensor f1/air is":             func(k *Kit) { k.Fridges[1].Position = "f1" },

@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"meguri/edge/driver"
 	edgelog "meguri/edge/log"
@@ -141,7 +142,7 @@ func (a *agent) activate(m protocol.Manifest, parts map[string][]byte) error {
 		_ = a.commit([]protocol.Body{protocol.PlanApplied{Plan: m.Plan, Reason: err.Error()}}, nil) // logged there
 		return err
 	}
-	stations := station.PlanChanged(a.station, p.locks)
+	stations := station.Confirmed(station.PlanChanged(a.station, p.locks), time.UnixMilli(m.MadeAt))
 	scans := scanner.PlanChanged(a.scanner, p.scanner)
 	run := driver.PlanChanged(a.driver, p.driver)
 	records := []protocol.Body{protocol.PlanApplied{Plan: m.Plan}}
@@ -157,6 +158,18 @@ func (a *agent) activate(m protocol.Manifest, parts map[string][]byte) error {
 	a.usePlan(p, parts)
 	a.logger.Info("plan active", "plan", m.Plan, "parts", len(m.Parts))
 	return nil
+}
+
+// Planned tells which plan the hub said at a time, its own, is the newest for this device.
+func (a *agent) Planned(newest uint64, at time.Time) { a.do(func() { a.confirm(newest, at) }) }
+
+// confirm notes that the plan here is still the newest: until then what it says was not revoked.
+func (a *agent) confirm(newest uint64, at time.Time) {
+	if newest == 0 || newest != a.planVersion.Load() || a.unplanned() || len(a.cfg.Kit.Locks) == 0 {
+		return
+	}
+	a.station = station.Confirmed(a.station, at)
+	a.happened(nil, map[string]any{keyStation: a.station})
 }
 
 // storePlan writes the manifest and the parts that are new, and drops those that no longer belong to it.

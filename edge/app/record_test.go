@@ -158,7 +158,7 @@ func TestAForkedLogHonoursNoGrantOfThePlanBefore(t *testing.T) {
 	grant := protocol.Grant{ID: "g@f1", Holder: protocol.HolderCourier, PIN: protocol.HashPIN("g@f1", "12345678"), Until: 1 << 60, Uses: 3}
 	body, err := protocol.EncodeBody(protocol.LockPlan{Position: "f1", Grants: []protocol.Grant{grant}})
 	require.NoError(t, err)
-	m := protocol.Manifest{Incarnation: a.log.Incarnation(), Plan: 7, Parts: []protocol.PartRef{{Name: "lock/f1", Hash: protocol.HashPart(body)}}}
+	m := protocol.Manifest{Incarnation: a.log.Incarnation(), Plan: 7, MadeAt: a.now().UnixMilli(), Parts: []protocol.PartRef{{Name: "lock/f1", Hash: protocol.HashPart(body)}}}
 	require.NoError(t, a.activate(m, map[string][]byte{"lock/f1": body}))
 	opens := func() bool {
 		d := station.Code(a.station, a.locks(), "f1", "12345678", a.now())

@@ -117,7 +117,7 @@ func (r *rig) give(version uint64, every, alarmAfter time.Duration) {
 		{ID: "g@f1", Holder: protocol.HolderCourier, PIN: protocol.HashPIN("g@f1", "12345678"), Until: 1 << 60}}})
 	fridge := r.part("fridge/f1", protocol.TemperaturePlan{Position: "f1", MinMilliC: 2000, MaxMilliC: 8000,
 		SampleEveryMS: every.Milliseconds(), AlarmAfterMS: alarmAfter.Milliseconds()})
-	m := protocol.Manifest{Incarnation: r.log.Incarnation(), Plan: version}
+	m := protocol.Manifest{Incarnation: r.log.Incarnation(), Plan: version, MadeAt: r.now().UnixMilli()}
 	parts := map[string][]byte{}
 	for name, body := range map[string][]byte{"lock/f1": lock, "fridge/f1": fridge} {
 		m.Parts = append(m.Parts, protocol.PartRef{Name: name, Hash: protocol.HashPart(body), Size: uint32(len(body))})

@@ -34,6 +34,7 @@ func (a *agent) setSampling(everyMS int64) {
 // When an alarm that follows from a round finds no room, the readings are recorded all the same, and the next round decides
 // about the alarm again.
 func (a *agent) sampled(mono int64, samples []protocol.Sample) {
+	a.felt(samples)
 	next := round{mono: mono, samples: samples}
 	v := a.verdict(samples)
 	if v.alarm != a.rounds.alarm || !a.rounds.fits(next) {
@@ -88,7 +89,8 @@ func (a *agent) goods(v *verdict, air map[string][]protocol.Sample) {
 	for position, samples := range air {
 		joined[position] = station.AirOf(samples)
 	}
-	d := station.Sampled(a.station, a.plan.locks, joined, a.now())
+	now := a.atDoor()
+	d := station.Sampled(a.station, a.plan.locks, joined, now)
 	v.station, v.records = d.State, append(v.records, d.Records...)
 	v.changed = v.changed || len(d.Records) > 0
 	for container, g := range d.State.Goods {

@@ -67,6 +67,19 @@ func newWall(mono, board int64, battery bool) wall {
 	return w
 }
 
+// notBefore is the clock of a new boot, of which the last one knew that it is no earlier than floor.
+func (w wall) notBefore(mono, floor int64) wall {
+	behind := floor - w.at(mono)
+	switch {
+	case w.quality == protocol.WallUnset || behind <= 0:
+	case behind > maxBack:
+		w.quality = protocol.WallUnset
+	default:
+		w.base, w.within = floor-mono, max(w.within, behind)
+	}
+	return w
+}
+
 func (w wall) at(mono int64) int64 { return w.base + mono }
 
 // moved says what a rule has done to a wall clock.

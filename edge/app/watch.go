@@ -24,15 +24,7 @@ func (h *hardware) watch(c *crew, a *agent) {
 		<-ctx.Done()
 		return h.halt()
 	})
-	for _, position := range inOrder(h.locks) {
-		l := h.locks[position]
-		moved := func(closed bool) { a.do(func() { a.doorMoved(position, closed) }) }
-		h.keep(c, "door contact of "+position, func(ctx context.Context) error { return l.watchDoor(ctx, moved) })
-		h.keep(c, "bolt contact of "+position, func(ctx context.Context) error { return l.watchBolt(ctx, moved) })
-		h.keep(c, "keypad of "+position, func(ctx context.Context) error {
-			return l.keypad.Run(ctx, func(code string) { a.do(func() { a.codeEntered(position, code) }) })
-		})
-	}
+	h.watchDoors(c, a)
 	for _, position := range inOrder(h.mains) {
 		m := h.mains[position]
 		h.keep(c, "mains sense of "+position, func(ctx context.Context) error {
@@ -79,24 +71,6 @@ func (h *hardware) keep(c *crew, name string, run func(context.Context) error) {
 				return nil
 			}
 			pause = min(2*pause, longPause)
-		}
-	})
-}
-
-// watchDoor tells when the door opens, and when it is shut and the bolt is out already.
-func (l *lock) watchDoor(ctx context.Context, moved func(closed bool)) error {
-	return l.door.Watch(ctx, func(shut bool) {
-		if !shut || l.bolt.Closed() {
-			moved(shut)
-		}
-	})
-}
-
-// watchBolt tells when the bolt is out and the door is shut.
-func (l *lock) watchBolt(ctx context.Context, moved func(closed bool)) error {
-	return l.bolt.Watch(ctx, func(out bool) {
-		if out && l.door.Closed() {
-			moved(true)
 		}
 	})
 }

@@ -213,6 +213,9 @@ func (c *core) welcome(now time.Time, w protocol.Welcome) error {
 	c.logger.Info("welcomed", "incarnation", w.Incarnation, "verdict", w.Verdict,
 		"hub ahead by", time.UnixMilli(w.HubTime).Sub(c.config.Clock.Now()).Round(time.Second))
 	c.tellTime(w.HubTime)
+	if c.verdict == protocol.Current {
+		c.config.Agent.Planned(w.Plan, time.UnixMilli(w.HubTime).UTC())
+	}
 	return nil
 }
 

@@ -58,6 +58,7 @@ func TestRecordsGoUpAndOnlySafeOnesAreDeleted(t *testing.T) {
 	require.Equal(t, uint64(6), p.position(protocol.Events).First)
 	require.Equal(t, upTo(6), p.values(protocol.Events))
 	require.NotEmpty(t, p.agent.times)
+	require.NotEmpty(t, p.agent.planned, "a welcome names the newest plan")
 }
 
 func TestNothingIsSentBeforeTheWelcome(t *testing.T) {

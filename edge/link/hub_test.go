@@ -163,6 +163,7 @@ type agent struct {
 	contents  map[string][]byte
 	commands  []protocol.Command
 	times     []time.Time
+	planned   []uint64
 	version   uint64
 	err       error
 }
@@ -177,7 +178,9 @@ func (a *agent) Activate(m protocol.Manifest, parts map[string][]byte) error {
 	a.version, a.contents = m.Plan, parts
 	return nil
 }
-func (a *agent) Command(c protocol.Command)                  { a.commands = append(a.commands, c) }
+func (a *agent) Command(c protocol.Command)         { a.commands = append(a.commands, c) }
+func (a *agent) Planned(newest uint64, _ time.Time) { a.planned = append(a.planned, newest) }
+
 func (a *agent) HubTime(t time.Time, _ func() time.Duration) { a.times = append(a.times, t) }
 
 func configOf(log *edgelog.Log, a *agent) Config {

@@ -28,6 +28,8 @@ type Agent interface {
 	Command(c protocol.Command)
 	// HubTime tells that the hub's clock showed t at a moment after the device had asked, which is asked() ago by Config.Clock.
 	HubTime(t time.Time, asked func() time.Duration)
+	// Planned tells which plan the hub said at a time, its own, is the newest for this device; 0 for none.
+	Planned(newest uint64, at time.Time)
 }
 
 // Config says what a link joins. Dial, Connect, TLS, MaxPause and Linger may be missing; with Connect also Broker.

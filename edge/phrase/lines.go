@@ -18,6 +18,8 @@ const (
 	CodeTooEarly
 	CodeTooLate
 	CodeUsedUp
+	PlanTooOld
+	ClockUnsure
 	TokenUnknownKey
 	TokenElsewhere
 	TokenRevoked
@@ -32,9 +34,14 @@ const (
 	OpenSlotsElsewhere // {1} slots, {2} other fridges
 	OpenElsewhere      // {1} other fridges
 	OpenCourier
+	OpenShop
+	OpenStaff
 	LockSilent
 	DoorDidNotOpen
+	DoorNotPulled
 	ShutDoor
+	ShutWarmDoor
+	PushDoor
 	ThankYou
 
 	// Lines at a station's reader.
@@ -120,8 +127,15 @@ var lines = [keys]struct{ en, ja string }{
 	OpenSlotsElsewhere: {"Open: {1}. More of your order is in {2}.", "解錠しました。お品は {1}、残りは {2} です。"},
 	OpenElsewhere:      {"Open. More of your order is in {1}.", "解錠しました。残りのお品は {1} です。"},
 	OpenCourier:        {"Open. Scan each box and its slot.", "解錠しました。箱、棚の順にスキャンしてください。"},
+	OpenShop:           {"Open. Put each box on its address and shut the door.", "解錠しました。箱を番地に置き、扉を閉めてください。"},
+	OpenStaff:          {"Open. Your visit is recorded.", "解錠しました。この入室は記録されます。"},
+	PlanTooOld:         {"This lock is cut off. Please show the QR code from your messages.", "通信が途絶えています。お知らせのQRコードをかざしてください。"},
+	ClockUnsure:        {"The clock is lost. Codes that held when it was last known still open.", "時計が失われています。最後の時刻に有効な番号のみ使えます。"},
 	LockSilent:         {"The lock does not answer. Please call the number on the door.", "錠が動きません。扉に記載の番号へお電話ください。"},
 	DoorDidNotOpen:     {"The door did not open. Enter your code again, or call the number on the door.", "開きませんでした。再入力するか、扉に記載の番号へお電話ください。"},
+	DoorNotPulled:      {"The door was not opened. Enter your code again, then pull.", "扉が開けられませんでした。もう一度入力し、扉を引いてください。"},
+	ShutWarmDoor:       {"Please shut the door now: it is getting warm inside.", "庫内の温度が上がっています。すぐに扉を閉めてください。"},
+	PushDoor:           {"The door is not locked. Please push it until it locks.", "施錠されていません。扉を最後まで押してください。"},
 	ShutDoor:           {"Please shut the door.", "扉を閉めてください。"},
 	ThankYou:           {"Thank you.", "ありがとうございました。"},
 

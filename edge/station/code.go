@@ -13,7 +13,7 @@ import (
 // Code decides about a code that was entered at a position's keypad.
 func Code(s State, p Plan, position, code string, now time.Time) Decision {
 	t := begin(s, p, now)
-	t.jammed(position)
+	t.overdue(position)
 	if t.rests(position) {
 		t.record(protocol.GrantRefused{Position: position, Reason: "the keypad rests"})
 		t.refuse(position, phrase.TooManyWrongCodes)
@@ -50,7 +50,7 @@ func (t *turn) grantOf(position, code string) (protocol.Grant, objection, bool) 
 		if !g.HasPIN(code) {
 			continue
 		}
-		if o := t.objection(position, g); !found || o.rank < why.rank {
+		if o := t.objection(position, g, 0); !found || o.rank < why.rank {
 			best, why, found = g, o, true
 		}
 	}
@@ -78,16 +78,20 @@ func object(rank int, reason string, k phrase.Key, args ...string) objection {
 	return objection{reason: reason, line: phrase.New(k, args...), rank: rank}
 }
 
-func (t *turn) objection(position string, g protocol.Grant) objection {
-	now := t.now.UnixMilli()
+// objection says what stands against a grant; signed is when the hub signed the token that was shown, 0 for a code.
+func (t *turn) objection(position string, g protocol.Grant, signed int64) objection {
+	if o := t.timely(position, g); o.reason != "" {
+		return o
+	}
+	if o := t.vouched(position, g, signed); o.reason != "" {
+		return o
+	}
 	switch {
-	case now >= g.Until:
-		return object(rankLate, "too late", phrase.CodeTooLate)
-	case now < g.From:
-		return object(rankEarly, "too early", phrase.CodeTooEarly)
-	case g.Uses > 0 && t.State.Uses[g.ID].Count >= g.Uses:
+	case g.Uses > 0 && t.State.Uses[g.ID].Count >= g.Uses && !t.again(g.ID):
 		return object(rankUsed, "used up", phrase.CodeUsedUp)
-	case g.Holder == protocol.HolderCourier:
+	case g.Holder == protocol.HolderEngineer && g.Uses == 0:
+		return object(rankUnknown, "an engineer's grant has to be counted", phrase.NothingForYou)
+	case g.Holder == protocol.HolderCourier, g.Holder == protocol.HolderShop, g.Holder == protocol.HolderStaff, g.Holder == protocol.HolderEngineer:
 		return objection{}
 	case g.Holder != protocol.HolderCustomer: // of a newer hub: what it asks for is not known here
 		return object(rankUnknown, fmt.Sprintf("holder of kind %d is unknown to this version", g.Holder), phrase.NothingForYou)
@@ -168,11 +172,17 @@ func (t *turn) open(position string, g protocol.Grant) {
 		t.refuse(position, phrase.OutOfService)
 		return
 	}
-	l.Grants, l.FiredAt = with(l.Grants, g), t.now.UnixMilli()
+	l.Grants = with(l.Grants, g)
+	t.fires(&l)
+	use.Until = g.Until
+	again := g.Uses > 0 && t.again(g.ID)
+	if use.Again = 0; !again {
+		use.Count++
+		l.Grants = counted(l.Grants, g.ID)
+	}
 	t.State.Locks[position] = l
-	use = Use{Count: use.Count + 1, Until: g.Until}
 	t.State.Uses[g.ID] = use
-	t.record(protocol.GrantUsed{Position: position, Grant: g.ID, Use: use.Count})
+	t.record(protocol.GrantUsed{Position: position, Grant: g.ID, Use: use.Count, Again: again})
 	t.welcome(position, g) // first: when the lock does not answer, that is the last word
 	t.Actions = append(t.Actions, Fire{Position: position, Grant: g.ID})
 }
@@ -183,17 +193,32 @@ func with(grants []InUse, g protocol.Grant) []InUse {
 	if g.Holder == protocol.HolderCustomer {
 		u.Order = g.Order
 	}
-	if slices.Contains(grants, u) {
+	if slices.ContainsFunc(grants, func(other InUse) bool { return other.Grant == u.Grant }) {
 		return grants
 	}
 	return append(slices.Clone(grants), u)
 }
 
+// counted is grants with one more use of one of them, which its opening is counted as.
+func counted(grants []InUse, id string) []InUse {
+	grants = slices.Clone(grants)
+	for i := range grants {
+		if grants[i].Grant == id {
+			grants[i].Uses++
+		}
+	}
+	return grants
+}
+
 func (t *turn) welcome(position string, g protocol.Grant) {
 	slots, elsewhere := phrase.List(t.slots(position, g.Containers)), phrase.List(g.Elsewhere)
 	switch {
-	case g.Holder != protocol.HolderCustomer:
+	case g.Holder == protocol.HolderCourier:
 		t.show(position, phrase.OpenCourier)
+	case g.Holder == protocol.HolderShop:
+		t.show(position, phrase.OpenShop)
+	case g.Holder != protocol.HolderCustomer:
+		t.show(position, phrase.OpenStaff)
 	case slots == "" && elsewhere == "":
 		t.show(position, phrase.Open)
 	case slots == "":

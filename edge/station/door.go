@@ -12,13 +12,13 @@ import (
 // Unlock opens a door at a person's command from the hub. A door that stands open is a refusal: no action follows.
 func Unlock(s State, p Plan, position, command string, now time.Time) Decision {
 	t := begin(s, p, now)
-	t.jammed(position)
+	t.overdue(position)
 	l := t.State.Locks[position]
 	if l.Door == DoorOpen {
 		t.record(protocol.DoorFault{Position: position, Fault: protocol.DoorAlreadyOpen})
 		return t.Decision
 	}
-	l.FiredAt = now.UnixMilli() // whoever's code fired just before comes in by the same opening
+	t.fires(&l) // whoever's code fired just before comes in by the same opening
 	t.State.Locks[position] = l
 	t.Actions = append(t.Actions, Fire{Position: position, Command: command})
 	return t.Decision
@@ -36,15 +36,26 @@ func Fired(s State, p Plan, f Fire, failure error, now time.Time) Decision {
 		return t.Decision
 	}
 	if l := t.State.Locks[f.Position]; l.Door != DoorOpen { // else it has opened all the same
-		l.Grants = slices.DeleteFunc(slices.Clone(l.Grants), func(u InUse) bool { return u.Grant == f.Grant })
-		if len(l.Grants) == 0 {
-			l.FiredAt, l.Grants = 0, nil
-		}
+		t.silent(&l, f.Grant)
 		t.State.Locks[f.Position] = l
 	}
 	t.record(protocol.DoorFault{Position: f.Position, Grant: f.Grant, Fault: protocol.DoorJammed})
 	t.refuse(f.Position, phrase.LockSilent)
 	return t.Decision
+}
+
+// silent sets apart whoever a relay did not answer for. It may have moved all the same, so the wait goes on for them, too.
+func (t *turn) silent(l *Lock, grant string) {
+	mine := func(u InUse) bool { return u.Grant == grant }
+	if i := slices.IndexFunc(l.Grants, mine); i >= 0 {
+		l.Silent = append(slices.Clone(l.Silent), l.Grants[i])
+	}
+	if l.Grants = slices.DeleteFunc(slices.Clone(l.Grants), mine); len(l.Grants) == 0 {
+		l.Grants = nil
+	}
+	if len(l.Grants) == 0 && len(l.Silent) == 0 {
+		l.FiredAt = 0
+	}
 }
 
 // Contact notes what the door contact says, at a start and whenever it changes. What it said last is kept across a restart,
@@ -71,20 +82,35 @@ func Contact(s State, p Plan, position string, closed bool, now time.Time) Decis
 func (t *turn) opened(position string, l *Lock) {
 	uncommanded := false
 	if l.FiredAt == 0 {
-		if d, known := t.since(l.ShutAt); known && d <= Bounce {
-			l.Grants = l.ShutAfter
-		} else if d, known := t.since(l.JammedAt); known && d <= OpensLate {
-			l.Grants = l.JammedFor
-		} else {
-			uncommanded = l.Door == DoorClosed
-		}
+		uncommanded = !t.explained(position, l) && l.Door == DoorClosed
+	} else if len(l.Grants) == 0 {
+		l.Grants = l.Silent
 	}
 	t.record(protocol.DoorOpened{Position: position, Grant: first(l.Grants)})
 	if uncommanded {
 		t.record(protocol.DoorFault{Position: position, Fault: protocol.DoorUncommanded})
 	}
-	l.FiredAt, l.OpenedAt, l.Ajar = 0, t.now.UnixMilli(), false
+	l.FiredAt, l.OpenedAt, l.Ajar, l.Warned = 0, t.now.UnixMilli(), false, 0
 	l.ShutAt, l.ShutAfter, l.JammedAt, l.JammedFor = 0, nil, 0, nil
+	l.Silent, l.Wait = nil, Wait{}
+}
+
+// explained finds whose opening this is that no relay fired for just now: the staff's key, a door that had not really shut, or one that
+// stuck and gives way.
+func (t *turn) explained(position string, l *Lock) bool {
+	if t.byKey(l) {
+		return true
+	}
+	if d, known := t.since(l.ShutAt); known && d <= Bounce {
+		l.Grants = l.ShutAfter
+		return true
+	}
+	if d, known := t.since(l.JammedAt); known && d <= OpensLate {
+		l.Grants = l.JammedFor
+		t.takeBack(position, l.Grants)
+		return true
+	}
+	return false
 }
 
 func (t *turn) shut(position string, l *Lock) {
@@ -104,5 +130,5 @@ func (t *turn) shut(position string, l *Lock) {
 		t.show(position, phrase.ThankYou)
 	}
 	l.ShutAt, l.ShutAfter = t.now.UnixMilli(), l.Grants
-	l.Grants, l.OpenedAt, l.Ajar = nil, 0, false
+	l.Grants, l.OpenedAt, l.Ajar, l.Warned = nil, 0, false, 0
 }

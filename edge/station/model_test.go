@@ -40,7 +40,7 @@ func drawPlan(t *rapid.T, pins []string, n int) Plan {
 			id := fmt.Sprintf("%s-g%d", position, i)
 			from := rapid.Int64Range(-20, 20).Draw(t, "from")
 			g := protocol.Grant{ID: id, PIN: protocol.HashPIN(id, rapid.SampledFrom(pins).Draw(t, "pin")),
-				Holder: protocol.Holder(rapid.Uint8Range(0, 3).Draw(t, "holder")), Order: fmt.Sprintf("order-%s-%d", id, n),
+				Holder: protocol.Holder(rapid.Uint8Range(0, 6).Draw(t, "holder")), Order: fmt.Sprintf("order-%s-%d", id, n),
 				From: at(time.Duration(from) * time.Minute), Until: at(time.Duration(from+30) * time.Minute),
 				Uses: rapid.Uint32Range(0, 3).Draw(t, "uses")}
 			for _, c := range lock.Containers {
@@ -78,7 +78,8 @@ func (m *model) mayOpen(position, code, id string) {
 	require.True(m.t, g.HasPIN(code), "the code is the grant's")
 	now := m.now.UnixMilli()
 	require.True(m.t, g.From <= now && now < g.Until, "the grant is valid now")
-	require.Contains(m.t, []protocol.Holder{protocol.HolderCustomer, protocol.HolderCourier}, g.Holder)
+	require.True(m.t, g.Holder >= protocol.HolderCustomer && g.Holder <= protocol.HolderEngineer, "holder %d is known", g.Holder)
+	require.True(m.t, g.Holder != protocol.HolderEngineer || g.Uses > 0, "an engineer's grant is counted")
 	if g.Holder != protocol.HolderCustomer {
 		return
 	}
@@ -94,14 +95,26 @@ func (m *model) check(d Decision, position, code, command string) {
 	for _, b := range d.Records {
 		switch b := b.(type) {
 		case protocol.GrantUsed:
+			if b.Late { // the door gave way after all: nobody entered a code just now
+				m.uses[b.Grant]++
+				require.Equal(m.t, m.uses[b.Grant], b.Use)
+				break
+			}
 			m.mayOpen(position, code, b.Grant)
+			if used[b.Grant] = true; b.Again {
+				require.Equal(m.t, m.uses[b.Grant], b.Use, "the use in doubt")
+				m.accept(position, b.Grant)
+				break
+			}
 			m.uses[b.Grant]++
 			require.Equal(m.t, m.uses[b.Grant], b.Use, "each use has its own number")
 			if limit := m.grant(position, b.Grant).Uses; limit > 0 {
 				require.LessOrEqual(m.t, b.Use, limit)
 			}
-			used[b.Grant] = true
 			m.accept(position, b.Grant)
+		case protocol.UseReturned:
+			require.Less(m.t, b.Use, m.uses[b.Grant])
+			m.uses[b.Grant] = b.Use
 		case protocol.DoorFault:
 			if b.Fault == protocol.DoorAlreadyOpen && b.Grant != "" {
 				m.mayOpen(position, code, b.Grant)
@@ -161,7 +174,7 @@ func (m *model) bounded() {
 func (m *model) turn(t *rapid.T) {
 	m.t = t
 	position := rapid.SampledFrom(positions).Draw(t, "position")
-	switch rapid.IntRange(0, 11).Draw(t, "input") {
+	switch rapid.IntRange(0, 15).Draw(t, "input") {
 	case 0, 1, 2:
 		code := rapid.SampledFrom(append(m.pins, "none")).Draw(t, "code")
 		m.check(m.code(position, code), position, code, "")
@@ -182,6 +195,12 @@ func (m *model) turn(t *rapid.T) {
 	case 9:
 		m.now = m.now.Add(time.Duration(rapid.Int64Range(-100, 300).Draw(t, "seconds")) * time.Second)
 		m.check(m.take(Tick), "", "", "")
+	case 12, 13:
+		m.check(m.bolt(position, rapid.Bool().Draw(t, "out"), rapid.Bool().Draw(t, "leaf")), position, "", "")
+	case 14:
+		m.check(m.key(position, rapid.Bool().Draw(t, "turned")), position, "", "")
+	case 15:
+		m.check(m.take(func(s State, _ Plan, now time.Time) Decision { return Decision{State: Started(s, now)} }), "", "", "")
 	}
 }
 

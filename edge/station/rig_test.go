@@ -67,7 +67,13 @@ type rig struct {
 	last Decision
 }
 
-func newRig(t tester, s State, p Plan) *rig { return &rig{t: t, s: reread(t, s), p: p, now: noon} }
+// newRig is a station whose plan the hub has just confirmed.
+func newRig(t tester, s State, p Plan) *rig {
+	if s.Confirmed == 0 {
+		s.Confirmed = at(0)
+	}
+	return &rig{t: t, s: reread(t, s), p: p, now: noon}
+}
 
 // reread is a state as it comes back from storage.
 func reread(t tester, s State) State {
@@ -108,6 +114,25 @@ func (r *rig) code(position, code string) Decision {
 func (r *rig) contact(position string, closed bool) Decision {
 	r.t.Helper()
 	return r.take(func(s State, p Plan, now time.Time) Decision { return Contact(s, p, position, closed, now) })
+}
+
+func (r *rig) bolt(position string, out, leafShut bool) Decision {
+	r.t.Helper()
+	return r.take(func(s State, p Plan, now time.Time) Decision { return Bolt(s, p, position, out, leafShut, now) })
+}
+
+func (r *rig) key(position string, turned bool) Decision {
+	r.t.Helper()
+	return r.take(func(s State, p Plan, now time.Time) Decision { return Key(s, p, position, turned, now) })
+}
+
+// powerCut is a restart of which the rules hear, and what the contacts of a door say then.
+func (r *rig) powerCut(position string, away time.Duration, closed bool) Decision {
+	r.t.Helper()
+	r.now = r.now.Add(away)
+	r.take(func(s State, p Plan, now time.Time) Decision { return Decision{State: Started(s, now)} })
+	r.bolt(position, closed, closed)
+	return r.contact(position, closed)
 }
 
 func (r *rig) unlock(position string) Decision {

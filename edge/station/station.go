@@ -17,7 +17,6 @@ import (
 const (
 	OpenWithin    = 10 * time.Second // after the relay fired, else the lock is jammed
 	OpensLate     = time.Minute      // after it was called jammed: a door that sticks and gives way at last
-	AjarAfter     = 2 * time.Minute  // a door that stands open longer is an alarm
 	Bounce        = time.Second      // a door that opens again so soon after it shut has not been shut
 	ScanPairedFor = 2 * time.Minute  // between the scan of a box and of its slot
 )
@@ -42,13 +41,20 @@ type State struct {
 	Scanned Box              `cbor:"4,keyasint"` // a box that waits for its slot
 	Tries   map[string]Tries `cbor:"5,keyasint"` // wrong codes, by selector
 
-	Goods map[string]Goods `cbor:"20,keyasint,omitempty"` // dated container → how warm or cold it has stood
+	Unproven  bool             `cbor:"10,keyasint,omitempty"` // the time is no earlier than what it is taken for, and may be later
+	NotBefore int64            `cbor:"11,keyasint,omitempty"` // it is no earlier than this, also after a restart; Unix milliseconds
+	Confirmed int64            `cbor:"12,keyasint,omitempty"` // when the hub last said that the plan here is its newest, Unix milliseconds
+	Goods     map[string]Goods `cbor:"20,keyasint,omitempty"` // dated container → how warm or cold it has stood
 }
 
 // Use is how often a grant was used.
 type Use struct {
 	Count uint32 `cbor:"1,keyasint"`
 	Until int64  `cbor:"2,keyasint"` // of the grant, Unix milliseconds: what ended first is forgotten first
+
+	Returned uint32 `cbor:"3,keyasint,omitempty"` // how often uses were given back
+	Again    int64  `cbor:"4,keyasint,omitempty"` // Unix milliseconds: until then it opens once more for the use in doubt
+	Doubted  uint32 `cbor:"5,keyasint,omitempty"` // the newest use that was in doubt: each is so once
 }
 
 // Box is a box that was scanned.
@@ -71,12 +77,20 @@ type Lock struct {
 	ShutAfter  []InUse `cbor:"10,keyasint,omitempty"`
 	JammedAt   int64   `cbor:"11,keyasint,omitempty"` // Unix milliseconds
 	JammedFor  []InUse `cbor:"12,keyasint,omitempty"`
+
+	Sense  Sense   `cbor:"20,keyasint"`           // what bolt, leaf and key say
+	Wait   Wait    `cbor:"21,keyasint"`           // for the door, since the relay fired
+	Silent []InUse `cbor:"22,keyasint,omitempty"` // the relay should have fired for them, and said that it could not
+	Inside Warmth  `cbor:"23,keyasint"`           // too warm; zero when it is not
+	Warned int64   `cbor:"24,keyasint,omitempty"` // that it stands open and is warm: the last time, Unix milliseconds
 }
 
 // InUse is a grant that a door is open for. The order is kept with it: the plan may change while the door stands open.
 type InUse struct {
 	Grant string `cbor:"1,keyasint"`
 	Order string `cbor:"2,keyasint,omitempty"` // of a customer
+	Uses  uint32 `cbor:"3,keyasint,omitempty"` // counted for this opening: more than one when the code was entered again
+	Back  bool   `cbor:"4,keyasint,omitempty"` // they were given back
 }
 
 // Door is what the contact said last. Unknown is not closed.
@@ -210,47 +224,15 @@ func forget[V any](m map[string]V, planned map[string]bool, age func(V) int64) {
 func Tick(s State, p Plan, now time.Time) Decision {
 	t := begin(s, p, now)
 	for _, position := range slices.Sorted(maps.Keys(t.State.Locks)) {
-		if t.jammed(position) {
-			t.refuse(position, phrase.DoorDidNotOpen)
+		if line, over := t.overdue(position); over {
+			t.refuse(position, line)
 		}
 		l := t.State.Locks[position]
-		if l.Door != DoorOpen || l.Ajar {
-			continue
-		}
-		open, known := t.since(l.OpenedAt)
-		switch {
-		case !known:
-			l.OpenedAt = now.UnixMilli()
-		case open > AjarAfter:
-			t.record(protocol.DoorFault{Position: position, Grant: first(l.Grants), Fault: protocol.DoorAjar})
-			t.refuse(position, phrase.ShutDoor)
-			l.Ajar = true
-		}
+		t.leftOpen(position, &l)
+		t.leftUnbolted(position, &l)
 		t.State.Locks[position] = l
 	}
 	return t.Decision
-}
-
-// jammed ends the wait for a door whose relay fired too long ago.
-func (t *turn) jammed(position string) bool {
-	l := t.State.Locks[position]
-	if l.FiredAt == 0 {
-		return false
-	}
-	waited, known := t.since(l.FiredAt)
-	if known && waited <= OpenWithin {
-		return false
-	}
-	if !known { // wait once more, by the clock as it is now
-		l.FiredAt = t.now.UnixMilli()
-		t.State.Locks[position] = l
-		return false
-	}
-	t.record(protocol.DoorFault{Position: position, Grant: first(l.Grants), Fault: protocol.DoorJammed})
-	l.JammedAt, l.JammedFor = t.now.UnixMilli(), l.Grants
-	l.FiredAt, l.Grants = 0, nil
-	t.State.Locks[position] = l
-	return true
 }
 
 func first(grants []InUse) string {

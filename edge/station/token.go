@@ -8,10 +8,6 @@ import (
 	"meguri/protocol"
 )
 
-// TokenBeyondPlan bounds how long a token opens of whose grant the plan does not know yet: only a plan can revoke. A grant that the
-// plan has opens until its end, or until a newer plan leaves it out.
-const TokenBeyondPlan = 24 * time.Hour
-
 // token decides about a signed token, scanned at the station's reader, which serves all its doors. A keypad that rests does not
 // concern it, since nobody guesses a signature.
 func (t *turn) token(text string) {
@@ -29,7 +25,8 @@ func (t *turn) token(text string) {
 		t.refuseToken("", token.Grant.ID, "the token is for the lock of "+position, phrase.New(phrase.TokenElsewhere))
 		return
 	}
-	t.jammed(position)
+	t.prove(token)
+	t.overdue(position)
 	grant, o := t.grantOfToken(lock, token)
 	if o.reason != "" {
 		t.refuseToken(position, grant.ID, o.reason, o.line)
@@ -59,21 +56,21 @@ func (t *turn) keys() [][]byte {
 func (t *turn) grantOfToken(lock protocol.LockPlan, token protocol.Token) (protocol.Grant, objection) {
 	for _, g := range lock.Grants {
 		if g.ID == token.Grant.ID {
-			return g, t.objection(lock.Position, g)
+			return g, t.objection(lock.Position, g, signedAt(token))
 		}
 	}
-	g, issued := token.Grant, time.UnixMilli(token.Issued)
+	g, signed := token.Grant, time.UnixMilli(signedAt(token))
 	switch {
 	case t.now.UnixMilli() >= g.Until:
 		return g, object(rankLate, "too late", phrase.CodeTooLate)
 	case token.Issued <= lock.Issued:
 		return g, object(rankLate, "the grant of the token is revoked", phrase.TokenRevoked)
-	case issued.After(t.now.Add(time.Hour)):
+	case signed.After(t.now.Add(time.Hour)):
 		return g, object(rankEarly, "the token is of a time that has not come", phrase.ClockNotSet)
-	case t.now.Sub(issued) > TokenBeyondPlan:
+	case t.now.Sub(signed).Milliseconds() > lock.RuleFor(g.Holder).PlanAgeMS: // only a plan can revoke, and this one is older
 		return g, object(rankLate, "the plan is too old to know whether the token still holds", phrase.NoPlanYet)
 	}
-	return g, t.objection(lock.Position, g)
+	return g, t.objection(lock.Position, g, signedAt(token))
 }
 
 func (t *turn) refuseToken(position, grant, reason string, line phrase.Phrase) {

@@ -182,6 +182,10 @@ func (w *wirer) lock(l app.Lock) {
 		supply, Wire{From: line(l.Relay), To: "IN", Note: rest}, ground)
 	w.add("Lock "+l.Position+": bolt", "switch, closed while the bolt is out", Wire{From: line(l.Bolt), To: "a", Note: "pull-up inside the board"}, named(ground, "b"))
 	w.add("Lock "+l.Position+": door", "switch, closed while the door is shut", Wire{From: line(l.Door), To: "a", Note: "pull-up inside the board"}, named(ground, "b"))
+	if l.Key != "" {
+		w.add("Lock "+l.Position+": key", "switch at the cylinder, closed while the staff's key turns it",
+			Wire{From: line(l.Key), To: "a", Note: "pull-up inside the board"}, named(ground, "b"))
+	}
 	w.line("Lock "+l.Position+": keypad", l.Keypad)
 	if m := l.Matrix; m != nil {
 		var wires []Wire

@@ -82,9 +82,23 @@ func (e *Effects) door(ctx context.Context, tx *store.Tx, ev link.Event) error {
 		if err := e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Door, p.Lock = "closed", "locked" }); err != nil {
 			return err
 		}
+		if err := tx.ClearAlarms(ctx, []string{alarmDoorWarm, alarmUnbolted}, b.Position, ev.At); err != nil {
+			return err
+		}
 		return clear(ctx, tx, ev.At, b.Position, protocol.DoorJammed, protocol.DoorAjar, protocol.DoorUncommanded)
 	case protocol.DoorFault:
 		return e.doorFault(ctx, tx, ev, b)
+	case protocol.DoorWarm:
+		if err := e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Door = faultNames[protocol.DoorAjar] }); err != nil {
+			return err
+		}
+		detail := fmt.Sprintf("door stands open and it is %.1f °C inside, at most %.1f °C is allowed", float64(b.MilliC)/1000, float64(b.LimitMilliC)/1000)
+		return tx.RaiseAlarm(ctx, alarmID(ev, AlarmDoor), alarmDoorWarm, b.Position, detail, ev.At)
+	case protocol.Unbolted:
+		if err := e.position(ctx, tx, ev, b.Position, func(*store.Position) {}); err != nil {
+			return err
+		}
+		return tx.RaiseAlarm(ctx, alarmID(ev, AlarmDoor), alarmUnbolted, b.Position, "door is shut and its bolt stays back: whoever pulls comes in", ev.At)
 	case protocol.Mains:
 		return e.mains(ctx, tx, ev, b)
 	}
@@ -108,6 +122,12 @@ func (e *Effects) doorFault(ctx context.Context, tx *store.Tx, ev link.Event, b 
 	}
 	return tx.RaiseAlarm(ctx, alarmID(ev, AlarmDoor), doorAlarm(b.Fault), b.Position, "door "+name, ev.At)
 }
+
+// Alarms of a door that are no DoorFault.
+const (
+	alarmDoorWarm = AlarmDoor + "_warm"
+	alarmUnbolted = AlarmDoor + "_unbolted"
+)
 
 func doorAlarm(f protocol.DoorFaultKind) string { return AlarmDoor + "_" + faultNames[f] }
 

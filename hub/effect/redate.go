@@ -46,6 +46,14 @@ func (e *Effects) Redate(ctx context.Context, tx *store.Tx, ev link.Event, was t
 	return e.redatePlace(ctx, tx, ev, was)
 }
 
+// redateDoor moves the alarm that a door's fault has raised.
+func (e *Effects) redateDoor(ctx context.Context, tx *store.Tx, ev link.Event, position string, was time.Time) error {
+	if err := tx.MoveAlarm(ctx, alarmID(ev, AlarmDoor), was, ev.At); err != nil {
+		return err
+	}
+	return movePosition(ctx, tx, ev, position, was)
+}
+
 // redatePlace moves what an event has said of a door, a supply or a temperature.
 func (e *Effects) redatePlace(ctx context.Context, tx *store.Tx, ev link.Event, was time.Time) error {
 	switch b := ev.Body.(type) {
@@ -55,12 +63,13 @@ func (e *Effects) redatePlace(ctx context.Context, tx *store.Tx, ev link.Event, 
 		return movePosition(ctx, tx, ev, b.Position, was, doorAlarm(protocol.DoorJammed))
 	case protocol.DoorClosed:
 		return movePosition(ctx, tx, ev, b.Position, was, doorAlarm(protocol.DoorJammed), doorAlarm(protocol.DoorAjar),
-			doorAlarm(protocol.DoorUncommanded))
+			doorAlarm(protocol.DoorUncommanded), alarmDoorWarm, alarmUnbolted)
+	case protocol.DoorWarm:
+		return e.redateDoor(ctx, tx, ev, b.Position, was)
+	case protocol.Unbolted:
+		return e.redateDoor(ctx, tx, ev, b.Position, was)
 	case protocol.DoorFault:
-		if err := tx.MoveAlarm(ctx, alarmID(ev, AlarmDoor), was, ev.At); err != nil {
-			return err
-		}
-		return movePosition(ctx, tx, ev, b.Position, was)
+		return e.redateDoor(ctx, tx, ev, b.Position, was)
 	case protocol.Mains:
 		if !b.On {
 			for _, kind := range []string{AlarmPower, AlarmMains} {

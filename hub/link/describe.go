@@ -83,6 +83,18 @@ func name(b protocol.Body) string {
 		return "door fault"
 	case protocol.PickupInferred:
 		return "pickup inferred"
+	case protocol.UseReturned:
+		return "use returned"
+	case protocol.UseUncertain:
+		return "use uncertain"
+	case protocol.KeyUsed:
+		return "staff key used"
+	case protocol.NotOpened:
+		return "door not opened"
+	case protocol.DoorWarm:
+		return "door open and warm"
+	case protocol.Unbolted:
+		return "door not bolted"
 	case protocol.Mains:
 		return "mains"
 	case protocol.Alarm:
@@ -144,6 +156,18 @@ func subject(b protocol.Body) string {
 		return b.Position
 	case protocol.PickupInferred:
 		return b.Order
+	case protocol.UseReturned:
+		return b.Position
+	case protocol.UseUncertain:
+		return b.Position
+	case protocol.KeyUsed:
+		return b.Position
+	case protocol.NotOpened:
+		return b.Position
+	case protocol.DoorWarm:
+		return b.Position
+	case protocol.Unbolted:
+		return b.Position
 	case protocol.Mains:
 		return b.Position
 	case protocol.Alarm:

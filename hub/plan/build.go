@@ -100,6 +100,9 @@ func (b *builder) station(location string, dates []string) error {
 			return err
 		}
 	}
+	if err := b.passes(location, locks); err != nil {
+		return err
+	}
 	if err := b.tokens(location, locks); err != nil {
 		return err
 	}
@@ -111,7 +114,7 @@ func (b *builder) station(location string, dates []string) error {
 	return nil
 }
 
-// tokens adds what locks need to check signed tokens.
+// tokens adds what locks need to check signed tokens, and what to do in doubt.
 func (b *builder) tokens(location string, locks map[string]*protocol.LockPlan) error {
 	keys, err := b.tx.TokenKeys(b.ctx, b.now)
 	if err != nil {
@@ -121,12 +124,19 @@ func (b *builder) tokens(location string, locks map[string]*protocol.LockPlan) e
 	if err != nil {
 		return err
 	}
+	people, err := b.people()
+	if err != nil {
+		return err
+	}
 	for _, lock := range locks {
 		if !newest.IsZero() {
 			lock.Issued = newest.UnixMilli()
 		}
 		for _, k := range keys {
 			lock.Keys = append(lock.Keys, k.Public)
+		}
+		if b.revision >= peopleRules {
+			lock.People = people
 		}
 	}
 	return nil

@@ -38,9 +38,11 @@ func (tx *Tx) EndTokenKey(ctx context.Context, id string, at time.Time) error {
 	return tx.write(ctx, "UPDATE token_keys SET ends_at = $2 WHERE id = $1 AND (ends_at IS NULL OR ends_at > $2)", id, millis(at))
 }
 
-// NewestGrant gives when the newest grant for a location's locks was issued, revoked ones too; the zero time for none.
+// NewestGrant gives when the newest grant or pass for a place's locks was issued, revoked ones too; the zero time for none.
 func (tx *Tx) NewestGrant(ctx context.Context, location string) (time.Time, error) {
 	var issued sql.NullInt64
-	err := tx.row(ctx, "SELECT MAX(issued_at) FROM grants WHERE location_id = $1 AND issued_at > 0", location).Scan(&issued)
+	err := tx.row(ctx, `SELECT MAX(issued_at) FROM (
+		SELECT issued_at FROM grants WHERE location_id = $1 AND issued_at > 0
+		UNION ALL SELECT issued_at FROM passes WHERE place_id = $1) AS issued`, location).Scan(&issued)
 	return fromOptionalMillis(issued), err
 }

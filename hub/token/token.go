@@ -99,6 +99,7 @@ func (s *Signer) Sign(ctx context.Context, tx *store.Tx, t protocol.Token, now t
 	for _, by := range []time.Time{time.UnixMilli(t.Issued), now} {
 		for _, k := range slices.Backward(have) {
 			if !k.SignsFrom.After(by) {
+				t.Signed = now.Truncate(time.Second).UnixMilli()
 				return protocol.SignToken(t, k.private)
 			}
 		}

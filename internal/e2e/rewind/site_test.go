@@ -311,6 +311,8 @@ func (b *board) Command(c protocol.Command) {
 	}))
 }
 
+func (b *board) Planned(uint64, time.Time) {}
+
 func (b *board) HubTime(time.Time, func() time.Duration) {}
 
 func (b *board) did() (ids []string) {

@@ -109,3 +109,6 @@ func (b *bare) Command(protocol.Command) {}
 
 // HubTime implements link.Agent.
 func (b *bare) HubTime(time.Time, func() time.Duration) {}
+
+// Planned implements link.Agent.
+func (b *bare) Planned(uint64, time.Time) {}

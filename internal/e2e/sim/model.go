@@ -177,6 +177,8 @@ func (m *model) recorded(device string, log protocol.LogID, number uint64, b pro
 	switch b := b.(type) {
 	case protocol.GrantUsed:
 		m.used(t, b)
+	case protocol.UseReturned:
+		m.returned(t, b)
 	case protocol.CommandTaken:
 		m.taken(t, b)
 	case protocol.RelayFired:
@@ -215,8 +217,20 @@ func (m *model) used(t *truth, b protocol.GrantUsed) {
 		m.broken("%s: grant %s was used %d times, at most %d", t.id, b.Grant, b.Use, dispatch.CourierUses)
 	}
 	l := t.life()
+	if b.Again && b.Use == l.uses[b.Grant] { // the opening of a use in doubt, which is counted already
+		return
+	}
 	if b.Use != l.uses[b.Grant]+1 && l.unknown == 0 && !t.branched {
 		m.broken("%s: use %d of grant %s came after use %d", t.id, b.Use, b.Grant, l.uses[b.Grant])
+	}
+	l.uses[b.Grant] = b.Use
+}
+
+// returned: a use is given back only after it was counted, and less than that stands then.
+func (m *model) returned(t *truth, b protocol.UseReturned) {
+	l := t.life()
+	if b.Use >= l.uses[b.Grant] && l.unknown == 0 && !t.branched {
+		m.broken("%s: grant %s has %d uses after some of %d were given back", t.id, b.Grant, b.Use, l.uses[b.Grant])
 	}
 	l.uses[b.Grant] = b.Use
 }
