@@ -91,6 +91,8 @@ func answersFit(t *testing.T, h *apitest.Hub) {
 		{people.Support, "POST", "/v1/orders/{id}/cancel", "/v1/orders/order-0003/cancel", `{}`, 409},
 		{people.Support, "PUT", "/v1/orders/{id}/lines", "/v1/orders/order-0003/lines", `{"lines":[{"product_id":"prod-001","quantity":1}]}`, 409},
 		{people.Support, "POST", "/v1/orders/{id}/refunds", "/v1/orders/order-0003/refunds", `{"refund_id":"r-1"}`, 404},
+		{people.Support, "POST", "/v1/orders/{id}/risk", "/v1/orders/order-0003/risk", `{"reason":"nothing taken"}`, 409},
+		{people.Support, "POST", "/v1/orders/{id}/risk", "/v1/orders/order-0003/risk", `{"reason":" - "}`, 422},
 		{people.Support, "GET", "/v1/payments", "", "", 200},
 		{"", "POST", "/v1/payments/webhook", "", `{"id":"evt_1"}`, 400},
 		{people.Admin, "GET", "/v1/orders/{id}", "/v1/orders/" + apitest.Refused, "", 200},

@@ -56,6 +56,7 @@ type orderJSON struct {
 	Items        []orderItemJSON   `json:"items"`
 	Pickup       *pickupJSON       `json:"pickup,omitempty"`
 	Payment      *paymentJSON      `json:"payment,omitempty"`
+	DoorCodes    []doorCodeJSON    `json:"door_codes,omitempty"`
 }
 
 type refusalJSON struct {
@@ -143,6 +144,11 @@ func (a *API) writeOrder(c echo.Context, status int, o order.Order, fresh bool) 
 	var err error
 	if out.Payment, err = a.paymentOf(c, o, fresh); err != nil {
 		return err
+	}
+	if !fresh {
+		if out.DoorCodes, err = a.doorCodes(c, o.ID); err != nil {
+			return err
+		}
 	}
 	return c.JSON(status, out)
 }

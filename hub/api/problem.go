@@ -13,6 +13,7 @@ import (
 	"meguri/hub/capacity"
 	"meguri/hub/check"
 	"meguri/hub/disruption"
+	"meguri/hub/door"
 	"meguri/hub/fleet"
 	"meguri/hub/order"
 	"meguri/hub/payment"
@@ -84,6 +85,7 @@ var statuses = []struct {
 	{disruption.ErrChanged, http.StatusConflict},
 	{disruption.ErrAlready, http.StatusConflict},
 	{disruption.ErrOver, http.StatusConflict},
+	{door.ErrNothingWaits, http.StatusConflict},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable},
 	{context.Canceled, http.StatusServiceUnavailable},
 }
@@ -97,6 +99,7 @@ func ProblemOf(err error) Problem {
 	var broken *capacity.BrokenError
 	var personField *people.FieldError
 	var payField *payment.FieldError
+	var doorField *door.FieldError
 	var tooLarge *http.MaxBytesError
 	var ofEcho *echo.HTTPError
 	switch {
@@ -112,6 +115,8 @@ func ProblemOf(err error) Problem {
 		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{personField.Field, personField.Want}}
 	case errors.As(err, &payField):
 		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{payField.Field, payField.Want}}
+	case errors.As(err, &doorField):
+		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{doorField.Field, doorField.Want}}
 	case errors.As(err, &tooLarge):
 		p.Status = http.StatusRequestEntityTooLarge
 		p.Detail = fmt.Sprintf("the body of the request is too large: want at most %d bytes", tooLarge.Limit)

@@ -49,6 +49,7 @@ func apiRights() []Right {
 		{Route: "POST /v1/orders", Roles: []Role{Admin, Dispatcher, Support, Customer, System}, Act: true},
 		{Route: "GET /v1/orders/:id", Roles: []Role{Admin, Dispatcher, Support, Customer, System}},
 		{Route: "POST /v1/orders/:id/refunds", Roles: []Role{Admin, Dispatcher, Support, System}, Act: true},
+		{Route: "POST /v1/orders/:id/risk", Roles: []Role{Admin, Dispatcher, Support}, Act: true},
 		{Route: "GET /v1/payments", Roles: []Role{Admin, Dispatcher, Support, System}},
 		// Not the customer: whoever confirms says that it is paid.
 		{Route: "POST /v1/orders/:id/confirm", Roles: []Role{Admin, Support, System}, Act: true},
@@ -99,6 +100,7 @@ func pageRights() []Right {
 		{Route: "GET /packing", Roles: []Role{Admin, Dispatcher, Shop}, Own: map[Role]string{Shop: "shop"}},
 		{Route: "GET /sheet", Roles: []Role{Admin, Dispatcher, Driver}, Own: map[Role]string{Driver: "route"}},
 		{Route: "GET /orders/:id", Roles: office},
+		{Route: "POST /orders/:id/risk", Roles: office, Act: true},
 		{Route: "GET /outages", Roles: []Role{Admin, Dispatcher}},
 		{Route: "POST /outages", Roles: []Role{Admin, Dispatcher}, Act: true},
 		{Route: "GET /exceptions", Roles: []Role{Admin, Dispatcher}},

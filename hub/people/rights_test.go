@@ -59,12 +59,13 @@ func TestWhoMayChangeWhat(t *testing.T) {
 	work := []string{"POST /v1/work-items/:id/close", "POST /work-items/:id/close"}
 	limit := "PUT /v1/products/:id/limit"
 	disrupt := []string{"POST /v1/outages", "DELETE /v1/outages", "POST /v1/calloffs", limit, "POST /v1/exceptions", command, work[0],
-		"POST /outages", "POST /exceptions", work[1], repair}
+		"POST /orders/:id/risk", "POST /outages", "POST /exceptions", work[1], repair}
+	risk, riskPage := "POST /v1/orders/:id/risk", "POST /orders/:id/risk"
 	require.Equal(t, map[Role][]string{
-		Admin: slices.Concat([]string{order, refund, confirm, cancel, lines}, disrupt,
+		Admin: slices.Concat([]string{order, refund, risk, confirm, cancel, lines}, disrupt,
 			[]string{"POST /people", "POST /people/:id/link", "POST /people/:id/remove"}),
-		Dispatcher: append([]string{order, refund, cancel, lines}, disrupt...),
-		Support:    {order, refund, confirm, cancel, lines, work[0], work[1]},
+		Dispatcher: append([]string{order, refund, risk, cancel, lines}, disrupt...),
+		Support:    {order, refund, risk, confirm, cancel, lines, work[0], riskPage, work[1]},
 		Quality:    work,
 		Warehouse:  work,
 		Kitting:    {command, work[0], work[1]},

@@ -79,6 +79,7 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.GET("/packing", w.packing)
 	e.GET("/sheet", w.sheet)
 	e.GET("/orders/:id", w.order)
+	e.POST("/orders/:id/risk", w.takeRisk)
 	e.GET("/payments", w.payments)
 	e.GET("/payments/live", w.paymentsStream)
 	e.GET("/history", w.history)

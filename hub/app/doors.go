@@ -1,0 +1,38 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"meguri/hub/dispatch"
+	"meguri/hub/store"
+)
+
+// settleRevoking ends the revoking of grants whose window is over: no lock will say so.
+func (d *day) settleRevoking(ctx context.Context, now time.Time) error {
+	var open []dispatch.Revocation
+	err := d.store.Read(ctx, func(tx *store.Tx) (err error) {
+		open, err = tx.Revoking(ctx, "")
+		return err
+	})
+	ends := map[string]bool{} // locations
+	for _, r := range open {
+		if r.Settle(now) {
+			ends[r.LocationID] = true
+		}
+	}
+	for location := range ends {
+		if err == nil {
+			err = d.store.Change(ctx, func(tx *store.Tx) error {
+				_, err := tx.SettleRevoking(ctx, location, now)
+				return err
+			})
+			d.feed.Changed()
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("grants that were taken back: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package web_test
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"meguri/hub/api/apitest"
+	"meguri/hub/disruption"
+	"meguri/hub/fleet"
+	"meguri/hub/order"
+	"meguri/hub/people"
+	"meguri/hub/plan"
+	"meguri/hub/store"
+)
+
+// phone logs a person in at the width of a phone.
+func phone(t *testing.T, h *apitest.Hub, address string, role people.Role, lang string) (see func(path, until, picture string)) {
+	tab, complaints := browser(t)
+	require.NoError(t, chromedp.Do(tab, chromedp.EmulateViewport(390, 844),
+		chromedp.Navigate(address+"/login?lang="+lang+"&code="+h.Code(t, role)), chromedp.Click(chromedp.CSS(".gate button"))))
+	appears(t, tab, `!location.pathname.startsWith("/login")`)
+	t.Cleanup(func() {
+		for _, said := range complaints() {
+			require.False(t, strings.Contains(said, "rror") || strings.Contains(said, "Refused"), "the page complains: %s", said)
+		}
+	})
+	return func(path, until, picture string) {
+		t.Helper()
+		if path != "" {
+			require.NoError(t, chromedp.Do(tab, chromedp.Navigate(address+path)))
+		}
+		appears(t, tab, until)
+		wide, err := chromedp.Run(tab, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > innerWidth`))
+		require.NoError(t, err)
+		require.False(t, wide, "no sideways scrolling on a phone: %s", path)
+		if dir := os.Getenv("MEGURI_SCREENSHOTS"); dir != "" {
+			png, err := chromedp.Run(tab, chromedp.FullScreenshot(100))
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(filepath.Join(dir, picture+"-"+lang+".png"), png, 0o600))
+		}
+	}
+}
+
+// waiting is an order that nobody has picked up yet, at a location whose board has its code.
+func waiting(t *testing.T, h *apitest.Hub) string {
+	t.Helper()
+	for n := 1; n <= 24; n++ {
+		o, err := h.Orders.Get(t.Context(), fmt.Sprintf("order-%04d", n))
+		require.NoError(t, err)
+		if o.State != order.Ready && o.State != order.Accepted {
+			continue
+		}
+		require.NoError(t, h.Store.Change(t.Context(), func(tx *store.Tx) error {
+			d, err := tx.Device(t.Context(), "station-"+o.LocationID)
+			if err != nil {
+				return err
+			}
+			return tx.SaveLife(t.Context(), d.ID, fleet.Life{Incarnation: d.Incarnation, FirstHeardAt: apitest.Start, HeardAt: apitest.Start, Boot: 1})
+		}))
+		m := plan.NewMaker(h.Store, h.Feed, h.Clock, slog.New(slog.DiscardHandler))
+		require.NoError(t, m.Make(t.Context(), o.LocationID))
+		return o.ID
+	}
+	require.FailNow(t, "all orders are picked up")
+	return ""
+}
+
+func TestAnOrdersPageTellsHowFarItsCodeHasCome(t *testing.T) {
+	h := open(t)
+	h.Day(t)
+	address := serve(t, h)
+	id := waiting(t, h)
+	_, err := h.API.Disruptions.TakeOff(t.Context(), id, disruption.Act{By: "p-1", Reason: "spoilt", At: apitest.Now.Add(-4 * time.Hour), Apply: true})
+	require.NoError(t, err)
+	for lang, words := range map[string][]string{"en": {"Being taken back", "station-loc-", "Let the money go"}, "ja": {"取消中", "未確認", "今すぐ返金"}} {
+		see := phone(t, h, address, people.Support, lang)
+		for _, word := range words {
+			see("/orders/"+id, `document.getElementById("codes")?.textContent.includes("`+word+`")`, "order-code")
+		}
+	}
+}
