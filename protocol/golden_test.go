@@ -67,6 +67,8 @@ func goldenMessages() map[string]Message {
 		"part":           Part{Hash: someHash, Body: []byte("a")},
 		"command": Command{ID: "c-1", Incarnation: someIncarnation, Counter: 13, Deadline: someTime + 60_000, PlanAtLeast: 8,
 			Kind: CommandUnlock, Target: "L001-F1"},
+		"command-show": Command{ID: "c-2", Incarnation: someIncarnation, Counter: 14, Deadline: someTime + 60_000, Kind: CommandShowNumber,
+			Target: "L001-F1", Text: "123456"},
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 
 // Revision of the protocol that this version speaks. Within v1 a later revision only adds: keys, kinds of record, types of
 // message. Each side tells its own, and sends nothing that came after the other's. Revision 2 added packed batches, Rounds and
-// the outcome CommandUnknown; revision 3 codes that are checked slowly (Grant.Check), in plans.
-const Revision = 3
+// the outcome CommandUnknown; revision 3 codes that are checked slowly (Grant.Check), in plans; revision 4 CommandShowNumber.
+const Revision = 4
 
 // LogID names one of a device's two logs.
 type LogID uint8
@@ -193,7 +193,12 @@ type Command struct {
 	PlanAtLeast uint64      `cbor:"5,keyasint"`
 	Kind        CommandKind `cbor:"6,keyasint"`
 	Target      string      `cbor:"7,keyasint"` // the position concerned
+	// Text is what CommandShowNumber shows. It is for whoever stands there: no log and no file keeps it.
+	Text string `cbor:"8,keyasint,omitempty"`
 }
+
+// MaxCommandText bounds Command.Text, in bytes.
+const MaxCommandText = 40
 
 // CommandKind says what a command asks for.
 type CommandKind uint8
@@ -202,6 +207,8 @@ type CommandKind uint8
 const (
 	CommandUnlock   CommandKind = 1 // open the lock at Target once
 	CommandIdentify CommandKind = 2 // beep or blink, so that an installer finds the device
+	// CommandShowNumber shows Text at Target, for whoever stands there to read it out: since revision 4.
+	CommandShowNumber CommandKind = 3
 )
 
 func (Hello) messageType() uint8    { return typeHello }
@@ -301,6 +308,9 @@ func (p Part) check() error {
 
 func (c Command) check() error {
 	if err := checkText("id", c.ID, 64); err != nil {
+		return err
+	}
+	if err := checkText("text", c.Text, MaxCommandText); err != nil {
 		return err
 	}
 	return checkText("target", c.Target, 100)

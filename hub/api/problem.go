@@ -86,6 +86,10 @@ var statuses = []struct {
 	{disruption.ErrAlready, http.StatusConflict},
 	{disruption.ErrOver, http.StatusConflict},
 	{door.ErrNothingWaits, http.StatusConflict},
+	{fleet.ErrWrongNumber, http.StatusForbidden},
+	{fleet.ErrOpeningOver, http.StatusConflict},
+	{fleet.ErrOpeningsMany, http.StatusConflict},
+	{fleet.ErrShowsNoNumbers, http.StatusConflict},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable},
 	{context.Canceled, http.StatusServiceUnavailable},
 }

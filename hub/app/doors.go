@@ -9,6 +9,22 @@ import (
 	"meguri/hub/store"
 )
 
+// endOpenings forgets the numbers of openings whose time is over. Confirming looks at the time itself.
+func (d *day) endOpenings(ctx context.Context, now time.Time) error {
+	var over bool
+	err := d.store.Read(ctx, func(tx *store.Tx) (err error) {
+		over, err = tx.OpeningsOver(ctx, now)
+		return err
+	})
+	if err == nil && over {
+		err = d.store.Change(ctx, func(tx *store.Tx) error { return tx.EndOpenings(ctx, "", now) })
+	}
+	if err != nil {
+		return fmt.Errorf("openings of doors: %w", err)
+	}
+	return nil
+}
+
 // settleRevoking ends the revoking of grants whose window is over: no lock will say so.
 func (d *day) settleRevoking(ctx context.Context, now time.Time) error {
 	var open []dispatch.Revocation

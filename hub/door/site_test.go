@@ -139,7 +139,9 @@ func (s *site) takeOff(when time.Time) {
 
 func (s *site) used(when, heard time.Time) {
 	s.Helper()
-	s.change(func(ctx context.Context, tx *store.Tx) error { return tx.GrantUsed(ctx, "order-o-1", "loc-1", when, heard) })
+	s.change(func(ctx context.Context, tx *store.Tx) error {
+		return tx.GrantUsed(ctx, "order-o-1", "loc-1", when, heard)
+	})
 }
 
 // settle is what the clock's work does.

@@ -3,12 +3,14 @@ package web
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"meguri/hub/api"
 	"meguri/hub/door"
+	"meguri/hub/fleet"
 	"meguri/hub/store"
 )
 
@@ -36,4 +38,76 @@ func (w *Web) takeRisk(c echo.Context) error {
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, "/orders/"+id)
+}
+
+// doorView is one door of a station, and its openings from the hub.
+type doorView struct {
+	Fridge               string
+	LocationID, Location string
+	Asked                *fleet.Opening // that waits for its number
+	Openings             []fleet.Opening
+	Commands             map[string]store.CommandView
+	People               map[string]string
+	Wrong                string
+}
+
+func (w *Web) door(c echo.Context) error { return w.showDoor(c, http.StatusOK, "") }
+
+func (w *Web) showDoor(c echo.Context, status int, wrong string) (err error) {
+	ctx := c.Request().Context()
+	v := doorView{Fridge: api.Param(c, "id"), Wrong: wrong}
+	if v.Openings, v.Commands, err = w.OpeningsOf(ctx, v.Fridge); err != nil {
+		return err
+	}
+	for i := range v.Openings {
+		if v.Openings[i].State == fleet.OpeningAsked {
+			v.Asked = &v.Openings[i]
+		}
+	}
+	err = w.read(ctx, func(tx *store.Tx) error {
+		if v.LocationID, err = tx.LocationOfFridge(ctx, v.Fridge); err != nil {
+			return err
+		}
+		place, err := tx.LocationView(ctx, v.LocationID)
+		if err != nil {
+			return err
+		}
+		v.Location = place.Name
+		v.People, err = names(c, tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return w.render(c, status, "door", chooseLang(c).text("door.title"), "", v)
+}
+
+// openDoor is the forms of a door's page.
+func (w *Web) openDoor(c echo.Context) (err error) {
+	l, fridge := chooseLang(c), api.Param(c, "id")
+	switch c.FormValue("do") {
+	case "ask":
+		_, err = w.AskOpening(c, fridge, strings.TrimSpace(c.FormValue("reason")))
+	case "confirm":
+		_, err = w.ConfirmOpening(c, c.FormValue("opening"), c.FormValue("number"), c.FormValue("at_door"))
+	default:
+		return echo.NewHTTPError(http.StatusBadRequest)
+	}
+	var field *door.FieldError
+	for _, known := range []struct {
+		is  error
+		key string
+	}{{fleet.ErrWrongNumber, "door.err.wrong"}, {fleet.ErrOpeningOver, "door.err.over"}, {fleet.ErrOpeningsMany, "door.err.many"},
+		{fleet.ErrShowsNoNumbers, "door.err.away"}, {fleet.ErrTooManyCommands, "door.err.away"}} {
+		if errors.Is(err, known.is) {
+			return w.showDoor(c, http.StatusConflict, l.text(known.key))
+		}
+	}
+	switch {
+	case errors.As(err, &field):
+		return w.showDoor(c, http.StatusUnprocessableEntity, l.text("door.err.field"))
+	case err != nil:
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, "/doors/"+url.PathEscape(fridge))
 }

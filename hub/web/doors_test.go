@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -41,11 +42,7 @@ func phone(t *testing.T, h *apitest.Hub, address string, role people.Role, lang 
 		wide, err := chromedp.Run(tab, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > innerWidth`))
 		require.NoError(t, err)
 		require.False(t, wide, "no sideways scrolling on a phone: %s", path)
-		if dir := os.Getenv("MEGURI_SCREENSHOTS"); dir != "" {
-			png, err := chromedp.Run(tab, chromedp.FullScreenshot(100))
-			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(filepath.Join(dir, picture+"-"+lang+".png"), png, 0o600))
-		}
+		screenshot(t, tab, picture+"-"+lang)
 	}
 }
 
@@ -86,4 +83,56 @@ func TestAnOrdersPageTellsHowFarItsCodeHasCome(t *testing.T) {
 			see("/orders/"+id, `document.getElementById("codes")?.textContent.includes("`+word+`")`, "order-code")
 		}
 	}
+}
+
+func TestADoorsPageOpensItForSomebodyWhoStandsThere(t *testing.T) {
+	h := open(t)
+	h.Day(t)
+	address := serve(t, h)
+	for lang, words := range map[string][2]string{"en": {"Which number", "Opened for somebody at the door"}, "ja": {"扉の番号を聞く", "本人確認のうえ解錠"}} {
+		tab, complaints := browser(t)
+		require.NoError(t, chromedp.Do(tab, chromedp.EmulateViewport(390, 844),
+			chromedp.Navigate(address+"/login?lang="+lang+"&code="+h.Code(t, people.Dispatcher)), chromedp.Click(chromedp.CSS(".gate button"))))
+		appears(t, tab, `!location.pathname.startsWith("/login")`)
+		look := func(until, picture string) {
+			t.Helper()
+			appears(t, tab, until)
+			wide, err := chromedp.Run(tab, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > innerWidth`))
+			require.NoError(t, err)
+			require.False(t, wide, "no sideways scrolling on a phone")
+			screenshot(t, tab, picture+"-"+lang)
+		}
+		ask, confirm := `form:has(input[value="ask"]) `, `form:has(input[value="confirm"]) `
+		require.NoError(t, chromedp.Do(tab, chromedp.Navigate(address+"/doors/loc-001-fridge-1"),
+			chromedp.SendKeys(chromedp.CSS(ask+`input[name="reason"]`), "keypad"), chromedp.Click(chromedp.CSS(ask+"button"))))
+		look(`document.getElementById("asked")?.textContent.includes("`+words[0]+`")`, "door-asked")
+		var number string
+		require.NoError(t, h.Store.Read(t.Context(), func(tx *store.Tx) error {
+			all, err := tx.OpeningsOf(t.Context(), "loc-001-fridge-1", 1)
+			require.NoError(t, err)
+			number, err = tx.NumberToShow(t.Context(), all[0].ShowCommand)
+			return err
+		}))
+		page, err := chromedp.Run(tab, chromedp.Evaluate[string](`document.documentElement.outerHTML`))
+		require.NoError(t, err)
+		require.NotContains(t, page, number)
+		require.NoError(t, chromedp.Do(tab, chromedp.SendKeys(chromedp.CSS(confirm+`input[name="number"]`), number[:3]+" "+number[3:]),
+			chromedp.SendKeys(chromedp.CSS(confirm+`input[name="at_door"]`), "Sato"), chromedp.Click(chromedp.CSS(confirm+"button"))))
+		look(`document.getElementById("asked") === null && document.getElementById("openings")?.textContent.includes("`+words[1]+`")`, "door-opened")
+		for _, said := range complaints() {
+			require.False(t, strings.Contains(said, "rror") || strings.Contains(said, "Refused"), "the page complains: %s", said)
+		}
+	}
+}
+
+// screenshot keeps a picture of the page where somebody wants to look at it.
+func screenshot(t *testing.T, tab context.Context, name string) {
+	t.Helper()
+	dir := os.Getenv("MEGURI_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(tab, chromedp.FullScreenshot(100))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600))
 }

@@ -80,6 +80,8 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.GET("/sheet", w.sheet)
 	e.GET("/orders/:id", w.order)
 	e.POST("/orders/:id/risk", w.takeRisk)
+	e.GET("/doors/:id", w.door)
+	e.POST("/doors/:id", w.openDoor)
 	e.GET("/payments", w.payments)
 	e.GET("/payments/live", w.paymentsStream)
 	e.GET("/history", w.history)

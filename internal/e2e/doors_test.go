@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,4 +74,78 @@ func TestACodeThatIsTakenBackWhileItsLockIsCutOffIsFirstUsedAndThenForAPerson(t 
 	const reconnects = time.Minute // its pauses have grown while there was no network
 	require.Eventually(t, func() bool { return s.codes()[0].End == dispatch.RevokeConfirmed }, reconnects, look)
 	require.Equal(t, dispatch.GrantUsed, s.codes()[0].State(), "its use came before its confirmation, as in the lock's log")
+}
+
+// readOut is the person at a door who reads out the number on its display.
+func (s *site) readOut(fridge string) string {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), soon)
+	defer cancel()
+	for {
+		line, err := s.door(fridge).Terminal.Display.ReadLine(ctx)
+		require.NoError(s.t, err, "the door shows no number")
+		if _, number, found := strings.Cut(line, "phone: "); found {
+			return number
+		}
+	}
+}
+
+func TestADispatcherOpensADoorForSomebodyWhoStandsThere(t *testing.T) {
+	s := newSite(t, true)
+	u := s.station()
+	u.start()
+	u.awaitPlan()
+	u.requireHeardOnce()
+	const fridge = "loc-001-fridge-2"
+	token := s.login(people.Dispatcher)
+	type opening struct {
+		ID    string `json:"opening_id"`
+		State string `json:"state"`
+	}
+	var shown []string
+	open := func() (command string) {
+		t.Helper()
+		var o opening
+		s.post("/v1/fridges/"+fridge+"/openings", token, map[string]string{"reason": "the keypad is broken"}, &o)
+		number := s.readOut(fridge)
+		require.Len(t, number, 6)
+		shown = append(shown, number)
+		s.post("/v1/openings/"+o.ID+"/confirm", token, map[string]string{"number": number, "at_door": "Sato"}, &o)
+		require.Equal(t, "confirmed", o.State)
+		require.NoError(t, s.raw.QueryRow("SELECT open_command FROM door_openings WHERE id = ?", o.ID).Scan(&command))
+		return command
+	}
+	pulling, cancel := context.WithTimeout(t.Context(), soon)
+	defer cancel()
+	pulled := make(chan error, 1)
+	go func() { pulled <- s.door(fridge).Pull(pulling) }()
+	id := open()
+	require.NoError(t, <-pulled)
+	outcome := func() (outcome, reason string) {
+		require.NoError(t, s.raw.QueryRow("SELECT outcome, reason FROM commands WHERE id = ?", id).Scan(&outcome, &reason))
+		return outcome, reason
+	}
+	require.Eventually(t, func() bool { o, _ := outcome(); return o == "done" }, soon, look)
+
+	id = open() // which stands open
+	require.Eventually(t, func() bool { o, _ := outcome(); return o == "refused" }, soon, look)
+	_, reason := outcome()
+	require.Equal(t, "the door stands open", reason)
+	u.shut(fridge)
+	u.requireHeardOnce()
+	require.Equal(t, int64(1), s.door(fridge).Counts().Fired)
+	var names []string
+	for _, e := range s.events(u.cfg.Device) {
+		if e.Name == "command taken" || e.Name == "relay fired" || e.Name == "command answered" {
+			names = append(names, e.Name)
+		}
+	}
+	require.Equal(t, []string{"command answered", "command taken", "relay fired", "command answered", "command answered", "command answered"}, names,
+		"that it was taken stands before what it did")
+	for _, number := range shown {
+		require.NotContains(t, s.said.String(), number, "no program says it")
+		var kept int
+		require.NoError(t, s.raw.QueryRow("SELECT COUNT(*) FROM door_openings WHERE number <> ''").Scan(&kept))
+		require.Zero(t, kept, "nor is it kept")
+	}
 }

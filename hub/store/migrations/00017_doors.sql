@@ -48,6 +48,7 @@ CREATE TABLE door_openings (
 );
 
 CREATE INDEX door_openings_by_fridge ON door_openings (fridge_id, asked_at);
+CREATE INDEX door_openings_by_command ON door_openings (show_command);
 CREATE UNIQUE INDEX door_openings_open ON door_openings (fridge_id) WHERE state = 'asked';
 
 -- Boards that take the place of others --------------------------------------------------------------------------------------
