@@ -116,6 +116,7 @@ func (a *API) routes(e *echo.Echo) {
 	get("/devices/:id", a.getDevice)
 	get("/devices/:id/completeness", a.getCompleteness)
 	post("/devices/:id/commands", a.commandDevice)
+	post("/devices/:id/stolen", a.deviceStolen)
 	get("/fridges/:id/openings", a.listOpenings)
 	post("/fridges/:id/openings", a.askOpening)
 	post("/openings/:id/confirm", a.confirmOpening)

@@ -154,6 +154,8 @@ func answersFit(t *testing.T, h *apitest.Hub) {
 		{people.Admin, "GET", "/v1/work-items", "", "", 200},
 		{people.Admin, "POST", "/v1/work-items/{id}/close", "/v1/work-items/not_applied%2Fdriver-2%2F7/close", "", 204},
 		{people.Dispatcher, "GET", "/v1/findings", "/v1/findings?all=true", "", 200},
+		{people.Dispatcher, "POST", "/v1/devices/{id}/stolen", "/v1/devices/station-loc-001/stolen", `{"reason":"the door was forced"}`, 200},
+		{people.Dispatcher, "POST", "/v1/devices/{id}/stolen", "/v1/devices/station-loc-001/stolen", `{"reason":"the door was forced"}`, 409},
 		{people.Admin, "GET", "/v1/summary", "/v1/summary" + day, "", 200},
 	} {
 		real := c.real

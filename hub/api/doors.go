@@ -190,3 +190,31 @@ func (a *API) ConfirmOpening(c echo.Context, id, number, atDoor string) (fleet.O
 	}
 	return o, err
 }
+
+// deviceStolen shuts a stolen device out and issues the codes of its station anew.
+func (a *API) deviceStolen(c echo.Context) error {
+	var in struct {
+		Reason string `json:"reason"`
+	}
+	if err := c.Bind(&in); err != nil {
+		return err
+	}
+	r, err := a.Stolen(c, Param(c, "id"), in.Reason)
+	if err != nil {
+		return err
+	}
+	out := struct {
+		Orders []string `json:"orders"`
+		Runs   []string `json:"runs"`
+	}{append([]string{}, r.Orders...), each(r.Codes, func(g dispatch.Grant) string { return g.RunID })}
+	return c.JSON(http.StatusOK, out)
+}
+
+// Stolen does what is to be done about a stolen device, for whoever is logged in.
+func (a *API) Stolen(c echo.Context, device, reason string) (door.Reissued, error) {
+	r, err := a.Doors.Stolen(c.Request().Context(), device, a.actOf(c, reason), a.RealNow())
+	if err == nil {
+		a.Feed.Changed()
+	}
+	return r, err
+}

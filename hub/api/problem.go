@@ -60,6 +60,7 @@ var statuses = []struct {
 	{errUnavailable, http.StatusServiceUnavailable},
 	{fleet.ErrUnknownDevice, http.StatusNotFound},
 	{fleet.ErrRevoked, http.StatusConflict},
+	{fleet.ErrStolen, http.StatusConflict},
 	{fleet.ErrTooManyCommands, http.StatusConflict},
 	{order.ErrNotFound, http.StatusNotFound},
 	{order.ErrNoDelivery, http.StatusNotFound},

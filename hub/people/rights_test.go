@@ -59,8 +59,9 @@ func TestWhoMayChangeWhat(t *testing.T) {
 	work := []string{"POST /v1/work-items/:id/close", "POST /work-items/:id/close"}
 	limit := "PUT /v1/products/:id/limit"
 	ask, confirmDoor := "POST /v1/fridges/:id/openings", "POST /v1/openings/:id/confirm"
-	disrupt := []string{"POST /v1/outages", "DELETE /v1/outages", "POST /v1/calloffs", limit, "POST /v1/exceptions", command, ask, confirmDoor, work[0],
-		"POST /orders/:id/risk", "POST /doors/:id", "POST /outages", "POST /exceptions", work[1], repair}
+	disrupt := []string{"POST /v1/outages", "DELETE /v1/outages", "POST /v1/calloffs", limit, "POST /v1/exceptions", command, "POST /v1/devices/:id/stolen", ask,
+		confirmDoor, work[0],
+		"POST /orders/:id/risk", "POST /devices/:id/stolen", "POST /doors/:id", "POST /outages", "POST /exceptions", work[1], repair}
 	risk, riskPage := "POST /v1/orders/:id/risk", "POST /orders/:id/risk"
 	require.Equal(t, map[Role][]string{
 		Admin: slices.Concat([]string{order, refund, risk, confirm, cancel, lines}, disrupt,

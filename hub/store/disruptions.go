@@ -187,6 +187,7 @@ type NoticeKind string
 const (
 	NoticeCalledOff NoticeKind = "called_off" // the whole order
 	NoticeWithdrawn NoticeKind = "withdrawn"  // units of it
+	NoticeNewCode   NoticeKind = "new_code"   // another code opens the door; the former one is taken back
 )
 
 // NoticeParameters are what the text of a notice is made of.

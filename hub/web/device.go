@@ -93,6 +93,7 @@ type oneDevice struct {
 	Sensors  []string
 	Strips   []strip
 	Commands []store.CommandView // the newest
+	MayOpen  bool                // whoever looks may report it stolen
 }
 
 // strip is what holds of readings over a span, drawn and in words.
@@ -161,6 +162,7 @@ func (w *Web) device(c echo.Context) error {
 			}
 			v.Strips = append(v.Strips, w.newStrip(l, s.key, stretches, ask.From, reached))
 		}
+		v.MayOpen = w.mayAct(api.Who(c), "POST /devices/:id/stolen")
 		v.Commands, err = tx.CommandViews(ctx, v.ID, shownCommands)
 		return err
 	})

@@ -111,3 +111,16 @@ func (w *Web) openDoor(c echo.Context) (err error) {
 	}
 	return c.Redirect(http.StatusSeeOther, "/doors/"+url.PathEscape(fridge))
 }
+
+// stolen is the form of a device's page that says that it was stolen.
+func (w *Web) stolen(c echo.Context) error {
+	id := api.Param(c, "id")
+	_, err := w.Stolen(c, id, strings.TrimSpace(c.FormValue("reason")))
+	if err != nil && !errors.Is(err, fleet.ErrStolen) && !errors.As(err, new(*door.FieldError)) { // the page shows how it stands
+		return err
+	}
+	if err != nil {
+		return c.Redirect(http.StatusSeeOther, "/devices/"+url.PathEscape(id))
+	}
+	return c.Redirect(http.StatusSeeOther, "/work-items") // what is left to do; the device is on no page any more
+}

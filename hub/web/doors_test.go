@@ -136,3 +136,20 @@ func screenshot(t *testing.T, tab context.Context, name string) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600))
 }
+
+func TestADevicesPageReportsItStolen(t *testing.T) {
+	h := open(t)
+	h.Day(t)
+	address := serve(t, h)
+	tab, _ := browser(t)
+	require.NoError(t, chromedp.Do(tab, chromedp.EmulateViewport(390, 844),
+		chromedp.Navigate(address+"/login?lang=ja&code="+h.Code(t, people.Dispatcher)), chromedp.Click(chromedp.CSS(".gate button"))))
+	appears(t, tab, `!location.pathname.startsWith("/login")`)
+	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(address+"/devices/station-loc-003"),
+		chromedp.SendKeys(chromedp.CSS(`#steal input[name="reason"]`), "扉が壊された"), chromedp.Click(chromedp.CSS("#steal button"))))
+	appears(t, tab, `location.pathname === "/work-items" && document.body.textContent.includes("端末の盗難")`)
+	screenshot(t, tab, "device-stolen")
+	d, err := chromedp.Run(tab, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > innerWidth`))
+	require.NoError(t, err)
+	require.False(t, d)
+}

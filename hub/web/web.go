@@ -80,6 +80,7 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.GET("/sheet", w.sheet)
 	e.GET("/orders/:id", w.order)
 	e.POST("/orders/:id/risk", w.takeRisk)
+	e.POST("/devices/:id/stolen", w.stolen)
 	e.GET("/doors/:id", w.door)
 	e.POST("/doors/:id", w.openDoor)
 	e.GET("/payments", w.payments)

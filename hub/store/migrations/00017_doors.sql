@@ -51,6 +51,28 @@ CREATE INDEX door_openings_by_fridge ON door_openings (fridge_id, asked_at);
 CREATE INDEX door_openings_by_command ON door_openings (show_command);
 CREATE UNIQUE INDEX door_openings_open ON door_openings (fridge_id) WHERE state = 'asked';
 
+-- Boards that are stolen ----------------------------------------------------------------------------------------------------
+ALTER TABLE devices ADD COLUMN stolen_at BIGINT;
+
+-- Customers are told of new codes, too; kinds are the program's to check, so that a new one needs no new table.
+CREATE TABLE customer_notices_of_any_kind (
+    number      BIGINT PRIMARY KEY,
+    order_id    TEXT   NOT NULL REFERENCES orders (id),
+    customer_id TEXT   NOT NULL, -- a pseudonym
+    kind        TEXT   NOT NULL,
+    parameters  TEXT   NOT NULL, -- JSON
+    made_at     BIGINT NOT NULL
+);
+
+INSERT INTO customer_notices_of_any_kind (number, order_id, customer_id, kind, parameters, made_at)
+    SELECT number, order_id, customer_id, kind, parameters, made_at FROM customer_notices;
+
+DROP TABLE customer_notices;
+ALTER TABLE customer_notices_of_any_kind RENAME TO customer_notices;
+
+CREATE INDEX customer_notices_by_order ON customer_notices (order_id);
+CREATE INDEX customer_notices_by_customer ON customer_notices (customer_id, number);
+
 -- Boards that take the place of others --------------------------------------------------------------------------------------
 -- Until an engineer has signed that its probes and doors are what they say, a board serves no customers.
 CREATE TABLE commissionings (
