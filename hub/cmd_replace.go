@@ -37,6 +37,7 @@ func (c *DeviceReplaceCmd) Run(g *Globals) error {
 		return err
 	}
 	fmt.Fprintf(g.Stdout, "%s takes the place of %s, which is shut out\n", c.With, c.Old)
+	fmt.Fprintf(g.Stdout, "if it is a station's: it serves nobody until an engineer has signed at /devices/%s/commissioning\n", c.With)
 	for _, code := range codes {
 		fmt.Fprintf(g.Stdout, "run %s has another code at %s: hand out its sheet again\n", code.RunID, code.LocationID)
 	}
@@ -82,6 +83,11 @@ func (c *DeviceReplaceCmd) replace(ctx context.Context, tx *store.Tx, certificat
 			return "", nil, err
 		}
 		codes = anew.Codes
+		err = tx.BeginCommissioning(ctx, fleet.Commissioning{ID: people.NewID("m"), Device: c.With, Former: c.Old, Location: old.Place,
+			BeganAt: today, BeganBy: people.Console})
+		if err != nil {
+			return "", nil, err
+		}
 	}
 	detail := fmt.Sprintf("%s %s by %s, %s issued anew", old.Role, old.Place, c.With, plural.Of(len(codes), "code"))
 	return old.Place, codes, tx.RecordAct(ctx, people.NewAct(now, people.Console, "device.replace", c.Old, detail))

@@ -126,6 +126,7 @@ func goldenParts() map[string]any {
 				{ID: "g2", Holder: HolderCourier, PIN: HashPIN("g2", "654321"), From: someTime, Until: someTime + 1}},
 			Containers: []SlotAssignment{{DatedContainer: "dc-1", Slot: "L001-F1-S01", GRAI: "04912345000016C0001"},
 				{DatedContainer: "dc-2", Slot: "L001-F1-S02"}}},
+		"lock-out": LockPlan{Position: "L001-F1", Grants: []Grant{}, Containers: []SlotAssignment{}, OutOfService: true},
 		"lock-keys": LockPlan{Position: "L001-F1", Grants: []Grant{{ID: "g1", Holder: HolderCustomer, Order: "o1", From: someTime,
 			Until: someTime + 1, Selector: "123", Salt: []byte("salt"), Check: []byte{1, 2}}}, Containers: []SlotAssignment{}, Issued: someTime, Keys: [][]byte{{1, 2, 3}}},
 		"lock-placed": LockPlan{Position: "L001-F1", Grants: []Grant{}, Containers: []SlotAssignment{{DatedContainer: "dc-1",

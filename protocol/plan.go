@@ -17,6 +17,8 @@ type LockPlan struct {
 	// newer has its grant among Grants, or was revoked.
 	Issued int64    `cbor:"4,keyasint,omitempty"`
 	Keys   [][]byte `cbor:"5,keyasint,omitempty"` // Ed25519 public keys with which the hub signs tokens, or did until lately
+	// OutOfService says that the board at this position is being put into service: nobody has a grant here until an engineer has signed.
+	OutOfService bool `cbor:"10,keyasint,omitempty"`
 }
 
 // Grant is the right to open one lock.

@@ -35,6 +35,7 @@ const (
 	DoorDidNotOpen
 	ShutDoor
 	ThankYou
+	BeingServiced
 	CallNumber // {1} number that proves that somebody is at the door
 
 	// Lines at a station's reader.
@@ -123,6 +124,7 @@ var lines = [keys]struct{ en, ja string }{
 	DoorDidNotOpen:     {"The door did not open. Enter your code again, or call the number on the door.", "開きませんでした。再入力するか、扉に記載の番号へお電話ください。"},
 	ShutDoor:           {"Please shut the door.", "扉を閉めてください。"},
 	ThankYou:           {"Thank you.", "ありがとうございました。"},
+	BeingServiced:      {"Being serviced. Please come back in a few minutes.", "点検中です。数分後にもう一度お越しください。"},
 	CallNumber:         {"Your number for the person on the phone: {1}", "電話の係員にお伝えいただく番号: {1}"},
 
 	ScanBoxThenSlot:   {"Scan a box, then its slot.", "箱、棚の順にスキャンしてください。"},

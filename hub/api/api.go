@@ -117,6 +117,8 @@ func (a *API) routes(e *echo.Echo) {
 	get("/devices/:id/completeness", a.getCompleteness)
 	post("/devices/:id/commands", a.commandDevice)
 	post("/devices/:id/stolen", a.deviceStolen)
+	get("/devices/:id/commissioning", a.getCommissioning)
+	post("/devices/:id/commissioning", a.commission)
 	get("/fridges/:id/openings", a.listOpenings)
 	post("/fridges/:id/openings", a.askOpening)
 	post("/openings/:id/confirm", a.confirmOpening)

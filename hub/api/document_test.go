@@ -67,6 +67,7 @@ func TestAnswersFitTheDocument(t *testing.T) {
 
 func answersFit(t *testing.T, h *apitest.Hub) {
 	h.Day(t)
+	h.Replace(t, "station-loc-001", "station-new")
 	doc := served(t, h)
 	day := "?date=" + apitest.Date
 	tested := map[string]bool{}
@@ -154,6 +155,12 @@ func answersFit(t *testing.T, h *apitest.Hub) {
 		{people.Admin, "GET", "/v1/work-items", "", "", 200},
 		{people.Admin, "POST", "/v1/work-items/{id}/close", "/v1/work-items/not_applied%2Fdriver-2%2F7/close", "", 204},
 		{people.Dispatcher, "GET", "/v1/findings", "/v1/findings?all=true", "", 200},
+		{people.Kitting, "GET", "/v1/devices/{id}/commissioning", "/v1/devices/station-new/commissioning", "", 200},
+		{people.Kitting, "GET", "/v1/devices/{id}/commissioning", "/v1/devices/station-loc-001/commissioning", "", 404},
+		{people.Kitting, "POST", "/v1/devices/{id}/commissioning", "/v1/devices/station-new/commissioning", `{"do":"begin","step":"probe","fridge_id":"loc-001-fridge-1"}`, 200},
+		{people.Kitting, "POST", "/v1/devices/{id}/commissioning", "/v1/devices/station-new/commissioning", `{"do":"end","step":"door","fridge_id":"loc-001-fridge-1"}`, 409},
+		{people.Kitting, "POST", "/v1/devices/{id}/commissioning", "/v1/devices/station-new/commissioning", `{"do":"reference","fridge_id":"none","milli_c":4000}`, 422},
+		{people.Kitting, "POST", "/v1/devices/{id}/commissioning", "/v1/devices/station-new/commissioning", `{"do":"sign"}`, 409},
 		{people.Dispatcher, "POST", "/v1/devices/{id}/stolen", "/v1/devices/station-loc-001/stolen", `{"reason":"the door was forced"}`, 200},
 		{people.Dispatcher, "POST", "/v1/devices/{id}/stolen", "/v1/devices/station-loc-001/stolen", `{"reason":"the door was forced"}`, 409},
 		{people.Admin, "GET", "/v1/summary", "/v1/summary" + day, "", 200},

@@ -6,8 +6,30 @@ import (
 	"time"
 
 	"meguri/hub/dispatch"
+	"meguri/hub/door"
+	"meguri/hub/fleet"
 	"meguri/hub/store"
 )
+
+// raiseCommissioning raises the alarm of boards that take too long to be put into service.
+func (d *day) raiseCommissioning(ctx context.Context, now time.Time) error {
+	var late []string
+	err := d.store.Read(ctx, func(tx *store.Tx) (err error) {
+		late, err = tx.LateCommissionings(ctx, now.Add(-fleet.CommissionWithin))
+		return err
+	})
+	if err == nil && len(late) > 0 {
+		err = d.store.Change(ctx, func(tx *store.Tx) error {
+			_, err := door.RaiseLate(ctx, tx, now)
+			return err
+		})
+		d.feed.Changed()
+	}
+	if err != nil {
+		return fmt.Errorf("boards that are being put into service: %w", err)
+	}
+	return nil
+}
 
 // endOpenings forgets the numbers of openings whose time is over. Confirming looks at the time itself.
 func (d *day) endOpenings(ctx context.Context, now time.Time) error {

@@ -70,7 +70,7 @@ func TestWhoMayChangeWhat(t *testing.T) {
 		Support:    {order, refund, risk, confirm, cancel, lines, work[0], riskPage, work[1]},
 		Quality:    work,
 		Warehouse:  work,
-		Kitting:    {command, work[0], work[1]},
+		Kitting:    {command, "POST /v1/devices/:id/commissioning", work[0], "POST /devices/:id/commissioning", work[1]},
 		Driver:     {"POST /v1/sheets/:id/confirm", "POST /sheet/:id/confirm"},
 		Shop:       {limit},
 		Customer:   {order, cancel, lines},

@@ -10,12 +10,15 @@ import (
 	"time"
 
 	"meguri/hub/dispatch"
+	"meguri/hub/fleet"
 	"meguri/hub/store"
 	"meguri/protocol"
 )
 
 const (
 	sampleEvery = time.Minute
+	// sampleForEngineer is how often a board samples that is being put into service.
+	sampleForEngineer = 5 * time.Second
 	// alarmAfter is used where no temperature limit of a leg says how many minutes outside are allowed.
 	alarmAfter = 10 * time.Minute
 )
@@ -43,7 +46,21 @@ func (e *TooLarge) Error() string {
 // on now only in what is over: that leaves the plan. A date whose leftovers cannot be decided, because its station is silent,
 // is over all the same, so that it does not stand in the way of the next. A part that is too large is *TooLarge.
 func Build(ctx context.Context, tx *store.Tx, role, place string, revision uint64, now time.Time) (map[string][]byte, error) {
-	b := builder{ctx: ctx, tx: tx, now: now, revision: revision, parts: map[string][]byte{}}
+	return build(ctx, tx, role, place, revision, false, now)
+}
+
+// BuildFor is Build for one device: while it is being put into service nobody has a grant at it, and it samples often, so that the
+// engineer sees at once which probe moves.
+func BuildFor(ctx context.Context, tx *store.Tx, d fleet.Device, now time.Time) (map[string][]byte, error) {
+	out, err := tx.InCommissioning(ctx, d.ID)
+	if err != nil {
+		return nil, err
+	}
+	return build(ctx, tx, string(d.Role), d.Place, d.Revision, out, now)
+}
+
+func build(ctx context.Context, tx *store.Tx, role, place string, revision uint64, out bool, now time.Time) (map[string][]byte, error) {
+	b := builder{ctx: ctx, tx: tx, now: now, revision: revision, out: out, parts: map[string][]byte{}}
 	dates, err := tx.DatesUnderWay(ctx, now.Add(-dispatch.Collected))
 	if err != nil {
 		return nil, err
@@ -69,6 +86,7 @@ type builder struct {
 	tx       *store.Tx
 	now      time.Time
 	revision uint64
+	out      bool // the device is being put into service
 	parts    map[string][]byte
 }
 
@@ -91,9 +109,9 @@ func (b *builder) station(location string, dates []string) error {
 	}
 	locks := map[string]*protocol.LockPlan{}
 	for _, f := range fridges {
-		locks[f.ID] = &protocol.LockPlan{Position: f.ID}
+		locks[f.ID] = &protocol.LockPlan{Position: f.ID, OutOfService: b.out}
 		err := b.add("fridge/"+f.ID, protocol.TemperaturePlan{Position: f.ID, MinMilliC: f.MinMilliC, MaxMilliC: f.MaxMilliC,
-			SampleEveryMS: sampleEvery.Milliseconds(), AlarmAfterMS: allowed(f.MinutesOutside)})
+			SampleEveryMS: b.sampleEvery().Milliseconds(), AlarmAfterMS: allowed(f.MinutesOutside)})
 		if err != nil {
 			return err
 		}
@@ -112,6 +130,13 @@ func (b *builder) station(location string, dates []string) error {
 		}
 	}
 	return nil
+}
+
+func (b *builder) sampleEvery() time.Duration {
+	if b.out {
+		return sampleForEngineer
+	}
+	return sampleEvery
 }
 
 // tokens adds what locks need to check signed tokens.
@@ -170,6 +195,9 @@ func (b *builder) locks(location, date string, locks map[string]*protocol.LockPl
 		}
 		lock.Containers = append(lock.Containers, protocol.SlotAssignment{DatedContainer: c.ID, Slot: c.SlotID, GRAI: c.GRAI,
 			Placed: c.State == dispatch.Placed})
+	}
+	if b.out {
+		return nil
 	}
 	grants, err := b.tx.GrantsOfLocation(b.ctx, date, location)
 	if err != nil {

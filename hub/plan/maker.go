@@ -179,7 +179,7 @@ func (m *Maker) make(ctx context.Context, place string) error {
 func (m *Maker) makeFor(ctx context.Context, tx *store.Tx, d fleet.Device) (made bool, err error) {
 	now := m.clock.Now()
 	work := fmt.Sprintf("plan_too_large/%s/%d", d.ID, d.PlanSent)
-	parts, err := Build(ctx, tx, string(d.Role), d.Place, d.Revision, now)
+	parts, err := BuildFor(ctx, tx, d, now)
 	var large *TooLarge
 	if errors.As(err, &large) {
 		detail := large.Error() + ": the device goes on with the plan that it has; serve these customers by hand"

@@ -153,3 +153,50 @@ func TestADevicesPageReportsItStolen(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, d)
 }
+
+func TestAnEngineerPutsABoardIntoServiceOnAPhone(t *testing.T) {
+	h := open(t)
+	h.Day(t)
+	h.Replace(t, "station-loc-003", "station-new")
+	address := serve(t, h)
+	for lang, words := range map[string][2]string{"ja": {"残り", "運用開始"}} {
+		tab, complaints := browser(t)
+		require.NoError(t, chromedp.Do(tab, chromedp.EmulateViewport(390, 844),
+			chromedp.Navigate(address+"/login?lang="+lang+"&code="+h.Code(t, people.Kitting)), chromedp.Click(chromedp.CSS(".gate button"))))
+		appears(t, tab, `!location.pathname.startsWith("/login")`)
+		require.NoError(t, chromedp.Do(tab, chromedp.Navigate(address+"/devices/station-new/commissioning")))
+		appears(t, tab, `document.body.textContent.includes("`+words[0]+`")`)
+		first := `.checks:first-of-type `
+		require.NoError(t, chromedp.Do(tab, chromedp.Click(chromedp.CSS(first+`form:has(input[value="probe"]) button`))))
+		appears(t, tab, `document.querySelector('.checks .k-running') !== null`)
+		require.NoError(t, chromedp.Do(tab, chromedp.SendKeys(chromedp.CSS(first+`input[name="degrees"]`), "4,2"),
+			chromedp.Click(chromedp.CSS(first+`form:has(input[name="degrees"]) button`))))
+		appears(t, tab, `document.querySelector('.checks .k-failed') !== null`)
+		wide, err := chromedp.Run(tab, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > innerWidth`))
+		require.NoError(t, err)
+		require.False(t, wide, "no sideways scrolling on a phone")
+		screenshot(t, tab, "commission-"+lang)
+		require.NoError(t, chromedp.Do(tab, chromedp.Click(chromedp.CSS("#sign button"))))
+		appears(t, tab, `document.querySelector(".notice.grave") !== null && document.getElementById("signed") === null`)
+		require.NoError(t, h.Store.Change(t.Context(), func(tx *store.Tx) error {
+			c, err := tx.Commissioning(t.Context(), "station-new")
+			require.NoError(t, err)
+			for _, f := range c.Fridges {
+				for _, step := range fleet.Steps() {
+					if err := tx.SaveCheck(t.Context(), c.ID, fleet.Check{Fridge: f, Step: step, BeganAt: apitest.Now}.End(true, "", apitest.Now)); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		}))
+		require.NoError(t, chromedp.Do(tab, chromedp.Click(chromedp.CSS("#sign button"))))
+		appears(t, tab, `document.getElementById("signed")?.textContent.includes("`+words[1]+`")`)
+		require.NoError(t, chromedp.Do(tab, chromedp.Navigate(address+"/devices/station-new/commissioning?lang=en")))
+		appears(t, tab, `document.getElementById("signed")?.textContent.includes("In service since")`)
+		screenshot(t, tab, "commission-signed-en")
+		for _, said := range complaints() {
+			require.False(t, strings.Contains(said, "Refused"), "the page complains: %s", said)
+		}
+	}
+}

@@ -81,6 +81,8 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.GET("/orders/:id", w.order)
 	e.POST("/orders/:id/risk", w.takeRisk)
 	e.POST("/devices/:id/stolen", w.stolen)
+	e.GET("/devices/:id/commissioning", w.commissioning)
+	e.POST("/devices/:id/commissioning", w.commission)
 	e.GET("/doors/:id", w.door)
 	e.POST("/doors/:id", w.openDoor)
 	e.GET("/payments", w.payments)
