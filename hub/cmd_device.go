@@ -25,6 +25,7 @@ type DeviceCmd struct {
 	Renew  DeviceRenewCmd  `cmd:"" help:"Write a new certificate for a device; its first use ends the old one."`
 	Revoke DeviceRevokeCmd `cmd:"" help:"Shut a device out, for good."`
 
+	Stolen  DeviceStolenCmd  `cmd:"" help:"Shut out a device that was stolen, and issue the codes of its station anew."`
 	Replace DeviceReplaceCmd `cmd:"" help:"Put another board in the place of a device that is broken or lost."`
 	Drain   DeviceDrainCmd   `cmd:"" help:"Take what edge export has read out of a device's storage."`
 }

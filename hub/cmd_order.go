@@ -20,7 +20,9 @@ import (
 type OrderCmd struct {
 	Show   OrderShowCmd   `cmd:"" help:"Show an order, what became of it, and where its items are."`
 	Cancel OrderCancelCmd `cmd:"" help:"Cancel an order before its cutoff."`
-	Import OrderImportCmd `cmd:"" help:"Place the orders of a CSV file and write what became of each."`
+
+	TakeRisk OrderRiskCmd   `cmd:"" help:"Let money go that waits for the door code of an order that ended."`
+	Import   OrderImportCmd `cmd:"" help:"Place the orders of a CSV file and write what became of each."`
 }
 
 // OrderImportCmd is `hub order import`.

@@ -3,10 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"meguri/hub/door"
 	"meguri/hub/order"
 	"meguri/hub/people"
+	"meguri/hub/store"
 )
 
 // OrderShowCmd is `hub order show`.
@@ -46,7 +49,53 @@ func (c *OrderShowCmd) Run(g *Globals) (err error) {
 		line("item", "%d.%d %s in %s, address %s, shipper %s of %s, slot %s", i.Line, i.Unit, i.ProductID, i.ContainerID, i.AddressID,
 			i.ShipperID, i.RunID, i.SlotID)
 	}
-	return nil
+	return printCodes(g, s, c.ID, line)
+}
+
+// printCodes says how far the order's door codes have come, without the codes.
+func printCodes(g *Globals, s *store.Store, id string, line func(name, format string, args ...any)) error {
+	return s.Read(g.Ctx, func(tx *store.Tx) error {
+		codes, err := tx.CodesOfOrder(g.Ctx, id)
+		for _, r := range codes {
+			what := fmt.Sprintf("%s, until %s", r.State(), r.Until.Format(time.RFC3339))
+			if !r.RevokedAt.IsZero() {
+				what += ", taken back " + r.RevokedAt.Format(time.RFC3339)
+			}
+			if waits := r.WaitsFor(); len(waits) > 0 {
+				what += ", waits for " + strings.Join(waits, ", ")
+			}
+			if r.Risk.By != "" {
+				what += fmt.Sprintf(", money let go by %s: %s", r.Risk.By, r.Risk.Reason)
+			}
+			line("code", "%s", what)
+		}
+		return err
+	})
+}
+
+// OrderRiskCmd is `hub order take-risk`.
+type OrderRiskCmd struct {
+	ID     string `arg:"" help:"Order."`
+	Reason string `help:"Why; kept with the order." required:""`
+}
+
+// Help is shown by hub order take-risk --help.
+func (*OrderRiskCmd) Help() string {
+	return `The money of an order that ended after its door code was drawn goes back once no lock takes the code any more, and stays where it
+is when the code opened a door. This lets it go all the same.`
+}
+
+// Run lets the money go; a hub that runs does it.
+func (c *OrderRiskCmd) Run(g *Globals) error {
+	return withStore(g, func(s *store.Store) error {
+		doors := door.Service{Store: s}
+		err := doors.TakeRisk(g.Ctx, c.ID, door.Act{By: people.Console, Reason: c.Reason, At: g.Clock.Now()})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(g.Stdout, "the money of order %s does not wait for its code any more\n", c.ID)
+		return err
+	})
 }
 
 // aboutOrder says what could not be done with which order; that there is none says so itself.

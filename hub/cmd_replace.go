@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"meguri/hub/dispatch"
+	"meguri/hub/door"
 	"meguri/hub/fleet"
 	"meguri/hub/live"
 	"meguri/hub/people"
@@ -36,6 +37,7 @@ func (c *DeviceReplaceCmd) Run(g *Globals) error {
 		return err
 	}
 	fmt.Fprintf(g.Stdout, "%s takes the place of %s, which is shut out\n", c.With, c.Old)
+	fmt.Fprintf(g.Stdout, "if it is a station's: it serves nobody until an engineer has signed at /devices/%s/commissioning\n", c.With)
 	for _, code := range codes {
 		fmt.Fprintf(g.Stdout, "run %s has another code at %s: hand out its sheet again\n", code.RunID, code.LocationID)
 	}
@@ -75,49 +77,18 @@ func (c *DeviceReplaceCmd) replace(ctx context.Context, tx *store.Tx, certificat
 		return "", nil, err
 	}
 	if old.Role == fleet.Station {
-		if codes, err = reissue(ctx, tx, old.Place, today); err != nil {
+		anew, err := door.Reissue(ctx, tx, old.Place, door.Counted, door.Act{By: people.Console, At: today,
+			Reason: "the lock at " + old.Place + " was replaced"})
+		if err != nil {
+			return "", nil, err
+		}
+		codes = anew.Codes
+		err = tx.BeginCommissioning(ctx, fleet.Commissioning{ID: people.NewID("m"), Device: c.With, Former: c.Old, Location: old.Place,
+			BeganAt: today, BeganBy: people.Console})
+		if err != nil {
 			return "", nil, err
 		}
 	}
 	detail := fmt.Sprintf("%s %s by %s, %s issued anew", old.Role, old.Place, c.With, plural.Of(len(codes), "code"))
 	return old.Place, codes, tx.RecordAct(ctx, people.NewAct(now, people.Console, "device.replace", c.Old, detail))
-}
-
-// reissue gives new codes in the place of those whose uses the old board has counted. Their holders find them on the run's
-// sheet, as before; somebody has to tell those who have theirs on paper.
-func reissue(ctx context.Context, tx *store.Tx, location string, now time.Time) ([]dispatch.Grant, error) {
-	grants, err := tx.GrantsAfter(ctx, location, now)
-	if err != nil {
-		return nil, err
-	}
-	var issued []dispatch.Grant
-	papers := map[string]*store.Papers{} // by date
-	for _, g := range grants {
-		if !g.Counted() {
-			continue
-		}
-		taken, err := tx.CodesTaken(ctx, g.DeliveryDate, location)
-		if err != nil {
-			return nil, err
-		}
-		anew := g.Again(dispatch.DrawPIN(taken), now)
-		if err := tx.ReissueGrant(ctx, g.ID, anew, now); err != nil {
-			return nil, err
-		}
-		if err := tx.OpenWork(ctx, "grant_reissued/"+anew.ID, "grant_reissued", anew.RunID,
-			"the lock at "+location+" was replaced, and the driver's code there is another one: hand out the sheet again", now); err != nil {
-			return nil, err
-		}
-		if papers[g.DeliveryDate] == nil {
-			papers[g.DeliveryDate] = &store.Papers{}
-		}
-		papers[g.DeliveryDate].Runs = append(papers[g.DeliveryDate].Runs, g.RunID)
-		issued = append(issued, anew)
-	}
-	for date, of := range papers {
-		if _, err := tx.MakeEditions(ctx, date, of, people.Console, "the lock at "+location+" was replaced", now); err != nil {
-			return nil, err
-		}
-	}
-	return issued, nil
 }

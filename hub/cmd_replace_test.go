@@ -169,3 +169,21 @@ func TestDrainFromTheCommandLineSaysWhatIsWrong(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, out, "0 events and 0 samples taken")
 }
+
+func TestAStolenBoardsCodesAreIssuedAnew(t *testing.T) {
+	g, s := replaced(t, time.Date(2026, 12, 1, 3, 0, 0, 0, time.UTC))
+	said, err := runDevice(t, g, "stolen", "old")
+	require.NoError(t, err)
+	require.Contains(t, said, "old is shut out; 0 customers and 0 drivers have other codes")
+	require.NoError(t, s.Read(t.Context(), func(tx *store.Tx) error {
+		d, err := tx.Device(t.Context(), "old")
+		require.True(t, d.Revoked())
+		return err
+	}))
+	_, err = runDevice(t, g, "stolen", "old")
+	require.ErrorIs(t, err, fleet.ErrStolen)
+	_, err = runDevice(t, g, "stolen", "nobody")
+	require.ErrorIs(t, err, fleet.ErrUnknownDevice)
+	_, err = runDevice(t, g, "replace", "old", "--with", "new", "--out", filepath.Join(g.DataDir, "new-board"))
+	require.NoError(t, err, "another board takes its place")
+}

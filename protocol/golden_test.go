@@ -67,6 +67,8 @@ func goldenMessages() map[string]Message {
 		"part":           Part{Hash: someHash, Body: []byte("a")},
 		"command": Command{ID: "c-1", Incarnation: someIncarnation, Counter: 13, Deadline: someTime + 60_000, PlanAtLeast: 8,
 			Kind: CommandUnlock, Target: "L001-F1"},
+		"command-show": Command{ID: "c-2", Incarnation: someIncarnation, Counter: 14, Deadline: someTime + 60_000, Kind: CommandShowNumber,
+			Target: "L001-F1", Text: "123456"},
 	}
 }
 
@@ -136,6 +138,7 @@ func goldenParts() map[string]any {
 				{ID: "g2", Holder: HolderCourier, PIN: HashPIN("g2", "654321"), From: someTime, Until: someTime + 1}},
 			Containers: []SlotAssignment{{DatedContainer: "dc-1", Slot: "L001-F1-S01", GRAI: "04912345000016C0001"},
 				{DatedContainer: "dc-2", Slot: "L001-F1-S02"}}},
+		"lock-out": LockPlan{Position: "L001-F1", Grants: []Grant{}, Containers: []SlotAssignment{}, OutOfService: true},
 		"lock-keys": LockPlan{Position: "L001-F1", Grants: []Grant{{ID: "g1", Holder: HolderCustomer, Order: "o1", From: someTime,
 			Until: someTime + 1, Selector: "123", Salt: []byte("salt"), Check: []byte{1, 2}}}, Containers: []SlotAssignment{}, Issued: someTime, Keys: [][]byte{{1, 2, 3}}},
 		"lock-people": LockPlan{Position: "L001-F1", Grants: []Grant{{ID: "p1", Holder: HolderEngineer, From: someTime, Until: someTime + 1, Uses: 4}},

@@ -195,7 +195,12 @@ type Command struct {
 	PlanAtLeast uint64      `cbor:"5,keyasint"`
 	Kind        CommandKind `cbor:"6,keyasint"`
 	Target      string      `cbor:"7,keyasint"` // the position concerned
+	// Text is what CommandShowNumber shows. It is for whoever stands there: no log and no file keeps it.
+	Text string `cbor:"8,keyasint,omitempty"`
 }
+
+// MaxCommandText bounds Command.Text, in bytes.
+const MaxCommandText = 40
 
 // CommandKind says what a command asks for.
 type CommandKind uint8
@@ -204,6 +209,8 @@ type CommandKind uint8
 const (
 	CommandUnlock   CommandKind = 1 // open the lock at Target once
 	CommandIdentify CommandKind = 2 // beep or blink, so that an installer finds the device
+	// CommandShowNumber shows Text at Target, for whoever stands there to read it out: since revision 4.
+	CommandShowNumber CommandKind = 3
 )
 
 func (Hello) messageType() uint8    { return typeHello }
@@ -303,6 +310,9 @@ func (p Part) check() error {
 
 func (c Command) check() error {
 	if err := checkText("id", c.ID, 64); err != nil {
+		return err
+	}
+	if err := checkText("text", c.Text, MaxCommandText); err != nil {
 		return err
 	}
 	return checkText("target", c.Target, 100)

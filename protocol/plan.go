@@ -20,6 +20,8 @@ type LockPlan struct {
 	Keys   [][]byte `cbor:"5,keyasint,omitempty"` // Ed25519 public keys with which the hub signs tokens, or did until lately
 	// People says what the lock does in doubt, for each kind of person; since revision 4. A kind that is missing has DefaultPeople's.
 	People []PersonRule `cbor:"6,keyasint,omitempty"`
+	// OutOfService says that the board at this position is being put into service: nobody has a grant here until an engineer has signed.
+	OutOfService bool `cbor:"10,keyasint,omitempty"`
 }
 
 // PersonRule is what a lock does for a kind of person when it cannot be sure.

@@ -50,9 +50,11 @@ func (a *agent) takeCommand(c protocol.Command) {
 		if a.answerCommand(next, protocol.CommandDone, "") {
 			a.hardware.identify()
 		}
+	case c.Kind == protocol.CommandShowNumber && a.hasLock(c.Target):
+		a.showNumber(next, c.Target, c.Text)
 	case c.Kind == protocol.CommandUnlock && a.hasLock(c.Target):
 		a.unlock(next, c.Target)
-	case c.Kind == protocol.CommandUnlock:
+	case c.Kind == protocol.CommandUnlock, c.Kind == protocol.CommandShowNumber:
 		a.answerCommand(next, protocol.CommandRefused, "no lock "+c.Target+" here")
 	default:
 		a.answerCommand(next, protocol.CommandRefused, "this version does not know the command")

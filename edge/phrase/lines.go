@@ -43,6 +43,8 @@ const (
 	ShutWarmDoor
 	PushDoor
 	ThankYou
+	BeingServiced
+	CallNumber // {1} number that proves that somebody is at the door
 
 	// Lines at a station's reader.
 
@@ -138,6 +140,8 @@ var lines = [keys]struct{ en, ja string }{
 	PushDoor:           {"The door is not locked. Please push it until it locks.", "施錠されていません。扉を最後まで押してください。"},
 	ShutDoor:           {"Please shut the door.", "扉を閉めてください。"},
 	ThankYou:           {"Thank you.", "ありがとうございました。"},
+	BeingServiced:      {"Being serviced. Please come back in a few minutes.", "点検中です。数分後にもう一度お越しください。"},
+	CallNumber:         {"Your number for the person on the phone: {1}", "電話の係員にお伝えいただく番号: {1}"},
 
 	ScanBoxThenSlot:   {"Scan a box, then its slot.", "箱、棚の順にスキャンしてください。"},
 	BoxBeforeSlot:     {"Scan the box first, then the slot.", "先に箱、次に棚をスキャンしてください。"},

@@ -14,6 +14,9 @@ import (
 func Code(s State, p Plan, position, code string, now time.Time) Decision {
 	t := begin(s, p, now)
 	t.overdue(position)
+	if t.outOfService(position) {
+		return t.Decision
+	}
 	if t.rests(position) {
 		t.record(protocol.GrantRefused{Position: position, Reason: "the keypad rests"})
 		t.refuse(position, phrase.TooManyWrongCodes)

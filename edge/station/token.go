@@ -27,6 +27,10 @@ func (t *turn) token(text string) {
 	}
 	t.prove(token)
 	t.overdue(position)
+	if lock.OutOfService {
+		t.refuseToken(position, token.Grant.ID, reasonOutOfService, phrase.New(phrase.BeingServiced))
+		return
+	}
 	grant, o := t.grantOfToken(lock, token)
 	if o.reason != "" {
 		t.refuseToken(position, grant.ID, o.reason, o.line)

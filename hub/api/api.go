@@ -14,6 +14,7 @@ import (
 
 	"meguri/hub/alarm"
 	"meguri/hub/disruption"
+	"meguri/hub/door"
 	"meguri/hub/live"
 	"meguri/hub/order"
 	"meguri/hub/people"
@@ -51,6 +52,7 @@ type Config struct {
 type API struct {
 	Config
 	Disruptions *disruption.Service
+	Doors       *door.Service
 	rights      people.Table
 	document    *document
 }
@@ -73,7 +75,8 @@ func New(c Config) (*API, *echo.Echo, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("OpenAPI document: %w", err)
 	}
-	a := &API{Config: c, Disruptions: &disruption.Service{Store: c.Store, Touch: c.Touch}, rights: people.NewTable(people.Rights()), document: doc}
+	a := &API{Config: c, Disruptions: &disruption.Service{Store: c.Store, Touch: c.Touch},
+		Doors: &door.Service{Store: c.Store, Touch: c.Touch}, rights: people.NewTable(people.Rights()), document: doc}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect()
@@ -97,6 +100,7 @@ func (a *API) routes(e *echo.Echo) {
 	e.POST("/v1/orders", a.document.checkUnless(plainOrder, a.placeOrder))
 	get("/orders/:id", a.getOrder)
 	post("/orders/:id/refunds", a.refundOrder)
+	post("/orders/:id/risk", a.takeRisk)
 	get("/payments", a.listPayments)
 	e.POST("/v1/payments/webhook", a.paymentEvent) // not checked by the document: its signature is of the bytes
 	e.POST("/v1/orders/:id/confirm", a.document.checkUnless(plainID, a.confirmOrder))
@@ -127,6 +131,12 @@ func (a *API) routes(e *echo.Echo) {
 	get("/devices/:id", a.getDevice)
 	get("/devices/:id/completeness", a.getCompleteness)
 	post("/devices/:id/commands", a.commandDevice)
+	post("/devices/:id/stolen", a.deviceStolen)
+	get("/devices/:id/commissioning", a.getCommissioning)
+	post("/devices/:id/commissioning", a.commission)
+	get("/fridges/:id/openings", a.listOpenings)
+	post("/fridges/:id/openings", a.askOpening)
+	post("/openings/:id/confirm", a.confirmOpening)
 	get("/readings", a.listReadings)
 	get("/readings/chart", a.chartReadings)
 	get("/readings/csv", a.exportReadings)

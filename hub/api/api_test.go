@@ -182,7 +182,7 @@ func TestACommandIsRecordedWithWhoAskedAndTold(t *testing.T) {
 	changed := h.Feed.Subscribe(t.Context())
 	h.Day(t)
 	token := h.Token(t, people.Dispatcher)
-	w := h.Do("POST", "/v1/devices/station-loc-001/commands", token, `{"kind":"unlock","target":"loc-001-fridge-1"}`)
+	w := h.Do("POST", "/v1/devices/station-loc-001/commands", token, `{"kind":"identify","target":"loc-001-fridge-1"}`)
 	require.Equal(t, http.StatusAccepted, w.Code, w.Body)
 	command := decode[struct {
 		ID      string `json:"command_id"`
@@ -191,7 +191,7 @@ func TestACommandIsRecordedWithWhoAskedAndTold(t *testing.T) {
 	<-changed
 	require.NoError(t, h.Store.Read(t.Context(), func(tx *store.Tx) error {
 		acts, err := tx.Acts(t.Context(), "station-loc-001", 10)
-		require.Equal(t, "command.unlock", acts[0].Act)
+		require.Equal(t, "command.identify", acts[0].Act)
 		require.Equal(t, command.AskedBy, acts[0].Person)
 		require.Contains(t, acts[0].Detail, command.ID)
 		return err
@@ -200,12 +200,9 @@ func TestACommandIsRecordedWithWhoAskedAndTold(t *testing.T) {
 		device, body string
 		status       int
 	}{
-		"another's fridge": {"station-loc-001", `{"kind":"unlock","target":"loc-002-fridge-1"}`, 400},
-		"no fridge":        {"station-loc-001", `{"kind":"unlock","target":"moon"}`, 400},
-		"no target":        {"station-loc-001", `{"kind":"unlock"}`, 400},
-		"not a station":    {"scanner-1", `{"kind":"unlock","target":"loc-001-fridge-1"}`, 400},
-		"unknown kind":     {"station-loc-001", `{"kind":"explode"}`, 400},
-		"unknown device":   {"nobody", `{"kind":"identify"}`, 404},
+		"no way around somebody at the door": {"station-loc-001", `{"kind":"unlock","target":"loc-001-fridge-1"}`, 400},
+		"unknown kind":                       {"station-loc-001", `{"kind":"explode"}`, 400},
+		"unknown device":                     {"nobody", `{"kind":"identify"}`, 404},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, c.status, problem(t, h.Do("POST", "/v1/devices/"+c.device+"/commands", token, c.body)).Status)

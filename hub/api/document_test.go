@@ -68,6 +68,7 @@ func TestAnswersFitTheDocument(t *testing.T) {
 func answersFit(t *testing.T, h *apitest.Hub) {
 	openapi3filter.RegisterBodyDecoder("application/pdf", openapi3filter.FileBodyDecoder)
 	h.Day(t)
+	h.Replace(t, "station-loc-001", "station-new")
 	doc := served(t, h)
 	day := "?date=" + apitest.Date
 	tested := map[string]bool{}
@@ -92,6 +93,8 @@ func answersFit(t *testing.T, h *apitest.Hub) {
 		{people.Support, "POST", "/v1/orders/{id}/cancel", "/v1/orders/order-0003/cancel", `{}`, 409},
 		{people.Support, "PUT", "/v1/orders/{id}/lines", "/v1/orders/order-0003/lines", `{"lines":[{"product_id":"prod-001","quantity":1}]}`, 409},
 		{people.Support, "POST", "/v1/orders/{id}/refunds", "/v1/orders/order-0003/refunds", `{"refund_id":"r-1"}`, 404},
+		{people.Support, "POST", "/v1/orders/{id}/risk", "/v1/orders/order-0003/risk", `{"reason":"nothing taken"}`, 409},
+		{people.Support, "POST", "/v1/orders/{id}/risk", "/v1/orders/order-0003/risk", `{"reason":" - "}`, 422},
 		{people.Support, "GET", "/v1/payments", "", "", 200},
 		{"", "POST", "/v1/payments/webhook", "", `{"id":"evt_1"}`, 400},
 		{people.Admin, "GET", "/v1/orders/{id}", "/v1/orders/" + apitest.Refused, "", 200},
@@ -136,6 +139,10 @@ func answersFit(t *testing.T, h *apitest.Hub) {
 		{people.Admin, "GET", "/v1/devices", "", "", 200},
 		{people.Admin, "POST", "/v1/devices/{id}/commands", "/v1/devices/station-loc-001/commands", `{"kind":"identify"}`, 202},
 		{people.Admin, "GET", "/v1/devices/{id}", "/v1/devices/station-loc-001", "", 200},
+		{people.Dispatcher, "POST", "/v1/fridges/{id}/openings", "/v1/fridges/loc-001-fridge-1/openings", `{"reason":"the keypad is broken"}`, 201},
+		{people.Dispatcher, "POST", "/v1/fridges/{id}/openings", "/v1/fridges/none/openings", `{"reason":"the keypad is broken"}`, 404},
+		{people.Dispatcher, "GET", "/v1/fridges/{id}/openings", "/v1/fridges/loc-001-fridge-1/openings", "", 200},
+		{people.Dispatcher, "POST", "/v1/openings/{id}/confirm", "/v1/openings/none/confirm", `{"number":"1","at_door":"Sato"}`, 404},
 		{people.Admin, "GET", "/v1/devices/{id}/completeness", "/v1/devices/station-loc-001/completeness?from=2026-12-01T00:00:00Z&to=2026-12-01T12:00:00Z", "", 200},
 		{people.Quality, "GET", "/v1/devices/{id}/completeness", "/v1/devices/station-loc-002/completeness?from=2026-12-01T00:00:00Z&to=2026-12-01T12:00:00Z&sensor=loc-002-fridge-1/air", "", 200},
 		{people.Admin, "GET", "/v1/devices/{id}/completeness", "/v1/devices/none/completeness?from=2026-12-01T00:00:00Z&to=2026-12-01T12:00:00Z", "", 404},
@@ -184,6 +191,14 @@ func answersFit(t *testing.T, h *apitest.Hub) {
 		{people.Admin, "GET", "/v1/work-items", "", "", 200},
 		{people.Admin, "POST", "/v1/work-items/{id}/close", "/v1/work-items/not_applied%2Fdriver-2%2F7/close", "", 204},
 		{people.Dispatcher, "GET", "/v1/findings", "/v1/findings?all=true", "", 200},
+		{people.Kitting, "GET", "/v1/devices/{id}/commissioning", "/v1/devices/station-new/commissioning", "", 200},
+		{people.Kitting, "GET", "/v1/devices/{id}/commissioning", "/v1/devices/station-loc-001/commissioning", "", 404},
+		{people.Kitting, "POST", "/v1/devices/{id}/commissioning", "/v1/devices/station-new/commissioning", `{"do":"begin","step":"probe","fridge_id":"loc-001-fridge-1"}`, 200},
+		{people.Kitting, "POST", "/v1/devices/{id}/commissioning", "/v1/devices/station-new/commissioning", `{"do":"end","step":"door","fridge_id":"loc-001-fridge-1"}`, 409},
+		{people.Kitting, "POST", "/v1/devices/{id}/commissioning", "/v1/devices/station-new/commissioning", `{"do":"reference","fridge_id":"none","milli_c":4000}`, 422},
+		{people.Kitting, "POST", "/v1/devices/{id}/commissioning", "/v1/devices/station-new/commissioning", `{"do":"sign"}`, 409},
+		{people.Dispatcher, "POST", "/v1/devices/{id}/stolen", "/v1/devices/station-loc-001/stolen", `{"reason":"the door was forced"}`, 200},
+		{people.Dispatcher, "POST", "/v1/devices/{id}/stolen", "/v1/devices/station-loc-001/stolen", `{"reason":"the door was forced"}`, 409},
 		{people.Admin, "GET", "/v1/summary", "/v1/summary" + day, "", 200},
 	} {
 		real := c.real

@@ -57,6 +57,7 @@ type orderJSON struct {
 	Pickup       *pickupJSON       `json:"pickup,omitempty"`
 	Payment      *paymentJSON      `json:"payment,omitempty"`
 	Quality      *orderHoldJSON    `json:"quality,omitempty"`
+	DoorCodes    []doorCodeJSON    `json:"door_codes,omitempty"`
 }
 
 // orderHoldJSON is the last that quality has said of goods of an order.
@@ -156,6 +157,11 @@ func (a *API) writeOrder(c echo.Context, status int, o order.Order, fresh bool) 
 	var err error
 	if out.Payment, err = a.paymentOf(c, o, fresh); err != nil {
 		return err
+	}
+	if !fresh {
+		if out.DoorCodes, err = a.doorCodes(c, o.ID); err != nil {
+			return err
+		}
 	}
 	return c.JSON(status, out)
 }

@@ -14,6 +14,7 @@ import (
 	"meguri/hub/capacity"
 	"meguri/hub/check"
 	"meguri/hub/disruption"
+	"meguri/hub/door"
 	"meguri/hub/fleet"
 	"meguri/hub/order"
 	"meguri/hub/payment"
@@ -60,6 +61,11 @@ var statuses = []struct {
 	{errUnavailable, http.StatusServiceUnavailable},
 	{fleet.ErrUnknownDevice, http.StatusNotFound},
 	{fleet.ErrRevoked, http.StatusConflict},
+	{fleet.ErrNotCommissioning, http.StatusNotFound},
+	{fleet.ErrNotRunning, http.StatusConflict},
+	{fleet.ErrChecksMissing, http.StatusConflict},
+	{fleet.ErrNoEngineer, http.StatusForbidden},
+	{fleet.ErrStolen, http.StatusConflict},
 	{fleet.ErrTooManyCommands, http.StatusConflict},
 	{order.ErrNotFound, http.StatusNotFound},
 	{order.ErrNoDelivery, http.StatusNotFound},
@@ -89,6 +95,11 @@ var statuses = []struct {
 	{disruption.ErrChanged, http.StatusConflict},
 	{disruption.ErrAlready, http.StatusConflict},
 	{disruption.ErrOver, http.StatusConflict},
+	{door.ErrNothingWaits, http.StatusConflict},
+	{fleet.ErrWrongNumber, http.StatusForbidden},
+	{fleet.ErrOpeningOver, http.StatusConflict},
+	{fleet.ErrOpeningsMany, http.StatusConflict},
+	{fleet.ErrShowsNoNumbers, http.StatusConflict},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable},
 	{context.Canceled, http.StatusServiceUnavailable},
 }
@@ -103,6 +114,7 @@ func ProblemOf(err error) Problem {
 	var personField *people.FieldError
 	var payField *payment.FieldError
 	var alarmField *alarm.FieldError
+	var doorField *door.FieldError
 	var tooLarge *http.MaxBytesError
 	var ofEcho *echo.HTTPError
 	switch {
@@ -120,6 +132,8 @@ func ProblemOf(err error) Problem {
 		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{payField.Field, payField.Want}}
 	case errors.As(err, &alarmField):
 		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{alarmField.Field, alarmField.Want}}
+	case errors.As(err, &doorField):
+		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{doorField.Field, doorField.Want}}
 	case errors.As(err, &tooLarge):
 		p.Status = http.StatusRequestEntityTooLarge
 		p.Detail = fmt.Sprintf("the body of the request is too large: want at most %d bytes", tooLarge.Limit)

@@ -58,5 +58,5 @@ func TestAWrongValueIsToldInWordsOfTheDocument(t *testing.T) {
 	token := h.Token(t, people.Admin)
 	p := problem(t, h.Do("POST", "/v1/devices/station-1/commands", token, `{"kind":"reboot"}`))
 	require.Equal(t, "kind", p.Errors[0].Field)
-	require.Equal(t, "value must be one of 'unlock', 'identify'", p.Errors[0].Want)
+	require.Equal(t, `value is not one of the allowed values ["identify"]`, p.Errors[0].Want)
 }

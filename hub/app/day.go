@@ -62,7 +62,7 @@ func (d *day) run(ctx context.Context) error {
 // turn does what is due. What fails does not keep the rest from being done.
 func (d *day) turn(ctx context.Context, now time.Time) error {
 	var failed []error
-	for _, step := range []func(context.Context, time.Time) error{d.freezeDue, d.raiseLate, d.closeDue, d.clearOrphans, d.forgetKeys} {
+	for _, step := range []func(context.Context, time.Time) error{d.freezeDue, d.raiseLate, d.closeDue, d.settleRevoking, d.endOpenings, d.raiseCommissioning, d.clearOrphans, d.forgetKeys} {
 		if err := step(ctx, now); err != nil {
 			failed = append(failed, err)
 		}

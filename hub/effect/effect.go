@@ -60,8 +60,10 @@ func (e *Effects) apply(ctx context.Context, tx *store.Tx, ev link.Event) error 
 		return e.goodsHeld(ctx, tx, ev, b)
 	case protocol.ClockBattery:
 		return clockBattery(ctx, tx, ev, b)
+	case protocol.GrantUsed:
+		return e.grantUsed(ctx, tx, ev, b)
 	}
-	return nil // a fact for the record: a use or refusal of a grant, a scan that was refused
+	return nil // a fact for the record: a refusal of a grant, a scan that was refused
 }
 
 // touched says that devices at a place may need a new plan, once tx is committed: before, a plan would be made of what was.

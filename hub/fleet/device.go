@@ -14,6 +14,7 @@ var (
 	ErrRevoked       = errors.New("the device is revoked")
 	ErrDeviceExists  = errors.New("a device of this id exists already")
 	ErrReplaced      = errors.New("the device was replaced already")
+	ErrStolen        = errors.New("the device was reported stolen already")
 )
 
 // Role is what a device does.

@@ -326,6 +326,10 @@ func (t *taking) planApplied(ctx context.Context, at time.Time, b protocol.PlanA
 	}
 	if b.Reason == "" {
 		t.device = t.device.Activate(t.incarnation, b.Plan)
+		if t.device.Role == fleet.Station {
+			_, err := t.tx.SettleRevoking(ctx, t.device.Place, t.now)
+			return err
+		}
 		return nil
 	}
 	return t.tx.OpenWork(ctx, fmt.Sprintf("plan_refused/%s/%d", t.device.ID, b.Plan), "plan_refused", t.device.ID,

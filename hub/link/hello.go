@@ -316,8 +316,17 @@ func (r *Receiver) owed(ctx context.Context, tx *store.Tx, device string) ([]pro
 		if !c.Owed() {
 			continue
 		}
-		owed = append(owed, protocol.Command{ID: c.ID, Incarnation: incarnation, Counter: c.Counter, Deadline: c.Deadline.UnixMilli(),
-			PlanAtLeast: c.PlanAtLeast, Kind: protocol.CommandKind(c.Kind), Target: c.Target})
+		wire := protocol.Command{ID: c.ID, Incarnation: incarnation, Counter: c.Counter, Deadline: c.Deadline.UnixMilli(),
+			PlanAtLeast: c.PlanAtLeast, Kind: protocol.CommandKind(c.Kind), Target: c.Target}
+		if wire.Kind == protocol.CommandShowNumber {
+			if wire.Text, err = tx.NumberToShow(ctx, c.ID); err != nil {
+				return nil, err
+			}
+			if wire.Text == "" { // nobody needs it any more
+				continue
+			}
+		}
+		owed = append(owed, wire)
 	}
 	return owed, nil
 }

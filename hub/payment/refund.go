@@ -12,7 +12,7 @@ type RefundState string
 
 // The states of a refund.
 const (
-	Waiting   RefundState = "waiting"   // for the money to be taken: what is not taken cannot be given back
+	Waiting   RefundState = "waiting"   // for the money to be taken, or for the code of an order that ended to open nothing any more
 	Refunding RefundState = "refunding" // the provider is asked, or about to be asked
 	Refunded  RefundState = "refunded"
 	Failed    RefundState = "failed"  // the provider cannot: a person decides
@@ -54,6 +54,9 @@ func (r Refund) counts() bool { return r.State != Failed && r.State != Dropped }
 type Bill struct {
 	Payment Payment
 	Refunds []Refund
+	// CodeMayOpen says that a code of the order, which was taken back, may still open a door or has done so: money waits until no
+	// lock takes it any more, or until somebody takes the risk.
+	CodeMayOpen bool
 }
 
 // left is what can still be refunded of each line and in all, where taken says which refunds to take away.
@@ -202,7 +205,7 @@ func (b *Bill) worth(lines []RefundLine) (yen int64) {
 // add adds a refund, which waits until the money is taken.
 func (b *Bill) add(r Refund, now time.Time) Refund {
 	r.State, r.AskedAt = Waiting, now
-	if b.Payment.State == Captured {
+	if b.Payment.State == Captured && !b.CodeMayOpen {
 		r.State = Refunding
 	}
 	b.Refunds = append(b.Refunds, r)

@@ -348,8 +348,11 @@ func (j *Job) turnRefund(a Answer, now time.Time) (Step, Call) {
 	switch {
 	case r.State == Waiting && (j.Payment.State == Voided || j.Payment.State == Declined):
 		r.State = Dropped
+	case r.State == Waiting && j.Payment.State == Captured && j.CodeMayOpen:
+		j.Task.Problem, j.Task.DueAt = WaitsForCode, now.Add(longPause)
+		return StepNone, Call{}
 	case r.State == Waiting && j.Payment.State == Captured:
-		r.State = Refunding
+		r.State, j.Task.Problem = Refunding, ""
 	}
 	if r.State != Refunding || late {
 		j.Task.DueAt = now.Add(Pause(j.Task.Tries))
@@ -361,6 +364,9 @@ func (j *Job) turnRefund(a Answer, now time.Time) (Step, Call) {
 	call.AmountYen, call.RefundID = r.AmountYen, r.ID
 	return step, call
 }
+
+// WaitsForCode is the problem of a refund that waits for Bill.CodeMayOpen to end.
+const WaitsForCode = "the order's code may still open a door, or has"
 
 func (j *Job) refund() *Refund {
 	at := slices.IndexFunc(j.Refunds, func(r Refund) bool { return r.ID == j.Task.RefundID })

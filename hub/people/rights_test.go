@@ -59,20 +59,23 @@ func TestWhoMayChangeWhat(t *testing.T) {
 	work := []string{"POST /v1/work-items/:id/close", "POST /work-items/:id/close"}
 	limit := "PUT /v1/products/:id/limit"
 	hold, decide, probe := "POST /v1/quality/holds", "POST /v1/quality/decisions", "POST /v1/probings"
+	ask, confirmDoor := "POST /v1/fridges/:id/openings", "POST /v1/openings/:id/confirm"
+	risk, riskPage := "POST /v1/orders/:id/risk", "POST /orders/:id/risk"
 	disrupt := []string{"POST /v1/outages", "DELETE /v1/outages", "POST /v1/calloffs", limit, "POST /v1/exceptions", hold, probe, command,
-		work[0], "POST /outages", "POST /exceptions", "POST /quality", work[1], repair}
+		"POST /v1/devices/:id/stolen", ask, confirmDoor, work[0], riskPage, "POST /devices/:id/stolen", "POST /doors/:id", "POST /outages",
+		"POST /exceptions", "POST /quality", work[1], repair}
 	maintain := []string{"POST /v1/maintenance", "DELETE /v1/maintenance"}
 	programs, pages := "POST /v1/alarms/:id/", "POST /alarms/:id/"
 	answer := slices.Concat(maintain, answers(programs), answers(pages))
 	sure := slices.Concat(maintain, append(answers(programs), programs+"confirm"), append(answers(pages), pages+"confirm"))
 	require.Equal(t, map[Role][]string{
-		Admin: slices.Concat([]string{order, refund, confirm, cancel, lines}, disrupt,
+		Admin: slices.Concat([]string{order, refund, risk, confirm, cancel, lines}, disrupt,
 			[]string{"POST /people", "POST /people/:id/link", "POST /people/:id/remove"}, answer),
-		Dispatcher: slices.Concat([]string{order, refund, cancel, lines}, disrupt, answer),
-		Support:    {order, refund, confirm, cancel, lines, work[0], work[1]},
+		Dispatcher: slices.Concat([]string{order, refund, risk, cancel, lines}, disrupt, answer),
+		Support:    {order, refund, risk, confirm, cancel, lines, work[0], riskPage, work[1]},
 		Quality:    slices.Concat([]string{hold, decide, probe, work[0], "POST /quality", work[1]}, sure),
 		Warehouse:  work,
-		Kitting:    slices.Concat([]string{probe, command, work[0], work[1]}, maintain),
+		Kitting:    slices.Concat([]string{probe, command, "POST /v1/devices/:id/commissioning", work[0], "POST /devices/:id/commissioning", work[1]}, maintain),
 		Driver:     {"POST /v1/sheets/:id/confirm", probe, "POST /sheet/:id/confirm"},
 		Shop:       {limit},
 		Customer:   {order, cancel, lines},

@@ -10,12 +10,15 @@ import (
 	"time"
 
 	"meguri/hub/dispatch"
+	"meguri/hub/fleet"
 	"meguri/hub/store"
 	"meguri/protocol"
 )
 
 const (
 	sampleEvery = time.Minute
+	// sampleForEngineer is how often a board samples that is being put into service.
+	sampleForEngineer = 5 * time.Second
 )
 
 // Roles of a device, as stored.
@@ -41,7 +44,21 @@ func (e *TooLarge) Error() string {
 // on now only in what is over: that leaves the plan. A date whose leftovers cannot be decided, because its station is silent,
 // is over all the same, so that it does not stand in the way of the next. A part that is too large is *TooLarge.
 func Build(ctx context.Context, tx *store.Tx, role, place string, revision uint64, now time.Time) (map[string][]byte, error) {
-	b := builder{ctx: ctx, tx: tx, now: now, revision: revision, parts: map[string][]byte{}}
+	return build(ctx, tx, role, place, revision, false, now)
+}
+
+// BuildFor is Build for one device: while it is being put into service nobody has a grant at it, and it samples often, so that the
+// engineer sees at once which probe moves.
+func BuildFor(ctx context.Context, tx *store.Tx, d fleet.Device, now time.Time) (map[string][]byte, error) {
+	out, err := tx.InCommissioning(ctx, d.ID)
+	if err != nil {
+		return nil, err
+	}
+	return build(ctx, tx, string(d.Role), d.Place, d.Revision, out, now)
+}
+
+func build(ctx context.Context, tx *store.Tx, role, place string, revision uint64, out bool, now time.Time) (map[string][]byte, error) {
+	b := builder{ctx: ctx, tx: tx, now: now, revision: revision, out: out, parts: map[string][]byte{}}
 	dates, err := tx.DatesUnderWay(ctx, now.Add(-dispatch.Collected))
 	if err != nil {
 		return nil, err
@@ -67,6 +84,7 @@ type builder struct {
 	tx       *store.Tx
 	now      time.Time
 	revision uint64
+	out      bool // the device is being put into service
 	parts    map[string][]byte
 }
 
@@ -89,9 +107,11 @@ func (b *builder) station(location string, dates []string) error {
 	}
 	locks, own := map[string]*protocol.LockPlan{}, map[string]store.TemperatureLimit{}
 	for _, f := range fridges {
-		locks[f.ID] = &protocol.LockPlan{Position: f.ID}
+		locks[f.ID] = &protocol.LockPlan{Position: f.ID, OutOfService: b.out}
 		own[f.ID] = f
-		if err := b.add("fridge/"+f.ID, air(f)); err != nil {
+		watched := air(f)
+		watched.SampleEveryMS = b.sampleEvery().Milliseconds()
+		if err := b.add("fridge/"+f.ID, watched); err != nil {
 			return err
 		}
 	}
@@ -100,8 +120,10 @@ func (b *builder) station(location string, dates []string) error {
 			return err
 		}
 	}
-	if err := b.passes(location, locks); err != nil {
-		return err
+	if !b.out {
+		if err := b.passes(location, locks); err != nil {
+			return err
+		}
 	}
 	if err := b.tokens(location, locks); err != nil {
 		return err
@@ -112,6 +134,13 @@ func (b *builder) station(location string, dates []string) error {
 		}
 	}
 	return nil
+}
+
+func (b *builder) sampleEvery() time.Duration {
+	if b.out {
+		return sampleForEngineer
+	}
+	return sampleEvery
 }
 
 // tokens adds what locks need to check signed tokens, and what to do in doubt.
@@ -178,6 +207,9 @@ func (b *builder) locks(location, date string, locks map[string]*protocol.LockPl
 			return err
 		}
 		lock.Containers = append(lock.Containers, slot)
+	}
+	if b.out {
+		return nil
 	}
 	grants, err := b.tx.GrantsOfLocation(b.ctx, date, location)
 	if err != nil {

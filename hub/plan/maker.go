@@ -162,7 +162,9 @@ func (m *Maker) make(ctx context.Context, place string) error {
 			}
 			changed = changed || made
 		}
-		return nil
+		ended, err := tx.SettleRevoking(ctx, place, m.clock.Now()) // what no board holds, or was in no plan, is revoked by now
+		changed = changed || ended > 0
+		return err
 	})
 	if err == nil && large != nil {
 		m.logger.Error("a plan is too large for its device, which goes on with the one that it has", "place", place, "error", large)
@@ -177,7 +179,7 @@ func (m *Maker) make(ctx context.Context, place string) error {
 func (m *Maker) makeFor(ctx context.Context, tx *store.Tx, d fleet.Device) (made bool, err error) {
 	now := m.clock.Now()
 	work := fmt.Sprintf("plan_too_large/%s/%d", d.ID, d.PlanSent)
-	parts, err := Build(ctx, tx, string(d.Role), d.Place, d.Revision, now)
+	parts, err := BuildFor(ctx, tx, d, now)
 	var large *TooLarge
 	if errors.As(err, &large) {
 		detail := large.Error() + ": the device goes on with the plan that it has; serve these customers by hand"
@@ -189,7 +191,11 @@ func (m *Maker) makeFor(ctx context.Context, tx *store.Tx, d fleet.Device) (made
 	if err != nil {
 		return false, err
 	}
-	if _, made, err = tx.SavePlan(ctx, d.ID, d.Incarnation, parts, now); err != nil {
+	version, made, err := tx.SavePlan(ctx, d.ID, d.Incarnation, parts, now)
+	if err == nil && string(d.Role) == RoleStation {
+		err = tx.PlanWithout(ctx, d.ID, d.Incarnation, d.Place, version)
+	}
+	if err != nil {
 		return false, err
 	}
 	return made, tx.SettleWork(ctx, work, now)

@@ -191,6 +191,7 @@ const (
 	NoticeReleased  NoticeKind = "released"   // they are all right
 	NoticeRecalled  NoticeKind = "recalled"   // some that were taken may not be all right: not to be eaten
 	NoticeCondemned NoticeKind = "condemned"  // some are not, and are given back the price of
+	NoticeNewCode   NoticeKind = "new_code"   // another code opens the door; the former one is taken back
 )
 
 // NoticeParameters are what the text of a notice is made of.

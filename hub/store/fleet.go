@@ -190,3 +190,9 @@ func (tx *Tx) ReplaceGap(ctx context.Context, device, incarnation string, log ui
 	}
 	return nil
 }
+
+// NoteStolen notes that a device was stolen; false when it was said before.
+func (tx *Tx) NoteStolen(ctx context.Context, id string, at time.Time) (bool, error) {
+	n, err := tx.exec(ctx, "UPDATE devices SET stolen_at = $2 WHERE id = $1 AND stolen_at IS NULL", id, millis(at))
+	return n == 1, err
+}

@@ -270,6 +270,9 @@ func (w *decided) revokeGrants(ctx context.Context) error {
 			millis(w.known)); err != nil {
 			return fmt.Errorf("revoke the code of order %s: %w", id, err)
 		}
+		if err := w.tx.codesUsed(ctx, id, w.known); err != nil {
+			return fmt.Errorf("uses of the code of order %s: %w", id, err)
+		}
 	}
 	return nil
 }

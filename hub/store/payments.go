@@ -52,6 +52,9 @@ func (tx *Tx) Bill(ctx context.Context, orderID string) (b payment.Bill, err err
 	if err != nil {
 		return b, err
 	}
+	if b.CodeMayOpen, err = tx.codeMayOpen(ctx, orderID); err != nil {
+		return b, err
+	}
 	b.Refunds, err = tx.refunds(ctx, orderID)
 	return b, err
 }

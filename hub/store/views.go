@@ -207,10 +207,14 @@ func scanAlarm(row scanner) (AlarmView, error) {
 	return a, err
 }
 
-// AlarmsNow gives the alarms that are not cleared, the newest first.
+// AlarmsNow gives the alarms that are not cleared, the newest first. Those of fridges whose board is being put into service are out of
+// service meanwhile: an engineer stands there, warms probes and opens doors.
 func (tx *Tx) AlarmsNow(ctx context.Context, most int) ([]AlarmView, error) {
 	return list(ctx, tx, scanAlarm, `SELECT id, kind, subject, detail, raised_at, cleared_at FROM alarms
-		WHERE cleared_at IS NULL ORDER BY raised_at DESC, id LIMIT $1`, most)
+		WHERE cleared_at IS NULL AND NOT EXISTS (SELECT 1 FROM commissionings c JOIN fridges f ON f.location_id = c.location_id
+			JOIN devices d ON d.id = c.device_id
+			WHERE c.signed_at IS NULL AND d.revoked_at IS NULL AND (alarms.subject = f.id OR alarms.subject LIKE f.id || '/%'))
+		ORDER BY raised_at DESC, id LIMIT $1`, most)
 }
 
 // Alarms gives alarms, cleared ones too, the newest first.

@@ -93,6 +93,9 @@ type oneDevice struct {
 	Sensors  []string
 	Strips   []strip
 	Commands []store.CommandView // the newest
+	MayOpen  bool                // whoever looks may report it stolen
+
+	InCommissioning bool // it is being put into service, and serves nobody
 }
 
 // strip is what holds of readings over a span, drawn and in words.
@@ -161,6 +164,10 @@ func (w *Web) device(c echo.Context) error {
 			}
 			v.Strips = append(v.Strips, w.newStrip(l, s.key, stretches, ask.From, reached))
 		}
+		if v.InCommissioning, err = tx.InCommissioning(ctx, v.ID); err != nil {
+			return err
+		}
+		v.MayOpen = w.mayAct(api.Who(c), "POST /devices/:id/stolen")
 		v.Commands, err = tx.CommandViews(ctx, v.ID, shownCommands)
 		return err
 	})

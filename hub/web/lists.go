@@ -134,6 +134,15 @@ type orderView struct {
 	By       string // name of who placed it
 	Refusal  string
 	Bill     *billView // nil when it is not paid here
+	Codes    []dispatch.Revocation
+	Waits    bool              // money may wait for one of them
+	People   map[string]string // names
+	Wrong    string
+}
+
+// CodeUsed says whether a code of the order that was taken back has opened a door.
+func (v orderView) CodeUsed() bool {
+	return slices.ContainsFunc(v.Codes, func(r dispatch.Revocation) bool { return r.State() == dispatch.GrantUsed })
 }
 
 // itemGroup is what one container holds of an order.
@@ -159,13 +168,15 @@ func (g *itemGroup) add(i order.Item) {
 	}
 }
 
-func (w *Web) order(c echo.Context) error {
+func (w *Web) order(c echo.Context) error { return w.showOrder(c, http.StatusOK, "") }
+
+func (w *Web) showOrder(c echo.Context, status int, wrong string) error {
 	l, ctx := chooseLang(c), c.Request().Context()
 	o, err := w.Orders.Get(ctx, api.Param(c, "id"))
 	if err != nil {
 		return err
 	}
-	v := orderView{Order: o, Products: map[string]string{}, Groups: groupItems(o.Items)}
+	v := orderView{Order: o, Products: map[string]string{}, Groups: groupItems(o.Items), Wrong: wrong}
 	if o.State == order.Refused {
 		v.Refusal = l.text("limit."+string(o.Limit), o.What)
 	}
@@ -191,6 +202,9 @@ func (w *Web) order(c echo.Context) error {
 		if v.Notices, err = tx.NoticesOfOrder(ctx, o.ID); err != nil {
 			return err
 		}
+		if err := w.codesOf(c, tx, &v); err != nil {
+			return err
+		}
 		who, err := tx.Person(ctx, o.PlacedBy)
 		if v.By = who.Name; errors.Is(err, people.ErrNoPerson) {
 			v.By, err = o.PlacedBy, nil
@@ -200,7 +214,7 @@ func (w *Web) order(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return w.render(c, http.StatusOK, "order", l.text("order")+" "+o.ID, "", v)
+	return w.render(c, status, "order", l.text("order")+" "+o.ID, "", v)
 }
 
 func groupItems(items []order.Item) []itemGroup {
@@ -247,7 +261,8 @@ func (w *Web) work(c echo.Context) error {
 		v.Total += n.Items
 	}
 	for _, i := range items {
-		isOrder := slices.Contains([]string{"shortage", "left_over", "undelivered", payment.WorkUncollected, payment.WorkRefundFailed, payment.WorkMismatch}, i.Kind)
+		isOrder := slices.Contains([]string{"shortage", "left_over", "undelivered", payment.WorkUncollected, payment.WorkRefundFailed, payment.WorkMismatch,
+			store.WorkCodeUsed}, i.Kind)
 		v.Items = append(v.Items, workLine{i, isOrder})
 	}
 	return w.render(c, http.StatusOK, "work", l.text("work.title"), "", v)

@@ -33,6 +33,7 @@ type locationView struct {
 	Devices  []store.DeviceView
 	Events   []eventLine
 	MaySee   bool // the pages of single orders
+	MayOpen  bool // the doors
 }
 
 // fridgeBlock is a fridge with its slots and, for readers without scripts, its chart.
@@ -147,6 +148,7 @@ func (w *Web) location(c echo.Context) error {
 		return err
 	}
 	v.MaySee = w.mayOpen(api.Who(c), "/orders/:id")
+	v.MayOpen = w.mayOpen(api.Who(c), "/doors/:id")
 	return w.render(c, http.StatusOK, "location", v.Name, "/locations/"+v.ID+"/live", v)
 }
 

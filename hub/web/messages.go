@@ -48,7 +48,7 @@ func (l lang) known(prefix, word string) string {
 }
 
 // messages is what pages say: the tables of all files.
-var messages = together(commonMessages, checkMessages, dispatchMessages, qualityMessages, readingsMessages, alarmMessages)
+var messages = together(commonMessages, checkMessages, dispatchMessages, qualityMessages, readingsMessages, alarmMessages, doorMessages)
 
 func together(tables ...map[string]message) map[string]message {
 	all := map[string]message{}
@@ -282,7 +282,7 @@ var commonMessages = map[string]message{
 	"pay.voided":               {"Released, nothing charged", "与信取消済（請求なし）"},
 	"pay.declined":             {"Declined", "承認されず"},
 	"pay.uncollected":          {"Not charged", "未請求"},
-	"pay.waiting":              {"Refund waits for the charge", "請求完了待ちの返金"},
+	"pay.waiting":              {"Refund waits", "返金待ち"},
 	"pay.refunding":            {"Refunding", "返金中"},
 	"pay.failed":               {"Refund failed", "返金失敗"},
 	"pay.dropped":              {"No refund needed", "返金不要"},

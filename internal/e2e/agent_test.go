@@ -18,7 +18,6 @@ import (
 	edgelog "meguri/edge/log"
 	"meguri/firmware-sim/chip"
 	"meguri/hub/dispatch"
-	"meguri/hub/people"
 	"meguri/hub/store"
 	"meguri/protocol"
 )
@@ -204,50 +203,6 @@ func TestACountedGrantIsNeverExceeded(t *testing.T) {
 	require.LessOrEqual(t, rises.Load(), int64(dispatch.CourierUses))
 	u.restoreNetwork()
 	u.requireHeardOnce()
-}
-
-func TestAPersonUnlocksADoorFromTheHub(t *testing.T) {
-	s := newSite(t, true)
-	u := s.station()
-	u.start()
-	u.awaitPlan()
-	const fridge = "loc-001-fridge-2"
-	token := s.login(people.Dispatcher)
-	order := func(target string) (id string) {
-		var command struct {
-			CommandID string `json:"command_id"`
-			ID        string `json:"id"`
-		}
-		s.post("/v1/devices/"+u.cfg.Device+"/commands", token, map[string]string{"kind": "unlock", "target": target}, &command)
-		return command.CommandID + command.ID
-	}
-	pulling, cancel := context.WithTimeout(t.Context(), soon)
-	defer cancel()
-	pulled := make(chan error, 1)
-	go func() { pulled <- s.door(fridge).Pull(pulling) }()
-	id := order(fridge)
-	require.NoError(t, <-pulled)
-	outcome := func() (outcome, reason string) {
-		require.NoError(t, s.raw.QueryRow("SELECT outcome, reason FROM commands WHERE id = ?", id).Scan(&outcome, &reason))
-		return outcome, reason
-	}
-	require.Eventually(t, func() bool { o, _ := outcome(); return o == "done" }, soon, look)
-
-	id = order(fridge) // which stands open
-	require.Eventually(t, func() bool { o, _ := outcome(); return o == "refused" }, soon, look)
-	_, reason := outcome()
-	require.Equal(t, "the door stands open", reason)
-	u.shut(fridge)
-	u.requireHeardOnce()
-	require.Equal(t, int64(1), s.door(fridge).Counts().Fired)
-	var names []string
-	for _, e := range s.events(u.cfg.Device) {
-		if e.Name == "command taken" || e.Name == "relay fired" || e.Name == "command answered" {
-			names = append(names, e.Name)
-		}
-	}
-	require.Equal(t, []string{"command taken", "relay fired", "command answered", "command answered"}, names,
-		"that it was taken stands before what it did")
 }
 
 func TestARevokedDeviceLosesItsSession(t *testing.T) {

@@ -52,6 +52,7 @@ type site struct {
 	logger *slog.Logger
 	pki    string // directory of the hub's certificate authority
 	keys   string // of the devices' certificates
+	said   *log   // what all programs said
 
 	containers []dispatch.Container
 	grants     []dispatch.Grant
@@ -61,6 +62,12 @@ type site struct {
 type log struct {
 	mu   sync.Mutex
 	text bytes.Buffer
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func (l *log) Write(p []byte) (int, error) {
@@ -81,7 +88,7 @@ func newSite(t *testing.T, filled bool) *site {
 			t.Log(tail(said.text.String(), 12_000))
 		}
 	})
-	s := &site{t: t, logger: slog.New(slog.NewTextHandler(said, nil)),
+	s := &site{t: t, said: said, logger: slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		clock: clock.New(time.Now(), time.Date(2026, 12, 1, 18, 0, 0, 0, time.FixedZone("JST", 9*60*60)), 1)}
 	s.pki, s.keys = filepath.Join(t.TempDir(), "pki"), t.TempDir()
 	url := storetest.SQLite(t)

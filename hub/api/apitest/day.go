@@ -97,7 +97,7 @@ func (d *day) devices() error {
 		if err := d.tx.AddDevice(d.ctx, v); err != nil {
 			return err
 		}
-		v = v.Greet(fleet.Greeting{Incarnation: incarnation(id), Boot: 1, Session: 1, Software: "test"}, false, at("09:00"))
+		v = v.Greet(fleet.Greeting{Incarnation: incarnation(id), Boot: 1, Session: 1, Software: "test", Revision: 4}, false, at("09:00"))
 		v.Online, v.SeenAt = online, Now.Add(-time.Minute)
 		if !online {
 			v.SeenAt = at("15:20")

@@ -1,0 +1,123 @@
+package door
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"meguri/hub/dispatch"
+	"meguri/hub/fleet"
+	"meguri/hub/store"
+)
+
+// Reissued is what was issued anew.
+type Reissued struct {
+	Place  string
+	Orders []string         // whose customers have other codes
+	Codes  []dispatch.Grant // drivers'; their sheets have a new version
+}
+
+// Reissue gives new codes, with the same windows, in the place of those of a location that are valid now or later and that which is for;
+// the former ones are taken back. Drivers find theirs on their sheets, and somebody has to tell those who have it on paper; customers are
+// told.
+func Reissue(ctx context.Context, tx *store.Tx, location string, which func(dispatch.Grant) bool, act Act) (r Reissued, err error) {
+	r.Place = location
+	grants, err := tx.GrantsAfter(ctx, location, act.At)
+	if err != nil {
+		return r, err
+	}
+	issued, err := tx.NewestGrant(ctx, location)
+	if err != nil {
+		return r, err
+	}
+	if issued = issued.Add(time.Millisecond); issued.Before(act.At) { // a plan that knows of the former ones does not know of these
+		issued = act.At
+	}
+	papers := map[string]*store.Papers{} // by date
+	for _, g := range grants {
+		if !which(g) {
+			continue
+		}
+		taken, err := tx.CodesTaken(ctx, g.DeliveryDate, location)
+		if err != nil {
+			return r, err
+		}
+		anew := g.Again(dispatch.DrawPIN(taken), issued)
+		if err := tx.ReissueGrant(ctx, g.ID, anew, act.At); err != nil {
+			return r, err
+		}
+		if g.Holder == dispatch.Customer {
+			r.Orders = append(r.Orders, g.OrderID)
+			err = tx.AddNotice(ctx, store.Notice{OrderID: g.OrderID, Kind: store.NoticeNewCode, MadeAt: act.At,
+				Parameters: store.NoticeParameters{Reason: act.Reason}})
+		} else {
+			if papers[g.DeliveryDate] == nil {
+				papers[g.DeliveryDate] = &store.Papers{}
+			}
+			papers[g.DeliveryDate].Runs = append(papers[g.DeliveryDate].Runs, g.RunID)
+			r.Codes = append(r.Codes, anew)
+			err = tx.OpenWork(ctx, "grant_reissued/"+anew.ID, "grant_reissued", anew.RunID,
+				act.Reason+", and the driver's code there is another one: hand out the sheet again", act.At)
+		}
+		if err != nil {
+			return r, err
+		}
+	}
+	for date, of := range papers {
+		if _, err := tx.MakeEditions(ctx, date, of, act.By, act.Reason, act.At); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+// Counted are grants of which only the lock knew how often they were used.
+func Counted(g dispatch.Grant) bool { return g.Counted() }
+
+func every(dispatch.Grant) bool { return true }
+
+// WorkBoardStolen is work: a station has no board that anybody trusts.
+const WorkBoardStolen = "board_stolen"
+
+// Stolen shuts out a board that was stolen, and gives everybody who has a code of its location another one: whoever has the board can
+// find the former ones out in time (edge/DESIGN.md). now is the machine's time, by which devices are added and shut out.
+//
+// Expected errors are *FieldError, fleet.ErrUnknownDevice, and fleet.ErrStolen when it was said before.
+func (s *Service) Stolen(ctx context.Context, device string, act Act, now time.Time) (r Reissued, err error) {
+	if err := act.check(); err != nil {
+		return r, err
+	}
+	err = s.Store.Change(ctx, func(tx *store.Tx) error {
+		d, err := tx.Device(ctx, device)
+		if err != nil {
+			return err
+		}
+		if !d.Revoked() {
+			if err := tx.RevokeDevice(ctx, device, now); err != nil {
+				return err
+			}
+		}
+		if noted, err := tx.NoteStolen(ctx, device, now); err != nil || !noted {
+			if err == nil {
+				err = fmt.Errorf("device %s: %w", device, fleet.ErrStolen)
+			}
+			return err
+		}
+		r = Reissued{Place: d.Place}
+		if d.Role == fleet.Station {
+			why := act
+			why.Reason = "a lock's board at " + d.Place + " was stolen"
+			if r, err = Reissue(ctx, tx, d.Place, every, why); err != nil {
+				return err
+			}
+			if err := tx.OpenWork(ctx, WorkBoardStolen+"/"+device, WorkBoardStolen, device, fmt.Sprintf(
+				"%d customers and %d drivers have other codes: put another board in its place (hub device replace)", len(r.Orders), len(r.Codes)),
+				act.At); err != nil {
+				return err
+			}
+		}
+		s.touch(tx, d.Place)
+		return act.record(ctx, tx, "device.stolen", device, fmt.Sprintf("%d customers' and %d drivers' codes issued anew:", len(r.Orders), len(r.Codes)))
+	})
+	return r, err
+}
