@@ -62,6 +62,8 @@ func (e *Effects) apply(ctx context.Context, tx *store.Tx, ev link.Event) error 
 		return clockBattery(ctx, tx, ev, b)
 	case protocol.GrantUsed:
 		return e.grantUsed(ctx, tx, ev, b)
+	case protocol.UseReturned:
+		return e.useReturned(ctx, tx, ev, b)
 	}
 	return nil // a fact for the record: a refusal of a grant, a scan that was refused
 }

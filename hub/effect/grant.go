@@ -24,3 +24,12 @@ func (e *Effects) grantUsed(ctx context.Context, tx *store.Tx, ev link.Event, b 
 	}
 	return err
 }
+
+// useReturned notes that no use of a grant counts any more: its door was seen shut all the while.
+func (e *Effects) useReturned(ctx context.Context, tx *store.Tx, ev link.Event, b protocol.UseReturned) error {
+	if ev.Role != plan.RoleStation || b.Use > 0 {
+		return nil
+	}
+	grant, _, _ := strings.Cut(b.Grant, "@"+b.Position)
+	return tx.GrantReturned(ctx, grant, ev.Place)
+}

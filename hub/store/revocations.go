@@ -120,6 +120,11 @@ func (tx *Tx) GrantUsed(ctx context.Context, id, location string, at, now time.T
 	return tx.codeUsed(ctx, r, at, now)
 }
 
+// GrantReturned forgets that a grant was used at a location's lock: its door never opened.
+func (tx *Tx) GrantReturned(ctx context.Context, id, location string) error {
+	return tx.write(ctx, "UPDATE grants SET used_at = NULL WHERE id = $1 AND location_id = $2", id, location)
+}
+
 // codesUsed is codeUsed for the codes of an order that has just ended.
 func (tx *Tx) codesUsed(ctx context.Context, order string, now time.Time) error {
 	all, err := list(ctx, tx, scanRevocation, "SELECT "+revocationColumns+" WHERE order_id = $1 AND used_at IS NOT NULL ORDER BY id", order)

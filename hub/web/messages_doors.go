@@ -55,8 +55,6 @@ var doorMessages = map[string]message{
 	"check.seen.not opened":          {"the door has not opened", "扉が開いていません"},
 	"check.seen.not shut and bolted": {"the door is not shut and locked", "施錠されていません"},
 	"check.seen.no reading":          {"no reading", "測定値がありません"},
-	"trouble.commissioning":          {"A board is not in service yet", "端末の点検が未完了"},
-	"do.commissioning":               {"Call the engineer; until it is signed nobody can open a door there.", "担当技術者に連絡してください。署名まで扉は開きません。"},
 	"code.reason":                    {"Why", "理由"},
 	"door.title":                     {"Open a door", "扉を開ける"},
 	"door.ask":                       {"Somebody is at the door", "扉の前に人がいる"},
