@@ -51,7 +51,7 @@ func TestWhatEventsLeftBehindMovesWithThem(t *testing.T) {
 			}
 			want = w.seen()
 		})
-		require.Len(t, want.alarms, 7)
+		require.Len(t, want.alarms, 9)
 		require.Equal(t, at(13, 1), want.order.EndedAt)
 		tried(t, s, func(w *world) {
 			all := day(w)

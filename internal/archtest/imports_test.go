@@ -157,7 +157,7 @@ var doors = map[string][]string{
 	"github.com/veraison/":     {"protocol"},
 	"periph.io/":               {"edge/app", "edge/board", "edge/device"},
 	"crypto/x509":              {"hub/pki", "hub/broker", "hub/report", "edge/app"}, // pki makes certificates; the others read them
-	"github.com/go-pdf/":       {"hub/report"},
+	"github.com/go-pdf/":       {"hub/report", "hub/label"},
 	"os/exec":                  {"hub/backup", "edge"}, // PostgreSQL's own programs, and salvage
 }
 
