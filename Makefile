@@ -71,7 +71,7 @@ cross: ## build the edge agent for the boards it runs on
 .PHONY: check
 check: lint test race cross arm ## all that CI checks
 	$(MAKE) chaos KILLS=200 HOLD=2s
-	$(MAKE) sim SEEDS=200
+	$(MAKE) sim SEEDS=150
 	$(MAKE) demo DEMO_EXIT=1
 
 .PHONY: bench
@@ -92,6 +92,10 @@ sim: ## run SEEDS seeds of the whole system with faults, on fake time; FROM is t
 .PHONY: sim-doors
 sim-doors: ## doors: GRANTS grants at locks that are cut off, and PICKUPS pickups among attackers; prints what came of them; FROM is the first seed
 	$(GO) test ./edge/station -run 'TestNoGrantOpensBeyond|TestAttackersGet' -count 1 -v -timeout 60m -grants $(or $(GRANTS),1000000) -pickups $(or $(PICKUPS),10000) -simseed $(or $(FROM),1)
+
+.PHONY: cold
+cold: ## the cold chain's rules against the heat of boxes and fridges; DRAW=DIR draws the cases
+	$(GO) test ./internal/e2e/cold -count 1 -v -args $(if $(DRAW),-draw $(abspath $(DRAW)))
 
 .PHONY: sim-bites
 sim-bites: ## break the system on purpose, in each way that is known, and see that the simulator finds it

@@ -316,8 +316,12 @@ func ClearOrphans(ctx context.Context, tx *store.Tx, now time.Time) error {
 }
 
 func orphanIsWell(ctx context.Context, tx *store.Tx, a store.AlarmView) (bool, error) {
-	parts := strings.Split(a.ID, "/") // as alarmID made it
-	if len(parts) != 4 {
+	parts := strings.Split(a.ID, "/")
+	switch {
+	case len(parts) == 4: // as alarmID makes it
+	case len(parts) > 4: // as TemperatureAlarmID does: the rule comes before
+		parts = parts[1:]
+	default:
 		return false, nil
 	}
 	switch d, err := tx.Device(ctx, parts[1]); {

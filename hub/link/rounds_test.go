@@ -347,7 +347,11 @@ func testBytesOfOlderDevicesAreTaken(t *testing.T, h *hub) {
 	files, err := filepath.Glob("../../protocol/testdata/v1/record-*.hex")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
-	for _, file := range files {
+	for i, file := range files {
+		if i%30 == 29 { // a device that begins anew so often within a day is not believed
+			h.now = h.now.Add(25 * time.Hour)
+			h.restart()
+		}
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
 		raw, err := hex.DecodeString(strings.Join(strings.Fields(string(text)), ""))
