@@ -117,6 +117,8 @@ type ShipperSet struct {
 	Device *Device
 	Box    *world.Shipper
 	Lid    *world.Lid
+	// GoodsMilliC is how warm what belongs into the box is when a shop hands it in: as warm as the box was made ready.
+	GoodsMilliC int64
 }
 
 func newShipper(s Shipper, i Item, c clock.Clock, seed uint64) *ShipperSet {
@@ -127,7 +129,7 @@ func newShipper(s Shipper, i Item, c clock.Clock, seed uint64) *ShipperSet {
 	rom := h.OneWire(oneWireBus).Add(seed&0xffff_ffff_ffff, box.ProbeMilliC).Address()
 	kit := app.Kit{BatteryClock: true, Flush: shipperFlush, Shipper: &app.Shipper{Position: s.ID,
 		Probes: []app.Probe{{Name: "air", Chip: "ds18b20", Bus: oneWireBus, Address: uint64(rom)}}}}
-	return &ShipperSet{Device: newDevice(i.ID, i.Role, i.Place, kit, h), Box: box,
+	return &ShipperSet{Device: newDevice(i.ID, i.Role, i.Place, kit, h), Box: box, GoodsMilliC: cfg.StartMilliC,
 		Lid: world.NewLid(h.Pin("lid"), seed, box.SetOpen)}
 }
 

@@ -74,7 +74,7 @@ func (d *Day) collect(ctx context.Context, device terminal, stop hubclient.Stop)
 		d.Counts.Loaded.Add(1)
 		shipper := d.Fleet.Shippers[c.ShipperID]
 		shipper.Lid.SetOpen(true)
-		err = shipper.Box.Put(box, boxGrams, boxWarmMilliC)
+		err = shipper.Box.Put(box, boxGrams, shipper.GoodsMilliC)
 		shipper.Lid.SetOpen(false)
 		if err != nil {
 			return err
@@ -164,8 +164,5 @@ func (d *Day) carry(c hubclient.Container, box string, fridge *world.Fridge) err
 	return fridge.Put(box, boxGrams, milliC)
 }
 
-// What a box weighs, and how warm it comes from the collection fridge.
-const (
-	boxGrams      = 5_000
-	boxWarmMilliC = 5_000
-)
+// boxGrams is what a box weighs.
+const boxGrams = 5_000

@@ -92,7 +92,7 @@ func name(b protocol.Body) string {
 	case protocol.NotOpened:
 		return "door not opened"
 	case protocol.DoorWarm:
-		return "door open and warm"
+		return "door warm"
 	case protocol.Unbolted:
 		return "door not bolted"
 	case protocol.Mains:

@@ -15,7 +15,7 @@ CREATE INDEX judge_due_by_mark ON judge_due (marked_at);
 
 -- What the readings say of a dated container on a leg. Each one that says something else than the one before is a new revision.
 CREATE TABLE judgements (
-    container_id TEXT   NOT NULL REFERENCES dated_containers (id),
+    container_id TEXT   NOT NULL,
     leg          TEXT   NOT NULL CHECK (leg = 'collection' OR leg = 'shipper' OR leg = 'station'),
     revision     BIGINT NOT NULL,
     position     TEXT   NOT NULL,
@@ -35,7 +35,7 @@ CREATE TABLE judgements (
 -- Goods that may not be handed out until a person decides.
 CREATE TABLE quality_holds (
     id           TEXT PRIMARY KEY,
-    container_id TEXT   NOT NULL REFERENCES dated_containers (id),
+    container_id TEXT   NOT NULL,
     position     TEXT   NOT NULL, -- the fridge or shipper where it happened
     cause        TEXT   NOT NULL CHECK (cause = 'broken' OR cause = 'doubtful' OR cause = 'device' OR cause = 'person'),
     leg          TEXT   NOT NULL, -- empty when a person held it
