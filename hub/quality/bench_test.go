@@ -1,7 +1,6 @@
 package quality_test
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -50,5 +49,5 @@ func BenchmarkJudge(b *testing.B) {
 		reading += time.Since(began)
 	}
 	b.ReportMetric(float64(judging)/float64(reading), "times_bare")
-	b.Log(fmt.Sprintf("%v a fridge and day, %v for reading alone", judging/time.Duration(b.N), reading/time.Duration(b.N)))
+	b.Logf("%v a fridge and day, %v for reading alone", judging/time.Duration(b.N), reading/time.Duration(b.N))
 }
