@@ -39,6 +39,7 @@ type commandLine struct {
 	Calloff     CallOffCmd     `cmd:"" help:"Call off a location's delivery or a run."`
 	Exception   ExceptionCmd   `cmd:"" help:"Change something after cutoff."`
 	History     HistoryCmd     `cmd:"" help:"Print how a location's containers stood at a time, as known at a time."`
+	Quality     QualityCmd     `cmd:"" help:"Goods that may have been too warm or too cold: list, hold, release, condemn."`
 	Alarms      AlarmsCmd      `cmd:"" help:"List and answer alarms, and test who is told of them."`
 	Calibration CalibrationCmd `cmd:"" help:"When probes were calibrated, and until when that holds."`
 	Device      DeviceCmd      `cmd:"" help:"Add, list, renew and revoke devices."`

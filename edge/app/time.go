@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"meguri/edge/monitor"
+	"meguri/edge/station"
 	"meguri/protocol"
 )
 
@@ -75,6 +76,7 @@ func (a *agent) shiftMonitors(before wall, by int64) {
 		monitors[sensor] = s
 	}
 	a.monitors = monitors
+	a.station.Goods = station.GoodsMoved(a.station.Goods, before.base, before.at(a.mono()), by)
 }
 
 // newLife tells a new incarnation what this boot has told the old one: how it samples, and what its times mean.

@@ -18,6 +18,21 @@ type Goods struct {
 	Cause     protocol.GoodsCause `cbor:"5,keyasint,omitempty"`
 }
 
+// GoodsMoved moves what was noted between two times of a clock that is set, so that a decision of before is not later than a release
+// that comes after it.
+func GoodsMoved(goods map[string]Goods, from, until, by int64) map[string]Goods {
+	goods = maps.Clone(goods)
+	for container, g := range goods {
+		for _, at := range []*int64{&g.LastAt, &g.HeldAt} {
+			if *at >= from && *at <= until {
+				*at += by
+			}
+		}
+		goods[container] = g
+	}
+	return goods
+}
+
 // Air is what the probes of a position say in one round: the lowest and the highest of them.
 type Air struct {
 	MinMilliC, MaxMilliC int64

@@ -161,3 +161,10 @@ func TestAStationCountsAsAStopwatchDoes(t *testing.T) {
 		}
 	})
 }
+
+func TestAClockThatIsSetMovesWhatItHasNoted(t *testing.T) {
+	goods := map[string]Goods{"c1": {LastAt: 150, HeldAt: 120}, "c2": {LastAt: 90, HeldAt: 0}}
+	require.Equal(t, map[string]Goods{"c1": {LastAt: 50, HeldAt: 20}, "c2": {LastAt: 90}}, GoodsMoved(goods, 100, 200, -100))
+	require.EqualValues(t, 150, goods["c1"].LastAt, "what was given stays as it is")
+	require.Nil(t, GoodsMoved(nil, 0, 1, 1))
+}

@@ -32,6 +32,9 @@ func (j *judge) run(ctx context.Context) error {
 		if n > 0 {
 			j.feed.Changed()
 		}
+		if n == quality.AtOnce && err == nil && ctx.Err() == nil {
+			continue // more wait, as when many places come back at once
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

@@ -52,6 +52,9 @@ func (t *turn) hold(c dispatch.Container, h store.Hold) error {
 	if c.State == dispatch.Loaded || c.State == dispatch.Placed {
 		return nil
 	}
+	if kept, err := t.tx.KeptBack(t.ctx, c.DeliveryDate); err != nil || kept[c.ID] != "" {
+		return err // somebody has said so already, and it is theirs to let it go
+	}
 	return t.tx.KeepBack(t.ctx, c, doNotLoadBy+h.Reason, store.HeldByHub, t.now)
 }
 

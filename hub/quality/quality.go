@@ -26,8 +26,8 @@ const (
 	lookBack = 2 * time.Hour
 	// maxSamples bounds the readings of one sensor that are judged at once: a minute each over two weeks, and as much again.
 	maxSamples = 50_000
-	// dueAtOnce is how many places one turn judges.
-	dueAtOnce = 200
+	// AtOnce is how many places one turn judges.
+	AtOnce = 200
 )
 
 // JudgeDue judges the goods at all places that wait for it, each place in a transaction of its own, and says how many it were. What
@@ -35,13 +35,14 @@ const (
 func (s *Service) JudgeDue(ctx context.Context, now time.Time) (int, error) {
 	var due []store.Due
 	err := s.Store.Read(ctx, func(tx *store.Tx) (err error) {
-		due, err = tx.DuePositions(ctx, dueAtOnce)
+		due, err = tx.DuePositions(ctx, AtOnce)
 		return err
 	})
 	var failed []error
 	for _, d := range due {
 		if err := s.judgePlace(ctx, d.Position, now); err != nil {
-			failed = append(failed, fmt.Errorf("judge the goods at %s: %w", d.Position, err))
+			later := s.Store.Change(ctx, func(tx *store.Tx) error { return tx.DueLater(ctx, d.Position, now) }) // the others first
+			failed = append(failed, fmt.Errorf("judge the goods at %s: %w", d.Position, errors.Join(err, later)))
 		}
 	}
 	return len(due), errors.Join(append(failed, err)...)

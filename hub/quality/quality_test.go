@@ -292,6 +292,16 @@ func TestGoodsAreHeld(t *testing.T) {
 			require.NoError(s, err)
 			require.Empty(s, read(s, func(tx *store.Tx) (map[string]string, error) { return tx.KeptBack(s.Context(), day) }))
 		},
+		"and what a person keeps back stays theirs": func(s *site) {
+			cold := s.container("loc-1", "shop-a")
+			s.shelve(cold, "scanner-a")
+			s.change(func(tx *store.Tx) error { return tx.KeepBack(s.Context(), cold, "wet", "p-disp", at(5, 10)) })
+			s.reads("shelf-1", "spot-1-f1/air", at(5, 0), repeat(40, 11)...)
+			s.judge(at(5, 50))
+			_, err := s.service.Decide(s.Context(), s.act(store.ScopeFridge, "spot-1-f1"), store.Released, nil)
+			require.NoError(s, err)
+			require.Equal(s, map[string]string{cold.ID: "wet"}, read(s, func(tx *store.Tx) (map[string]string, error) { return tx.KeptBack(s.Context(), day) }))
+		},
 		"in a shipper, by the time they were in it": func(s *site) {
 			s.delivered()
 			s.reads("box-1", "box-1-cold/air", at(6, 0), slices.Concat(repeat(30, 20), repeat(20, 4), repeat(15, 9), repeat(85, 4), repeat(60, 20))...)

@@ -37,6 +37,11 @@ func (tx *Tx) DuePositions(ctx context.Context, most int) ([]Due, error) {
 	}, "SELECT position, since FROM judge_due ORDER BY marked_at, position LIMIT $1", most)
 }
 
+// DueLater puts a place that could not be judged behind all others that wait.
+func (tx *Tx) DueLater(ctx context.Context, position string, now time.Time) error {
+	return tx.write(ctx, "UPDATE judge_due SET marked_at = $2 WHERE position = $1", position, millis(now))
+}
+
 // TakeDue takes a position off the list and gives since when; ok is false when another has done so.
 func (tx *Tx) TakeDue(ctx context.Context, position string) (since time.Time, ok bool, err error) {
 	all, err := returning(ctx, tx, func(row scanner) (ms int64, err error) { return ms, row.Scan(&ms) },
