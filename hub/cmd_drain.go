@@ -11,6 +11,7 @@ import (
 	"meguri/hub/live"
 	"meguri/hub/people"
 	"meguri/hub/plan"
+	"meguri/hub/quality"
 	"meguri/hub/store"
 	"meguri/internal/plural"
 )
@@ -31,8 +32,9 @@ func (c *DeviceDrainCmd) Run(g *Globals) error {
 	defer func() { _ = f.Close() }() // only read
 	return withStore(g, func(s *store.Store) error {
 		touched := map[string]bool{}
-		r := link.NewReceiver(link.Config{Store: s, Effects: &effect.Effects{Touch: func(place string) { touched[place] = true }},
-			Owns: effect.Owns, Clock: g.Clock, Logger: g.Logger})
+		goods := &quality.Service{Store: s, Touch: func(place string) { touched[place] = true }} // a running hub judges what is marked
+		r := link.NewReceiver(link.Config{Store: s, Effects: &effect.Effects{Touch: goods.Touch, Hold: goods.DeviceHeld, Taken: goods.Taken},
+			Owns: effect.Owns, Clock: g.Clock, Logger: g.Logger, Watch: quality.NewWatch()})
 		d, failed := r.Drain(g.Ctx, c.ID, f, c.NeverHeard)
 		if failed != nil {
 			failed = fmt.Errorf("drain %s: %w", c.File, failed)

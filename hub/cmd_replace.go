@@ -77,12 +77,23 @@ func (c *DeviceReplaceCmd) replace(ctx context.Context, tx *store.Tx, certificat
 		return "", nil, err
 	}
 	if old.Role == fleet.Station {
+		if err := door.RevokePasses(ctx, tx, old.Place, func(p dispatch.Pass) bool { return p.Uses > 0 }, today,
+			"the lock was replaced, and nobody knows how often it was used"); err != nil {
+			return "", nil, err
+		}
 		anew, err := door.Reissue(ctx, tx, old.Place, door.Counted, door.Act{By: people.Console, At: today,
 			Reason: "the lock at " + old.Place + " was replaced"})
 		if err != nil {
 			return "", nil, err
 		}
 		codes = anew.Codes
+		switch _, err := tx.LocationView(ctx, old.Place); {
+		case errors.Is(err, store.ErrNotFound): // a collection spot: its shelves serve no customers, and have no checks
+			return old.Place, codes, tx.RecordAct(ctx, people.NewAct(now, people.Console, "device.replace", c.Old,
+				fmt.Sprintf("%s %s by %s, %s issued anew", old.Role, old.Place, c.With, plural.Of(len(codes), "code"))))
+		case err != nil:
+			return "", nil, err
+		}
 		err = tx.BeginCommissioning(ctx, fleet.Commissioning{ID: people.NewID("m"), Device: c.With, Former: c.Old, Location: old.Place,
 			BeganAt: today, BeganBy: people.Console})
 		if err != nil {

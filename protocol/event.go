@@ -331,6 +331,7 @@ type GoodsHeld struct {
 	Since          int64      `cbor:"4,keyasint"` // Unix milliseconds: when it became so
 	OutsideMS      int64      `cbor:"5,keyasint"`
 	MilliC         int64      `cbor:"6,keyasint"` // the reading that decided; 0 without one
+	HeldAt         int64      `cbor:"7,keyasint"` // Unix milliseconds of the station's clock; names the decision
 }
 
 // GoodsCause is why goods are held.

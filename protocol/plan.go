@@ -134,8 +134,10 @@ type SlotAssignment struct {
 	// Since revision 4: what the goods may bear here, and what the hub knows of them.
 	Goods GoodsLimit `cbor:"5,keyasint,omitzero"`
 	Hold  GoodsHold  `cbor:"6,keyasint,omitempty"`
-	// HoldAt is when they were held, released or condemned, Unix milliseconds. A release lifts what the station has decided before.
+	// HoldAt is when they were held, released or condemned, Unix milliseconds.
 	HoldAt int64 `cbor:"7,keyasint,omitempty"`
+	// HoldOf is HeldAt of the newest GoodsHeld that was released. A station that has held them by a later decision goes on to.
+	HoldOf int64 `cbor:"8,keyasint,omitempty"`
 }
 
 // GoodsLimit is what goods may bear in a station's fridge: for so long outside the range, and for so long without a valid reading.

@@ -45,6 +45,9 @@ type agent struct {
 	resample       chan struct{} // told when that has changed
 	parts          atomic.Pointer[map[protocol.Hash][]byte]
 
+	vouched   uint64    // the plan that the hub said is the newest, before it was here
+	vouchedAt time.Time // when it said so, by its clock
+
 	plan     plan
 	station  station.State
 	scanner  scanner.State

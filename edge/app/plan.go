@@ -142,7 +142,11 @@ func (a *agent) activate(m protocol.Manifest, parts map[string][]byte) error {
 		_ = a.commit([]protocol.Body{protocol.PlanApplied{Plan: m.Plan, Reason: err.Error()}}, nil) // logged there
 		return err
 	}
-	stations := station.Confirmed(station.PlanChanged(a.station, p.locks), time.UnixMilli(m.MadeAt))
+	confirmed := time.UnixMilli(m.MadeAt)
+	if a.vouched == m.Plan && a.vouchedAt.After(confirmed) {
+		confirmed = a.vouchedAt
+	}
+	stations := station.Confirmed(station.PlanChanged(a.station, p.locks), confirmed)
 	scans := scanner.PlanChanged(a.scanner, p.scanner)
 	run := driver.PlanChanged(a.driver, p.driver)
 	records := []protocol.Body{protocol.PlanApplied{Plan: m.Plan}}
@@ -165,6 +169,9 @@ func (a *agent) Planned(newest uint64, at time.Time) { a.do(func() { a.confirm(n
 
 // confirm notes that the plan here is still the newest: until then what it says was not revoked.
 func (a *agent) confirm(newest uint64, at time.Time) {
+	if newest != a.planVersion.Load() { // it is on its way
+		a.vouched, a.vouchedAt = newest, at
+	}
 	if newest == 0 || newest != a.planVersion.Load() || a.unplanned() || len(a.cfg.Kit.Locks) == 0 {
 		return
 	}

@@ -14,19 +14,17 @@ type Goods struct {
 	Outside   bool                `cbor:"2,keyasint,omitempty"` // it lay outside what they may bear
 	OutsideMS int64               `cbor:"3,keyasint,omitempty"` // known time outside, since they came or were released
 	Counted   int64               `cbor:"6,keyasint,omitempty"` // of it, milliseconds for which the last reading has stood
-	HeldAt    int64               `cbor:"4,keyasint,omitempty"` // when this station decided that they may not be handed out, 0 for not
+	HeldAt    int64               `cbor:"4,keyasint,omitempty"` // when this station decided that they may not be handed out, 0 for not; names the decision
 	Cause     protocol.GoodsCause `cbor:"5,keyasint,omitempty"`
 }
 
-// GoodsMoved moves what was noted between two times of a clock that is set, so that a decision of before is not later than a release
-// that comes after it.
+// GoodsMoved moves when the last reading was, where that lies between two times of a clock that is set: no time has passed by that. When
+// goods were held stays, for it names the decision.
 func GoodsMoved(goods map[string]Goods, from, until, by int64) map[string]Goods {
 	goods = maps.Clone(goods)
 	for container, g := range goods {
-		for _, at := range []*int64{&g.LastAt, &g.HeldAt} {
-			if *at >= from && *at <= until {
-				*at += by
-			}
+		if g.LastAt >= from && g.LastAt <= until {
+			g.LastAt += by
 		}
 		goods[container] = g
 	}
@@ -72,15 +70,17 @@ func Sampled(s State, p Plan, air map[string]Air, now time.Time) Decision {
 			t.judge(position, c, air[position])
 		}
 	}
-	maps.DeleteFunc(t.State.Goods, func(container string, _ Goods) bool { return !planned[container] })
+	if len(p) > 0 { // a station that waits for a plan forgets nothing
+		maps.DeleteFunc(t.State.Goods, func(container string, _ Goods) bool { return !planned[container] })
+	}
 	return t.Decision
 }
 
 // judge goes on with the goods of one container.
 func (t *turn) judge(position string, c protocol.SlotAssignment, air Air) {
 	g, known := t.State.Goods[c.DatedContainer]
-	if !known {
-		g.LastAt = t.State.In[c.DatedContainer].At // 0 when only the hub knows that they are here
+	if !known { // put here before this version kept it, or by word of the hub: what was before is for the hub to say
+		g.LastAt = t.now.UnixMilli()
 	}
 	if g.HeldAt != 0 && !t.held(c) { // a person has released them: what was is forgiven, and counted anew
 		g = Goods{LastAt: t.now.UnixMilli()}
@@ -96,7 +96,7 @@ func (t *turn) judge(position string, c protocol.SlotAssignment, air Air) {
 	switch {
 	case g.OutsideMS > c.Goods.OutsideMS:
 		g = t.holdGoods(position, c, g, protocol.GoodsBroken, air)
-	case since.Milliseconds() > c.Goods.GapMS && c.Goods.DoubtHolds:
+	case since > time.Duration(c.Goods.GapMS)*time.Millisecond+readingStands && c.Goods.DoubtHolds:
 		g = t.holdGoods(position, c, g, protocol.GoodsDoubtful, air)
 	}
 	if air.Known {
@@ -111,11 +111,12 @@ func (t *turn) holdGoods(position string, c protocol.SlotAssignment, g Goods, ca
 		return g
 	}
 	g.HeldAt, g.Cause = t.now.UnixMilli(), cause
-	held := protocol.GoodsHeld{Position: position, DatedContainer: c.DatedContainer, Cause: cause, Since: g.HeldAt, OutsideMS: g.OutsideMS}
+	held := protocol.GoodsHeld{Position: position, DatedContainer: c.DatedContainer, Cause: cause, Since: g.HeldAt, OutsideMS: g.OutsideMS,
+		HeldAt: g.HeldAt}
 	if cause == protocol.GoodsBroken {
 		held.Since -= g.OutsideMS - c.Goods.OutsideMS
 	} else {
-		held.Since = g.LastAt + c.Goods.GapMS
+		held.Since = g.LastAt + readingStands.Milliseconds() + c.Goods.GapMS
 	}
 	if air.Known {
 		held.MilliC = air.MaxMilliC
@@ -134,7 +135,7 @@ func (t *turn) held(c protocol.SlotAssignment) bool {
 		return true
 	}
 	g := t.State.Goods[c.DatedContainer]
-	return g.HeldAt != 0 && !(c.Hold == protocol.GoodsReleased && c.HoldAt >= g.HeldAt)
+	return g.HeldAt != 0 && !(c.Hold == protocol.GoodsReleased && c.HoldOf == g.HeldAt)
 }
 
 // heldOf says whether goods of a grant are held here.

@@ -17,6 +17,7 @@ import (
 
 type holdJSON struct {
 	HoldID      string          `json:"hold_id"`
+	Revision    int64           `json:"revision"`
 	ContainerID string          `json:"container_id"`
 	LocationID  string          `json:"location_id"`
 	Date        string          `json:"delivery_date"`
@@ -41,7 +42,7 @@ type concernedJSON struct {
 }
 
 func toHold(h store.Hold, orders []store.Concerned) holdJSON {
-	return holdJSON{HoldID: h.ID, ContainerID: h.Container, LocationID: h.LocationID, Date: h.Date, Position: h.Position, Cause: h.Cause, Leg: h.Leg,
+	return holdJSON{HoldID: h.ID, Revision: h.Revision, ContainerID: h.Container, LocationID: h.LocationID, Date: h.Date, Position: h.Position, Cause: h.Cause, Leg: h.Leg,
 		Since: h.Since, OutsideMS: h.Outside.Milliseconds(), HeldAt: h.HeldAt, HeldBy: h.HeldBy, Reason: h.Reason, Decision: h.Decision,
 		DecidedAt: optional(h.DecidedAt), DecidedBy: h.DecidedBy, Why: h.Why, Orders: each(orders, func(c store.Concerned) concernedJSON {
 			return concernedJSON{c.OrderID, optional(c.Taken)}

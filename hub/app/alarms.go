@@ -36,7 +36,7 @@ const (
 )
 
 func (w *watch) run(ctx context.Context) error {
-	tick := w.clock.Ticker(watchEvery)
+	tick := time.NewTicker(max(w.clock.Real(watchEvery), leastTick))
 	defer tick.Stop()
 	for {
 		if err := w.turn(ctx, w.clock.Now()); err != nil && ctx.Err() == nil {
@@ -160,7 +160,7 @@ func (w *watch) silent(ctx context.Context, now time.Time) error {
 	for _, s := range dark {
 		detail := fmt.Sprintf("nothing was heard since %s; pickup opens at %s. Call %s", s.Heard.In(w.zone).Format("15:04"),
 			s.Opens.In(w.zone).Format("15:04"), calls[s.Place])
-		want[s.Place] = store.AlarmView{ID: fmt.Sprintf("%s/%s/%d", alarm.DarkOpening, s.Place, s.Heard.UnixMilli()), Subject: s.Place,
+		want[s.Place] = store.AlarmView{ID: fmt.Sprintf("%s/%s/%d", alarm.DarkOpening, s.Place, now.UnixMilli()), Subject: s.Place,
 			Detail: detail, Raised: now}
 	}
 	return errors.Join(w.settle(ctx, alarm.Outage, down, now), w.settle(ctx, alarm.DarkOpening, want, now))

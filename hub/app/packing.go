@@ -19,7 +19,7 @@ type packings struct {
 const packEvery = 6 * time.Hour // on the hub's clock
 
 func (p *packings) run(ctx context.Context) error {
-	tick := p.clock.Ticker(packEvery)
+	tick := time.NewTicker(max(p.clock.Real(packEvery), time.Minute)) // of the machine's own time, for a clock that is fast
 	defer tick.Stop()
 	for {
 		select {

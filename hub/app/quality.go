@@ -21,8 +21,11 @@ type judge struct {
 // judgeEvery is how long what has arrived may wait to be judged, on the hub's clock.
 const judgeEvery = 2 * time.Second
 
+// leastTick is the machine's own time between two looks of the hub's jobs, for a clock that is fast.
+const leastTick = 100 * time.Millisecond
+
 func (j *judge) run(ctx context.Context) error {
-	tick := j.clock.Ticker(judgeEvery)
+	tick := time.NewTicker(max(j.clock.Real(judgeEvery), leastTick))
 	defer tick.Stop()
 	for {
 		n, err := j.service.JudgeDue(ctx, j.clock.Now())

@@ -166,10 +166,11 @@ func TestAProbingClosesAGap(t *testing.T) {
 		probings []Probing
 		want     State
 	}{
-		"in it":                       {[]Probing{{At: at(30), MilliC: 4000}}, Sound},
+		"late in it":                  {[]Probing{{At: at(36), MilliC: 4000}}, Sound},
 		"soon after":                  {[]Probing{{At: at(70), MilliC: 10_000}}, Sound},
 		"before it says nothing":      {[]Probing{{At: at(5), MilliC: 4000}}, Doubtful},
 		"long after":                  {[]Probing{{At: at(81), MilliC: 4000}}, Doubtful},
+		"early in it":                 {[]Probing{{At: at(12), MilliC: 4000}}, Doubtful},
 		"outside":                     {[]Probing{{At: at(30), MilliC: 10_001}}, Doubtful},
 		"one inside, and one outside": {[]Probing{{At: at(30), MilliC: 4000}, {At: at(31), MilliC: 11_000}}, Doubtful},
 	} {

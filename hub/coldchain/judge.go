@@ -56,7 +56,7 @@ type Probing struct {
 	By     string // person
 }
 
-// probingCloses is how long before or after a gap a probing still speaks for it: goods in a full box change slowly.
+// probingCloses is how long before or after a gap a probing still speaks of it.
 const probingCloses = 30 * time.Minute
 
 // Known is what is known of a place.
@@ -136,7 +136,8 @@ func (v *Verdict) outside(l Limit, pieces []Piece) {
 // gaps looks for time without knowing. What has not arrived is none.
 func (v *Verdict) gaps(l Limit, pieces []Piece, span Span, known Known) {
 	for _, g := range without(Holes(pieces, span), known.Missing) {
-		if closed(g, l, known.Probings) {
+		g.From = closedUntil(g, l, known.Probings)
+		if g.Empty() {
 			continue
 		}
 		v.Gap = max(v.Gap, g.Length())
@@ -146,19 +147,20 @@ func (v *Verdict) gaps(l Limit, pieces []Piece, span Span, known Known) {
 	}
 }
 
-// closed says whether somebody took a temperature inside the limit in a gap or near it, and nobody one outside.
-func closed(g Span, l Limit, probings []Probing) bool {
-	good := false
+// closedUntil is up to when a gap is closed: by the last temperature that somebody took inside the limit in it, or soon after it, for goods
+// in a full box change slowly. It says nothing of what comes later. One outside, and nothing closes it.
+func closedUntil(g Span, l Limit, probings []Probing) time.Time {
+	until := g.From
 	for _, p := range probings {
-		if p.At.Before(g.From.Add(-probingCloses)) || p.At.After(g.Until.Add(probingCloses)) {
-			continue
+		switch {
+		case p.At.Before(g.From.Add(-probingCloses)) || p.At.After(g.Until.Add(probingCloses)):
+		case p.MilliC < l.MinMilliC || p.MilliC > l.MaxMilliC:
+			return g.From
+		case p.At.After(until):
+			until = p.At
 		}
-		if p.MilliC < l.MinMilliC || p.MilliC > l.MaxMilliC {
-			return false
-		}
-		good = good || !p.At.Before(g.From)
 	}
-	return good
+	return until
 }
 
 // Affected says which of the goods of a container were still in it at a moment: those that nobody has taken (zero), or that were

@@ -110,6 +110,10 @@ func (s *Service) Stolen(ctx context.Context, device string, act Act, now time.T
 			if r, err = Reissue(ctx, tx, d.Place, every, why); err != nil {
 				return err
 			}
+			all := func(dispatch.Pass) bool { return true }
+			if err := RevokePasses(ctx, tx, d.Place, all, act.At, "a lock's board was stolen"); err != nil {
+				return err
+			}
 			if err := tx.OpenWork(ctx, WorkBoardStolen+"/"+device, WorkBoardStolen, device, fmt.Sprintf(
 				"%d customers and %d drivers have other codes: put another board in its place (hub device replace)", len(r.Orders), len(r.Codes)),
 				act.At); err != nil {
@@ -120,4 +124,25 @@ func (s *Service) Stolen(ctx context.Context, device string, act Act, now time.T
 		return act.record(ctx, tx, "device.stolen", device, fmt.Sprintf("%d customers' and %d drivers' codes issued anew:", len(r.Orders), len(r.Codes)))
 	})
 	return r, err
+}
+
+// RevokePasses ends passes for a place, and has somebody issue those again that are still needed.
+func RevokePasses(ctx context.Context, tx *store.Tx, place string, which func(dispatch.Pass) bool, at time.Time, why string) error {
+	passes, err := tx.PassesAt(ctx, place, at)
+	if err != nil {
+		return err
+	}
+	for _, p := range passes {
+		if !which(p) {
+			continue
+		}
+		if _, err := tx.RevokePass(ctx, p.ID, at); err != nil {
+			return err
+		}
+		if err := tx.OpenWork(ctx, "pass_revoked/"+p.ID, "pass_revoked", p.ID, fmt.Sprintf("pass of %s for %s (%s) has ended: %s; issue another one",
+			p.Name, place, p.Holder, why), at); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -21,6 +21,8 @@ type Effects struct {
 	Touch func(place string)
 	// Hold keeps goods from being handed out because their station has decided so. Without it its word is only kept.
 	Hold func(ctx context.Context, tx *store.Tx, c dispatch.Container, h store.Hold, now time.Time) error
+	// Taken is told of a container from which goods were taken, perhaps long ago. Without it nobody is.
+	Taken func(ctx context.Context, tx *store.Tx, container string, now time.Time) error
 }
 
 // Apply changes what an event means. An event that contradicts what is known is answered with *link.NotApplied: it stays in
@@ -258,8 +260,10 @@ func (e *Effects) pickedUp(ctx context.Context, tx *store.Tx, ev link.Event, b p
 		if err := tx.AddPickup(ctx, b.Order, b.Position, ev.At, b.Basis); err != nil {
 			return err
 		}
-		if err := tx.MarkDue(ctx, b.Position, ev.At, ev.Received); err != nil { // what is held may be a recall by now
-			return err
+		if e.Taken != nil { // what is held, or was condemned, may be a recall by now
+			if err := e.Taken(ctx, tx, n.ContainerID, ev.Received); err != nil {
+				return err
+			}
 		}
 		return Refresh(ctx, tx, ev.Received, b.Order)
 	}

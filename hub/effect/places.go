@@ -47,6 +47,9 @@ func (e *Effects) reached(ctx context.Context, tx *store.Tx, ev link.Event, b pr
 		if s.Sequence != int(b.Sequence) {
 			continue
 		}
+		if err := judgeCarried(ctx, tx, ev, run.ID, s); err != nil {
+			return err
+		}
 		if i == len(run.Stops)-1 {
 			e.touched(tx, run.RouteID) // the run is over: the next one's sheet may be due
 		}
@@ -57,6 +60,20 @@ func (e *Effects) reached(ctx context.Context, tx *store.Tx, ev link.Event, b pr
 		}
 	}
 	return tx.ClearAlarm(ctx, AlarmLate, stopName(b.Run, int(b.Sequence)), ev.At)
+}
+
+// judgeCarried has the goods judged that a run brings to a stop: from then on their shipper says nothing of them.
+func judgeCarried(ctx context.Context, tx *store.Tx, ev link.Event, run string, s dispatch.Stop) error {
+	if s.Kind != dispatch.Deliver {
+		return nil
+	}
+	shippers, err := tx.ShippersFor(ctx, run, s.PlaceID)
+	for _, shipper := range shippers {
+		if err == nil {
+			err = tx.MarkDue(ctx, shipper, ev.At, ev.Received)
+		}
+	}
+	return err
 }
 
 func stopName(run string, sequence int) string { return fmt.Sprintf("%s stop %d", run, sequence) }
@@ -231,7 +248,7 @@ func (e *Effects) goodsHeld(ctx context.Context, tx *store.Tx, ev link.Event, b 
 		reason = "the station held it: no valid reading for longer than allowed"
 	}
 	return e.Hold(ctx, tx, c, store.Hold{ID: fmt.Sprintf("%s/device/%s/%d", c.ID, ev.Incarnation, ev.Number), Container: c.ID, Position: b.Position,
-		Cause: store.CauseDevice, Leg: "station", Since: since, Outside: outside, HeldAt: ev.Received, HeldBy: ev.Device, Reason: reason}, ev.Received)
+		Cause: store.CauseDevice, Leg: "station", Since: since, Outside: outside, HeldAt: ev.Received, DeviceAt: b.HeldAt, HeldBy: ev.Device, Reason: reason}, ev.Received)
 }
 
 // longestJudged is how far back a station may say that goods have not been right.

@@ -140,5 +140,10 @@ func (r *Receiver) lateReading(ctx context.Context, tx *store.Tx, q store.Quaran
 	if err := t.nameDiscarded(ctx); err != nil {
 		return false, err
 	}
+	if watch := t.receiver.config.Watch; watch != nil && len(t.rows) > 0 {
+		if err := watch.Readings(ctx, tx, q.ReceivedAt, t.rows); err != nil {
+			return false, err
+		}
+	}
 	return true, tx.AddReadings(ctx, q.Device, q.Incarnation, q.ReceivedAt, t.rows)
 }

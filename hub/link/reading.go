@@ -147,6 +147,11 @@ func (t *taking) thinned(ctx context.Context, rec protocol.Record, b protocol.Th
 	if err := t.addThinning(ctx, rec, b); err != nil {
 		return err
 	}
+	if watch := t.receiver.config.Watch; watch != nil && b.Samples > 0 {
+		if err := watch.Redated(ctx, t.tx, t.device.ID, time.UnixMilli(b.FromWall), t.now); err != nil { // what was missing is known now
+			return err
+		}
+	}
 	kind, reason := fleet.Thinned, fmt.Sprintf("thinned by the device: %d samples from %s to %s", b.Samples, when(b.FromWall), when(b.ToWall))
 	if b.Samples > 0 {
 		reason += fmt.Sprintf(", %d to %d m°C", b.MinMilliC, b.MaxMilliC)

@@ -221,7 +221,11 @@ func (b *builder) locks(location, date string, locks map[string]*protocol.LockPl
 			return err
 		}
 		for id, lock := range locks {
-			lock.Grants = append(lock.Grants, b.withCode(grantFor(g, id, dispatch.Wanted(needs)), g))
+			grant := grantFor(g, id, dispatch.Wanted(needs))
+			if b.revision < goodsKnown && anyBarred(grant.Containers, barred) {
+				continue // that agent knows of no hold
+			}
+			lock.Grants = append(lock.Grants, b.withCode(grant, g))
 		}
 	}
 	return nil

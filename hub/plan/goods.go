@@ -31,7 +31,7 @@ func (b *builder) goods(slot protocol.SlotAssignment, c dispatch.Container, own 
 	if !ok {
 		return slot, nil
 	}
-	slot.HoldAt = held.At.UnixMilli()
+	slot.HoldAt, slot.HoldOf = held.At.UnixMilli(), held.DeviceAt
 	switch held.Decision {
 	case store.Undecided:
 		slot.Hold = protocol.GoodsWait
@@ -41,4 +41,16 @@ func (b *builder) goods(slot protocol.SlotAssignment, c dispatch.Container, own 
 		slot.Hold = protocol.GoodsReleased
 	}
 	return slot, nil
+}
+
+// goodsKnown is the revision of the protocol from which on agents know that goods are held.
+const goodsKnown = 4
+
+func anyBarred(containers []string, barred map[string]store.Barred) bool {
+	for _, c := range containers {
+		if b, ok := barred[c]; ok && (b.Decision == store.Undecided || b.Decision == store.Condemned) {
+			return true
+		}
+	}
+	return false
 }

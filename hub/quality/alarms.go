@@ -33,6 +33,9 @@ func (t *turn) alarmsSince(probes []probe, since time.Time) (time.Time, error) {
 			}
 		}
 	}
+	if oldest := t.now.Add(-longestExcursion); from.Before(oldest) && since.After(oldest) {
+		from = oldest
+	}
 	return from, nil
 }
 
@@ -69,7 +72,7 @@ func (t *turn) alarms(p place, rules []coldchain.Rule, from time.Time) error {
 	for sensor, pieces := range p.sensors {
 		found := map[string]store.AlarmView{}
 		for _, rule := range rules {
-			for _, a := range coldchain.Evaluate(rule, pieces, coldchain.Span{From: from, Until: p.heard[sensor].Add(stands)}) {
+			for _, a := range coldchain.Evaluate(rule, pieces, coldchain.Span{From: from, Until: p.heard[sensor]}) {
 				is := alarm(sensor, a)
 				found[is.ID] = is
 			}
@@ -86,7 +89,9 @@ func (t *turn) sensorAlarms(sensor string, found map[string]store.AlarmView, fro
 	if err != nil {
 		return err
 	}
+	longer := false
 	for _, a := range stored {
+		longer = longer || a.Cleared.IsZero() && a.Raised.Before(from)
 		is, ok := found[a.ID]
 		delete(found, a.ID)
 		switch {
@@ -103,6 +108,9 @@ func (t *turn) sensorAlarms(sensor string, found map[string]store.AlarmView, fro
 		}
 	}
 	for _, a := range found {
+		if longer && a.Raised.Sub(from) <= coldchain.AirAllowed+stands {
+			continue // it is the rest of one that began before anything is looked at
+		}
 		if err := t.tx.KeepAlarm(t.ctx, a, t.now); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"meguri/hub/coldchain"
@@ -59,8 +60,8 @@ func (s *Service) change(ctx context.Context, now time.Time, fn func(*turn) erro
 	})
 }
 
-// Decide releases or condemns all that is held in a scope, in one act, and gives the holds. Which ones the person has seen matters:
-// with expect set, it is refused when others are open by now.
+// Decide releases or condemns all that is held in a scope, in one act, and gives the holds. Which ones the person has seen matters: with
+// expect set it is about exactly those, as Seen names them, and refused when one of them is not open any more, or says something else.
 func (s *Service) Decide(ctx context.Context, act Act, decision store.Decision, expect []string) (decided []store.Hold, err error) {
 	if err := act.check(); err != nil {
 		return nil, err
@@ -77,8 +78,10 @@ func (s *Service) Decide(ctx context.Context, act Act, decision store.Decision, 
 		if len(open) == 0 {
 			return ErrNothing
 		}
-		if expect != nil && !sameHolds(open, expect) {
-			return ErrChanged
+		if expect != nil {
+			if open, err = seen(open, expect); err != nil {
+				return err
+			}
 		}
 		for _, h := range open {
 			h.Decision, h.DecidedAt, h.DecidedBy, h.Why = decision, t.now, act.By, act.Reason
@@ -93,20 +96,26 @@ func (s *Service) Decide(ctx context.Context, act Act, decision store.Decision, 
 	return decided, err
 }
 
-// ErrChanged says that other holds are open than the person has looked at.
+// ErrChanged says that what a person has looked at is not so any more.
 var ErrChanged = errors.New("what is held has changed since this was looked at")
 
-func sameHolds(open []store.Hold, ids []string) bool {
-	seen := map[string]bool{}
-	for _, id := range ids {
-		seen[id] = true
-	}
-	for _, h := range open {
-		if !seen[h.ID] {
-			return false
+// Seen names a hold as it says now: by its id and the revision of the judgement that it follows from.
+func Seen(h store.Hold) string { return fmt.Sprintf("%s#%d", h.ID, h.Revision) }
+
+// seen gives the holds that were looked at; a name without a revision is about whatever the hold says by now.
+func seen(open []store.Hold, names []string) ([]store.Hold, error) {
+	var all []store.Hold
+	for _, name := range names {
+		i := slices.IndexFunc(open, func(h store.Hold) bool { return name == h.ID || name == Seen(h) })
+		if i < 0 {
+			return nil, ErrChanged
 		}
+		all = append(all, open[i])
 	}
-	return len(open) == len(ids)
+	if len(all) == 0 {
+		return nil, ErrNothing
+	}
+	return all, nil
 }
 
 // Hold holds all that stands or rides in a scope, because a person says so: from a time on (zero for now).

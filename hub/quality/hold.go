@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,9 @@ func (t *turn) holdJudged(stay store.GoodsStay, j store.Judgement, n int) error 
 
 // hold closes the grants concerned, tells the customers, and asks a person to decide.
 func (t *turn) hold(c dispatch.Container, h store.Hold) error {
+	if any, err := t.concernsAnybody(c, h); err != nil || !any {
+		return err
+	}
 	added, err := t.tx.AddHold(t.ctx, h)
 	if err != nil || !added {
 		return err
@@ -58,6 +62,17 @@ func (t *turn) hold(c dispatch.Container, h store.Hold) error {
 	return t.tx.KeepBack(t.ctx, c, doNotLoadBy+h.Reason, store.HeldByHub, t.now)
 }
 
+// concernsAnybody says whether a hold would be about goods of anybody: not when all that was in the container had been taken before.
+func (t *turn) concernsAnybody(c dispatch.Container, h store.Hold) (bool, error) {
+	items, err := t.tx.ItemsIn(t.ctx, c.ID)
+	if err != nil {
+		return false, err
+	}
+	taken, err := t.tx.TakenFrom(t.ctx, c.ID)
+	orders := ordersOf(items, false)
+	return len(orders) == 0 || slices.ContainsFunc(orders, func(o string) bool { return coldchain.Affected(h.Since, taken[o]) }), err
+}
+
 func route(run string) string {
 	r, _, _ := strings.Cut(run, "@")
 	return r
@@ -74,8 +89,11 @@ func (t *turn) concern(c dispatch.Container, h store.Hold) error {
 	if err != nil {
 		return err
 	}
-	for _, order := range ordersOf(items) {
+	for _, order := range ordersOf(items, h.Decision == store.Condemned) {
 		at := taken[order]
+		if h.Decision == store.Condemned && at.IsZero() {
+			continue // told already
+		}
 		if !coldchain.Affected(h.Since, at) {
 			continue
 		}
@@ -100,9 +118,10 @@ func (t *turn) concern(c dispatch.Container, h store.Hold) error {
 	return nil
 }
 
-func ordersOf(items []store.HeldItem) (orders []string) {
+// ordersOf gives the orders of items; those that were condemned are short.
+func ordersOf(items []store.HeldItem, short bool) (orders []string) {
 	for _, i := range items {
-		if n := len(orders); !i.Short && (n == 0 || orders[n-1] != i.OrderID) {
+		if n := len(orders); (short || !i.Short) && (n == 0 || orders[n-1] != i.OrderID) {
 			orders = append(orders, i.OrderID)
 		}
 	}
@@ -299,6 +318,22 @@ func since(at, now time.Time) time.Time {
 		return now
 	}
 	return at
+}
+
+// Taken is told that goods of a container were taken: where it is held, or was condemned, that may be a recall.
+func (s *Service) Taken(ctx context.Context, tx *store.Tx, container string, now time.Time) error {
+	holds, err := tx.HoldsOf(ctx, container)
+	if err != nil || len(holds) == 0 {
+		return err
+	}
+	c, err := tx.Container(ctx, container)
+	t := &turn{service: s, ctx: ctx, tx: tx, now: now}
+	for _, h := range holds {
+		if err == nil && (h.Decision == store.Undecided || h.Decision == store.Condemned) {
+			err = t.concern(c, h)
+		}
+	}
+	return err
 }
 
 // DeviceHeld holds what a station has decided about by itself. When the readings say the same that is one cause and one hold more, by

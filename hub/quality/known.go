@@ -85,12 +85,21 @@ func (t *turn) sensor(p *place, of probe, from time.Time) error {
 }
 
 func (t *turn) readings(sensor string, from time.Time) ([]coldchain.Reading, error) {
-	views, _, err := t.tx.ReadingsOf(t.ctx, sensor, from, t.now.Add(time.Minute), maxSamples)
-	all := make([]coldchain.Reading, len(views))
-	for i, v := range views {
-		all[i] = coldchain.Reading{ID: fmt.Sprintf("%s/%s/%d", v.Device, v.Incarnation, v.Number), At: v.At, MilliC: v.MilliC, Fault: v.Fault != 0}
+	var all []coldchain.Reading
+	for range maxPages {
+		views, next, err := t.tx.ReadingsOf(t.ctx, sensor, from, t.now.Add(time.Minute), maxSamples)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range views {
+			all = append(all, coldchain.Reading{ID: fmt.Sprintf("%s/%s/%d", v.Device, v.Incarnation, v.Number), At: v.At, MilliC: v.MilliC, Fault: v.Fault != 0})
+		}
+		if next.IsZero() {
+			break
+		}
+		from = next
 	}
-	return all, err
+	return all, nil
 }
 
 // missing asks the ledger why there are holes, where there are: what has not arrived the device itself may well have.

@@ -24,8 +24,9 @@ const (
 	stands = 3 * time.Minute
 	// lookBack is how far before a change readings are looked at, so that an excursion under way is found whole.
 	lookBack = 2 * time.Hour
-	// maxSamples bounds the readings of one sensor that are judged at once: a minute each over two weeks, and as much again.
+	// maxSamples is how many readings of one sensor are read at once, and maxPages how often: each 5 s over four weeks.
 	maxSamples = 50_000
+	maxPages   = 10
 	// AtOnce is how many places one turn judges.
 	AtOnce = 200
 )
@@ -119,6 +120,9 @@ func (t *turn) judge(position string, since time.Time) error {
 		if stay.From.Before(from) {
 			from = stay.From
 		}
+	}
+	if oldest := t.now.Add(-2 * longestExcursion); from.Before(oldest) {
+		from = oldest
 	}
 	watched, err := t.watched(position)
 	if err != nil {

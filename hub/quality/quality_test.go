@@ -104,7 +104,7 @@ func (s *site) says(device string, when time.Time, body protocol.Body) {
 	incarnation, err := protocol.ParseIncarnation(inc)
 	require.NoError(s, err)
 	d := devices[device]
-	effects := effect.Effects{Touch: s.service.Touch, Hold: s.service.DeviceHeld}
+	effects := effect.Effects{Touch: s.service.Touch, Hold: s.service.DeviceHeld, Taken: s.service.Taken}
 	s.change(func(tx *store.Tx) error {
 		return effects.Apply(s.Context(), tx, link.Event{Device: device, Role: string(d.Role), Place: d.Place, Incarnation: incarnation,
 			Number: s.numbers[device], At: when, Received: when.Add(time.Second), Body: body})
@@ -311,6 +311,15 @@ func TestGoodsAreHeld(t *testing.T) {
 			s.judge(at(9, 1))
 			require.Empty(s, s.holds())
 		},
+		"and no longer than until the run has reached the station, whoever says that": func(s *site) {
+			cold := s.container("loc-1", "shop-a")
+			s.shelve(cold, "scanner-a")
+			s.load(cold)
+			s.says("driver-1", at(8, 30), protocol.StopReached{Run: cold.RunID, Sequence: 3})
+			s.reads("box-1", "box-1-cold/air", at(6, 30), slices.Concat(repeat(120, 4), repeat(60, 20))...)
+			s.judge(at(9, 30))
+			require.Empty(s, s.holds(), "the station is offline, and the empty box is warm")
+		},
 		"when the station says so itself": func(s *site) {
 			cold, _ := s.delivered()
 			s.says("station-1", at(9, 0), protocol.GoodsHeld{Position: "loc-1-f1", DatedContainer: cold.ID, Cause: protocol.GoodsBroken,
@@ -361,6 +370,17 @@ func TestDoubt(t *testing.T) {
 			err = s.service.Probe(s.Context(), "loc-1-f1", coldchain.Probing{At: at(9, 40), MilliC: 4800, By: "p"}, at(9, 31))
 			require.ErrorIs(s, err, quality.ErrProbing)
 		},
+		"a gap that ends when the goods have left": func(s *site) {
+			cold := s.container("loc-1", "shop-a")
+			s.shelve(cold, "scanner-a")
+			s.reads("shelf-1", "spot-1-f1/air", at(5, 0), repeat(10, 5)...)
+			s.load(cold)
+			s.judge(at(6, 31))
+			s.reads("shelf-1", "spot-1-f1/air", at(7, 0), repeat(5, 5)...)
+			s.judge(at(7, 10))
+			require.Len(s, s.holds(), 1, "from 5:10 to 6:30 nobody knows")
+			require.Equal(s, coldchain.Collection, s.holds()[0].Leg)
+		},
 		"silence is none": func(s *site) {
 			s.delivered()
 			s.reads("station-1", air, at(8, 30), repeat(5, 5)...)
@@ -385,6 +405,24 @@ func TestRecall(t *testing.T) {
 			require.NoError(s, err)
 			require.Equal(s, []string{"o-2"}, s.work(quality.WorkRecall), "the customer still has to be reached")
 			require.Equal(s, order.PickedUp, read(s, func(tx *store.Tx) (order.Order, error) { return tx.Order(s.Context(), "o-2") }).State)
+		},
+		"also of goods that were condemned meanwhile": func(s *site) {
+			cold, _ := s.broken()
+			_, err := s.service.Decide(s.Context(), s.act(store.ScopeContainer, cold.ID), store.Condemned, nil)
+			require.NoError(s, err)
+			s.says("station-1", at(9, 20), protocol.PickupInferred{Position: "loc-1-f1", Grant: "order-o-2@loc-1-f1", Order: "o-2", Basis: "door"})
+			require.Equal(s, []string{"o-2"}, s.work(quality.WorkRecall))
+			require.Equal(s, store.NoticeRecalled, s.notices("o-2")[2])
+		},
+		"when all had been taken before, nothing is held": func(s *site) {
+			s.delivered()
+			for _, o := range []string{"o-1", "o-2"} {
+				s.says("station-1", at(9, 5), protocol.PickupInferred{Position: "loc-1-f1", Grant: "g", Order: o, Basis: "door"})
+			}
+			s.reads("station-1", air, at(8, 30), slices.Concat(repeat(10, 5), repeat(35, 12))...)
+			s.judge(at(9, 30))
+			require.Empty(s, s.holds())
+			require.Empty(s, s.work(quality.WorkHold))
 		},
 		"word of a pickup that comes late makes a hold a recall": func(s *site) {
 			s.delivered()
@@ -442,12 +480,16 @@ func TestAPersonDecides(t *testing.T) {
 		},
 		"only about what was looked at": func(s *site) {
 			s.broken()
-			_, err := s.service.Decide(s.Context(), s.act(store.ScopeLocation, "loc-1"), store.Released, []string{s.holds()[0].ID})
-			require.ErrorIs(s, err, quality.ErrChanged)
-			require.Len(s, s.holds(), 2)
-			ids := []string{s.holds()[0].ID, s.holds()[1].ID}
-			_, err = s.service.Decide(s.Context(), s.act(store.ScopeLocation, "loc-1"), store.Released, ids)
+			first := s.holds()[0]
+			for _, names := range [][]string{{"other"}, {first.ID + "#9"}, {first.ID, first.ID + "x"}} {
+				_, err := s.service.Decide(s.Context(), s.act(store.ScopeLocation, "loc-1"), store.Released, names)
+				require.ErrorIs(s, err, quality.ErrChanged)
+			}
+			_, err := s.service.Decide(s.Context(), s.act(store.ScopeLocation, "loc-1"), store.Released, []string{quality.Seen(first)})
 			require.NoError(s, err)
+			require.Len(s, s.holds(), 1, "the other was not looked at")
+			_, err = s.service.Decide(s.Context(), s.act(store.ScopeLocation, "loc-1"), store.Released, []string{})
+			require.ErrorIs(s, err, quality.ErrNothing)
 		},
 		"with a reason, and one of two decisions": func(s *site) {
 			s.broken()

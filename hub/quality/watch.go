@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"meguri/hub/coldchain"
 	"meguri/hub/effect"
 	"meguri/hub/store"
 )
@@ -23,6 +24,7 @@ type watched struct {
 	low, high int64     // the strictest limits there
 	asked     time.Time // when they were asked for
 	last      time.Time // its newest reading
+	easy      time.Time // from when on readings inside are no news
 	uneasy    bool      // that was outside, or a fault, or an alarm was open: what comes next is news, too
 }
 
@@ -53,11 +55,10 @@ func (w *Watch) Readings(ctx context.Context, tx *store.Tx, received time.Time, 
 				return err
 			}
 		}
-		first := r.Dated.At.Add(-r.Span)
-		if s.news(r, first) {
+		if since, news := s.news(r); news {
 			position := positionOfSensor(r.Sensor)
-			if at, ok := due[position]; !ok || first.Before(at) {
-				due[position] = first
+			if at, ok := due[position]; !ok || since.Before(at) {
+				due[position] = since
 			}
 		}
 		seen[r.Sensor] = s
@@ -71,14 +72,27 @@ func (w *Watch) Readings(ctx context.Context, tx *store.Tx, received time.Time, 
 	return nil
 }
 
-// news says whether a row is worth judging by, and remembers it.
-func (s *watched) news(r *store.ReadingRow, first time.Time) bool {
+// uneasyFor is how long after the last reading outside each one is news: by then an excursion is over by any rule for the air.
+const uneasyFor = 2 * coldchain.AirOffDelay
+
+// news says whether a row is worth judging by, and from when on: a gap shows by the row after it, and goods may have left meanwhile. It
+// remembers the row.
+func (s *watched) news(r *store.ReadingRow) (since time.Time, news bool) {
+	first := r.Dated.At.Add(-r.Span)
 	outside := r.Faults > 0 || r.Min < s.low || r.Max > s.high
-	news := outside || s.uneasy || first.Before(s.last) || first.Sub(s.last) > stands
+	gap := !s.last.IsZero() && first.Sub(s.last) > stands
+	news = outside || gap || s.uneasy || first.Before(s.last) || first.Before(s.easy)
+	since = first
+	if (gap || s.uneasy) && !s.last.IsZero() && s.last.Before(since) {
+		since = s.last
+	}
+	if outside {
+		s.easy = r.Dated.At.Add(uneasyFor)
+	}
 	if r.Dated.At.After(s.last) {
 		s.last, s.uneasy = r.Dated.At, outside
 	}
-	return news
+	return since, news
 }
 
 func (w *Watch) remember(seen map[string]watched) {

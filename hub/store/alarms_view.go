@@ -100,10 +100,16 @@ func (tx *Tx) Stand(ctx context.Context, all []alarm.Alarm, now time.Time) ([]Al
 	return lines, nil
 }
 
-// Services gives the positions that are out of service at now.
+// commissioningFor is how long a board that is put into service keeps the alarms of its place quiet: as long as that may take.
+const commissioningFor = 15 * time.Minute
+
+// Services gives the positions that are out of service at now: by a person's word, or because a board is put into service there.
 func (tx *Tx) Services(ctx context.Context, now time.Time) ([]alarm.Service, error) {
 	return list(ctx, tx, scanService, `SELECT id, position, person_id, reason, from_at, until_at, ended_at, ended_by FROM maintenance
-		WHERE until_at > $1 AND from_at <= $1 AND (ended_at IS NULL OR ended_at > $1) ORDER BY position, from_at, id`, millis(now))
+		WHERE until_at > $1 AND from_at <= $1 AND (ended_at IS NULL OR ended_at > $1)
+		UNION ALL SELECT c.id, c.location_id, c.began_by, 'a board is put into service', c.began_at, c.began_at + CAST($2 AS BIGINT), NULL, ''
+		FROM commissionings c JOIN devices d ON d.id = c.device_id WHERE c.signed_at IS NULL AND d.revoked_at IS NULL
+		AND c.began_at <= $1 AND c.began_at + CAST($2 AS BIGINT) > $1 ORDER BY position, from_at, id`, millis(now), commissioningFor.Milliseconds())
 }
 
 func scanService(row scanner) (s alarm.Service, err error) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"meguri/hub/alarm"
 	"meguri/hub/fleet"
 )
 
@@ -85,6 +86,12 @@ func (tx *Tx) RevokeDevice(ctx context.Context, id string, at time.Time) error {
 	}
 	if err := tx.write(ctx, "UPDATE certificates SET revoked_at = $2 WHERE device_id = $1 AND revoked_at IS NULL", id, millis(at)); err != nil {
 		return err
+	}
+	// What only the device itself could end: that it is not in service yet, and that its clock is lost.
+	for kind, subject := range map[string]string{"commissioning": id, alarm.ClockLost: d.Place + "/" + id, alarm.ClockLow: d.Place + "/" + id} {
+		if err := tx.ClearAlarm(ctx, kind, subject, at); err != nil {
+			return err
+		}
 	}
 	return tx.write(ctx, "UPDATE devices SET revoked_at = $2, online = FALSE, presence_known = TRUE WHERE id = $1", id, millis(at))
 }

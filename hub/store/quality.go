@@ -63,13 +63,14 @@ type GoodsStay struct {
 const longestStay = 14 * 24 * time.Hour
 
 // stays finds the containers that were in a place on a leg: when they came and when they left. What was never scanned away from a
-// place left it when it is seen further on, and a station's goods stay until pickup closes.
+// place left it when it is seen further on, a shipper when its run reached the station, and any place when pickup closes at last.
 const stays = `FROM (
 	SELECT c.id, 'collection' AS leg, a.fridge_id AS position, c.category, COALESCE(c.shelved_at, c.filled_at) AS came,
 		COALESCE(c.loaded_at, c.placed_at) AS left_at FROM dated_containers c JOIN collection_addresses a ON a.id = c.address_id
 		WHERE a.fridge_id = $1 AND COALESCE(c.shelved_at, c.filled_at) BETWEEN $2 AND $3
 	UNION ALL
-	SELECT c.id, 'shipper', c.shipper_id, c.category, c.loaded_at, c.placed_at FROM dated_containers c
+	SELECT c.id, 'shipper', c.shipper_id, c.category, c.loaded_at, COALESCE(c.placed_at, (SELECT MIN(r.reached_at) FROM run_stops r
+		WHERE r.run_id = c.run_id AND r.kind = 'deliver' AND r.place_id = c.location_id)) FROM dated_containers c
 		WHERE c.shipper_id = $1 AND c.loaded_at BETWEEN $2 AND $3
 	UNION ALL
 	SELECT c.id, 'station', c.fridge_id, c.category, c.placed_at, NULL FROM dated_containers c
@@ -110,7 +111,7 @@ func scanStay(row scanner) (s GoodsStay, err error) {
 		return s, err
 	}
 	s.From, s.Until, s.Closes = fromMillis(came), fromOptionalMillis(left), fromMillis(closes)
-	if s.Leg == coldchain.Station {
+	if s.Leg == coldchain.Station || s.Until.IsZero() {
 		s.Until = s.Closes
 	}
 	switch {
@@ -267,4 +268,10 @@ func (tx *Tx) Probings(ctx context.Context, position string, from, until time.Ti
 		return p, err
 	}, "SELECT at, milli_c, taken_by FROM probings WHERE position = $1 AND at >= $2 AND at < $3 ORDER BY at, id LIMIT $4", position,
 		millis(from), millis(until), MaxPage)
+}
+
+// ShippersFor gives the shippers in which a run carries containers for a location that nobody has seen placed there.
+func (tx *Tx) ShippersFor(ctx context.Context, run, location string) ([]string, error) {
+	return list(ctx, tx, scanText, `SELECT DISTINCT shipper_id FROM dated_containers
+		WHERE run_id = $1 AND location_id = $2 AND placed_at IS NULL AND loaded_at IS NOT NULL ORDER BY shipper_id`, run, location)
 }

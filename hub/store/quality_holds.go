@@ -22,6 +22,7 @@ type Hold struct {
 	Outside   time.Duration // of the judgement, when it was held or decided last
 	HeldAt    time.Time
 	HeldBy    string // a person, a device, or HeldByHub
+	DeviceAt  int64  // what names a station's own decision there; 0 for others
 	Reason    string
 	Decision  Decision
 	DecidedAt time.Time // zero while it is open
@@ -58,14 +59,14 @@ const (
 	Lifted    Decision = "lifted" // readings that came later have shown that all was well
 )
 
-const holdColumns = `h.id, h.container_id, h.position, h.cause, h.leg, h.revision, h.since, h.outside_ms, h.held_at, h.held_by, h.reason,
+const holdColumns = `h.id, h.container_id, h.position, h.cause, h.leg, h.revision, h.since, h.outside_ms, h.held_at, h.device_held, h.held_by, h.reason,
 	h.decision, h.decided_at, h.decided_by, h.why, c.location_id, c.delivery_date, c.collection_spot_id, c.shop_id, c.state
 	FROM quality_holds h JOIN dated_containers c ON c.id = h.container_id`
 
 func scanHold(row scanner) (h Hold, err error) {
 	var since, outside, held int64
 	var decided sql.NullInt64
-	err = row.Scan(&h.ID, &h.Container, &h.Position, &h.Cause, &h.Leg, &h.Revision, &since, &outside, &held, &h.HeldBy, &h.Reason,
+	err = row.Scan(&h.ID, &h.Container, &h.Position, &h.Cause, &h.Leg, &h.Revision, &since, &outside, &held, &h.DeviceAt, &h.HeldBy, &h.Reason,
 		&h.Decision, &decided, &h.DecidedBy, &h.Why, &h.LocationID, &h.Date, &h.SpotID, &h.ShopID, &h.State)
 	h.Since, h.Outside, h.HeldAt = fromMillis(since), time.Duration(outside)*time.Millisecond, fromMillis(held)
 	h.DecidedAt = fromOptionalMillis(decided)
@@ -74,10 +75,10 @@ func scanHold(row scanner) (h Hold, err error) {
 
 // AddHold stores a new hold. The same id again is the same hold: it is false then, and nothing changes.
 func (tx *Tx) AddHold(ctx context.Context, h Hold) (bool, error) {
-	n, err := tx.exec(ctx, `INSERT INTO quality_holds (id, container_id, position, cause, leg, revision, since, outside_ms, held_at, held_by,
-		reason, decision, decided_by, why) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '', '', '') ON CONFLICT (id) DO NOTHING`,
+	n, err := tx.exec(ctx, `INSERT INTO quality_holds (id, container_id, position, cause, leg, revision, since, outside_ms, held_at, device_held, held_by,
+		reason, decision, decided_by, why) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '', '', '') ON CONFLICT (id) DO NOTHING`,
 		h.ID, h.Container, h.Position, string(h.Cause), string(h.Leg), h.Revision, millis(h.Since), h.Outside.Milliseconds(), millis(h.HeldAt),
-		h.HeldBy, h.Reason)
+		h.DeviceAt, h.HeldBy, h.Reason)
 	return n == 1, err
 }
 
@@ -202,6 +203,7 @@ type Barred struct {
 	Container string
 	Decision  Decision
 	At        time.Time // when it was held, or decided
+	DeviceAt  int64     // the newest of the station's own decisions that was released, by its name
 }
 
 // BarredAt gives what is held, released or condemned of the containers of a location on a date.
@@ -209,20 +211,27 @@ func (tx *Tx) BarredAt(ctx context.Context, location, date string) (map[string]B
 	all := map[string]Barred{}
 	_, err := list(ctx, tx, func(row scanner) (_ struct{}, err error) {
 		var b Barred
-		var held int64
+		var held, own int64
 		var decided sql.NullInt64
-		if err := row.Scan(&b.Container, &b.Decision, &held, &decided); err != nil {
+		if err := row.Scan(&b.Container, &b.Decision, &held, &decided, &own); err != nil {
 			return struct{}{}, err
 		}
 		b.At = fromMillis(held)
 		if decided.Valid {
 			b.At = fromMillis(decided.Int64)
 		}
-		if was, ok := all[b.Container]; !ok || b.over(was) {
-			all[b.Container] = b
+		was, ok := all[b.Container]
+		if b.Decision == Released || b.Decision == Lifted {
+			b.DeviceAt = own
 		}
+		released := max(b.DeviceAt, was.DeviceAt)
+		if ok && !b.over(was) {
+			b = was
+		}
+		b.DeviceAt = released
+		all[b.Container] = b
 		return struct{}{}, nil
-	}, `SELECT h.container_id, h.decision, h.held_at, h.decided_at FROM quality_holds h JOIN dated_containers c ON c.id = h.container_id
+	}, `SELECT h.container_id, h.decision, h.held_at, h.decided_at, h.device_held FROM quality_holds h JOIN dated_containers c ON c.id = h.container_id
 		WHERE c.location_id = $1 AND c.delivery_date = $2 ORDER BY h.held_at, h.id`, location, date)
 	return all, err
 }

@@ -120,9 +120,11 @@ func (tx *Tx) GrantUsed(ctx context.Context, id, location string, at, now time.T
 	return tx.codeUsed(ctx, r, at, now)
 }
 
-// GrantReturned forgets that a grant was used at a location's lock: its door never opened.
+// GrantReturned forgets that a grant was used at a location's lock: its door never opened. Where goods of its order were taken, at this
+// door or another, it was used all the same.
 func (tx *Tx) GrantReturned(ctx context.Context, id, location string) error {
-	return tx.write(ctx, "UPDATE grants SET used_at = NULL WHERE id = $1 AND location_id = $2", id, location)
+	return tx.write(ctx, `UPDATE grants SET used_at = NULL WHERE id = $1 AND location_id = $2
+		AND NOT EXISTS (SELECT 1 FROM order_pickups p WHERE p.order_id = grants.order_id)`, id, location)
 }
 
 // codesUsed is codeUsed for the codes of an order that has just ended.

@@ -23,6 +23,7 @@ var doorMessages = map[string]message{
 	"stolen.title":                   {"The board was stolen", "端末が盗まれた"},
 	"stolen.what":                    {"Its key is revoked, and every code of this station is replaced; customers and drivers are told.", "端末の鍵を失効し、この拠点の解錠コードをすべて変更して、お客様と配送担当に知らせます。"},
 	"stolen.do":                      {"Revoke it and replace the codes", "失効してコードを変更"},
+	"work.pass_revoked":              {"A pass has ended", "通行証の失効"},
 	"work.board_stolen":              {"A board was stolen", "端末の盗難"},
 	"command.kind.3":                 {"Show a number", "番号を表示"},
 	"commission.title":               {"Put a board into service", "交換した端末の点検"},

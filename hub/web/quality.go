@@ -40,7 +40,7 @@ type heldPlace struct {
 	Holds    []heldContainer
 	Orders   int
 	Recalled int
-	Mark     []string // the ids of the holds
+	Mark     []string // the holds as they were shown
 }
 
 type heldContainer struct {
@@ -117,7 +117,7 @@ func (v *qualityView) add(at where, h heldContainer) {
 		v.Places, i = append(v.Places, p), len(v.Places)
 	}
 	p := &v.Places[i]
-	p.Holds, p.Mark = append(p.Holds, h), append(p.Mark, h.ID)
+	p.Holds, p.Mark = append(p.Holds, h), append(p.Mark, quality.Seen(h.Hold))
 	for _, o := range h.Orders {
 		if p.Orders++; !o.Taken.IsZero() {
 			p.Recalled++

@@ -34,7 +34,7 @@ func TestQualityDecidesOnItsPageAndOthersOnlySee(t *testing.T) {
 	require.NoError(t, h.Store.Read(t.Context(), func(tx *store.Tx) error {
 		holds, err := tx.OpenHolds(t.Context(), 100)
 		for _, hold := range holds {
-			ids = append(ids, hold.ID)
+			ids = append(ids, quality.Seen(hold))
 		}
 		return err
 	}))

@@ -52,7 +52,8 @@ func New(c Config) (*Teller, error) {
 }
 
 const (
-	every       = 5 * time.Second // on the hub's clock
+	every       = 5 * time.Second        // on the hub's clock
+	leastTick   = 100 * time.Millisecond // on the machine's own, when the hub's is fast
 	maxCalling  = 1000
 	maxSending  = 50
 	together    = 4
@@ -62,7 +63,7 @@ const (
 
 // Run tells people until ctx ends.
 func (t *Teller) Run(ctx context.Context) error {
-	tick := t.Clock.Ticker(every)
+	tick := time.NewTicker(max(t.Clock.Real(every), leastTick))
 	defer tick.Stop()
 	for {
 		if err := t.Turn(ctx); err != nil && ctx.Err() == nil {

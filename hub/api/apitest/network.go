@@ -132,7 +132,7 @@ func routes(row rowFunc) {
 		row("route_stops.csv", "route-%02d,1,collect,spot-1,09:00", r)
 		row("route_stops.csv", "route-%02d,2,collect,spot-2,09:30", r)
 		for i, category := range []string{"precooled", "precooled", "ambient"} {
-			row("shippers.csv", "vehicle-%02d-%s-%d,vehicle-%02d,%s,6,%s", r, category, i+1, r, category, key(14, 500+10*r+i))
+			row("shippers.csv", "vehicle-%02d-%s-%d,vehicle-%02d,%s,6,%s", r, category, i+1, r, category, "0"+key(13, 500+10*r+i))
 		}
 	}
 	row("route_stops.csv", "route-01,3,deliver,loc-001,11:00")

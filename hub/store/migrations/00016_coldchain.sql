@@ -43,6 +43,7 @@ CREATE TABLE quality_holds (
     since        BIGINT NOT NULL, -- goods taken before it are not concerned
     outside_ms   BIGINT NOT NULL, -- when it was held or decided last
     held_at      BIGINT NOT NULL,
+    device_held  BIGINT NOT NULL DEFAULT 0, -- GoodsHeld.HeldAt of a station's own hold
     held_by      TEXT   NOT NULL, -- a person, a device, or the hub
     reason       TEXT   NOT NULL,
     decision     TEXT   NOT NULL CHECK (decision = '' OR decision = 'released' OR decision = 'condemned' OR decision = 'lifted'),
