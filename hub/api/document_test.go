@@ -168,6 +168,8 @@ func answersFit(t *testing.T, h *apitest.Hub) {
 		{people.Quality, "POST", "/v1/quality/decisions", "", `{"scope":"container","id":"C-20261201-0001","decision":"released","reason":"looked at it"}`, 200},
 		{people.Driver, "POST", "/v1/probings", "", `{"position":"loc-001-fridge-1","milli_c":4200}`, 204},
 		{people.Driver, "POST", "/v1/probings", "", `{"position":"nowhere","milli_c":4200}`, 404},
+		{people.Driver, "POST", "/v1/probings", "", `{"position":"loc-001-fridge-1","milli_c":4200,"at":"2026-12-01T00:00:00Z"}`, 422},
+		{people.Quality, "POST", "/v1/probings", "", `{"position":"nowhere","milli_c":4200}`, 404},
 		{people.Driver, "POST", "/v1/probings", "", `{"position":"loc-001-fridge-1","milli_c":420000}`, 422},
 		{people.Quality, "GET", "/v1/containers/{id}/coldchain", "/v1/containers/C-20261201-0001/coldchain", "", 200},
 		{people.Quality, "GET", "/v1/containers/{id}/coldchain", "/v1/containers/none/coldchain", "", 404},

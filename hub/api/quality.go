@@ -11,6 +11,7 @@ import (
 
 	"meguri/hub/coldchain"
 	"meguri/hub/dispatch"
+	"meguri/hub/people"
 	"meguri/hub/quality"
 	"meguri/hub/store"
 )
@@ -161,10 +162,34 @@ func (a *API) probe(c echo.Context) error {
 	if in.At != nil {
 		p.At = *in.At
 	}
+	if err := a.mayProbe(c, in.Position, p); err != nil {
+		return err
+	}
 	if err := a.Quality.Probe(c.Request().Context(), in.Position, p, a.Clock.Now()); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
+}
+
+// notedWithin is how long after a temperature was taken anybody but quality may note it: it may let goods go that are held in doubt.
+const notedWithin = 10 * time.Minute
+
+// mayProbe refuses a driver's word on places that are not on their route, and what is noted long after.
+func (a *API) mayProbe(c echo.Context, position string, p coldchain.Probing) error {
+	who := Who(c)
+	if who.Role != people.Quality && a.Clock.Now().Sub(p.At) > notedWithin {
+		return quality.ErrProbing
+	}
+	if who.Role != people.Driver {
+		return nil
+	}
+	return a.read(c, func(ctx context.Context, tx *store.Tx) error {
+		on, err := tx.OnRoute(ctx, who.Place, position)
+		if err == nil && !on {
+			err = fmt.Errorf("position %.80s on route %s: %w", position, who.Place, store.ErrNotFound)
+		}
+		return err
+	})
 }
 
 type judgementJSON struct {

@@ -275,3 +275,13 @@ func (tx *Tx) ShippersFor(ctx context.Context, run, location string) ([]string, 
 	return list(ctx, tx, scanText, `SELECT DISTINCT shipper_id FROM dated_containers
 		WHERE run_id = $1 AND location_id = $2 AND placed_at IS NULL AND loaded_at IS NOT NULL ORDER BY shipper_id`, run, location)
 }
+
+// OnRoute says whether a fridge stands where a route calls, or a shipper rides in its vehicle.
+func (tx *Tx) OnRoute(ctx context.Context, route, position string) (bool, error) {
+	var n int
+	err := tx.row(ctx, `SELECT COUNT(*) FROM (
+		SELECT r.route_id FROM route_stops r JOIN fridges f ON r.place_id = COALESCE(f.location_id, f.collection_spot_id)
+			WHERE r.route_id = $1 AND f.id = $2
+		UNION ALL SELECT r.id FROM routes r JOIN shippers s ON s.vehicle_id = r.vehicle_id WHERE r.id = $1 AND s.id = $2) x`, route, position).Scan(&n)
+	return n > 0, err
+}
