@@ -92,7 +92,7 @@ var speakers = map[protocol.Kind]string{
 // check refuses a device that may not say this of a container, or that serves another shop, route or location.
 func check(ev link.Event, c dispatch.Container) error {
 	role := speakers[ev.Body.Kind()]
-	place := map[string]string{plan.RoleScanner: c.ShopID, plan.RoleDriver: routeOf(c.RunID), plan.RoleStation: c.LocationID}[role]
+	place := map[string]string{plan.RoleScanner: c.ShopID, plan.RoleDriver: RouteOf(c.RunID), plan.RoleStation: c.LocationID}[role]
 	if ev.Role == role && ev.Place == place {
 		return nil
 	}
@@ -122,7 +122,7 @@ func (e *Effects) filled(ctx context.Context, tx *store.Tx, ev link.Event, b pro
 	if err := JudgeAgain(ctx, tx, c, ev.Received); err != nil {
 		return err
 	}
-	e.touched(tx, c.ShopID, c.LocationID, routeOf(c.RunID))
+	e.touched(tx, c.ShopID, c.LocationID, RouteOf(c.RunID))
 	return e.catchUp(ctx, tx, c, ev)
 }
 
@@ -132,7 +132,7 @@ func (e *Effects) catchUp(ctx context.Context, tx *store.Tx, c dispatch.Containe
 	if err != nil {
 		return err
 	}
-	waiting, err := tx.NotAppliedEvents(ctx, c.GRAI, delivery.OrderCutoff.Add(-dispatch.ClockSlack), c.ShopID, routeOf(c.RunID), c.LocationID)
+	waiting, err := tx.NotAppliedEvents(ctx, c.GRAI, delivery.OrderCutoff.Add(-dispatch.ClockSlack), c.ShopID, RouteOf(c.RunID), c.LocationID)
 	if err != nil {
 		return err
 	}
@@ -237,7 +237,7 @@ func (e *Effects) short(ctx context.Context, tx *store.Tx, ev link.Event, b prot
 			return err
 		}
 	}
-	e.touched(tx, c.ShopID, c.LocationID, routeOf(c.RunID))
+	e.touched(tx, c.ShopID, c.LocationID, RouteOf(c.RunID))
 	return nil
 }
 

@@ -26,8 +26,8 @@ const (
 	AlarmDark        = alarm.Dark // a station is silent when the hub has to decide about it
 )
 
-// routeOf gives the route of a run's id, ROUTE@DATE.
-func routeOf(run string) string {
+// RouteOf gives the route of a run's id, ROUTE@DATE.
+func RouteOf(run string) string {
 	route, _, _ := strings.Cut(run, "@")
 	return route
 }

@@ -52,7 +52,7 @@ func (t *turn) hold(c dispatch.Container, h store.Hold) error {
 	if err := t.tx.RaiseAlarm(t.ctx, AlarmHold+"/"+h.ID, AlarmHold, h.Position, h.Reason, h.HeldAt); err != nil {
 		return err
 	}
-	t.concerns(c.LocationID, c.ShopID, route(c.RunID))
+	t.concerns(c.LocationID, c.ShopID, effect.RouteOf(c.RunID))
 	if c.State == dispatch.Loaded || c.State == dispatch.Placed {
 		return nil
 	}
@@ -71,11 +71,6 @@ func (t *turn) concernsAnybody(c dispatch.Container, h store.Hold) (bool, error)
 	taken, err := t.tx.TakenFrom(t.ctx, c.ID)
 	orders := ordersOf(items, false)
 	return len(orders) == 0 || slices.ContainsFunc(orders, func(o string) bool { return coldchain.Affected(h.Since, taken[o]) }), err
-}
-
-func route(run string) string {
-	r, _, _ := strings.Cut(run, "@")
-	return r
 }
 
 // concern notes which orders had goods in the container from then on, and tells their customers: those who have taken them are
@@ -208,7 +203,7 @@ func (t *turn) decide(h store.Hold) (bool, error) {
 	if err := t.tx.ClearAlarmOf(t.ctx, AlarmHold+"/"+h.ID, t.now); err != nil {
 		return false, err
 	}
-	t.concerns(c.LocationID, c.ShopID, route(c.RunID))
+	t.concerns(c.LocationID, c.ShopID, effect.RouteOf(c.RunID))
 	if h.Decision == store.Condemned {
 		return true, t.condemn(c, h)
 	}
