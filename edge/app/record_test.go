@@ -4,7 +4,10 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -17,7 +20,12 @@ import (
 // withLog is an agent without devices, on a small log.
 func withLog(t *testing.T) *agent {
 	t.Helper()
-	l, err := edgelog.Open(filepath.Join(t.TempDir(), "edge.db"), edgelog.Options{MaxBytes: 1 << 20})
+	return withLogOf(t, edgelog.Options{MaxBytes: 1 << 20})
+}
+
+func withLogOf(t *testing.T, options edgelog.Options) *agent {
+	t.Helper()
+	l, err := edgelog.Open(filepath.Join(t.TempDir(), "edge.db"), options)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
 	return newAgent(Config{Kit: Kit{BatteryClock: true}}, Deps{Clock: clock.Real(), Logger: slog.New(slog.DiscardHandler)}, l)
@@ -125,6 +133,51 @@ func TestReadingsAreRecordedWhileTheStorageIsFullForEvents(t *testing.T) {
 	require.True(t, a.monitors["f1/air"].Alarmed)
 	records := held(t, a)
 	require.Equal(t, protocol.KindAlarm, records[len(records)-1].Kind)
+}
+
+// A storage without room is no gap in what the probes say: the readings wait in memory, and the goods are judged by them.
+func TestGoodsAreJudgedWhileTheStorageIsFull(t *testing.T) {
+	for name, c := range map[string]struct {
+		warm int // minutes outside, at the beginning of an hour without room
+		held protocol.GoodsCause
+	}{
+		"a short opening":   {warm: 2},
+		"as long as it may": {warm: 30},
+		"too long":          {warm: 40, held: protocol.GoodsBroken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				full := false
+				a := withLogOf(t, edgelog.Options{Commit: func(commit func() error) error {
+					if full {
+						return syscall.ENOSPC
+					}
+					return commit()
+				}})
+				bears := protocol.GoodsLimit{MaxMilliC: 10_000, OutsideMS: 30 * 60_000, GapMS: 15 * 60_000, DoubtHolds: true}
+				a.plan.locks = station.Plan{"f1": {Position: "f1", Containers: []protocol.SlotAssignment{{DatedContainer: "c1", Slot: "s1", Goods: bears}}}}
+				a.station.In = map[string]station.Box{"c1": {GRAI: "b1"}}
+				round := func(milliC int64) {
+					time.Sleep(time.Minute)
+					a.sampled(a.mono(), []protocol.Sample{{Sensor: "f1/air", MilliC: milliC}})
+				}
+				round(5000)
+				full = true
+				for minute := range 60 {
+					if minute < c.warm {
+						round(12_000)
+					} else {
+						round(5000)
+					}
+				}
+				require.Zero(t, a.station.Goods["c1"].HeldAt, "nothing is held that is not on record")
+				full = false
+				round(5000)
+				require.Equal(t, c.held, a.station.Goods["c1"].Cause)
+				require.Equal(t, c.held != 0, a.station.Goods["c1"].HeldAt != 0)
+			})
+		})
+	}
 }
 
 func TestAnAgentWhoseStorageFailsEnds(t *testing.T) {

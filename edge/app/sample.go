@@ -31,8 +31,8 @@ func (a *agent) setSampling(everyMS int64) {
 // round that changes what the monitors remember, for a power cut must not change when an alarm comes. All others wait in memory
 // for as long as the kit allows.
 //
-// When an alarm that follows from a round finds no room, the readings are recorded all the same, and the next round decides
-// about the alarm again.
+// When an alarm that follows from a round finds no room, or that goods are held, the readings are recorded all the same, or wait in
+// memory, and the next round decides again.
 func (a *agent) sampled(mono int64, samples []protocol.Sample) {
 	a.felt(samples)
 	next := round{mono: mono, samples: samples}
@@ -43,9 +43,12 @@ func (a *agent) sampled(mono int64, samples []protocol.Sample) {
 	a.rounds.add(next, v.alarm)
 	if !v.changed {
 		a.station.Goods = v.station.Goods // stored with what comes next
-	} else if a.commitRounds(v.records, map[string]any{keyMonitors: v.monitors, keyStation: v.station}) == nil {
-		a.monitors, a.station = v.monitors, v.station
-		return
+	} else {
+		if a.commitRounds(v.records, map[string]any{keyMonitors: v.monitors, keyStation: v.station}) == nil {
+			a.monitors, a.station = v.monitors, v.station
+			return
+		}
+		a.station.Goods = station.GoodsUnrecorded(a.station.Goods, v.station.Goods)
 	}
 	if v.alarm || v.changed || a.cfg.Kit.Flush <= 0 {
 		a.flush()

@@ -18,6 +18,18 @@ type Goods struct {
 	Cause     protocol.GoodsCause `cbor:"5,keyasint,omitempty"`
 }
 
+// GoodsUnrecorded is what holds of goods after a round whose decisions could not be recorded: what the probes said counts, and who is
+// held by it is decided again by the next round.
+func GoodsUnrecorded(before, after map[string]Goods) map[string]Goods {
+	goods := maps.Clone(after)
+	for container, g := range after {
+		if was := before[container]; g.HeldAt != 0 && was.HeldAt == 0 {
+			goods[container] = was
+		}
+	}
+	return goods
+}
+
 // GoodsMoved moves when the last reading was, where that lies between two times of a clock that is set: no time has passed by that. When
 // goods were held stays, for it names the decision.
 func GoodsMoved(goods map[string]Goods, from, until, by int64) map[string]Goods {

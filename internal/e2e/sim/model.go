@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -63,8 +64,17 @@ type life struct {
 	plan        uint64
 	uses        map[string]uint32
 	in          map[string]bool // boxes that were placed, with their slots
+	held        map[string]bool // dated containers that the station has held by itself; nobody releases them here
+	felt        map[string]felt // what the probes of a position have said, as recorded
 	unknown     int             // commits of which nobody knows whether they were written
 	destroyed   bool
+}
+
+// felt is what is known of the air at a position.
+type felt struct {
+	at       time.Time     // of the last round with a value
+	gap      time.Duration // the longest between two
+	min, max int64         // millidegrees Celsius
 }
 
 // acked is the newest acknowledgement of a log.
@@ -107,7 +117,7 @@ func samples(b protocol.Body) int {
 
 func newLife() *life {
 	return &life{facts: map[protocol.LogID]map[uint64]fact{protocol.Events: {}, protocol.Readings: {}}, last: map[protocol.LogID]uint64{},
-		uses: map[string]uint32{}, in: map[string]bool{}}
+		uses: map[string]uint32{}, in: map[string]bool{}, held: map[string]bool{}, felt: map[string]felt{}}
 }
 
 func newModel(now func() time.Time, trace func(string, ...any)) *model {
@@ -195,10 +205,57 @@ func (m *model) recorded(device string, log protocol.LogID, number uint64, b pro
 		m.applied(t, b)
 	case protocol.ContainerPlaced:
 		l.in[b.GRAI+" "+b.Slot] = true
+	case protocol.Rounds:
+		l.feel(b, m.now())
+	case protocol.GoodsHeld:
+		m.goodsHeld(t, b)
 	case protocol.GrantRefused:
 		if b.Grant == "" {
 			t.wrongAt[b.Position] = m.now()
 		}
+	}
+}
+
+// feel goes on with what is known of the air by rounds that are recorded now.
+func (l *life) feel(b protocol.Rounds, now time.Time) {
+	rounds, err := b.Split()
+	if err != nil {
+		panic(err) // it was encoded just now
+	}
+	for _, round := range rounds {
+		at := now.Add(-time.Duration(round.Ago) * time.Millisecond)
+		for _, s := range round.Samples {
+			if s.Fault != protocol.SensorOK {
+				continue
+			}
+			position, _, _ := strings.Cut(s.Sensor, "/")
+			f, known := l.felt[position]
+			if !known {
+				f = felt{at: at, min: s.MilliC, max: s.MilliC}
+			}
+			l.felt[position] = felt{at: at, gap: max(f.gap, at.Sub(f.at)), min: min(f.min, s.MilliC), max: max(f.max, s.MilliC)}
+		}
+	}
+}
+
+// goodsHeld: a station holds goods only for what its own readings say, or for that they say nothing.
+func (m *model) goodsHeld(t *truth, b protocol.GoodsHeld) {
+	l := t.life()
+	l.held[b.DatedContainer] = true
+	f, limit := l.felt[b.Position], protocol.GoodsLimit{}
+	for _, c := range t.plans[l.plan][b.Position].Containers {
+		if c.DatedContainer == b.DatedContainer {
+			limit = c.Goods
+		}
+	}
+	if t.branched || t.badClock || l.unknown > 0 {
+		return
+	}
+	switch silent := max(f.gap, m.now().Sub(f.at)); {
+	case b.Cause == protocol.GoodsBroken && f.min >= limit.MinMilliC && f.max <= limit.MaxMilliC:
+		m.broken("%s: %s is held as too warm or too cold, and no reading of %s says so (P6)", t.id, b.DatedContainer, b.Position)
+	case b.Cause == protocol.GoodsDoubtful && silent < time.Duration(limit.GapMS)*time.Millisecond:
+		m.broken("%s: %s is held for want of readings of %s, and the longest time without one was %s of %d ms (P6)", t.id, b.DatedContainer, b.Position, silent, limit.GapMS)
 	}
 }
 
@@ -294,7 +351,7 @@ func (m *model) mustOpen(device, position, grant string) bool {
 		}
 		for _, c := range has.Containers {
 			for _, slot := range part.Containers {
-				if slot.DatedContainer == c && !l.in[m.boxes[c]+" "+slot.Slot] {
+				if slot.DatedContainer == c && (l.held[c] || slot.Hold == protocol.GoodsWait || slot.Hold == protocol.GoodsCondemned || !l.in[m.boxes[c]+" "+slot.Slot]) {
 					return false
 				}
 			}
