@@ -24,7 +24,9 @@ func cddlTypes() map[string]any {
 		"part-ref": PartRef{}, "sample": Sample{}, "lock-plan": LockPlan{}, "grant": Grant{}, "slot-assignment": SlotAssignment{}, "person-rule": PersonRule{}, "goods-limit": GoodsLimit{},
 		"temperature-plan": TemperaturePlan{}, "scanner-plan": ScannerPlan{}, "packing-list-part": PackingListPart{},
 		"packing-line": PackingLine{}, "driver-plan": DriverPlan{}, "run-stop": RunStop{}, "lost-span": LostSpan{}, "thinned-sensor": ThinnedSensor{}, "round-fault": RoundFault{},
-		"run-container": RunContainer{}}
+		"run-container": RunContainer{}, "warehouse-plan": WarehousePlan{}, "operator": Operator{}, "workstation": Workstation{}, "pick-order": PickOrder{},
+		"pick-line": PickLine{}, "expected-bag": ExpectedBag{}, "shelf-plan": ShelfPlan{}, "damage-kind": DamageKind{}, "swap-rule": SwapRule{},
+		"items-plan": ItemsPlan{}, "known-item": KnownItem{}, "damage": Damage{}, "bag-find": BagFind{}}
 	for _, m := range goldenMessages() {
 		types[ruleName(m)] = m
 	}

@@ -116,6 +116,20 @@ func goldenBodies() map[string]Body {
 		"alarm-first":         Alarm{Sensor: "L001-F1/air", Raised: true, MilliC: 11_250, LimitMilliC: 10_000, First: 41},
 		"goods-held": GoodsHeld{Position: "L001-F1", DatedContainer: "dc-1", Cause: GoodsBroken, Since: someTime, OutsideMS: 1_800_000,
 			MilliC: 11_250, HeldAt: someTime + 60_000},
+		"item-scanned": ItemScanned{Item: someItem, Step: StepInspectReturn, Operator: "B-17", Place: "T-3", Dirty: true, Grade: GradeB,
+			Damages: []Damage{{Kind: "tear", Place: "left sleeve", Photo: "p-1"}}, Verdict: VerdictAccept},
+		"item-scanned-pick": ItemScanned{Item: someItem, Step: StepPick, Operator: "B-17", Place: "A-01-3", Order: "r-1", Verdict: VerdictWarn,
+			Rule: "another piece of the same garment"},
+		"item-scanned-final": ItemScanned{Item: someItem, Step: StepInspectFinal, Operator: "B-18", Conformant: true, Grade: GradeB,
+			Verdict: VerdictAccept},
+		"item-scanned-clean": ItemScanned{Item: someItem, Step: StepClean, Batch: "c-1", Verdict: VerdictAccept},
+		"item-scanned-hold":  ItemScanned{Item: someItem, Step: StepQuarantine, Reason: "mould", Verdict: VerdictAccept},
+		"bag-scanned": BagScanned{Bag: "395200010000000012", Step: StepReceive, Operator: "B-17", Place: "dock-1", Order: "r-1", Waybill: "w-1",
+			Verdict: VerdictAccept},
+		"bag-scanned-unlabelled": BagScanned{Step: StepUnpack, Alias: "bag 3 of dock-1", Found: []BagFind{{Kind: "belongings", Note: "a key"},
+			{Kind: "foreign", Scan: "]E09520001000027"}}, Verdict: VerdictWarn, Rule: "no label"},
+		"shelf-counted":    ShelfCounted{Place: "A-01-3", Operator: "B-17", Begun: someTime, Pieces: 31},
+		"operator-changed": OperatorChanged{Badge: "B-17"},
 		"samples": Samples{Samples: []Sample{{Sensor: "L001-F1/air", MilliC: -1250},
 			{Sensor: "L001-F1/back", Fault: SensorPowerOn}}},
 		"thinned": Thinned{From: 1, To: 250, Samples: 249, MinMilliC: -500, MaxMilliC: 8000, FromWall: someTime, ToWall: someTime + 1},
@@ -127,6 +141,8 @@ func goldenBodies() map[string]Body {
 			Values: [][]int64{{-1250, 62, -63}, {4000, 0, 1}}, Faults: []RoundFault{{Round: 1, Sensor: 1, Fault: SensorCRC}}, Alarm: true},
 	}
 }
+
+const someItem = "(01)09520001000010(21)000123"
 
 // goldenParts has each kind of plan part.
 func goldenParts() map[string]any {
@@ -158,6 +174,15 @@ func goldenParts() map[string]any {
 			Stops: []RunStop{{Sequence: 1, Kind: "collect", Place: "CS1", PlannedAt: someTime}},
 			Containers: []RunContainer{{DatedContainer: "dc-1", GRAI: "04912345000016C0001", Address: "CS1-A03",
 				Shipper: "04912345000023S0001", Location: "L001", Slot: "L001-F1-S01"}}},
+		"warehouse": WarehousePlan{Position: "wh-1", Date: "2026-12-01",
+			Operators: []Operator{{Badge: "B-17", Salt: []byte("salt"), Check: []byte{1, 2}, Steps: []Step{StepPick, StepPack}}, {Badge: "B-18"}},
+			Stations:  []Workstation{{Code: "PICK", Step: StepPick, Name: "Picking"}},
+			Orders:    []PickOrder{{Order: "r-1", Tote: "3", Bag: "395200010000000012", Lines: []PickLine{{Item: someItem, Shelf: "A-01-3", State: 1}}}},
+			Bags:      []ExpectedBag{{Bag: "395200010000000029", Order: "r-0", Items: []string{someItem}}},
+			Shelves:   []ShelfPlan{{Place: "A-01-3", Room: 40}, {Place: "A-02-1"}}, Kinds: []DamageKind{{Code: "TEAR", Kind: "tear"}},
+			Swaps: SwapRule{SameGarment: true, Worst: GradeB}},
+		"items": ItemsPlan{Position: "wh-1", Items: []KnownItem{{Item: someItem, Custody: Shelved, Place: "A-01-3", Grade: GradeA, Fit: true, Clean: true},
+			{Item: "(01)09520001000010(21)000124", Custody: Repairing, Order: "r-0", Bag: "395200010000000029", Damaged: true, RepairedBy: "B-17"}}},
 	}
 }
 

@@ -11,8 +11,9 @@ import (
 // message. Each side tells its own, and sends nothing that came after the other's. Revision 2 added packed batches, Rounds and
 // the outcome CommandUnknown; revision 3 codes that are checked slowly (Grant.Check), in plans; revision 4 what became of a use
 // (UseReturned and its siblings) and rules for each kind of person (LockPlan.People), what goods may bear in a
-// fridge and that they are held, and commands that show a number.
-const Revision = 4
+// fridge and that they are held, and commands that show a number; revision 5 the round of rental items (ItemScanned and its siblings,
+// WarehousePlan).
+const Revision = 5
 
 // LogID names one of a device's two logs.
 type LogID uint8
@@ -173,7 +174,8 @@ type Manifest struct {
 	Parts       []PartRef   `cbor:"4,keyasint"`
 }
 
-// PartRef names one part: "lock/FRIDGE", "fridge/FRIDGE", "shipper/SHIPPER", "scanner/SHOP", "driver/RUN".
+// PartRef names one part: "lock/FRIDGE", "fridge/FRIDGE", "shipper/SHIPPER", "scanner/SHOP", "driver/RUN", "warehouse/WAREHOUSE",
+// "items/WAREHOUSE/1".
 type PartRef struct {
 	Name string `cbor:"1,keyasint"`
 	Hash Hash   `cbor:"2,keyasint"`
