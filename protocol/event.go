@@ -186,6 +186,9 @@ func NewScanRefused(step, scan, reason string) ScanRefused {
 	if IsToken(scan) {
 		scan = "a token"
 	}
+	if IsStatement(scan) {
+		scan = "a shipper's statement"
+	}
 	return ScanRefused{Step: step, Scan: bounded(scan, most), Reason: bounded(reason, most)}
 }
 

@@ -176,8 +176,6 @@ func goldenParts() map[string]any {
 		"lock-ride": LockPlan{Position: "L001-F1", Grants: []Grant{}, Containers: []SlotAssignment{{DatedContainer: "dc-1",
 			Slot: "L001-F1-S01", Ride: Ride{Shipper: "V1-S1", Limit: GoodsLimit{MaxMilliC: 8_000, OutsideMS: 1_200_000, GapMS: 1_200_000, DoubtHolds: true},
 				From: someTime, UnstatedHolds: true}}}, Shippers: []ShipperKey{{Shipper: "V1-S1", Public: tokenPublic}}},
-		"temperature-goods": TemperaturePlan{Position: "V1-S1", MaxMilliC: 8_000, SampleEveryMS: 60_000, AlarmAfterMS: 300_000,
-			Goods: []GoodsLimit{{MaxMilliC: 8_000, OutsideMS: 1_200_000, GapMS: 1_200_000}}},
 		"statement": someStatement(),
 		"temperature-over": TemperaturePlan{Position: "L001-F1", MinMilliC: -1000, MaxMilliC: 10_000, SampleEveryMS: 60_000,
 			AlarmAfterMS: 300_000, DeadbandMilliC: 200, ClearAfterMS: 300_000},

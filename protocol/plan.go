@@ -191,8 +191,6 @@ type TemperaturePlan struct {
 	// Since revision 4: an excursion is over when it has been so far inside for so long. Missing: the first reading inside ends it.
 	DeadbandMilliC int64 `cbor:"6,keyasint,omitempty"`
 	ClearAfterMS   int64 `cbor:"7,keyasint,omitempty"`
-	// Goods are the limits of what a shipper may carry, of which its statement speaks; since revision 5.
-	Goods []GoodsLimit `cbor:"8,keyasint,omitempty"`
 }
 
 // ScannerPlan is the part "scanner/POSITION": the work list of a shop's scanner.

@@ -10,23 +10,18 @@ import (
 // in it with no network. It speaks of the time from From to Until, which begins before the goods were loaded: the shipper does not
 // know when that was, and the station does. So it names each time outside, and not only their sum.
 type Statement struct {
-	Shipper   string           `cbor:"1,keyasint"` // its position
-	Boot      uint64           `cbor:"2,keyasint"`
-	From      int64            `cbor:"3,keyasint"`            // of the first reading that it speaks of, Unix milliseconds
-	Until     int64            `cbor:"4,keyasint"`            // of the last round, Unix milliseconds; whole seconds, as all its times
-	Readings  uint32           `cbor:"5,keyasint"`            // rounds in which a probe gave a valid value
-	MinMilliC int64            `cbor:"6,keyasint"`            // lowest and highest of them
-	MaxMilliC int64            `cbor:"7,keyasint"`            //
-	Gaps      []Stretch        `cbor:"8,keyasint"`            // without a valid reading, in order
-	Limits    []LimitStatement `cbor:"9,keyasint"`            // for each limit of its plan
-	Unproven  bool             `cbor:"10,keyasint,omitempty"` // its clock was lost: nobody knows when all this was
-}
-
-// LimitStatement is when the air was outside a range.
-type LimitStatement struct {
-	MinMilliC int64     `cbor:"1,keyasint"`
-	MaxMilliC int64     `cbor:"2,keyasint"`
-	Outside   []Stretch `cbor:"3,keyasint"` // in order
+	Shipper   string    `cbor:"1,keyasint"` // its position
+	Boot      uint64    `cbor:"2,keyasint"`
+	From      int64     `cbor:"3,keyasint"` // of the first reading that it speaks of, Unix milliseconds
+	Until     int64     `cbor:"4,keyasint"` // of the last round, Unix milliseconds; whole seconds, as all its times
+	Readings  uint32    `cbor:"5,keyasint"` // rounds in which a probe gave a valid value
+	MinMilliC int64     `cbor:"6,keyasint"` // lowest and highest of them
+	MaxMilliC int64     `cbor:"7,keyasint"`
+	Low       int64     `cbor:"8,keyasint"`            // the range of its plan, of its temperature category, in thousandths of a degree
+	High      int64     `cbor:"9,keyasint"`            //
+	Outside   []Stretch `cbor:"10,keyasint"`           // of that range, in order
+	Gaps      []Stretch `cbor:"11,keyasint"`           // without a valid reading, in order
+	Unproven  bool      `cbor:"12,keyasint,omitempty"` // its clock was lost: nobody knows when all this was
 }
 
 // Stretch is a span of time before Until of a statement. Where there were more than MaxStretches, those that were closest together are
@@ -41,8 +36,6 @@ type Stretch struct {
 const (
 	// MaxStretches is how many stretches of a kind a statement names.
 	MaxStretches = 12
-	// MaxLimits is how many limits it speaks of: a shipper carries one temperature category.
-	MaxLimits = 4
 	// MaxStatement bounds the text of a statement.
 	MaxStatement = 1500
 )
@@ -107,14 +100,8 @@ func (s Statement) check() error {
 		return fmt.Errorf("%w: statement: want the name of a shipper, at most %d bytes", ErrMalformed, maxShipperName)
 	case s.From <= 0 || long < 0 || long > maxStatedMS || s.Until > maxStatedAt:
 		return fmt.Errorf("%w: statement: want a time from a moment to a later one, at most %d ms", ErrMalformed, int64(maxStatedMS))
-	case len(s.Limits) > MaxLimits:
-		return fmt.Errorf("%w: statement: %d limits, at most %d", ErrMalformed, len(s.Limits), MaxLimits)
 	}
-	all := [][]Stretch{s.Gaps}
-	for _, l := range s.Limits {
-		all = append(all, l.Outside)
-	}
-	for _, stretches := range all {
+	for _, stretches := range [][]Stretch{s.Outside, s.Gaps} {
 		if err := checkStretches(stretches, long); err != nil {
 			return err
 		}

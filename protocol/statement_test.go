@@ -11,7 +11,7 @@ import (
 func someStatement() Statement {
 	return Statement{Shipper: "vehicle-01-precooled-1", Boot: 17, From: someTime / 1000 * 1000, Until: someTime/1000*1000 + 4*3_600_000, Readings: 236,
 		MinMilliC: 1_250, MaxMilliC: 9_375, Gaps: []Stretch{{Ago: 9_000, Seconds: 240}},
-		Limits: []LimitStatement{{MaxMilliC: 8_000, Outside: []Stretch{{Ago: 7_260, Seconds: 420, MilliC: 9_375}, {Ago: 600, Seconds: 60, MilliC: 8_125}}}}}
+		High: 8_000, Outside: []Stretch{{Ago: 7_260, Seconds: 420, MilliC: 9_375}, {Ago: 600, Seconds: 60, MilliC: 8_125}}}
 }
 
 var shipperKeys = map[string][]byte{"vehicle-01-precooled-1": tokenPublic}
@@ -26,14 +26,14 @@ func fullStatement() Statement {
 		return all
 	}
 	s.Gaps = stretches(0)
-	s.Limits[0].Outside = stretches(-12_345)
+	s.Outside = stretches(-12_345)
 	return s
 }
 
 // One that says that all was well has to be read from a small display, and the longest still by any reader.
 func TestAStatementFitsAQRCode(t *testing.T) {
 	quiet := someStatement()
-	quiet.Gaps, quiet.Limits[0].Outside = nil, nil
+	quiet.Gaps, quiet.Outside = nil, nil
 	for name, c := range map[string]struct {
 		s    Statement
 		most int
@@ -101,9 +101,8 @@ func TestAStatementThatNoShipperMakesIsRefused(t *testing.T) {
 		"of no time":                        func(s *Statement) { s.From = 0 },
 		"with a stretch before its time":    func(s *Statement) { s.Gaps[0].Ago = 20_000 },
 		"with one that ends after it":       func(s *Statement) { s.Gaps[0].Seconds = 9_001 },
-		"with two that overlap":             func(s *Statement) { s.Limits[0].Outside[1].Ago = 7_000 },
+		"with two that overlap":             func(s *Statement) { s.Outside[1].Ago = 7_000 },
 		"with more stretches than it may":   func(s *Statement) { s.Gaps = make([]Stretch, MaxStretches+1) },
-		"with more limits than a box has":   func(s *Statement) { s.Limits = make([]LimitStatement, MaxLimits+1) },
 		"with a name that fills the screen": func(s *Statement) { s.Shipper = strings.Repeat("x", 65) },
 	} {
 		s := someStatement()
@@ -120,9 +119,9 @@ func TestAStatementThatNoShipperMakesIsRefused(t *testing.T) {
 func TestTheTextOfAStatementIsFrozen(t *testing.T) {
 	text, err := SignStatement(someStatement(), tokenKey)
 	require.NoError(t, err)
-	require.Equal(t, "MEGURIS1:2KCE3IQBE4CERDH235RD6NACWKQFQ2FJAF3HMZLINFRWYZJNGAYS24DSMVRW633MMVSC2MICCEBRWAAAAGRC5ZVQAACBWAAAAGRC7"+
-		"QTKAACRR3AGDECOEBYZESPQRANCAEMSGKACDDYATANDAEAAEGI7IABYFIYBDEOFYAQZAGSAGGJET6RQCGICLABBQPADDEP32WCAOMUGQK2DSN2"+
-		"WXNC7DEXJPZSQKJIS2553G2KR5FOSZNOSHCJ5VZ7ZQVFTHFRYHKGS6VQ6TGXEC6HN3WZ3XXV26U2HLTAJM7ERUEKRCBY", text, "these are on displays and in stations; new fields are new keys")
+	require.Equal(t, "MEGURIS1:2KCE3IQBE4CERDH235RD6NACWKQFQZNLAF3HMZLINFRWYZJNGAYS24DSMVRW633MMVSC2MICCEBRWAAAAGRC5ZVQAACBWAAAAGRC7"+
+		"QTKAACRR3AGDECOEBYZESPQQAAJDEPUACUCUMARSHC4AIMQDJADDESJ7IYBDEBFQAQYHQBRSH55BOA2EAIZEMUAEGHQLBAMNZVQZEIXN72TMHP"+
+		"OZTSRCCJPIAZUU4RVRBKCYF6C6MCKTFKGVUXRR354GUL6L57C7RGMLFASOOUJUFBBFGG3B5UILGRIG2MUXEWRAI", text, "these are on displays and in stations; new fields are new keys")
 }
 
 // FuzzOpenStatement holds: no text makes the reader panic, and nobody but the shipper can have made one that is taken.
