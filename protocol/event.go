@@ -369,7 +369,7 @@ type RideJudged struct {
 	OutsideMS      int64       `cbor:"7,keyasint,omitempty"`
 	GapMS          int64       `cbor:"8,keyasint,omitempty"` // the longest time without a valid reading
 	MilliC         int64       `cbor:"9,keyasint,omitempty"` // the worst reading outside; 0 when all were inside
-	// Freed is HeldAt of the GoodsHeld that this ends: they were held for want of a statement, and it came.
+	// Freed is HeldAt of the GoodsHeld that this ends: they were held for want of a statement that knows, and it came.
 	Freed int64 `cbor:"10,keyasint,omitempty"`
 }
 

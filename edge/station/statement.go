@@ -107,8 +107,8 @@ func (t *turn) reachesBack(s protocol.Statement) bool {
 	})
 }
 
-// rode notes what is known of the way of goods that stand here, and holds them when that calls for it. The same again changes nothing,
-// and what was too warm stays so. That no statement came is noted where one could have.
+// rode notes what is known of the way of goods that stand here, and holds them when that calls for it. What was too warm stays so; a doubt
+// ends with a newer statement that knows better. That no statement came is noted where one could have.
 func (t *turn) rode(c protocol.SlotAssignment) protocol.RideOutcome {
 	g, placed := t.State.Goods[c.DatedContainer], t.State.In[c.DatedContainer].At
 	if c.Ride.Shipper == "" || placed == 0 {
@@ -120,17 +120,18 @@ func (t *turn) rode(c protocol.SlotAssignment) protocol.RideOutcome {
 	} else if t.shipperKeys()[c.Ride.Shipper] == nil && !c.Ride.UnstatedHolds {
 		return g.Ride
 	}
-	if v.outcome == g.Ride || g.Ride != 0 && g.Ride != protocol.RideUnknown && (v.outcome < g.Ride || v.outcome == protocol.RideUnknown) {
+	if v.outcome == g.Ride || g.Ride == protocol.RideTooWarm || g.Ride != 0 && v.outcome == protocol.RideUnknown {
 		return g.Ride
 	}
 	g.Ride = v.outcome
 	said := protocol.RideJudged{Position: t.positionOf(c), DatedContainer: c.DatedContainer, Shipper: c.Ride.Shipper, Outcome: v.outcome,
 		From: v.from, Until: v.until, OutsideMS: v.outsideMS, GapMS: v.gapMS, MilliC: v.milliC}
-	if before := g.HeldAt; g.Cause == protocol.RideUnstated {
+	if before := g.HeldAt; g.Cause == protocol.RideUnstated || g.Cause == protocol.RideDoubtful { // more is known now
 		said.Freed, g.HeldAt, g.Cause = before, 0, 0
 	}
 	t.record(said)
-	if cause := v.holds(c.Ride); cause != 0 && g.HeldAt == 0 {
+	decided := v.outcome != protocol.RideTooWarm && c.Hold == protocol.GoodsReleased // a person has, about such a doubt
+	if cause := v.holds(c.Ride); cause != 0 && g.HeldAt == 0 && !decided {
 		g.HeldAt, g.Cause = max(t.now.UnixMilli(), said.Freed+1), cause
 		t.record(protocol.GoodsHeld{Position: said.Position, DatedContainer: c.DatedContainer, Cause: cause, Since: v.since, OutsideMS: v.outsideMS,
 			MilliC: v.milliC, HeldAt: g.HeldAt, Shipper: c.Ride.Shipper})

@@ -157,6 +157,20 @@ func TestBoxesThatAreCarriedLongAfterTheStatementAreInDoubt(t *testing.T) {
 	require.Equal(t, protocol.RideDoubtful, kept[protocol.GoodsHeld](r.puts())[0].Cause)
 }
 
+// What is in doubt because the boxes were carried for long is known once the shipper has said how it was until then.
+func TestANewerStatementEndsADoubt(t *testing.T) {
+	r := newRig(t, State{}, withRides())
+	r.scan(r.says())
+	r.now = r.now.Add(21 * time.Minute)
+	held := kept[protocol.GoodsHeld](r.puts())
+	require.Len(t, held, 1)
+	r.now = r.now.Add(time.Minute)
+	judged := kept[protocol.RideJudged](r.scan(r.says()).Records)
+	require.Equal(t, protocol.RideSound, judged[0].Outcome)
+	require.Equal(t, held[0].HeldAt, judged[0].Freed)
+	r.requireOpens("f1", "111111")
+}
+
 func TestGoodsWithoutAStatementDoWhatTheirCategorySays(t *testing.T) {
 	r := newRig(t, State{}, withRides())
 	records := r.puts()
