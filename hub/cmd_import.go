@@ -23,7 +23,8 @@ shops.csv, products.csv, fridges.csv, slots.csv, collection_addresses.csv, route
 deliveries.csv. All of it or nothing: what is wrong is told with file, row and column. Loading again is harmless; changed rows
 are changed where nothing needs them as they were, and rows that the files do not have stay. Columns may stand in any order;
 those that are not known are left alone, with a note. temperature_limits.csv may say gap_minutes (how long a leg may go without a
-valid reading; as long as minutes_outside when it is empty) and in_doubt (hold or pass: what is done with goods beyond that).`
+valid reading; as long as minutes_outside when it is empty), in_doubt (hold or pass: what is done with goods beyond that);
+and unstated (pass or hold, of the leg shipper: what a station does with goods that are handed in without their shipper's statement).`
 }
 
 // Run imports the network.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"meguri/edge/monitor"
 	"meguri/edge/phrase"
 	"meguri/edge/scanner"
+	"meguri/edge/shipper"
 	"meguri/edge/station"
 	"meguri/internal/version"
 	"meguri/protocol"
@@ -52,6 +54,8 @@ type agent struct {
 	station  station.State
 	scanner  scanner.State
 	driver   driver.State
+	shipper  shipper.State            // what the box has felt
+	signing  signing                  // of a shipper
 	monitors map[string]monitor.State // by sensor
 	clock    clockState               // what was said of the battery of the clock
 	command  commandState
@@ -70,6 +74,8 @@ const (
 	keyDriver   = "state/driver"
 	keyMonitors = "state/monitors"
 	keyClock    = "state/clock"
+	keyShipper  = "state/shipper"
+	keySigning  = "state/signing"
 	keyCommand  = "state/command"
 	keyManifest = "plan/manifest"
 	keyPart     = "plan/part/" // + hash
@@ -125,6 +131,8 @@ func (a *agent) read(tx *edgelog.Tx) (unread []string, err error) {
 		keyDriver:   func() error { return into(tx, keyDriver, &a.driver) },
 		keyMonitors: func() error { return into(tx, keyMonitors, &a.monitors) },
 		keyClock:    func() error { return into(tx, keyClock, &a.clock) },
+		keyShipper:  func() error { return into(tx, keyShipper, &a.shipper) },
+		keySigning:  func() error { return into(tx, keySigning, &a.signing) },
 		keyCommand:  func() error { return into(tx, keyCommand, &a.command) },
 		keyManifest: func() error { return a.loadPlan(tx) },
 	} {
@@ -178,11 +186,22 @@ func (a *agent) boot() {
 	}
 	a.life = a.log.Incarnation()
 	said, state := a.clockWord()
+	key, signing := a.signingWord()
+	said, state = append(said, key...), joined(state, signing)
 	now := a.atDoor()
 	a.station = station.Started(a.station, now) // stored with what comes of it
 	a.happened(append([]protocol.Body{protocol.Booted{Software: version.Text()}, a.sampling(a.sampleEvery.Load())}, said...), state)
 	a.resumeCommand()
 	a.tellUnsure()
+}
+
+// joined is two sets of state that are stored together.
+func joined(a, b map[string]any) map[string]any {
+	if a == nil {
+		return b
+	}
+	maps.Copy(a, b)
+	return a
 }
 
 // stop puts everything in order at the end of a boot, unless there is no power to do so: what was sampled is recorded, then that
@@ -328,6 +347,9 @@ func (a *agent) scannedInShop(s reader.Scan) {
 }
 
 func (a *agent) scannedByDriver(s reader.Scan) {
+	if a.carried(s.Text) {
+		return
+	}
 	v := driver.Scan(a.driver, a.plan.driver, a.scanText(s), a.now())
 	if a.answer(a.cfg.Kit.Driver.Position, keyDriver, v.State, v.Records, v.Line, v.Refused) {
 		a.driver = v.State

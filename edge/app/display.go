@@ -19,6 +19,7 @@ type shown struct {
 	text    string
 	refused bool
 	beep    bool // only that
+	code    bool // text is a code for another device's reader
 }
 
 func newDisplay(l *line) *display {
@@ -60,6 +61,8 @@ func (d *display) write(s shown) error {
 		return d.dev.Beep()
 	case s.refused:
 		return d.dev.Refuse(s.text)
+	case s.code:
+		return d.dev.Code(s.text)
 	}
 	return d.dev.Show(s.text)
 }

@@ -35,6 +35,7 @@ func (a *agent) setSampling(everyMS int64) {
 // memory, and the next round decides again.
 func (a *agent) sampled(mono int64, samples []protocol.Sample) {
 	a.felt(samples)
+	a.rode(samples)
 	next := round{mono: mono, samples: samples}
 	v := a.verdict(samples)
 	if v.alarm != a.rounds.alarm || !a.rounds.fits(next) {
@@ -151,6 +152,9 @@ func (a *agent) commitRounds(records []protocol.Body, state map[string]any) erro
 			state = map[string]any{}
 		}
 		state[keyStation] = a.station
+	}
+	if a.states() {
+		state = joined(maps.Clone(state), map[string]any{keyShipper: a.shipper})
 	}
 	if err := a.write(stamp, append([]protocol.Body{body}, records...), state); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"meguri/edge/monitor"
+	"meguri/edge/shipper"
 	"meguri/edge/station"
 	"meguri/protocol"
 )
@@ -76,6 +77,7 @@ func (a *agent) shiftMonitors(before wall, by int64) {
 		monitors[sensor] = s
 	}
 	a.monitors = monitors
+	a.shipper = shipper.Moved(a.shipper, before.base, before.at(a.mono()), by)
 	a.station.Goods = station.GoodsMoved(a.station.Goods, before.base, before.at(a.mono()), by)
 }
 
@@ -88,6 +90,9 @@ func (a *agent) newLife() {
 	records := []protocol.Body{a.sampling(a.sampleEvery.Load())}
 	if a.wall.paired {
 		records = append(records, a.clockSet())
+	}
+	if a.signing.key() != nil {
+		records = append(records, a.signingKey())
 	}
 	a.happened(records, nil)
 }

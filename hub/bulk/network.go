@@ -135,12 +135,16 @@ func (r *networkReader) readTemperatures() {
 			l.GapMinutes = row.number("gap_minutes", 0, year)
 		}
 		l.DoubtPasses = row.given("in_doubt") && row.oneOf("in_doubt", "hold", "pass") == "pass"
+		l.UnstatedHolds = row.given("unstated") && row.oneOf("unstated", "hold", "pass") == "hold"
+		if l.UnstatedHolds && l.Leg != "shipper" {
+			row.problem("unstated", "hold on the leg shipper only: no other makes statements")
+		}
 		if l.MinMilliC > l.MaxMilliC {
 			row.problem("max_celsius", "no less than min_celsius")
 		}
 		row.unique("leg", l.Category+" "+l.Leg)
 		r.n.Limits = append(r.n.Limits, Row[capacity.TemperatureLimit]{row.line, l})
-	}, "gap_minutes", "in_doubt")
+	}, "gap_minutes", "in_doubt", "unstated")
 }
 
 func (r *networkReader) readPlaces() {

@@ -191,6 +191,13 @@ func TestALimitMaySayHowLongAGapMayBeAndWhatIsDoneInDoubt(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []int64{5, -1, 0}, []int64{n.Limits[0].V.GapMinutes, n.Limits[1].V.GapMinutes, n.Limits[2].V.GapMinutes})
 	require.Equal(t, []bool{true, false, false}, []bool{n.Limits[0].V.DoubtPasses, n.Limits[1].V.DoubtPasses, n.Limits[2].V.DoubtPasses})
+	files[bulk.LimitsFile] = "temperature_category,leg,min_celsius,max_celsius,minutes_outside,unstated\ncold,shipper,0,8,20,hold\ncold,station,0,8,20,pass\n"
+	n, err = bulk.ReadNetwork(storetest.FS(files))
+	require.NoError(t, err)
+	require.Equal(t, []bool{true, false}, []bool{n.Limits[0].V.UnstatedHolds, n.Limits[1].V.UnstatedHolds})
+	files[bulk.LimitsFile] = "temperature_category,leg,min_celsius,max_celsius,minutes_outside,unstated\ncold,station,0,8,20,hold\n"
+	_, err = bulk.ReadNetwork(storetest.FS(files))
+	require.ErrorContains(t, err, "unstated")
 	files[bulk.LimitsFile] = "temperature_category,leg,min_celsius,max_celsius,minutes_outside,in_doubt\ncold,station,-0.5,10,30,perhaps\n"
 	_, err = bulk.ReadNetwork(storetest.FS(files))
 	require.ErrorContains(t, err, "in_doubt")

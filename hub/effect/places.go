@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"meguri/hub/alarm"
+	"meguri/hub/coldchain"
 	"meguri/hub/dispatch"
 	"meguri/hub/fleet"
 	"meguri/hub/link"
@@ -243,12 +244,32 @@ func (e *Effects) goodsHeld(ctx context.Context, tx *store.Tx, ev link.Event, b 
 	if since.After(ev.At) || ev.At.Sub(since) > longestJudged {
 		since = ev.At
 	}
-	reason := fmt.Sprintf("the station held it: %.1f °C, outside for %s", float64(b.MilliC)/1000, outside.Round(time.Minute))
-	if b.Cause == protocol.GoodsDoubtful {
-		reason = "the station held it: no valid reading for longer than allowed"
+	leg, position := coldchain.Station, b.Position
+	if b.Cause.OfRide() {
+		leg, position = coldchain.Shipper, c.ShipperID
+		if err := tx.MarkDue(ctx, position, c.LoadedAt, ev.Received); err != nil { // the readings may be here and say otherwise
+			return err
+		}
 	}
-	return e.Hold(ctx, tx, c, store.Hold{ID: fmt.Sprintf("%s/device/%s/%d", c.ID, ev.Incarnation, ev.Number), Container: c.ID, Position: b.Position,
-		Cause: store.CauseDevice, Leg: "station", Since: since, Outside: outside, HeldAt: ev.Received, DeviceAt: b.HeldAt, HeldBy: ev.Device, Reason: reason}, ev.Received)
+	return e.Hold(ctx, tx, c, store.Hold{ID: fmt.Sprintf("%s/device/%s/%d", c.ID, ev.Incarnation, ev.Number), Container: c.ID, Position: position,
+		Cause: store.CauseDevice, Leg: leg, Since: since, Outside: outside, HeldAt: ev.Received, DeviceAt: b.HeldAt, HeldBy: ev.Device,
+		Reason: heldBecause(b, outside)}, ev.Received)
+}
+
+// heldBecause is why a station has held goods.
+func heldBecause(b protocol.GoodsHeld, outside time.Duration) string {
+	switch b.Cause {
+	case protocol.GoodsDoubtful:
+		return "the station held it: no valid reading for longer than allowed"
+	case protocol.RideBroken:
+		return fmt.Sprintf("the station held it by the statement of shipper %s: %.1f °C on the way, outside for %s", b.Shipper, float64(b.MilliC)/1000,
+			outside.Round(time.Minute))
+	case protocol.RideDoubtful:
+		return "the station held it by the statement of shipper " + b.Shipper + ": no valid reading on the way for longer than allowed"
+	case protocol.RideUnstated:
+		return "the station held it: it came without the statement of shipper " + b.Shipper
+	}
+	return fmt.Sprintf("the station held it: %.1f °C, outside for %s", float64(b.MilliC)/1000, outside.Round(time.Minute))
 }
 
 // longestJudged is how far back a station may say that goods have not been right.

@@ -101,6 +101,12 @@ func name(b protocol.Body) string {
 		return "alarm"
 	case protocol.GoodsHeld:
 		return "goods held"
+	case protocol.RideJudged:
+		return "ride judged"
+	case protocol.SigningKey:
+		return "signing key"
+	case protocol.Bolted:
+		return "door bolted"
 	case protocol.ClockBattery:
 		return "clock battery"
 	case protocol.Samples:
@@ -174,6 +180,10 @@ func subject(b protocol.Body) string {
 		return b.Sensor
 	case protocol.GoodsHeld:
 		return b.DatedContainer
+	case protocol.RideJudged:
+		return b.DatedContainer
+	case protocol.Bolted:
+		return b.Position
 	}
 	return ""
 }

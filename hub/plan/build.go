@@ -86,6 +86,7 @@ type builder struct {
 	revision uint64
 	out      bool // the device is being put into service
 	parts    map[string][]byte
+	runs     map[string]dispatch.Run // those that were asked for
 }
 
 func (b *builder) add(name string, part any) error {
@@ -207,6 +208,9 @@ func (b *builder) locks(location, date string, locks map[string]*protocol.LockPl
 			return err
 		}
 		lock.Containers = append(lock.Containers, slot)
+	}
+	if err := b.shipperKeys(location, date, locks); err != nil {
+		return err
 	}
 	if b.out {
 		return nil

@@ -157,14 +157,19 @@ func (t *turn) goods(stay store.GoodsStay, known coldchain.Known) error {
 	if err := t.tx.SaveJudgement(t.ctx, j); err != nil {
 		return err
 	}
-	return t.follow(stay, j)
+	return t.follow(stay, j, whole(stay.Stay, known, j.Known))
 }
 
 // follow does what a judgement calls for.
-func (t *turn) follow(stay store.GoodsStay, j store.Judgement) error {
+func (t *turn) follow(stay store.GoodsStay, j store.Judgement, whole bool) error {
 	holds, err := t.tx.HoldsOf(t.ctx, j.Container)
 	if err != nil {
 		return err
+	}
+	if whole && j.Leg == coldchain.Shipper && j.State == coldchain.Sound {
+		if err := t.reconcile(j, holds); err != nil {
+			return err
+		}
 	}
 	var last *store.Hold // of this leg, that the readings brought about
 	for i, h := range holds {

@@ -25,6 +25,7 @@ type watched struct {
 	asked     time.Time // when they were asked for
 	last      time.Time // its newest reading
 	easy      time.Time // from when on readings inside are no news
+	waits     bool      // goods are held until all readings are here, so each is news
 	uneasy    bool      // that was outside, or a fault, or an alarm was open: what comes next is news, too
 }
 
@@ -81,7 +82,7 @@ func (s *watched) news(r *store.ReadingRow) (since time.Time, news bool) {
 	first := r.Dated.At.Add(-r.Span)
 	outside := r.Faults > 0 || r.Min < s.low || r.Max > s.high
 	gap := !s.last.IsZero() && first.Sub(s.last) > stands
-	news = outside || gap || s.uneasy || first.Before(s.last) || first.Before(s.easy)
+	news = outside || gap || s.uneasy || s.waits || first.Before(s.last) || first.Before(s.easy)
 	since = first
 	if (gap || s.uneasy) && !s.last.IsZero() && s.last.Before(since) {
 		since = s.last
@@ -116,6 +117,9 @@ func (w *Watch) sensor(ctx context.Context, tx *store.Tx, sensor string, now tim
 	}
 	var err error
 	if s.low, s.high, err = tx.Strictest(ctx, positionOfSensor(sensor)); err != nil {
+		return s, err
+	}
+	if s.waits, err = tx.RideWaits(ctx, positionOfSensor(sensor)); err != nil {
 		return s, err
 	}
 	s.asked = now

@@ -37,6 +37,7 @@ var rules = map[string][]string{
 	"edge/scanner":  {"protocol", "internal/gs1", "edge/phrase"},
 	"edge/driver":   {"protocol", "internal/gs1", "edge/phrase"},
 	"edge/monitor":  {"protocol"},
+	"edge/shipper":  {"protocol"},
 	"edge/phrase":   nil,
 }
 
