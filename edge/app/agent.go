@@ -52,7 +52,7 @@ type agent struct {
 	station  station.State
 	scanner  scanner.State
 	driver   driver.State
-	monitors map[string]monitor.State // by sensor
+	monitors map[string]monitor.State // by monitor.Watch.Key: a sensor and a rule
 	clock    clockState               // what was said of the battery of the clock
 	command  commandState
 	rounds   rounds // sampled and not recorded yet

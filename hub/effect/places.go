@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"meguri/hub/alarm"
+	"meguri/hub/coldchain"
 	"meguri/hub/dispatch"
 	"meguri/hub/fleet"
 	"meguri/hub/link"
@@ -199,19 +200,30 @@ func (e *Effects) temperature(ctx context.Context, tx *store.Tx, ev link.Event, 
 		return err
 	}
 	switch {
+	case len(b.Rule) > maxRuleName || strings.Contains(b.Rule, "/"):
+		return &link.NotApplied{Reason: fmt.Sprintf("%.40q is the name of no rule", b.Rule)}
+	case !b.Raised && b.Rule != "":
+		return tx.ClearAlarmOf(ctx, deviceAlarm(ev, b), ev.At)
 	case !b.Raised:
-		return tx.ClearAlarm(ctx, AlarmTemperature, b.Sensor, ev.At)
+		return tx.ClearTemperature(ctx, b.Sensor, ev.At)
 	case b.First == 0:
 		return nil
 	}
 	return tx.RaiseAlarm(ctx, deviceAlarm(ev, b), AlarmTemperature, b.Sensor, TemperatureDetail(b.MilliC, b.LimitMilliC), ev.At)
 }
 
+// maxRuleName bounds the name of a rule, in bytes: that of a category and what the hub puts around it.
+const maxRuleName = 120
+
 // deviceAlarm is the id of the alarm that a device speaks of: that of the rule and the first reading outside.
 func deviceAlarm(ev link.Event, b protocol.Alarm) string {
-	rule := "high"
-	if b.MilliC < b.LimitMilliC {
+	rule := b.Rule
+	switch {
+	case rule != "":
+	case b.MilliC < b.LimitMilliC:
 		rule = "low"
+	default:
+		rule = "high"
 	}
 	return TemperatureAlarmID(fmt.Sprintf("%s/%s/%s/%d", rule, ev.Device, ev.Incarnation, b.First), b.Sensor)
 }
@@ -334,6 +346,9 @@ func ClearOrphans(ctx context.Context, tx *store.Tx, now time.Time) error {
 
 func orphanIsWell(ctx context.Context, tx *store.Tx, a store.AlarmView) (bool, error) {
 	parts := strings.Split(a.ID, "/")
+	if _, own := coldchain.IsOwn(parts[min(1, len(parts)-1)]); own {
+		return false, nil // which the readings of the next board end
+	}
 	switch {
 	case len(parts) == 4: // as alarmID makes it
 	case len(parts) > 4: // as TemperatureAlarmID does: the rule comes before
