@@ -58,7 +58,8 @@ func IsOwn(name string) (date string, own bool) {
 }
 
 // Standing is the rules by which the air of a place is looked at all the time: the default ones and those of a network that need no
-// goods. An instant or consecutive rule of its own takes the place of the default one on its side; others come on top.
+// goods. A consecutive rule of its own takes the place of the default one on its side; an instant one comes on top, for it is there for what
+// cannot wait.
 func Standing(minMilliC, maxMilliC, minutes int64, own []Own) []Rule {
 	low, high := true, true // are to be watched by default
 	var all []Rule
@@ -66,7 +67,9 @@ func Standing(minMilliC, maxMilliC, minutes int64, own []Own) []Rule {
 		if o.WithGoods() {
 			continue
 		}
-		low, high = low && !o.Rule.Low, high && o.Rule.Low
+		if o.Kind() == Consecutive {
+			low, high = low && !o.Rule.Low, high && o.Rule.Low
+		}
 		r := o.Rule
 		r.Name = o.Name()
 		all = append(all, r)

@@ -1,9 +1,7 @@
 package quality
 
 import (
-	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -29,21 +27,11 @@ type span struct {
 // rules gives those for a position; none where nothing says how warm or cold it may be.
 func (t *turn) rules(position string, since time.Time) (rules, error) {
 	r := rules{since: since}
-	own, err := t.tx.OwnRules(t.ctx, position)
+	standing, own, err := t.tx.RulesAt(t.ctx, position)
 	if err != nil {
 		return r, err
 	}
-	limit, err := t.tx.AlarmLimit(t.ctx, position)
-	switch {
-	case errors.Is(err, store.ErrNotFound) && len(own) == 0:
-		return r, nil
-	case errors.Is(err, store.ErrNotFound): // of a shipper whose category has rules, and no limit
-		r.standing = coldchain.Standing(math.MinInt32, math.MaxInt32, 0, own)
-	case err != nil:
-		return r, err
-	default:
-		r.standing = coldchain.Standing(limit.MinMilliC, limit.MaxMilliC, limit.MinutesOutside, own)
-	}
+	r.standing = standing
 	if !slices.ContainsFunc(own, coldchain.Own.WithGoods) {
 		return r, nil
 	}

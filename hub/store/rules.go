@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"errors"
+	"math"
 	"time"
 
 	"meguri/hub/bulk"
@@ -67,6 +69,24 @@ func (tx *Tx) OwnRules(ctx context.Context, position string) ([]coldchain.Own, e
 			OR f.location_id IS NOT NULL AND r.leg = 'station' AND EXISTS (
 				SELECT 1 FROM category_fridge_kinds k WHERE k.category = r.category AND k.fridge_kind = f.kind)))
 		ORDER BY r.category, r.kind, r.low`, position)
+}
+
+// RulesAt gives the rules by which the air of a position is looked at all the time, and the network's own that concern it; none of
+// the former where nothing says how warm or cold it may be.
+func (tx *Tx) RulesAt(ctx context.Context, position string) (standing []coldchain.Rule, own []coldchain.Own, err error) {
+	if own, err = tx.OwnRules(ctx, position); err != nil {
+		return nil, nil, err
+	}
+	limit, err := tx.AlarmLimit(ctx, position)
+	switch {
+	case errors.Is(err, ErrNotFound) && len(own) == 0:
+		return nil, nil, nil
+	case errors.Is(err, ErrNotFound): // of a shipper whose category has rules, and no limit
+		return coldchain.Standing(math.MinInt32, math.MaxInt32, 0, own), own, nil
+	case err != nil:
+		return nil, nil, err
+	}
+	return coldchain.Standing(limit.MinMilliC, limit.MaxMilliC, limit.MinutesOutside, own), own, nil
 }
 
 // OwnRulesOf gives the network's own alarm rules for the goods of a category on a leg.
