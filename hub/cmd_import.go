@@ -24,7 +24,11 @@ deliveries.csv. All of it or nothing: what is wrong is told with file, row and c
 are changed where nothing needs them as they were, and rows that the files do not have stay. Columns may stand in any order;
 those that are not known are left alone, with a note. temperature_limits.csv may say gap_minutes (how long a leg may go without a
 valid reading; as long as minutes_outside when it is empty), in_doubt (hold or pass: what is done with goods beyond that);
-and unstated (pass or hold, of the leg shipper: what a station does with goods that are handed in without their shipper's statement).`
+and unstated (pass or hold, of the leg shipper: what a station does with goods that are handed in without their shipper's statement).
+
+temperature_rules.csv may be there besides: when the air of a category on a leg is an alarm, by kind (instant, consecutive, cumulative,
+kinetic), min_celsius or max_celsius or both, minutes, and if you like deadband_celsius, on_delay_minutes, off_delay_minutes,
+ignore_start_minutes and ignore_end_minutes. The file replaces all rules that are stored; without it they stay.`
 }
 
 // Run imports the network.

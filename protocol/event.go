@@ -326,6 +326,8 @@ type Alarm struct {
 	// First is the number, in the readings log, of the record with the first reading outside; since revision 4, 0 for not known. By it
 	// the alarm is the one that the hub finds in the readings.
 	First uint64 `cbor:"5,keyasint,omitempty"`
+	// Rule is the name of the plan's AirRule, where it has any; since revision 5.
+	Rule string `cbor:"6,keyasint,omitempty"`
 }
 
 // GoodsHeld says that a station has decided by itself that goods may not be handed out: they have stood too warm or too cold for

@@ -191,6 +191,18 @@ type TemperaturePlan struct {
 	// Since revision 4: an excursion is over when it has been so far inside for so long. Missing: the first reading inside ends it.
 	DeadbandMilliC int64 `cbor:"6,keyasint,omitempty"`
 	ClearAfterMS   int64 `cbor:"7,keyasint,omitempty"`
+	// Rules are all by which the air is watched, in place of the ones above; since revision 5. Empty: those above.
+	Rules []AirRule `cbor:"11,keyasint,omitempty"`
+}
+
+// AirRule is one side of the temperatures of a place and when it is an alarm.
+type AirRule struct {
+	Name           string `cbor:"1,keyasint"` // what the alarm is called by
+	Low            bool   `cbor:"2,keyasint,omitempty"`
+	LimitMilliC    int64  `cbor:"3,keyasint"`           // below it is outside, or above it; millidegrees Celsius
+	AfterMS        int64  `cbor:"4,keyasint,omitempty"` // outside for so long at a stretch is an alarm; 0: at once
+	DeadbandMilliC int64  `cbor:"5,keyasint,omitempty"`
+	ClearAfterMS   int64  `cbor:"6,keyasint,omitempty"`
 }
 
 // ScannerPlan is the part "scanner/POSITION": the work list of a shop's scanner.

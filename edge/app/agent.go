@@ -56,7 +56,7 @@ type agent struct {
 	driver   driver.State
 	shipper  shipper.State            // what the box has felt
 	signing  signing                  // of a shipper
-	monitors map[string]monitor.State // by sensor
+	monitors map[string]monitor.State // by monitor.Watch.Key: a sensor and a rule
 	clock    clockState               // what was said of the battery of the clock
 	command  commandState
 	rounds   rounds // sampled and not recorded yet

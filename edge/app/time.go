@@ -69,7 +69,7 @@ func (a *agent) shiftMonitors(before wall, by int64) {
 	}
 	monitors := make(map[string]monitor.State, len(a.monitors))
 	for sensor, s := range a.monitors {
-		for _, at := range []*int64{&s.OutsideSince, &s.LastAt, &s.InsideSince} {
+		for _, at := range []*int64{&s.OutsideSince, &s.LastAt, &s.InsideSince, &s.InsideAt} {
 			if *at >= before.base && *at <= before.at(a.mono()) {
 				*at += by
 			}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"meguri/hub/capacity"
+	"meguri/hub/coldchain"
 )
 
 // Row is a value and where it stands in its file, for what the database has to say of it.
@@ -37,6 +38,10 @@ type Network struct {
 	Stops      []Row[capacity.RouteStop] // by route, then by sequence
 	Shippers   []Row[capacity.Shipper]
 	Deliveries []Row[capacity.Delivery]
+
+	// Rules are alarm rules of the network's own. HasRules says that their file is there: without it those that are stored stay.
+	Rules    []Row[coldchain.Own]
+	HasRules bool
 
 	Notes []string // what was passed over
 	zones map[string]*time.Location
@@ -84,6 +89,7 @@ func ReadNetwork(files fs.FS) (Network, error) {
 	r := &networkReader{files: files}
 	r.n.zones = map[string]*time.Location{}
 	r.readTemperatures()
+	r.readRules()
 	r.readPlaces()
 	r.readGoods()
 	r.readFridges()

@@ -164,6 +164,7 @@ func TestUnreadableFilesAreTold(t *testing.T) {
 func FuzzNetwork(f *testing.F) {
 	f.Add(bulk.ProductsFile, storetest.Files()[bulk.ProductsFile])
 	f.Add(bulk.StopsFile, "route_id,sequence,kind,place_id,planned_at\nroute-1,1,collect,spot-1,06:30\n")
+	f.Add(bulk.RulesFile, withRules("cold,station,consecutive,5,2,8,1,1,5,15,5\n")[bulk.RulesFile])
 	f.Add(bulk.DeliveriesFile, "location_id,\"")
 	f.Fuzz(func(t *testing.T, file, text string) {
 		files := storetest.Files()

@@ -64,13 +64,6 @@ func (s *Service) judgePlace(ctx context.Context, position string, now time.Time
 	})
 }
 
-func ignoreNotFound(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
 // turn is one transaction that judges, holds or decides.
 type turn struct {
 	service *Service
@@ -124,11 +117,11 @@ func (t *turn) judge(position string, since time.Time) error {
 	if oldest := t.now.Add(-2 * longestExcursion); from.Before(oldest) {
 		from = oldest
 	}
-	watched, err := t.watched(position)
+	watched, err := t.rules(position, from)
 	if err != nil {
 		return err
 	}
-	place, from, err := t.fromRest(position, probes, from, watched)
+	place, from, err := t.fromRest(position, probes, watched.from(from), watched.standing)
 	if err != nil {
 		return err
 	}

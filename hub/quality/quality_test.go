@@ -130,11 +130,16 @@ func (s *site) reads(device, sensor string, from time.Time, celsius ...int) {
 
 func (s *site) arrives(device string, rows []store.ReadingRow) {
 	s.Helper()
+	s.arrivesAt(device, at(12, 0), rows)
+}
+
+func (s *site) arrivesAt(device string, when time.Time, rows []store.ReadingRow) {
+	s.Helper()
 	s.change(func(tx *store.Tx) error {
-		if err := s.watch.Readings(s.Context(), tx, at(12, 0), rows); err != nil {
+		if err := s.watch.Readings(s.Context(), tx, when, rows); err != nil {
 			return err
 		}
-		return tx.AddReadings(s.Context(), device, inc, at(12, 0), rows)
+		return tx.AddReadings(s.Context(), device, inc, when, rows)
 	})
 }
 

@@ -228,6 +228,9 @@ func (tx *Tx) importCategories(ctx context.Context, n bulk.Network) error {
 			return err
 		}
 	}
+	if err := tx.importRules(ctx, n); err != nil {
+		return err
+	}
 	return importRows(ctx, tx, bulk.LimitsFile, n.Limits,
 		`INSERT INTO temperature_limits (category, leg, min_milli_c, max_milli_c, minutes_outside, gap_minutes, in_doubt, unstated)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
