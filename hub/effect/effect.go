@@ -19,6 +19,8 @@ import (
 type Effects struct {
 	// Touch is told of each place whose devices may need a new plan, after the commit.
 	Touch func(place string)
+	// Soon is told, after the commit, of each warehouse whose scanners need other lists before long.
+	Soon func(warehouse string)
 	// Hold keeps goods from being handed out because their station has decided so. Without it its word is only kept.
 	Hold func(ctx context.Context, tx *store.Tx, c dispatch.Container, h store.Hold, now time.Time) error
 	// Freed ends the hold that a station has made by a decision of its own, named by DeviceAt, and ended by itself. Without it nobody is told.
@@ -72,6 +74,8 @@ func (e *Effects) apply(ctx context.Context, tx *store.Tx, ev link.Event) error 
 		return e.grantUsed(ctx, tx, ev, b)
 	case protocol.UseReturned:
 		return e.useReturned(ctx, tx, ev, b)
+	case protocol.ItemScanned, protocol.BagScanned, protocol.ShelfCounted:
+		return e.rental(ctx, tx, ev)
 	}
 	return nil // a fact for the record: a refusal of a grant, a scan that was refused
 }

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -109,6 +110,14 @@ func name(b protocol.Body) string {
 		return "door bolted"
 	case protocol.ClockBattery:
 		return "clock battery"
+	case protocol.ItemScanned:
+		return "item scanned"
+	case protocol.BagScanned:
+		return "bag scanned"
+	case protocol.ShelfCounted:
+		return "shelf counted"
+	case protocol.OperatorChanged:
+		return "operator changed"
 	case protocol.Samples:
 		return "samples"
 	case protocol.Thinned:
@@ -184,6 +193,14 @@ func subject(b protocol.Body) string {
 		return b.DatedContainer
 	case protocol.Bolted:
 		return b.Position
+	case protocol.ItemScanned:
+		return b.Item
+	case protocol.BagScanned:
+		return cmp.Or(b.Bag, b.Alias)
+	case protocol.ShelfCounted:
+		return b.Place
+	case protocol.OperatorChanged:
+		return b.Badge
 	}
 	return ""
 }
