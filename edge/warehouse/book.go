@@ -42,7 +42,8 @@ const (
 type Book struct {
 	Plan  protocol.WarehousePlan
 	known map[string]protocol.KnownItem
-	notes [Shards]map[string]Note
+	notes map[string]Note
+	parts [Shards][]Note // the same, the oldest first
 	bags  map[string]BagNote
 
 	stations  map[string]protocol.Workstation
@@ -51,12 +52,12 @@ type Book struct {
 	expected  map[string]protocol.ExpectedBag // by SSCC
 	bagOf     map[string]string               // piece → SSCC of the bag that it is expected in
 	orders    map[string]*order
-	lineOf    map[string]*line // piece that was allocated → its line
+	lineOf    map[string]*line   // piece that was allocated → its line
 	byGarment map[string][]*line // by GTIN of the piece that was allocated
 	toWalk    []*line            // all lines, in the order of the walk
 	byBag     map[string]string  // SSCC printed beforehand → order
 	swapped   map[string]string  // piece of the list → the one picked in its place
-	walk      map[string]int // shelf → its place in the walk, from 1
+	walk      map[string]int     // shelf → its place in the walk, from 1
 	onShelf   map[string]uint32
 	likes     map[string]map[string]uint32 // GTIN → shelf → pieces
 }
@@ -73,7 +74,7 @@ type line struct {
 
 // NewBook makes a book of the lists. Where a list names a piece, bag or code twice, the later counts.
 func NewBook(p protocol.WarehousePlan, items []protocol.ItemsPlan) *Book {
-	b := &Book{Plan: p, bags: map[string]BagNote{}, stations: map[string]protocol.Workstation{}, operators: map[string]protocol.Operator{},
+	b := &Book{Plan: p, notes: map[string]Note{}, bags: map[string]BagNote{}, stations: map[string]protocol.Workstation{}, operators: map[string]protocol.Operator{},
 		damages: map[string]string{}, expected: map[string]protocol.ExpectedBag{}, bagOf: map[string]string{}, orders: map[string]*order{},
 		lineOf: map[string]*line{}, byGarment: map[string][]*line{}, byBag: map[string]string{}, swapped: map[string]string{}, walk: map[string]int{}, onShelf: map[string]uint32{},
 		likes: map[string]map[string]uint32{}}
@@ -160,7 +161,7 @@ func shardOf(item string) int {
 }
 
 func (b *Book) note(item string) (Note, bool) {
-	n, ok := b.notes[shardOf(item)][item]
+	n, ok := b.notes[item]
 	return n, ok
 }
 
@@ -204,38 +205,29 @@ type Shard struct {
 
 // Stage gives the parts of the notes that change with these, as they will be. Nothing is changed yet: they have to be durable first.
 func (b *Book) Stage(changes []Note) []Shard {
-	touched := map[int]map[string]Note{}
-	for _, n := range changes {
-		at := shardOf(n.Item.Item)
-		if touched[at] == nil {
-			touched[at] = map[string]Note{}
-		}
-		touched[at][n.Item.Item] = n
-	}
 	var all []Shard
-	for at, changed := range touched {
-		s := Shard{Number: at}
-		for id, old := range b.notes[at] {
-			if _, again := changed[id]; !again {
-				s.Notes = append(s.Notes, old)
-			}
+	for _, n := range changes {
+		number := shardOf(n.Item.Item)
+		at := slices.IndexFunc(all, func(s Shard) bool { return s.Number == number })
+		if at < 0 {
+			at = len(all)
+			all = append(all, Shard{number, b.parts[number]})
 		}
-		for _, n := range changed {
-			s.Notes = append(s.Notes, n)
-		}
-		slices.SortFunc(s.Notes, func(x, y Note) int {
-			if x.At != y.At {
-				return int(min(max(x.At-y.At, -1), 1))
-			}
-			return strings.Compare(x.Item.Item, y.Item.Item)
-		})
-		if more := len(s.Notes) - shardNotes; more > 0 {
-			s.Notes = s.Notes[more:] // the oldest go
-		}
-		all = append(all, s)
+		all[at].Notes = with(all[at].Notes, n)
 	}
-	slices.SortFunc(all, func(x, y Shard) int { return x.Number - y.Number })
 	return all
+}
+
+// with is a part with one more note, behind the others; the oldest goes when there are too many.
+func with(part []Note, n Note) []Note {
+	next := make([]Note, 0, len(part)+1)
+	for _, old := range part {
+		if old.Item.Item != n.Item.Item {
+			next = append(next, old)
+		}
+	}
+	next = append(next, n)
+	return next[max(0, len(next)-shardNotes):]
 }
 
 // Take makes a part of the notes what Stage has given for it, or what was stored.
@@ -244,19 +236,37 @@ func (b *Book) Take(parts ...Shard) {
 		if s.Number < 0 || s.Number >= Shards {
 			continue
 		}
-		for id, n := range b.notes[s.Number] {
-			b.move(n.Item, b.known[id])
-			delete(b.swapped, n.For)
-		}
-		b.notes[s.Number] = make(map[string]Note, len(s.Notes))
+		kept := make(map[string]bool, len(s.Notes))
 		for _, n := range s.Notes {
-			b.notes[s.Number][n.Item.Item] = n
-			b.move(b.known[n.Item.Item], n.Item)
-			if n.For != "" {
-				b.swapped[n.For] = n.Item.Item
+			kept[n.Item.Item] = true
+			b.set(n)
+		}
+		for _, n := range b.parts[s.Number] {
+			if id := n.Item.Item; !kept[id] {
+				delete(b.notes, id)
+				delete(b.swapped, n.For)
+				b.move(n.Item, b.known[id])
 			}
 		}
+		b.parts[s.Number] = s.Notes
 	}
+}
+
+func (b *Book) set(n Note) {
+	id := n.Item.Item
+	old, ok := b.notes[id]
+	switch {
+	case ok && old == n:
+		return
+	case !ok:
+		old.Item = b.known[id]
+	}
+	b.notes[id] = n
+	delete(b.swapped, old.For)
+	if n.For != "" {
+		b.swapped[n.For] = id
+	}
+	b.move(old.Item, n.Item)
 }
 
 func (b *Book) move(from, to protocol.KnownItem) {
@@ -295,12 +305,13 @@ func (b *Book) TakeBags(all []BagNote) {
 }
 
 // Carry gives the notes of an old book that the lists of this one do not hold yet. A note goes when the list says the same of the piece,
-// or when heard says that the hub had it before it made the list: then the hub has decided otherwise.
-func (b *Book) Carry(old *Book, heard func(at int64) bool) (parts []Shard, bags []BagNote) {
-	for at, notes := range old.notes {
+// or when heard says that the hub had it before it made the list: then the hub has decided otherwise. Of the visit under way those stay
+// with which the list agrees: they tell a scan that is repeated.
+func (b *Book) Carry(old *Book, visit uint32, heard func(at int64) bool) (parts []Shard, bags []BagNote) {
+	for at, notes := range old.parts {
 		s := Shard{Number: at}
-		for id, n := range notes {
-			if known, ok := b.known[id]; heard(n.At) || ok && known == n.Item {
+		for _, n := range notes {
+			if known, ok := b.known[n.Item.Item]; heard(n.At) || ok && known == n.Item && n.Visit != visit {
 				continue
 			}
 			s.Notes = append(s.Notes, n)
@@ -316,9 +327,13 @@ func (b *Book) Carry(old *Book, heard func(at int64) bool) (parts []Shard, bags 
 }
 
 // Size is how many notes there are.
-func (b *Book) Size() (n int) {
-	for _, notes := range b.notes {
-		n += len(notes)
+func (b *Book) Size() int { return len(b.notes) }
+
+// Known gives the lists of pieces back, as one part.
+func (b *Book) Known() []protocol.ItemsPlan {
+	p := protocol.ItemsPlan{Position: b.Plan.Position}
+	for _, i := range b.known {
+		p.Items = append(p.Items, i)
 	}
-	return n
+	return []protocol.ItemsPlan{p}
 }

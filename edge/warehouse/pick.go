@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"meguri/edge/phrase"
+	"meguri/internal/rental"
 	"meguri/protocol"
 )
 
@@ -38,7 +39,16 @@ func (t *turn) pick(c code) Verdict {
 		}
 		return v
 	}
-	e.Order = t.b.view(item).Order // of a line that is done, or of nobody: the rules say so
+	known := t.b.view(item)
+	if known.Custody == protocol.Shelved { // it goes back to where it was: nothing was picked
+		rule := NotListed
+		if known.Order != "" {
+			rule = rental.Promised
+		}
+		t.records = append(t.records, protocol.NewScanRefused(scanStep, c.scan, string(rule)))
+		return t.hold(rule, name(item))
+	}
+	e.Order = known.Order
 	return t.did(e, phrase.New(phrase.PieceRight, name(item)), NotListed)
 }
 
@@ -78,22 +88,30 @@ func (b *Book) done(l *line) bool {
 	return false
 }
 
-// equivalent is a line that this piece may be picked for in place of the one that was allocated, nil for none.
+// equivalent is a line that this piece may be picked for in place of the one that was allocated, nil for none. It is one of this shelf if
+// there is any: there somebody stands and does not find theirs.
 func (b *Book) equivalent(item string) *line {
 	v := b.view(item)
 	if !b.Plan.Swaps.SameGarment || v.unknown || v.Custody != protocol.Shelved || !v.Fit || v.Order != "" || gtinOf(item) == "" {
 		return nil
 	}
+	var found *line
 	for _, l := range b.byGarment[gtinOf(item)] {
 		worst := b.Plan.Swaps.Worst
 		if worst == 0 {
 			worst = b.view(l.Item).Grade
 		}
-		if !b.done(l) && (worst == 0 || v.Grade != 0 && v.Grade <= worst) {
+		if b.done(l) || v.Grade != worst && (v.Grade == 0 || v.Grade > worst) {
+			continue
+		}
+		if l.Shelf == v.Place {
 			return l
 		}
+		if found == nil {
+			found = l
+		}
 	}
-	return nil
+	return found
 }
 
 // byWalk sorts lines by where their shelves are in the walk; those without a shelf of the list come last.

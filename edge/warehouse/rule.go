@@ -28,7 +28,7 @@ var spoken = map[rental.Rule]phrase.Key{
 	rental.OtherOrder: phrase.RuleOtherOrder, rental.OtherBag: phrase.SomebodyElses, rental.OtherBatch: phrase.RuleOtherBatch,
 	rental.StillDirty: phrase.RuleDirty, rental.StillDamaged: phrase.RuleDamaged, rental.SamePerson: phrase.RuleSamePerson,
 	rental.NothingBroken: phrase.RuleNothingBroken, rental.Gone: phrase.RuleGone, rental.Elsewhere: phrase.RuleElsewhere,
-	rental.StillOut: phrase.RuleOut, rental.StepSkipped: phrase.RuleSkipped,
+	rental.StillOut: phrase.RuleOut, rental.NoOrder: phrase.NotOnPickList, rental.StepSkipped: phrase.RuleSkipped,
 
 	Unknown: phrase.PieceUnknown, OtherOwner: phrase.SomebodyElses, NotExpected: phrase.PieceUnexpected, NotListed: phrase.NotOnPickList,
 	WrongTote: phrase.WrongTote, FullShelf: phrase.ShelfFull, NoShelf: phrase.ShelfUnknown, Short: phrase.BagShort,

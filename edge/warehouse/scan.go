@@ -12,21 +12,21 @@ import (
 
 // Menu codes, behind the identifier (95). Digits of a PIN are the codes 0 to 9; damages and stations have the codes of the plan.
 const (
-	MenuOK          = "ok"          // an error was seen; the PIN is whole
-	MenuClose       = "close"       // the bag or the shelf is done
-	MenuOff         = "off"         // the person goes
-	MenuPass        = "pass"        // the piece may go on
-	MenuFail        = "fail"        // it may not
-	MenuGrade       = "grade-"      // + a, b, c or d
-	MenuDirty       = "dirty"       // it has to be cleaned
-	MenuAt          = "at-"         // + where the damage noted last is
-	MenuPhoto       = "photo-"      // + reference of a photo of it
-	MenuWhy         = "why-"        // + the reason of a quarantine or retirement
-	MenuBelongings  = "belongings"  // something of the customer's is in the bag
-	MenuForeign     = "foreign"     // another company's garment
-	MenuNoLabel     = "unlabelled"  // a piece without a label
-	MenuBagNoLabel  = "no-label"    // a bag without a label
-	scanStep        = "warehouse"   // of scans that mean nothing
+	MenuOK          = "ok"         // an error was seen; the PIN is whole
+	MenuClose       = "close"      // the bag or the shelf is done
+	MenuOff         = "off"        // the person goes
+	MenuPass        = "pass"       // the piece may go on
+	MenuFail        = "fail"       // it may not
+	MenuGrade       = "grade-"     // + a, b, c or d
+	MenuDirty       = "dirty"      // it has to be cleaned
+	MenuAt          = "at-"        // + where the damage noted last is
+	MenuPhoto       = "photo-"     // + reference of a photo of it
+	MenuWhy         = "why-"       // + the reason of a quarantine or retirement
+	MenuBelongings  = "belongings" // something of the customer's is in the bag
+	MenuForeign     = "foreign"    // another company's garment
+	MenuNoLabel     = "unlabelled" // a piece without a label
+	MenuBagNoLabel  = "no-label"   // a bag without a label
+	scanStep        = "warehouse"  // of scans that mean nothing
 	whyWithoutBadge = "nobody is signed on"
 )
 
@@ -188,8 +188,9 @@ func (t *turn) did(e protocol.ItemScanned, right phrase.Phrase, odd rental.Rule,
 	if t.repeated(e) {
 		return t.warn(phrase.PieceAgain, name(e.Item))
 	}
-	v, rule := t.judge(&e, odd)
-	e.Operator, e.Verdict, e.Rule = t.s.Badge, v, string(rule)
+	e.Operator = t.s.Badge
+	v, rule := t.judge(e, odd)
+	e.Verdict, e.Rule = v, string(rule)
 	t.records = append(t.records, e)
 	args = append([]string{name(e.Item)}, args...)
 	switch v {
@@ -218,21 +219,24 @@ func (t *turn) noted(item string) (Note, bool) {
 }
 
 // judge asks the rules, and notes how the piece is from now on.
-func (t *turn) judge(e *protocol.ItemScanned, odd rental.Rule) (protocol.ScanVerdict, rental.Rule) {
+func (t *turn) judge(e protocol.ItemScanned, odd rental.Rule) (protocol.ScanVerdict, rental.Rule) {
 	v := t.b.view(e.Item)
 	if e.Batch != "" && v.batch == "" {
 		v.batch = e.Batch // the lists do not say which one it went into
 	}
 	n := Note{Step: e.Step, Visit: t.s.Visit, At: t.now.UnixMilli()}
 	if v.unknown && e.Step != protocol.StepRegister {
-		n.Item = guess(*e)
+		n.Item = guess(e)
 		t.changes = append(t.changes, n)
 		return protocol.VerdictWarn, Unknown
 	}
-	event := rental.Scanned(*e)
+	event := rental.Scanned(e)
 	event.At = t.now
 	after, breach := rental.Apply(v.piece(), event)
 	n.set(e.Item, after)
+	if old, ok := t.b.note(e.Item); ok && old.Item.Order == n.Item.Order && n.away() {
+		n.For = old.For
+	}
 	t.changes = append(t.changes, n)
 	switch is := breach.Verdict(); {
 	case is == protocol.VerdictRefuse, is == protocol.VerdictWarn && odd == "":

@@ -30,11 +30,11 @@ func (t *turn) idle() {
 	t.s.Asked, t.s.digits = "", ""
 }
 
-// off ends somebody's work. Errors that nobody has seen stay for the next one.
+// off ends somebody's work. What lies open on the table stays so for whoever comes next, and so do errors that nobody has seen; an
+// inspection is made by one person from its beginning to its end.
 func (t *turn) off() {
 	t.records = append(t.records, protocol.OperatorChanged{})
-	t.s.Badge = ""
-	t.leave()
+	t.s.Badge, t.s.Inspected = "", Inspection{}
 }
 
 func (t *turn) signOff() Verdict {
@@ -42,7 +42,7 @@ func (t *turn) signOff() Verdict {
 	return t.accept(phrase.SignedOff)
 }
 
-// leave ends a step: what is in hand was done nothing with.
+// leave ends a step.
 func (t *turn) leave() {
 	t.s.Step, t.s.Place, t.s.Batch, t.s.Why, t.s.Tote, t.s.Waybill = 0, "", "", "", "", ""
 	t.s.Bag, t.s.Pending, t.s.Inspected, t.s.Count = Bag{}, nil, Inspection{}, Count{}
@@ -63,8 +63,12 @@ func (t *turn) badge(id string) Verdict {
 	return t.signOn(id)
 }
 
+// signOn lets somebody begin, or go on with what lies open.
 func (t *turn) signOn(id string) Verdict {
-	t.leave()
+	t.s.Inspected = Inspection{}
+	if _, busy := t.unfinished(); !busy {
+		t.leave()
+	}
 	t.s.Badge, t.s.Asked, t.s.digits = id, "", ""
 	t.records = append(t.records, protocol.OperatorChanged{Badge: id})
 	return t.accept(phrase.SignedOn, id)
@@ -112,11 +116,14 @@ func (t *turn) station(w protocol.Workstation) Verdict {
 	if len(o.Steps) > 0 && !slices.Contains(o.Steps, w.Step) || actOf(w.Step) == nil {
 		return t.nothing(code{value: w.Code, scan: w.Code}, "not a step of this person", phrase.StepNotYours)
 	}
-	if v, busy := t.unfinished(); busy && w.Step != t.s.Step {
-		return v
+	if open, busy := t.unfinished(); busy {
+		return t.nothing(code{value: w.Code, scan: w.Code}, "something is unfinished", open.Key, open.Args...)
 	}
 	t.leave()
-	t.s.Step, t.s.Place = w.Step, w.Code
+	t.s.Step = w.Step
+	if w.Step != protocol.StepPick { // there the place is the shelf
+		t.s.Place = w.Code
+	}
 	t.s.Visit++
 	called := w.Name
 	if called == "" {
@@ -126,16 +133,16 @@ func (t *turn) station(w protocol.Workstation) Verdict {
 }
 
 // unfinished says what has to be ended before another step begins, for it would be lost.
-func (t *turn) unfinished() (Verdict, bool) {
-	switch c := code{scan: "a station"}; {
+func (t *turn) unfinished() (phrase.Phrase, bool) {
+	switch {
 	case t.s.Inspected.Item != "":
-		return t.nothing(c, "an inspection is under way", phrase.FinishFirst, name(t.s.Inspected.Item)), true
+		return phrase.New(phrase.FinishFirst, name(t.s.Inspected.Item)), true
 	case t.s.Count.Place != "":
-		return t.nothing(c, "a count is under way", phrase.CloseFirst, t.s.Count.Place), true
+		return phrase.New(phrase.CloseFirst, t.s.Count.Place), true
 	case len(t.s.Pending) > 0:
-		return t.nothing(c, "pieces are in hand", phrase.HandsFull, number(len(t.s.Pending))), true
-	case t.s.Bag.open() && (t.s.Bag.Pieces > 0 || len(t.s.Bag.Found) > 0):
-		return t.nothing(c, "a bag is open", phrase.CloseFirst, t.s.Bag.called()), true
+		return phrase.New(phrase.HandsFull, number(len(t.s.Pending))), true
+	case t.busyWithBag():
+		return phrase.New(phrase.CloseFirst, t.s.Bag.called()), true
 	}
-	return Verdict{}, false
+	return phrase.Phrase{}, false
 }

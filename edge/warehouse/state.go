@@ -82,9 +82,9 @@ type Held struct {
 // Verdict is the answer to a scan.
 type Verdict struct {
 	State   State
-	Changes []Note            // for the Book, once all this is durable
-	Bags    []BagNote         // likewise
-	Records []protocol.Body   // at most one a piece
+	Changes []Note          // for the Book, once all this is durable
+	Bags    []BagNote       // likewise
+	Records []protocol.Body // at most one a piece
 	Is      protocol.ScanVerdict
 	Line    phrase.Phrase // what was done, or is wrong
 	Next    phrase.Phrase // what to do next

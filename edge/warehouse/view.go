@@ -76,3 +76,12 @@ func (n *Note) set(id string, i rental.Item) {
 		Clean: !i.Dirty, Damaged: len(i.Damages) > 0, RepairedBy: i.RepairedBy}
 	n.Batch, n.InWork, n.WasOut = i.Batch, i.InWork, i.Returned > 0
 }
+
+// away says whether the piece is on its way to the customer of its order.
+func (n Note) away() bool {
+	switch n.Item.Custody {
+	case protocol.Picked, protocol.Packed, protocol.InTransitOut:
+		return true
+	}
+	return false
+}
