@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"strings"
 
 	"meguri/edge/device/textline"
 )
@@ -19,6 +20,7 @@ type shown struct {
 	text    string
 	refused bool
 	beep    bool // only that
+	beeps   int  // besides
 }
 
 func newDisplay(l *line) *display {
@@ -61,5 +63,5 @@ func (d *display) write(s shown) error {
 	case s.refused:
 		return d.dev.Refuse(s.text)
 	}
-	return d.dev.Show(s.text)
+	return d.dev.Show(strings.Repeat("\a", s.beeps) + s.text)
 }

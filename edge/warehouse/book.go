@@ -337,3 +337,6 @@ func (b *Book) Known() []protocol.ItemsPlan {
 	}
 	return []protocol.ItemsPlan{p}
 }
+
+// Held is how many notes a part has.
+func (b *Book) Held(part int) int { return len(b.parts[part]) }
