@@ -54,6 +54,7 @@ type runCommand struct {
 	CA          string `help:"Certificate of the hub's CA, by which the broker is known." required:"" type:"existingfile" env:"MEGURI_CA" name:"ca"`
 	Kit         string `help:"YAML file that says what is wired to the board; see deploy/kits." required:"" type:"existingfile" env:"MEGURI_KIT"`
 	Codes       string `help:"File of barcodes that are not GS1's: barcode, meaning (an application identifier), how (prefix, match or gtin), what." type:"existingfile" env:"MEGURI_CODES" placeholder:"FILE"`
+	Lists       string `help:"JSON file of lists that a warehouse's scanner works with until the hub has sent a plan, for training." type:"existingfile" env:"MEGURI_LISTS" placeholder:"FILE"`
 	Data        string `help:"Directory of the agent's file." default:"/var/lib/meguri" type:"path" env:"MEGURI_DATA"`
 
 	Linger time.Duration `help:"How long readings wait for others before they are sent; events and alarms do not wait, and take along what waits." default:"5m" env:"MEGURI_LINGER"`
@@ -62,6 +63,7 @@ type runCommand struct {
 
 	kit   app.Kit
 	codes *gs1.Codes
+	lists *app.Lists
 	tls   *tls.Config
 }
 
@@ -81,6 +83,14 @@ func (r *runCommand) prepare() (err error) {
 	}
 	if r.codes, err = readCodes(r.Codes); err != nil {
 		return err
+	}
+	if r.Lists != "" {
+		if r.kit.Warehouse == nil {
+			return errors.New("--lists: the kit has no warehouse's scanner")
+		}
+		if r.lists, err = app.ReadLists(r.Lists); err != nil {
+			return err
+		}
 	}
 	r.tls, err = app.Identity{Certificate: r.Certificate, Key: r.Key, CA: r.CA}.TLS(r.Device)
 	return err
@@ -117,7 +127,7 @@ func (r *runCommand) Run(g *globals) (err error) {
 	defer func() { err = errors.Join(err, b.Close()) }()
 	return app.Run(g.ctx, app.Config{
 		Device: r.Device, Broker: r.Broker, TLS: r.tls,
-		File: filepath.Join(r.Data, r.Device+".db"), Log: r.options(), Kit: r.kit, Codes: r.codes, Linger: r.Linger,
+		File: filepath.Join(r.Data, r.Device+".db"), Log: r.options(), Kit: r.kit, Codes: r.codes, Lists: r.lists, Linger: r.Linger,
 	}, app.Deps{Board: b, Clock: clock.Real(), Logger: g.logger})
 }
 

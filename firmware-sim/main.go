@@ -19,10 +19,11 @@ import (
 type commandLine struct {
 	config.Common
 
-	Demo  demoCommand  `cmd:"" help:"Start a hub with its defaults and play one delivery date against it."`
-	Run   runCommand   `cmd:"" help:"Play one delivery date against a hub that runs already."`
-	Probe probeCommand `cmd:"" help:"Run edge probe on simulated chips that fit a kit, some of them broken."`
-	Edge  edgeCommand  `cmd:"" hidden:"" help:"One agent in a process of its own, on chips in another process."`
+	Demo      demoCommand      `cmd:"" help:"Start a hub with its defaults and play one delivery date against it."`
+	Run       runCommand       `cmd:"" help:"Play one delivery date against a hub that runs already."`
+	Warehouse warehouseCommand `cmd:"" help:"Play a day with one scanner of a rental warehouse and its person, without a hub."`
+	Probe     probeCommand     `cmd:"" help:"Run edge probe on simulated chips that fit a kit, some of them broken."`
+	Edge      edgeCommand      `cmd:"" hidden:"" help:"One agent in a process of its own, on chips in another process."`
 }
 
 // globals is what every command gets.

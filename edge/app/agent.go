@@ -18,6 +18,7 @@ import (
 	"meguri/edge/scanner"
 	"meguri/edge/shipper"
 	"meguri/edge/station"
+	"meguri/edge/warehouse"
 	"meguri/internal/version"
 	"meguri/protocol"
 )
@@ -54,6 +55,9 @@ type agent struct {
 	station  station.State
 	scanner  scanner.State
 	driver   driver.State
+	handheld warehouse.State
+	book     *warehouse.Book // the lists of the plan, with what was scanned here since
+	hearing  hearing
 	shipper  shipper.State            // what the box has felt
 	signing  signing                  // of a shipper
 	monitors map[string]monitor.State // by monitor.Watch.Key: a sensor and a rule
@@ -72,6 +76,9 @@ const (
 	keyStation  = "state/station"
 	keyScanner  = "state/scanner"
 	keyDriver   = "state/driver"
+	keyGoods    = "state/warehouse"
+	keyBags     = "state/warehouse/bags"
+	keyNotes    = "state/warehouse/notes/" // + number of the part
 	keyMonitors = "state/monitors"
 	keyClock    = "state/clock"
 	keyShipper  = "state/shipper"
@@ -86,7 +93,7 @@ const defaultSampleEvery = time.Minute
 func newAgent(cfg Config, deps Deps, log *edgelog.Log) *agent {
 	a := &agent{cfg: cfg, deps: deps, log: log, logger: deps.Logger.With("device", cfg.Device),
 		inputs: make(chan func(), maxInputs), resample: make(chan struct{}, 1), sinceBoot: deps.Clock.Stopwatch(),
-		life: log.Incarnation(), monitors: map[string]monitor.State{}}
+		life: log.Incarnation(), monitors: map[string]monitor.State{}, book: warehouse.NewBook(protocol.WarehousePlan{}, nil)}
 	mono, board, _ := a.bothClocks() // when they are far apart, the first look puts that right
 	a.wall = newWall(mono, board, cfg.Kit.BatteryClock)
 	a.sampleEvery.Store(defaultSampleEvery.Milliseconds())
@@ -129,6 +136,7 @@ func (a *agent) read(tx *edgelog.Tx) (unread []string, err error) {
 		keyStation:  func() error { return into(tx, keyStation, &a.station) },
 		keyScanner:  func() error { return into(tx, keyScanner, &a.scanner) },
 		keyDriver:   func() error { return into(tx, keyDriver, &a.driver) },
+		keyGoods:    func() error { return into(tx, keyGoods, &a.handheld) },
 		keyMonitors: func() error { return into(tx, keyMonitors, &a.monitors) },
 		keyClock:    func() error { return into(tx, keyClock, &a.clock) },
 		keyShipper:  func() error { return into(tx, keyShipper, &a.shipper) },
@@ -145,7 +153,11 @@ func (a *agent) read(tx *edgelog.Tx) (unread []string, err error) {
 		}
 	}
 	a.commandCounter.Store(a.command.Counter)
-	return unread, nil
+	if a.cfg.Lists != nil && a.book.Plan.Position == "" {
+		a.book = a.cfg.Lists.book(a.cfg.Kit)
+	}
+	more, err := a.readNotes(tx) // with the lists read
+	return append(unread, more...), err
 }
 
 // into reads a value whole, or leaves what stands there.
@@ -193,6 +205,7 @@ func (a *agent) boot() {
 	a.happened(append([]protocol.Body{protocol.Booted{Software: version.Text()}, a.sampling(a.sampleEvery.Load())}, said...), state)
 	a.resumeCommand()
 	a.tellUnsure()
+	a.tellNext()
 }
 
 // joined is two sets of state that are stored together.
@@ -247,6 +260,7 @@ func (a *agent) tick() {
 		a.flush()
 	}
 	a.settleCommand()
+	a.tickWarehouse()
 }
 
 // act makes a station's decision durable, then carries it out. When it cannot be recorded nothing is done, and the person is

@@ -29,6 +29,8 @@ type Config struct {
 	Kit  Kit
 	// Codes are barcodes that are not GS1's and stand for something here; nil for none. A process is handed them apart too.
 	Codes *gs1.Codes `json:"-"`
+	// Lists are what a warehouse's scanner works with until a plan of the hub has come, for training and benches; nil for none.
+	Lists *Lists `json:",omitempty"`
 	// Log bounds the file, and says how one that is broken is read. A process that is handed a Config is handed it apart.
 	Log      edgelog.Options `json:"-"`
 	MaxPause time.Duration   // the longest between two tries to reach the broker; 0 for the link's own

@@ -53,11 +53,12 @@ func (k Kit) Check() error {
 	c.terminal("hand_in", k.HandIn)
 	c.terminal("scanner", k.Scanner)
 	c.terminal("driver", k.Driver)
+	c.terminal("warehouse", k.Warehouse)
 	if k.HandIn != nil && len(k.Locks) == 0 {
 		c.say("hand_in: needs locks, whose slots are scanned at it")
 	}
 	if len(k.Roles()) == 0 {
-		c.say("no role: want fridges, locks, shipper, scanner or driver")
+		c.say("no role: want fridges, locks, shipper, scanner, driver or warehouse")
 	}
 	return errors.Join(c.errs...)
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"strings"
 
 	"meguri/edge/device/textline"
 )
@@ -20,6 +21,7 @@ type shown struct {
 	refused bool
 	beep    bool // only that
 	code    bool // text is a code for another device's reader
+	beeps   int  // besides
 }
 
 func newDisplay(l *line) *display {
@@ -64,5 +66,5 @@ func (d *display) write(s shown) error {
 	case s.code:
 		return d.dev.Code(s.text)
 	}
-	return d.dev.Show(s.text)
+	return d.dev.Show(strings.Repeat("\a", s.beeps) + s.text)
 }

@@ -251,7 +251,7 @@ func (x *examiner) streams() {
 		use(l.Display, "display of "+l.Position)
 		shows[l.Display] = true
 	}
-	for name, t := range map[string]*Terminal{"hand-in": x.kit.HandIn, "scanner": x.kit.Scanner, "driver": x.kit.Driver} {
+	for name, t := range map[string]*Terminal{"hand-in": x.kit.HandIn, "scanner": x.kit.Scanner, "driver": x.kit.Driver, "warehouse": x.kit.Warehouse} {
 		if t != nil {
 			use(t.Reader, "reader of "+name)
 			use(t.Display, "display of "+name)

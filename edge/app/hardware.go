@@ -43,6 +43,7 @@ type hardware struct {
 	handIn   *reader.Dev
 	scanner  *reader.Dev
 	driver   *reader.Dev
+	goods    *reader.Dev      // the warehouse's
 	lines    map[string]*line // by name of the stream
 	halted   sync.Once
 	language phrase.Language
@@ -90,6 +91,9 @@ func openHardware(ctx context.Context, k Kit, d Deps) (_ *hardware, err error) {
 	}
 	if k.Driver != nil {
 		h.driver = h.terminal(k.Driver.Position, *k.Driver)
+	}
+	if k.Warehouse != nil {
+		h.goods = h.terminal(k.Warehouse.Position, *k.Warehouse)
 	}
 	return h, nil
 }
@@ -306,6 +310,13 @@ func (h *hardware) show(position string, p phrase.Phrase, refused bool) {
 func (h *hardware) code(position, text string) {
 	if d := h.displays[position]; d != nil {
 		d.show(shown{text: text, code: true})
+	}
+}
+
+// tell tells a person what a scan has come to and what to do next, with a sound of so many beeps.
+func (h *hardware) tell(position string, beeps int, line, next phrase.Phrase) {
+	if d := h.displays[position]; d != nil {
+		d.show(shown{text: line.In(h.language) + " " + next.In(h.language), beeps: beeps})
 	}
 }
 

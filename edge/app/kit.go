@@ -38,6 +38,7 @@ type Kit struct {
 	Shipper      *Shipper        `yaml:"shipper,omitempty"`
 	Scanner      *Terminal       `yaml:"scanner,omitempty"`
 	Driver       *Terminal       `yaml:"driver,omitempty"`
+	Warehouse    *Terminal       `yaml:"warehouse,omitempty"` // a scanner of a rental warehouse
 }
 
 // Fridge is the wiring of a fridge's probes and mains sense.
@@ -121,7 +122,7 @@ func (k Kit) Streams() []string {
 	for _, l := range k.Locks {
 		all = append(all, l.Keypad, l.Display)
 	}
-	for _, t := range []*Terminal{k.HandIn, k.Scanner, k.Driver} {
+	for _, t := range []*Terminal{k.HandIn, k.Scanner, k.Driver, k.Warehouse} {
 		if t != nil {
 			all = append(all, t.Reader, t.Display)
 		}
@@ -200,7 +201,7 @@ func (k Kit) Roles() []string {
 		name string
 		has  bool
 	}{{"fridge", len(k.Fridges) > 0}, {"lock", len(k.Locks) > 0}, {"shipper", k.Shipper != nil},
-		{"scanner", k.Scanner != nil}, {"driver", k.Driver != nil}} {
+		{"scanner", k.Scanner != nil}, {"driver", k.Driver != nil}, {"warehouse", k.Warehouse != nil}} {
 		if r.has {
 			roles = append(roles, r.name)
 		}

@@ -17,7 +17,7 @@ import (
 func TestTheExampleKitsAreRight(t *testing.T) {
 	files, err := filepath.Glob("../../deploy/kits/*.yaml")
 	require.NoError(t, err)
-	roles := map[string][]string{"collection.yaml": {"fridge"}, "station.yaml": {"fridge", "lock"}, "shipper.yaml": {"shipper"}, "scanner.yaml": {"scanner"},
+	roles := map[string][]string{"collection.yaml": {"fridge"}, "station.yaml": {"fridge", "lock"}, "shipper.yaml": {"shipper"}, "scanner.yaml": {"scanner"}, "warehouse.yaml": {"warehouse"},
 		"driver.yaml": {"driver"}, "collection-lock.yaml": {"fridge", "lock"}}
 	require.Len(t, files, len(roles))
 	for _, f := range files {
@@ -103,12 +103,12 @@ func TestCheckNamesEachMistakeOfAKit(t *testing.T) {
 		"locks[1].matrix pin 1: pin p2 is locks[0].relay already": func(k *Kit) {
 			k.Locks[1].Keypad, k.Locks[1].Matrix = "", &Matrix{Rows: []string{"a"}, Columns: []string{"p2"}, Keys: []string{"1"}}
 		},
-		`hand_in.framing "x": want line or ssi`:                    func(k *Kit) { k.HandIn.Framing = "x" },
-		"hand_in.framing: ssi is for a reader on":                  func(k *Kit) { k.HandIn.Framing = framingSSI },
-		"hand_in: needs locks":                                     func(k *Kit) { k.Locks = nil },
-		"shipper.position is missing":                              func(k *Kit) { k.Shipper = &Shipper{} },
-		"scanner.reader is missing":                                func(k *Kit) { k.Scanner = &Terminal{Position: "s"} },
-		"no role: want fridges, locks, shipper, scanner or driver": func(k *Kit) { *k = Kit{} },
+		`hand_in.framing "x": want line or ssi`:                               func(k *Kit) { k.HandIn.Framing = "x" },
+		"hand_in.framing: ssi is for a reader on":                             func(k *Kit) { k.HandIn.Framing = framingSSI },
+		"hand_in: needs locks":                                                func(k *Kit) { k.Locks = nil },
+		"shipper.position is missing":                                         func(k *Kit) { k.Shipper = &Shipper{} },
+		"scanner.reader is missing":                                           func(k *Kit) { k.Scanner = &Terminal{Position: "s"} },
+		"no role: want fridges, locks, shipper, scanner, driver or warehouse": func(k *Kit) { *k = Kit{} },
 	} {
 		k := twoDoors()
 		spoil(&k)

@@ -27,7 +27,7 @@ func Listen(ctx context.Context, k Kit, b Board, span time.Duration) []Finding {
 	for _, t := range []struct {
 		name string
 		at   *Terminal
-	}{{"hand-in", k.HandIn}, {"scanner", k.Scanner}, {"driver", k.Driver}} {
+	}{{"hand-in", k.HandIn}, {"scanner", k.Scanner}, {"driver", k.Driver}, {"warehouse", k.Warehouse}} {
 		if t.at != nil {
 			r := h.terminal("", *t.at)
 			e.listen(ctx, "reader of "+t.name, nil, func(hear func(string)) error {

@@ -9,6 +9,7 @@ import (
 	edgelog "meguri/edge/log"
 	"meguri/edge/scanner"
 	"meguri/edge/station"
+	"meguri/edge/warehouse"
 	"meguri/protocol"
 )
 
@@ -19,6 +20,9 @@ type plan struct {
 	temperatures map[string]protocol.TemperaturePlan // by position
 	scanner      protocol.ScannerPlan
 	driver       protocol.DriverPlan
+	warehouse    protocol.WarehousePlan
+	items        []protocol.ItemsPlan
+	book         *warehouse.Book // of both
 }
 
 // decodePlan reads the parts by their names. Parts of a kind that this version does not know are left alone.
@@ -30,6 +34,8 @@ func decodePlan(m protocol.Manifest, parts map[string][]byte) (plan, error) {
 			return plan{}, fmt.Errorf("part %s: %w", ref.Name, err)
 		}
 	}
+	p.book = warehouse.NewBook(p.warehouse, p.items)
+	p.items = nil // the book has them
 	return p, nil
 }
 
@@ -49,6 +55,13 @@ func (p *plan) decodePart(kind, position string, body []byte) error {
 		return protocol.DecodeBody(body, &p.scanner)
 	case "driver":
 		return protocol.DecodeBody(body, &p.driver)
+	case "warehouse":
+		return protocol.DecodeBody(body, &p.warehouse)
+	case "items":
+		var i protocol.ItemsPlan
+		err := protocol.DecodeBody(body, &i)
+		p.items = append(p.items, i)
+		return err
 	}
 	return nil
 }
@@ -82,7 +95,7 @@ func (a *agent) loadPlan(tx *edgelog.Tx) error {
 }
 
 func (a *agent) usePlan(p plan, parts map[string][]byte) {
-	a.plan = p
+	a.plan, a.book = p, p.book
 	held := map[protocol.Hash][]byte{}
 	for _, ref := range p.manifest.Parts {
 		held[ref.Hash] = parts[ref.Name]
@@ -153,13 +166,14 @@ func (a *agent) activate(m protocol.Manifest, parts map[string][]byte) error {
 	if every := p.sampleEvery(); every != a.sampleEvery.Load() {
 		records = append(records, a.sampling(every))
 	}
-	err = a.write(a.stamp(), records, map[string]any{keyStation: stations, keyScanner: scans, keyDriver: run},
+	err = a.write(a.stamp(), records, a.carryNotes(p, map[string]any{keyStation: stations, keyScanner: scans, keyDriver: run}),
 		func(tx *edgelog.Tx) error { return storePlan(tx, p, parts) })
 	if err != nil {
 		return err
 	}
 	a.station, a.scanner, a.driver = stations, scans, run
 	a.usePlan(p, parts)
+	a.tellNext()
 	a.logger.Info("plan active", "plan", m.Plan, "parts", len(m.Parts))
 	return nil
 }

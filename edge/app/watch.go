@@ -38,7 +38,8 @@ func (h *hardware) watch(c *crew, a *agent) {
 		name  string
 		dev   *reader.Dev
 		input func(reader.Scan)
-	}{{"hand-in", h.handIn, a.scannedAtStation}, {"scanner", h.scanner, a.scannedInShop}, {"driver", h.driver, a.scannedByDriver}} {
+	}{{"hand-in", h.handIn, a.scannedAtStation}, {"scanner", h.scanner, a.scannedInShop}, {"driver", h.driver, a.scannedByDriver},
+		{"warehouse", h.goods, a.scannedInWarehouse}} {
 		if r.dev != nil {
 			h.keep(c, "reader of "+r.name, func(ctx context.Context) error {
 				return r.dev.Run(ctx, func(s reader.Scan) { a.do(func() { r.input(s) }) })

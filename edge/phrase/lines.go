@@ -112,6 +112,101 @@ const (
 	BoxOffSheet
 	Loaded
 
+	// Lines of a rental warehouse's scanner, short enough for two at a time. {1} is a piece where nothing else is said.
+
+	AskBadge
+	SignedOn // {1} badge
+	SignedOff
+	NoSuchBadge
+	AskPIN
+	WrongPIN
+	PINClosed
+	StepNotYours
+	AskStep
+	StepBegun // {1} name of the station
+	CardUnknown
+	NotThisStep
+	NoPiece
+	AskOK
+	ErrorSeen
+	NothingToSee
+	PieceAgain
+	BagAgain
+	PieceRight
+	PieceUnknown
+	AskPiece
+	PutOnShelf // {1} shelf
+	AnyShelf
+	OnShelf      // {1} pieces, {2} shelf
+	ShelfFull    // {1} piece, {2} shelf
+	ShelfUnknown // {1} piece, {2} shelf
+	HandsFull    // {1} pieces
+	PieceBeforeShelf
+	GoTo    // {1} shelf, {2} piece
+	AtShelf // {1} shelf
+	AllPicked
+	IntoTote        // {1} piece, {2} tote
+	InsteadIntoTote // {1} piece, {2} tote, {3} piece of the list
+	ToteRight       // {1} tote
+	WrongTote       // {1} tote that is right
+	NotOnPickList
+	AskBag
+	BagOpened // {1} end of its number
+	PackNext  // {1} pieces
+	AllPacked
+	BagShort      // {1} pieces
+	BagClosed     // {1} pieces
+	CloseFirst    // {1} bag or shelf
+	BagShipped    // {1} end of its number
+	BagVoided     // {1} end of its number
+	BagUnknown    // {1} end of its number
+	WaybillNoted  // {1} number
+	BagReceived   // {1} pieces
+	BagUnexpected // {1} end of its number
+	BagNamed      // {1} name
+	UnpackNext    // {1} pieces
+	PieceUnexpected
+	SomebodyElses
+	FindNoted
+	FindsFull
+	BagMissing // {1} pieces, {2} which
+	CloseAgain
+	InspectNext
+	GradeNoted // {1} grade
+	DirtNoted
+	DamageNoted // {1} kind, {2} how many
+	DetailNoted // {1} place or photo
+	DamagesFull
+	DamageFirst
+	FinishFirst
+	PiecePassed
+	PieceFailed
+	AskBatch
+	BatchBegun // {1} batch
+	AskReason
+	ReasonNoted // {1} reason
+	AskShelf
+	CountBegun // {1} shelf, {2} pieces
+	CountNext
+	CountDone // {1} right, {2} elsewhere, {3} missing, {4} unknown
+	RuleUnregistered
+	RuleAgain
+	RuleState
+	RuleNotFit
+	RulePromised
+	RulePickedTwice
+	RuleOtherOrder
+	RuleOtherBatch
+	RuleDirty
+	RuleDamaged
+	RuleSamePerson
+	RuleNothingBroken
+	RuleGone
+	RuleElsewhere // {1} piece, {2} shelf
+	RuleOut
+	RuleSkipped
+	RuleOther
+
 	keys // how many there are
 )
 
@@ -216,4 +311,97 @@ var lines = [keys]struct{ en, ja string }{
 	WrongShipper:     {"Wrong shipper. It goes into {1}.", "保冷箱が違います。{1} に入れてください。"},
 	BoxOffSheet:      {"This box is no longer on your sheet. Leave it.", "この箱は配送表から外れました。積まないでください。"},
 	Loaded:           {"Loaded. Next box.", "積み込みました。次の箱をどうぞ。"},
+
+	AskBadge:          {"Scan your badge.", "名札をスキャンしてください。"},
+	SignedOn:          {"{1} signed on.", "{1} で開始しました。"},
+	SignedOff:         {"Signed off.", "作業を終了しました。"},
+	NoSuchBadge:       {"This badge is not on the list.", "この名札は登録されていません。"},
+	AskPIN:            {"Enter your PIN, then scan OK.", "暗証番号を入力し、OKをスキャンしてください。"},
+	WrongPIN:          {"Wrong PIN.", "暗証番号が違います。"},
+	PINClosed:         {"Too many wrong PINs. Please wait.", "暗証番号の誤りが続いています。お待ちください。"},
+	StepNotYours:      {"This step is not yours.", "この工程は担当外です。"},
+	AskStep:           {"Scan a station card.", "工程カードをスキャンしてください。"},
+	StepBegun:         {"{1}: ready.", "{1} を開始します。"},
+	CardUnknown:       {"This card means nothing here.", "このカードはここでは使えません。"},
+	NotThisStep:       {"This code is not for this step.", "この工程では使わないコードです。"},
+	NoPiece:           {"This label names no single piece.", "個品を特定できないラベルです。"},
+	AskOK:             {"Scan OK when you have seen this.", "確認したらOKをスキャンしてください。"},
+	ErrorSeen:         {"Seen.", "確認しました。"},
+	NothingToSee:      {"There is no error to confirm.", "確認するエラーはありません。"},
+	PieceAgain:        {"{1}: scanned already.", "{1} はスキャン済みです。"},
+	BagAgain:          {"This bag was scanned already.", "この袋はスキャン済みです。"},
+	PieceRight:        {"{1}: right.", "{1} 確認しました。"},
+	PieceUnknown:      {"{1} is not known here. Recorded.", "{1} は未登録です。記録しました。"},
+	AskPiece:          {"Scan a piece.", "商品をスキャンしてください。"},
+	PutOnShelf:        {"Put it on {1} and scan it.", "{1} に置き、棚をスキャンしてください。"},
+	AnyShelf:          {"No shelf has room: choose one and scan it.", "空き棚がありません。置いた棚をスキャンしてください。"},
+	OnShelf:           {"{2}: {1} put away.", "{2} に {1} 点を格納しました。"},
+	ShelfFull:         {"{1}: {2} is full.", "{1}: 棚 {2} は満杯です。"},
+	ShelfUnknown:      {"{1}: {2} is no shelf of ours.", "{1}: {2} は登録のない棚です。"},
+	HandsFull:         {"{1} in hand: scan the shelf first.", "手元に {1} 点あります。先に棚をスキャンしてください。"},
+	PieceBeforeShelf:  {"Scan a piece first, then the shelf.", "先に商品、次に棚をスキャンしてください。"},
+	GoTo:              {"Go to {1}: {2}.", "{1} へ: {2}"},
+	AtShelf:           {"At {1}.", "{1} です。"},
+	AllPicked:         {"All is picked.", "すべてピッキング済みです。"},
+	IntoTote:          {"{1} into tote {2}.", "{1} をトート {2} へ。"},
+	InsteadIntoTote:   {"{1} in place of {3}, into tote {2}.", "{3} の代わりに {1} をトート {2} へ。"},
+	ToteRight:         {"Tote {1}: right.", "トート {1} 確認しました。"},
+	WrongTote:         {"Wrong tote. It goes into {1}.", "トートが違います。{1} に入れてください。"},
+	NotOnPickList:     {"{1} is on no list. Put it back.", "{1} はリストにありません。戻してください。"},
+	AskBag:            {"Scan a bag.", "袋をスキャンしてください。"},
+	BagOpened:         {"Bag {1} is open.", "袋 {1} を開始します。"},
+	PackNext:          {"{1} to go: scan a piece.", "残り {1} 点。商品をスキャンしてください。"},
+	AllPacked:         {"All is in: scan Close.", "すべて入りました。「閉じる」をスキャン。"},
+	BagShort:          {"{1} pieces are missing.", "{1} 点足りません。"},
+	BagClosed:         {"Closed with {1} pieces.", "{1} 点で閉じました。"},
+	CloseFirst:        {"Close {1} first.", "先に {1} を閉じてください。"},
+	BagShipped:        {"Bag {1} has left.", "袋 {1} を発送しました。"},
+	BagVoided:         {"Bag {1} has not left.", "袋 {1} の発送を取り消しました。"},
+	BagUnknown:        {"Bag {1} is on no list.", "袋 {1} はリストにありません。"},
+	WaybillNoted:      {"Waybill {1}.", "送り状 {1}"},
+	BagReceived:       {"Received: {1} expected.", "受付しました。予定 {1} 点。"},
+	BagUnexpected:     {"Bag {1} was not expected.", "袋 {1} は返却予定にありません。"},
+	BagNamed:          {"Write {1} on the bag.", "袋に {1} と書いてください。"},
+	UnpackNext:        {"{1} still in: scan a piece, or Close.", "残り {1} 点。商品か「閉じる」をスキャン。"},
+	PieceUnexpected:   {"{1} was not expected in this bag.", "{1} はこの袋の予定にありません。"},
+	SomebodyElses:     {"{1} is somebody else's.", "{1} は別のお客様の品です。"},
+	FindNoted:         {"Noted. Put it aside.", "記録しました。別にしてください。"},
+	FindsFull:         {"No more finds fit: call for help.", "記録の上限です。担当者を呼んでください。"},
+	BagMissing:        {"{1} missing: {2}.", "{1} 点なし: {2}"},
+	CloseAgain:        {"Look again. Scan Close if they are missing.", "再確認し、無ければ「閉じる」をスキャン。"},
+	InspectNext:       {"Grade, damages, then Pass or Fail.", "等級、損傷、最後に合否をスキャン。"},
+	GradeNoted:        {"Grade {1}.", "等級 {1}"},
+	DirtNoted:         {"Dirty.", "汚れあり。"},
+	DamageNoted:       {"Damage {2}: {1}.", "損傷{2}: {1}"},
+	DetailNoted:       {"Noted: {1}.", "記録: {1}"},
+	DamagesFull:       {"No more damages fit.", "損傷の記録は上限です。"},
+	DamageFirst:       {"Scan the damage first.", "先に損傷をスキャンしてください。"},
+	FinishFirst:       {"Finish {1} first.", "先に {1} を終えてください。"},
+	PiecePassed:       {"{1} passed.", "{1} 合格。"},
+	PieceFailed:       {"{1} failed.", "{1} 不合格。"},
+	AskBatch:          {"Scan the batch or work order.", "バッチか作業票をスキャンしてください。"},
+	BatchBegun:        {"Batch {1}.", "バッチ {1}"},
+	AskReason:         {"Scan the reason.", "理由をスキャンしてください。"},
+	ReasonNoted:       {"Reason: {1}.", "理由: {1}"},
+	AskShelf:          {"Scan a shelf.", "棚をスキャンしてください。"},
+	CountBegun:        {"{1}: {2} expected.", "{1}: 予定 {2} 点"},
+	CountNext:         {"Scan each piece, then Close.", "全点スキャン後「閉じる」をスキャン。"},
+	CountDone:         {"{1} right, {2} from elsewhere, {3} missing, {4} unknown.", "正 {1}、他所 {2}、不明 {3}、未登録 {4}"},
+	RuleUnregistered:  {"{1} is not registered.", "{1} は未登録です。"},
+	RuleAgain:         {"{1} is registered already.", "{1} は登録済みです。"},
+	RuleState:         {"{1} should not be here. Put it aside.", "{1} はこの工程にない品です。別にしてください。"},
+	RuleNotFit:        {"{1} has not passed inspection. Put it aside.", "{1} は検品未合格です。別にしてください。"},
+	RulePromised:      {"{1} is another order's. Leave it.", "{1} は別の注文の品です。戻してください。"},
+	RulePickedTwice:   {"{1} was picked by somebody else, too.", "{1} は他の人もピッキングしています。"},
+	RuleOtherOrder:    {"{1} is for another order. Put it aside.", "{1} は別の注文用です。別にしてください。"},
+	RuleOtherBatch:    {"{1} went into another batch.", "{1} は別のバッチの品です。"},
+	RuleDirty:         {"{1} was not cleaned.", "{1} は未クリーニングです。"},
+	RuleDamaged:       {"{1} has damages or grade D: it cannot pass.", "{1} は損傷かD等級のため合格できません。"},
+	RuleSamePerson:    {"You repaired {1}: another must inspect it.", "{1} は補修した本人が検品できません。"},
+	RuleNothingBroken: {"{1} has no damage noted.", "{1} に損傷の記録はありません。"},
+	RuleGone:          {"{1} was sold or retired. Put it aside.", "{1} は買取か除籍済みです。別にしてください。"},
+	RuleElsewhere:     {"{1} belongs on {2}.", "{1} の棚は {2} です。"},
+	RuleOut:           {"{1} should be with a customer. Put it aside.", "{1} は貸出中のはずです。別にしてください。"},
+	RuleSkipped:       {"{1}: the step before was not scanned.", "{1} は前の工程が未スキャンです。"},
+	RuleOther:         {"{1} is against the rules. Put it aside.", "{1} は規則に合いません。別にしてください。"},
 }

@@ -89,6 +89,7 @@ func Of(k app.Kit) (all []Part) {
 	w.terminal("Hand-in", k.HandIn)
 	w.terminal("Scanner", k.Scanner)
 	w.terminal("Driver", k.Driver)
+	w.terminal("Warehouse scanner", k.Warehouse)
 	return w.all
 }
 

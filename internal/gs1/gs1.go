@@ -32,6 +32,9 @@ const (
 	Slot           AI = "93" // at a station fridge's slot
 	Place          AI = "94" // at the door of a location, collection spot or depot
 	Menu           AI = "95" // on a menu card: a step or an answer
+	Badge          AI = "96" // of a person in a warehouse
+	Batch          AI = "97" // a cleaning batch, or a repair work order
+	Tote           AI = "98" // a numbered box that an order is picked into
 )
 
 // separator is FNC1 as readers transmit it; it ends an element of variable length.
@@ -52,7 +55,7 @@ var ErrNotGS1 = errors.New("not a GS1 barcode of ours")
 // names says whether an element tells what the barcode is on; the others say more about that.
 func (ai AI) names() bool {
 	switch ai {
-	case SSCC, GTIN, GRAI, DatedContainer, Address, Slot, Place, Menu:
+	case SSCC, GTIN, GRAI, DatedContainer, Address, Slot, Place, Menu, Badge, Batch, Tote:
 		return true
 	}
 	return false

@@ -135,7 +135,7 @@ var others = []row{
 	{ai: "8200", title: "PRODUCT URL", is: is(upTo(x(70))), needs: "01"},
 }
 
-// internal are a company's own. Meguri's meanings of 91 to 95 stand at the constants in gs1.go.
+// internal are a company's own. Meguri's meanings of 91 to 98 stand at the constants in gs1.go.
 var internal = []row{
 	{ai: "90", title: "INTERNAL", is: is(upTo(x(30))), inQuery: true},
 	{ai: "91", last: '9', title: "INTERNAL", is: is(upTo(x(90))), inQuery: true},

@@ -1,0 +1,342 @@
+package warehouse
+
+import (
+	"hash/fnv"
+	"slices"
+	"strings"
+
+	"meguri/protocol"
+)
+
+// Note is what this scanner has made of a piece, until the hub's lists say so too.
+type Note struct {
+	Item  protocol.KnownItem `cbor:"1,keyasint"` // after the scan
+	Step  protocol.Step      `cbor:"2,keyasint"`
+	Visit uint32             `cbor:"3,keyasint"`
+	At    int64              `cbor:"4,keyasint"`           // Unix ms of the scan
+	For   string             `cbor:"5,keyasint,omitempty"` // piece of the list in whose place it was picked
+
+	Batch  string `cbor:"6,keyasint,omitempty"` // cleaning batch or work order, the last one
+	InWork bool   `cbor:"7,keyasint,omitempty"` // it is in that still
+	WasOut bool   `cbor:"8,keyasint,omitempty"` // it has been with a customer
+}
+
+// BagNote is what this scanner has done with a bag.
+type BagNote struct {
+	Bag  string        `cbor:"1,keyasint"`
+	Step protocol.Step `cbor:"2,keyasint"` // StepReceive, StepUnpack when it is empty, StepShip, StepVoidShip
+	At   int64         `cbor:"3,keyasint"` // Unix ms
+
+	Visit uint32 `cbor:"4,keyasint,omitempty"`
+	Order string `cbor:"5,keyasint,omitempty"` // of a bag that was packed here
+}
+
+// Bounds of what is kept beside the lists. The records are in the log: who is forgotten here is judged as the list has it.
+const (
+	Shards     = 256 // parts in which notes are stored, so that a scan writes a small one
+	shardNotes = 100
+	maxBags    = 500
+)
+
+// Book is the day's lists with what this scanner has done since. Scan reads it; Take changes it. It is not safe for concurrent use.
+type Book struct {
+	Plan  protocol.WarehousePlan
+	known map[string]protocol.KnownItem
+	notes map[string]Note
+	parts [Shards][]Note // the same, the oldest first
+	bags  map[string]BagNote
+
+	stations  map[string]protocol.Workstation
+	operators map[string]protocol.Operator
+	damages   map[string]string
+	expected  map[string]protocol.ExpectedBag // by SSCC
+	bagOf     map[string]string               // piece → SSCC of the bag that it is expected in
+	orders    map[string]*order
+	lineOf    map[string]*line   // piece that was allocated → its line
+	byGarment map[string][]*line // by GTIN of the piece that was allocated
+	toWalk    []*line            // all lines, in the order of the walk
+	byBag     map[string]string  // SSCC printed beforehand → order
+	swapped   map[string]string  // piece of the list → the one picked in its place
+	walk      map[string]int     // shelf → its place in the walk, from 1
+	onShelf   map[string]uint32
+	likes     map[string]map[string]uint32 // GTIN → shelf → pieces
+}
+
+type order struct {
+	protocol.PickOrder
+	lines []*line
+}
+
+type line struct {
+	protocol.PickLine
+	order *order
+}
+
+// NewBook makes a book of the lists. Where a list names a piece, bag or code twice, the later counts.
+func NewBook(p protocol.WarehousePlan, items []protocol.ItemsPlan) *Book {
+	b := &Book{Plan: p, notes: map[string]Note{}, bags: map[string]BagNote{}, stations: map[string]protocol.Workstation{}, operators: map[string]protocol.Operator{},
+		damages: map[string]string{}, expected: map[string]protocol.ExpectedBag{}, bagOf: map[string]string{}, orders: map[string]*order{},
+		lineOf: map[string]*line{}, byGarment: map[string][]*line{}, byBag: map[string]string{}, swapped: map[string]string{}, walk: map[string]int{}, onShelf: map[string]uint32{},
+		likes: map[string]map[string]uint32{}}
+	total := 0
+	for _, part := range items {
+		total += len(part.Items)
+	}
+	b.known = make(map[string]protocol.KnownItem, total)
+	for _, part := range items {
+		for _, i := range part.Items {
+			if old, ok := b.known[i.Item]; ok {
+				b.shelved(old, false)
+			}
+			b.known[i.Item] = i
+			b.shelved(i, true)
+		}
+	}
+	b.index()
+	return b
+}
+
+func (b *Book) index() {
+	for _, s := range b.Plan.Stations {
+		b.stations[s.Code] = s
+	}
+	for _, o := range b.Plan.Operators {
+		b.operators[o.Badge] = o
+	}
+	for _, k := range b.Plan.Kinds {
+		b.damages[k.Code] = k.Kind
+	}
+	for i, s := range b.Plan.Shelves {
+		b.walk[s.Place] = i + 1
+	}
+	for _, e := range b.Plan.Bags {
+		b.expected[e.Bag] = e
+		for _, item := range e.Items {
+			b.bagOf[item] = e.Bag
+		}
+	}
+	for _, o := range b.Plan.Orders {
+		kept := &order{PickOrder: o}
+		b.orders[o.Order] = kept
+		for _, l := range o.Lines {
+			at := &line{PickLine: l, order: kept}
+			kept.lines = append(kept.lines, at)
+			b.lineOf[l.Item] = at
+			b.toWalk = append(b.toWalk, at)
+			b.byGarment[gtinOf(l.Item)] = append(b.byGarment[gtinOf(l.Item)], at)
+		}
+		if o.Bag != "" {
+			b.byBag[o.Bag] = o.Order
+		}
+	}
+	b.byWalk(b.toWalk)
+}
+
+// shelved counts a piece on its shelf, or no longer.
+func (b *Book) shelved(i protocol.KnownItem, on bool) {
+	if i.Custody != protocol.Shelved || i.Place == "" {
+		return
+	}
+	like := b.likes[gtinOf(i.Item)]
+	if like == nil {
+		like = map[string]uint32{}
+		b.likes[gtinOf(i.Item)] = like
+	}
+	if on {
+		b.onShelf[i.Place]++
+		like[i.Place]++
+		return
+	}
+	b.onShelf[i.Place]--
+	if like[i.Place]--; like[i.Place] == 0 {
+		delete(like, i.Place)
+	}
+}
+
+// shardOf is where the note of a piece is kept.
+func shardOf(item string) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(item)) // never fails
+	return int(h.Sum32() % Shards)
+}
+
+func (b *Book) note(item string) (Note, bool) {
+	n, ok := b.notes[item]
+	return n, ok
+}
+
+// item is what is known of a piece. A bag that was received or sent here takes along what is in it.
+func (b *Book) item(id string) (i protocol.KnownItem, known bool) {
+	n, noted := b.note(id)
+	if noted {
+		i = n.Item
+	} else if i, known = b.known[id]; !known {
+		return protocol.KnownItem{Item: id}, false
+	}
+	in := i.Bag
+	if e := b.bagOf[id]; e != "" && out(i.Custody) {
+		in = e
+	}
+	moved, ok := b.bags[in]
+	if !ok || noted && n.At > moved.At {
+		return i, true
+	}
+	switch {
+	case moved.Step == protocol.StepReceive && out(i.Custody):
+		i.Custody, i.Bag, i.Fit = protocol.ReturnReceived, in, false
+	case moved.Step == protocol.StepShip && i.Custody == protocol.Packed:
+		i.Custody = protocol.InTransitOut
+	case moved.Step == protocol.StepVoidShip && i.Custody == protocol.InTransitOut:
+		i.Custody = protocol.Packed
+	}
+	return i, true
+}
+
+// out says whether a piece is away from the warehouse.
+func out(c protocol.Custody) bool {
+	return c == protocol.InTransitOut || c == protocol.OnRent || c == protocol.InTransitBack
+}
+
+// Shard is one part of the notes, as it is to be stored.
+type Shard struct {
+	Number int
+	Notes  []Note
+}
+
+// Stage gives the parts of the notes that change with these, as they will be. Nothing is changed yet: they have to be durable first.
+func (b *Book) Stage(changes []Note) []Shard {
+	var all []Shard
+	for _, n := range changes {
+		number := shardOf(n.Item.Item)
+		at := slices.IndexFunc(all, func(s Shard) bool { return s.Number == number })
+		if at < 0 {
+			at = len(all)
+			all = append(all, Shard{number, b.parts[number]})
+		}
+		all[at].Notes = with(all[at].Notes, n)
+	}
+	return all
+}
+
+// with is a part with one more note, behind the others; the oldest goes when there are too many.
+func with(part []Note, n Note) []Note {
+	next := make([]Note, 0, len(part)+1)
+	for _, old := range part {
+		if old.Item.Item != n.Item.Item {
+			next = append(next, old)
+		}
+	}
+	next = append(next, n)
+	return next[max(0, len(next)-shardNotes):]
+}
+
+// Take makes a part of the notes what Stage has given for it, or what was stored.
+func (b *Book) Take(parts ...Shard) {
+	for _, s := range parts {
+		if s.Number < 0 || s.Number >= Shards {
+			continue
+		}
+		kept := make(map[string]bool, len(s.Notes))
+		for _, n := range s.Notes {
+			kept[n.Item.Item] = true
+			b.set(n)
+		}
+		for _, n := range b.parts[s.Number] {
+			if id := n.Item.Item; !kept[id] {
+				delete(b.notes, id)
+				delete(b.swapped, n.For)
+				b.move(n.Item, b.known[id])
+			}
+		}
+		b.parts[s.Number] = s.Notes
+	}
+}
+
+func (b *Book) set(n Note) {
+	id := n.Item.Item
+	old, ok := b.notes[id]
+	switch {
+	case ok && old == n:
+		return
+	case !ok:
+		old.Item = b.known[id]
+	}
+	b.notes[id] = n
+	delete(b.swapped, old.For)
+	if n.For != "" {
+		b.swapped[n.For] = id
+	}
+	b.move(old.Item, n.Item)
+}
+
+func (b *Book) move(from, to protocol.KnownItem) {
+	b.shelved(from, false)
+	b.shelved(to, true)
+}
+
+// StageBags gives the notes of bags as they will be with these, at most so many, the oldest first.
+func (b *Book) StageBags(changes []BagNote) []BagNote {
+	merged := map[string]BagNote{}
+	for _, n := range b.bags {
+		merged[n.Bag] = n
+	}
+	for _, n := range changes {
+		merged[n.Bag] = n
+	}
+	all := make([]BagNote, 0, len(merged))
+	for _, n := range merged {
+		all = append(all, n)
+	}
+	slices.SortFunc(all, func(x, y BagNote) int {
+		if x.At != y.At {
+			return int(min(max(x.At-y.At, -1), 1))
+		}
+		return strings.Compare(x.Bag, y.Bag)
+	})
+	return all[max(0, len(all)-maxBags):]
+}
+
+// TakeBags makes the notes of bags what StageBags has given, or what was stored.
+func (b *Book) TakeBags(all []BagNote) {
+	b.bags = make(map[string]BagNote, len(all))
+	for _, n := range all {
+		b.bags[n.Bag] = n
+	}
+}
+
+// Carry gives the notes of an old book that the lists of this one do not hold yet. A note goes when the list says the same of the piece,
+// or when heard says that the hub had it before it made the list: then the hub has decided otherwise. Of the visit under way those stay
+// with which the list agrees: they tell a scan that is repeated.
+func (b *Book) Carry(old *Book, visit uint32, heard func(at int64) bool) (parts []Shard, bags []BagNote) {
+	for at, notes := range old.parts {
+		s := Shard{Number: at}
+		for _, n := range notes {
+			if known, ok := b.known[n.Item.Item]; heard(n.At) || ok && known == n.Item && n.Visit != visit {
+				continue
+			}
+			s.Notes = append(s.Notes, n)
+		}
+		parts = append(parts, s)
+	}
+	for _, n := range old.bags {
+		if !heard(n.At) {
+			bags = append(bags, n)
+		}
+	}
+	return parts, bags
+}
+
+// Size is how many notes there are.
+func (b *Book) Size() int { return len(b.notes) }
+
+// Known gives the lists of pieces back, as one part.
+func (b *Book) Known() []protocol.ItemsPlan {
+	p := protocol.ItemsPlan{Position: b.Plan.Position}
+	for _, i := range b.known {
+		p.Items = append(p.Items, i)
+	}
+	return []protocol.ItemsPlan{p}
+}
+
+// Held is how many notes a part has.
+func (b *Book) Held(part int) int { return len(b.parts[part]) }
