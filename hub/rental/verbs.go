@@ -144,6 +144,9 @@ func (k *Keeper) AllocateOrder(ctx context.Context, tx *store.Tx, order string, 
 	if err != nil {
 		return nil, err
 	}
+	if err := tx.NumberTote(ctx, o); err != nil {
+		return nil, err
+	}
 	var all []LineOutcome
 	for _, l := range lines {
 		out := LineOutcome{Line: l.Line, GTIN: l.GTIN, Item: l.Piece}
