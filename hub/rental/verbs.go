@@ -214,6 +214,9 @@ func (k *Keeper) SentBack(ctx context.Context, tx *store.Tx, order, by string, n
 }
 
 func (k *Keeper) each(ctx context.Context, tx *store.Tx, order string, step protocol.Step, from []protocol.Custody, by string, now time.Time) (int, error) {
+	if _, err := tx.RentalOrder(ctx, order); err != nil {
+		return 0, err
+	}
 	pieces, err := tx.PiecesOf(ctx, order, from)
 	for _, p := range pieces {
 		if err == nil {

@@ -155,3 +155,39 @@ func Hours(d time.Duration) string {
 	}
 	return fmt.Sprintf("%d d %d h", h/24, h%24)
 }
+
+// GradeName is a grade as a letter; empty when it is none.
+func GradeName(g protocol.Grade) string {
+	if g < protocol.GradeA || g > protocol.GradeD {
+		return ""
+	}
+	return string("ABCD"[g-1])
+}
+
+// cbv are the steps in the words of GS1's Core Business Vocabulary 2.0, business step and disposition. cleaning, and on_rent as a
+// disposition, are words of ours: it has none for them.
+var cbv = map[protocol.Step][2]string{
+	protocol.StepRegister: {"commissioning", "active"}, protocol.StepInspectIn: {"inspecting", ""}, protocol.StepPutAway: {"stocking", "available"},
+	protocol.StepPick: {"picking", ""}, protocol.StepPack: {"packing", ""}, protocol.StepUnpack: {"unpacking", ""},
+	protocol.StepShip: {"shipping", "in_transit"}, protocol.StepVoidShip: {"void_shipping", ""}, protocol.StepDeliver: {"accepting", "on_rent"},
+	protocol.StepSendBack: {"shipping", "returned"}, protocol.StepReceive: {"receiving", "returned"}, protocol.StepInspectReturn: {"inspecting", ""},
+	protocol.StepClean: {"cleaning", "unavailable"}, protocol.StepCleaned: {"cleaning", ""}, protocol.StepRepair: {"repairing", "unavailable"},
+	protocol.StepRepaired: {"repairing", ""}, protocol.StepInspectFinal: {"inspecting", ""}, protocol.StepQuarantine: {"holding", "unavailable"},
+	protocol.StepCount: {"cycle_counting", ""}, protocol.StepMiss: {"cycle_counting", "unknown"}, protocol.StepSell: {"retail_selling", "retail_sold"},
+	protocol.StepRetire: {"decommissioning", "inactive"},
+}
+
+// CBV gives an occurrence's business step and disposition; acts on promises have none, for they are plans and nothing physical.
+func CBV(e store.RentalEvent) (bizStep, disposition string) {
+	words := cbv[e.Step]
+	if words[0] != "inspecting" {
+		return words[0], words[1]
+	}
+	switch {
+	case len(e.Damages) > 0:
+		return words[0], "damaged"
+	case e.Conformant:
+		return words[0], "conformant"
+	}
+	return words[0], "non_conformant"
+}

@@ -59,6 +59,12 @@ func (e RentalEvent) Who() string {
 	return by
 }
 
+// DeviceID is the device that recorded it; empty for the hub.
+func (e RentalEvent) DeviceID() string {
+	id, _ := deviceAndLife(e.Device)
+	return id
+}
+
 // DeviceLife names one life of a device's storage, whose records are numbered.
 func DeviceLife(device, incarnation string) string { return device + "/" + incarnation }
 
