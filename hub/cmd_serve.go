@@ -23,6 +23,7 @@ type ServeCmd struct {
 	PaymentFlags
 	BackupFlags
 	AlarmFlags
+	ReturnFlags
 	TimeZone string `help:"Time zone of the times that pages show." default:"Asia/Tokyo" env:"MEGURI_TIME_ZONE"`
 }
 
@@ -66,10 +67,14 @@ func (c *ServeCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
+	returns, err := c.ReturnFlags.config()
+	if err != nil {
+		return err
+	}
 	return app.Run(g.Ctx, app.Config{
 		Database: g.Database, HTTP: c.HTTP, TLSCert: c.TLSCert, TLSKey: c.TLSKey,
 		PKI: g.pkiDir(), Broker: c.Broker, BrokerNames: c.BrokerName, BrokerURL: c.BrokerURL,
-		Alarms: alarms, Payments: payments, Backups: c.schedule(), SafeAfterBackup: c.SafeAfterBackup,
+		Returns: returns, Alarms: alarms, Payments: payments, Backups: c.schedule(), SafeAfterBackup: c.SafeAfterBackup,
 		Clock: g.Clock, Zone: zone, Logger: g.Logger,
 	})
 }

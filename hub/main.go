@@ -41,6 +41,7 @@ type commandLine struct {
 	History     HistoryCmd     `cmd:"" help:"Print how a location's containers stood at a time, as known at a time."`
 	Quality     QualityCmd     `cmd:"" help:"Goods that may have been too warm or too cold: list, hold, release, condemn."`
 	Alarms      AlarmsCmd      `cmd:"" help:"List and answer alarms, and test who is told of them."`
+	Rental      RentalCmd      `cmd:"" help:"Pieces of a rental warehouse: their life, promises, bags, cleaning and repair."`
 	Calibration CalibrationCmd `cmd:"" help:"When probes were calibrated, and until when that holds."`
 	Device      DeviceCmd      `cmd:"" help:"Add, list, renew and revoke devices."`
 	Backup      BackupCmd      `cmd:"" help:"Copy all data to a new file, also while the hub runs, and check the copy."`

@@ -68,6 +68,7 @@ func TestAnswersFitTheDocument(t *testing.T) {
 func answersFit(t *testing.T, h *apitest.Hub) {
 	openapi3filter.RegisterBodyDecoder("application/pdf", openapi3filter.FileBodyDecoder)
 	h.Day(t)
+	h.Warehouse(t)
 	h.Replace(t, "station-loc-001", "station-new")
 	doc := served(t, h)
 	day := "?date=" + apitest.Date
@@ -158,6 +159,26 @@ func answersFit(t *testing.T, h *apitest.Hub) {
 		{people.Admin, "GET", "/v1/events", "/v1/events?subject=loc-001-fridge-1", "", 200},
 		{people.Admin, "GET", "/v1/events", "/v1/events?device=station-loc-001&after=2", "", 200},
 		{people.Admin, "GET", "/v1/events", "/v1/events?device=none", "", 404},
+		{people.Warehouse, "GET", "/v1/rental/items/{id}", "/v1/rental/items/(01)09520001000010(21)none", "", 404},
+		{people.Warehouse, "GET", "/v1/rental/items/{id}", "/v1/rental/items/none", "", 400},
+		{people.Warehouse, "GET", "/v1/rental/items/{id}", "/v1/rental/items/" + apitest.Dress, "", 200},
+		{people.Warehouse, "GET", "/v1/rental/orders/{id}", "/v1/rental/orders/r-1", "", 200},
+		{people.Warehouse, "POST", "/v1/rental/orders", "", `{"order_id":"r-3","customer_id":"c-1","warehouse_id":"w-1","ship_date":"2026-12-02","lines":[{"item_id":"` + apitest.Coat + `"}]}`, 201},
+		{people.Warehouse, "POST", "/v1/rental/orders", "", `{"order_id":"r-3","customer_id":"c-1","warehouse_id":"w-1","ship_date":"2026-12-02","lines":[{"gtin":"09520001000027"}]}`, 200},
+		{people.Warehouse, "POST", "/v1/rental/orders/{id}/allocate", "/v1/rental/orders/r-3/allocate", `{}`, 200},
+		{people.Warehouse, "POST", "/v1/rental/orders/{id}/allocate", "/v1/rental/orders/r-3/allocate", `{"item_id":"` + apitest.Coat + `"}`, 409},
+		{people.Warehouse, "POST", "/v1/rental/orders/{id}/release", "/v1/rental/orders/r-2/release", `{"item_id":"` + apitest.Coat + `","reason":"wish"}`, 200},
+		{people.System, "POST", "/v1/rental/orders/{id}/deliver", "/v1/rental/orders/r-2/deliver", "", 200},
+		{people.Warehouse, "GET", "/v1/rental/stages", "", "", 200},
+		{people.Warehouse, "GET", "/v1/rental/today", "/v1/rental/today?until=2026-12-02", "", 200},
+		{people.Warehouse, "GET", "/v1/rental/today", "", "", 400},
+		{people.Warehouse, "GET", "/v1/rental/orders", "/v1/rental/orders?state=open", "", 200},
+		{people.Warehouse, "POST", "/v1/rental/orders", "", `{"order_id":"o-1","customer_id":"c-1","warehouse_id":"none","ship_date":"2026-12-02","lines":[{"gtin":"09520001000010"}]}`, 400},
+		{people.Warehouse, "GET", "/v1/rental/orders/{id}", "/v1/rental/orders/none", "", 404},
+		{people.Warehouse, "POST", "/v1/rental/orders/{id}/allocate", "/v1/rental/orders/none/allocate", `{}`, 404},
+		{people.Warehouse, "POST", "/v1/rental/orders/{id}/release", "/v1/rental/orders/none/release", `{"item_id":"(01)09520001000010(21)none","reason":"wish"}`, 404},
+		{people.Warehouse, "POST", "/v1/rental/orders/{id}/deliver", "/v1/rental/orders/none/deliver", "", 404},
+		{people.Warehouse, "GET", "/v1/rental/bags", "/v1/rental/bags?state=received", "", 200},
 		{people.Quality, "GET", "/v1/quality/holds", "", "", 200},
 		{people.Quality, "POST", "/v1/quality/holds", "", `{"scope":"fridge","id":"none","reason":"smells"}`, 409},
 		{people.Dispatcher, "POST", "/v1/quality/holds", "", `{"scope":"container","id":"C-20261201-0001","reason":"smells","from":"2026-12-01T00:00:00Z"}`, 200},

@@ -144,6 +144,9 @@ func ProblemOf(err error) Problem {
 	if !ok {
 		d, ok = qualityProblem(err)
 	}
+	if !ok {
+		d, ok = rentalProblem(err)
+	}
 	if ok {
 		p.Status, p.Detail, p.Errors = d.Status, d.Detail, d.Errors
 	}

@@ -27,6 +27,7 @@ import (
 	"meguri/hub/pki"
 	"meguri/hub/plan"
 	"meguri/hub/quality"
+	"meguri/hub/rental"
 	"meguri/hub/report"
 	"meguri/hub/store"
 	"meguri/hub/token"
@@ -54,6 +55,9 @@ type Config struct {
 
 	// Alarms says who is told of alarms that nobody acknowledges, and how; the hub fills in the rest.
 	Alarms notify.Config
+
+	// Returns says who is told that a customer's rental order has come back.
+	Returns rental.Webhook
 
 	Backups backup.Schedule
 	// SafeAfterBackup lets devices delete only what is in a backup; else what is committed.
@@ -109,7 +113,7 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	goods := &quality.Service{Store: s, Touch: plans.Touch}
-	receiver := newReceiver(ctx, c, s, goods, feed, safe)
+	receiver := newReceiver(ctx, c, s, goods, plans, feed, safe)
 	g, ctx := errgroup.WithContext(ctx)
 	gate := admission.New(admission.Config{Store: s, Clock: c.Clock, Changed: feed.Changed, Logger: c.Logger})
 	embedded, err := startBroker(c, authority, gate)
@@ -144,6 +148,8 @@ func Run(ctx context.Context, c Config) (err error) {
 	judges := &judge{service: goods, feed: feed, clock: c.Clock, logger: c.Logger}
 	g.Go(func() error { return judges.run(ctx) })
 	g.Go(func() error { return tell.Run(ctx) })
+	round := &rentals{store: s, keeper: rentalKeeper(plans), tell: rental.NewTeller(s, c.Returns, c.Logger), feed: feed, clock: c.Clock, logger: c.Logger}
+	g.Go(func() error { return round.run(ctx) })
 	looksOut := &watch{store: s, feed: feed, clock: c.Clock, zone: c.Zone, logger: c.Logger}
 	g.Go(func() error { return looksOut.run(ctx) })
 	looks := &checks{service: check.NewService(s.Checks()), feed: feed, clock: c.Clock, logger: c.Logger}
@@ -172,9 +178,9 @@ func newTeller(c Config, s *store.Store, feed *live.Feed) (*notify.Teller, error
 }
 
 // newReceiver makes what takes the word of devices, and lets it catch up with what an older hub did not understand.
-func newReceiver(ctx context.Context, c Config, s *store.Store, goods *quality.Service, feed *live.Feed, safe safety) *link.Receiver {
-	r := link.NewReceiver(link.Config{Store: s, Effects: &effect.Effects{Touch: goods.Touch, Hold: goods.DeviceHeld, Freed: goods.DeviceFreed, Taken: goods.Taken}, Owns: effect.Owns,
-		Clock: c.Clock, Logger: c.Logger, Changed: feed.Changed, Greeted: goods.Touch, Safe: safe.hook(), Watch: quality.NewWatch()})
+func newReceiver(ctx context.Context, c Config, s *store.Store, goods *quality.Service, plans *plan.Maker, feed *live.Feed, safe safety) *link.Receiver {
+	r := link.NewReceiver(link.Config{Store: s, Effects: &effect.Effects{Touch: goods.Touch, Soon: plans.Soon, Hold: goods.DeviceHeld, Freed: goods.DeviceFreed,
+		Taken: goods.Taken}, Owns: effect.Owns, Clock: c.Clock, Logger: c.Logger, Changed: feed.Changed, Greeted: goods.Touch, Safe: safe.hook(), Watch: quality.NewWatch()})
 	if err := r.ApplyLate(ctx); err != nil { // it is tried again at the next start; devices are not kept waiting for it
 		c.Logger.Error("cannot apply records that an older hub did not know", "error", err)
 	}

@@ -57,6 +57,8 @@ func TestWhoMayChangeWhat(t *testing.T) {
 	confirm, cancel, lines := "POST /v1/orders/:id/confirm", "POST /v1/orders/:id/cancel", "PUT /v1/orders/:id/lines"
 	repair := "POST /check/:id/repair"
 	work := []string{"POST /v1/work-items/:id/close", "POST /work-items/:id/close"}
+	rent := []string{"POST /v1/rental/orders", "POST /v1/rental/orders/:id/allocate", "POST /v1/rental/orders/:id/release", "POST /v1/rental/orders/:id/deliver"}
+	promised := []string{rent[0], rent[2], rent[3]}
 	limit := "PUT /v1/products/:id/limit"
 	hold, decide, probe := "POST /v1/quality/holds", "POST /v1/quality/decisions", "POST /v1/probings"
 	ask, confirmDoor := "POST /v1/fridges/:id/openings", "POST /v1/openings/:id/confirm"
@@ -70,16 +72,16 @@ func TestWhoMayChangeWhat(t *testing.T) {
 	sure := slices.Concat(maintain, append(answers(programs), programs+"confirm"), append(answers(pages), pages+"confirm"))
 	require.Equal(t, map[Role][]string{
 		Admin: slices.Concat([]string{order, refund, risk, confirm, cancel, lines}, disrupt,
-			[]string{"POST /people", "POST /people/:id/link", "POST /people/:id/remove"}, answer),
+			[]string{"POST /people", "POST /people/:id/link", "POST /people/:id/remove"}, answer, rent),
 		Dispatcher: slices.Concat([]string{order, refund, risk, cancel, lines}, disrupt, answer),
-		Support:    {order, refund, risk, confirm, cancel, lines, work[0], riskPage, work[1]},
+		Support:    slices.Concat([]string{order, refund, risk, confirm, cancel, lines, work[0], riskPage, work[1]}, promised),
 		Quality:    slices.Concat([]string{hold, decide, probe, work[0], "POST /quality", work[1]}, sure),
-		Warehouse:  work,
+		Warehouse:  slices.Concat(work, rent),
 		Kitting:    slices.Concat([]string{probe, command, "POST /v1/devices/:id/commissioning", work[0], "POST /devices/:id/commissioning", work[1]}, maintain),
 		Driver:     {"POST /v1/sheets/:id/confirm", probe, "POST /sheet/:id/confirm"},
 		Shop:       {limit},
 		Customer:   {order, cancel, lines},
-		System:     {order, refund, confirm, cancel, lines},
+		System:     slices.Concat([]string{order, refund, confirm, cancel, lines}, rent),
 	}, got)
 }
 

@@ -44,21 +44,28 @@ func (e *TooLarge) Error() string {
 // on now only in what is over: that leaves the plan. A date whose leftovers cannot be decided, because its station is silent,
 // is over all the same, so that it does not stand in the way of the next. A part that is too large is *TooLarge.
 func Build(ctx context.Context, tx *store.Tx, role, place string, revision uint64, now time.Time) (map[string][]byte, error) {
-	return build(ctx, tx, role, place, revision, false, now)
+	return build(ctx, tx, role, place, revision, false, now, nil)
 }
 
 // BuildFor is Build for one device: while it is being put into service nobody has a grant at it, and it samples often, so that the
 // engineer sees at once which probe moves.
 func BuildFor(ctx context.Context, tx *store.Tx, d fleet.Device, now time.Time) (map[string][]byte, error) {
+	return buildFor(ctx, tx, d, now, nil)
+}
+
+// shared are the parts that all scanners of a warehouse get: they are made once for all of them.
+type shared map[string]map[string][]byte
+
+func buildFor(ctx context.Context, tx *store.Tx, d fleet.Device, now time.Time, s shared) (map[string][]byte, error) {
 	out, err := tx.InCommissioning(ctx, d.ID)
 	if err != nil {
 		return nil, err
 	}
-	return build(ctx, tx, string(d.Role), d.Place, d.Revision, out, now)
+	return build(ctx, tx, string(d.Role), d.Place, d.Revision, out, now, s)
 }
 
-func build(ctx context.Context, tx *store.Tx, role, place string, revision uint64, out bool, now time.Time) (map[string][]byte, error) {
-	b := builder{ctx: ctx, tx: tx, now: now, revision: revision, out: out, parts: map[string][]byte{}}
+func build(ctx context.Context, tx *store.Tx, role, place string, revision uint64, out bool, now time.Time, s shared) (map[string][]byte, error) {
+	b := builder{ctx: ctx, tx: tx, now: now, revision: revision, out: out, shared: s, parts: map[string][]byte{}}
 	dates, err := tx.DatesUnderWay(ctx, now.Add(-dispatch.Collected))
 	if err != nil {
 		return nil, err
@@ -69,7 +76,7 @@ func build(ctx context.Context, tx *store.Tx, role, place string, revision uint6
 	case RoleShipper:
 		err = b.shipper(place)
 	case RoleScanner:
-		err = b.scanner(place, dates)
+		err = b.scanners(place, dates)
 	case RoleDriver:
 		err = b.driver(place, dates)
 	}
@@ -85,6 +92,8 @@ type builder struct {
 	now      time.Time
 	revision uint64
 	out      bool // the device is being put into service
+	shared   shared
+	earliest string // shipping date of a warehouse's lists
 	parts    map[string][]byte
 	runs     map[string]dispatch.Run // those that were asked for
 }
@@ -298,6 +307,18 @@ func (b *builder) shipper(shipper string) error {
 		return err
 	}
 	return b.add("shipper/"+shipper, watched)
+}
+
+// scanners serve a shop, or a rental warehouse.
+func (b *builder) scanners(place string, dates []string) error {
+	isWarehouse, err := b.tx.HasWarehouse(b.ctx, place)
+	switch {
+	case err != nil:
+		return err
+	case isWarehouse:
+		return b.warehouse(place)
+	}
+	return b.scanner(place, dates)
 }
 
 // scanner lists the containers of all dates that have not been picked up: the next date may be frozen while one is packed.

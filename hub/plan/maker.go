@@ -28,11 +28,12 @@ type Maker struct {
 
 	mu      sync.Mutex
 	touched map[string]bool
+	soon    map[string]bool // touched with the next beat
 }
 
 // NewMaker makes a maker; Run does the work.
 func NewMaker(s *store.Store, f *live.Feed, c clock.Clock, l *slog.Logger) *Maker {
-	return &Maker{store: s, feed: f, clock: c, logger: l, wake: make(chan struct{}, 1), touched: map[string]bool{}}
+	return &Maker{store: s, feed: f, clock: c, logger: l, wake: make(chan struct{}, 1), touched: map[string]bool{}, soon: map[string]bool{}}
 }
 
 // Touch says that devices at a place may need another plan. It never waits, and is harmless when nothing has changed. What has
@@ -51,6 +52,25 @@ func (m *Maker) mark(place string) {
 	m.mu.Unlock()
 }
 
+// SoonAfter is how long a warehouse's scanners wait for lists that have changed, at most, on the hub's clock: after each scan
+// something in them is other than it was, and twenty scanners are not to be sent all of it each minute.
+const SoonAfter = 5 * time.Minute
+
+// Soon is Touch for a place where much happens all the time: its plans are made with the next beat, every SoonAfter.
+func (m *Maker) Soon(place string) {
+	m.mu.Lock()
+	m.soon[place] = true
+	m.mu.Unlock()
+}
+
+// beat touches what waits for it.
+func (m *Maker) beat() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.Copy(m.touched, m.soon)
+	clear(m.soon)
+}
+
 const (
 	// Rests after a failure, on the machine's clock: the first, and the longest.
 	retryAfter  = time.Second
@@ -64,6 +84,8 @@ const (
 func (m *Maker) Run(ctx context.Context) error {
 	again := m.clock.Ticker(remakeEvery)
 	defer again.Stop()
+	beat := m.clock.Ticker(SoonAfter)
+	defer beat.Stop()
 	all, rest := true, retryAfter
 	for {
 		if all {
@@ -87,6 +109,8 @@ func (m *Maker) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-m.wake:
+		case <-beat.C:
+			m.beat()
 		case <-retry:
 		case <-again.C:
 			all = true
@@ -152,11 +176,12 @@ func (m *Maker) make(ctx context.Context, place string) error {
 		if err != nil {
 			return err
 		}
+		together := shared{}
 		for _, d := range devices {
 			if d.Incarnation == "" || d.Revoked() {
 				continue
 			}
-			made, err := m.makeFor(ctx, tx, d)
+			made, err := m.makeFor(ctx, tx, d, together)
 			if err != nil && !errors.As(err, &large) {
 				return err
 			}
@@ -176,10 +201,10 @@ func (m *Maker) make(ctx context.Context, place string) error {
 }
 
 // makeFor makes one device's plan. One that is too large is work for a person, and returned; it is settled by one that fits.
-func (m *Maker) makeFor(ctx context.Context, tx *store.Tx, d fleet.Device) (made bool, err error) {
+func (m *Maker) makeFor(ctx context.Context, tx *store.Tx, d fleet.Device, together shared) (made bool, err error) {
 	now := m.clock.Now()
 	work := fmt.Sprintf("plan_too_large/%s/%d", d.ID, d.PlanSent)
-	parts, err := BuildFor(ctx, tx, d, now)
+	parts, err := buildFor(ctx, tx, d, now, together)
 	var large *TooLarge
 	if errors.As(err, &large) {
 		detail := large.Error() + ": the device goes on with the plan that it has; serve these customers by hand"

@@ -170,8 +170,13 @@ func whyOf(b rental.Breach) string {
 	return string(b.Rule) + "; " + effect + "; " + legal
 }
 
-// stepText is an occurrence in words.
+// stepText is an occurrence in words, with who and when.
 func stepText(e store.RentalEvent) string {
+	return fmt.Sprintf("%s by %s at %s", Words(e), e.Who(), e.At.UTC().Format(time.RFC3339))
+}
+
+// Words says what was done to a piece, and where.
+func Words(e store.RentalEvent) string {
 	what := StepName(e.Step)
 	if e.Act != 0 {
 		what = ActName(e.Act)
@@ -181,14 +186,7 @@ func stepText(e store.RentalEvent) string {
 			what += " " + detail.word + " " + detail.value
 		}
 	}
-	by := "the hub"
-	if e.Device != "" {
-		by, _, _ = strings.Cut(e.Device, "/")
-	}
-	if e.Operator != "" {
-		by += " (" + e.Operator + ")"
-	}
-	return fmt.Sprintf("%s by %s at %s", what, by, e.At.UTC().Format(time.RFC3339))
+	return what
 }
 
 var stepNames = []string{protocol.StepRegister: "register", protocol.StepInspectIn: "inspect_in", protocol.StepPutAway: "put_away",

@@ -144,6 +144,9 @@ func (k *Keeper) AllocateOrder(ctx context.Context, tx *store.Tx, order string, 
 	if err != nil {
 		return nil, err
 	}
+	if err := tx.NumberTote(ctx, o); err != nil {
+		return nil, err
+	}
 	var all []LineOutcome
 	for _, l := range lines {
 		out := LineOutcome{Line: l.Line, GTIN: l.GTIN, Item: l.Piece}
@@ -211,6 +214,9 @@ func (k *Keeper) SentBack(ctx context.Context, tx *store.Tx, order, by string, n
 }
 
 func (k *Keeper) each(ctx context.Context, tx *store.Tx, order string, step protocol.Step, from []protocol.Custody, by string, now time.Time) (int, error) {
+	if _, err := tx.RentalOrder(ctx, order); err != nil {
+		return 0, err
+	}
 	pieces, err := tx.PiecesOf(ctx, order, from)
 	for _, p := range pieces {
 		if err == nil {

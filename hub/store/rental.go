@@ -47,6 +47,24 @@ type RentalEvent struct {
 	Why      string // with what would have been legal
 }
 
+// Who says which device recorded it, and who worked with it.
+func (e RentalEvent) Who() string {
+	by := "the hub"
+	if e.Device != "" {
+		by, _ = deviceAndLife(e.Device)
+	}
+	if e.Operator != "" {
+		by += " (" + e.Operator + ")"
+	}
+	return by
+}
+
+// DeviceID is the device that recorded it; empty for the hub.
+func (e RentalEvent) DeviceID() string {
+	id, _ := deviceAndLife(e.Device)
+	return id
+}
+
 // DeviceLife names one life of a device's storage, whose records are numbered.
 func DeviceLife(device, incarnation string) string { return device + "/" + incarnation }
 
@@ -150,14 +168,15 @@ func (tx *Tx) SaveRental(ctx context.Context, i RentalItem) error {
 }
 
 var insertRentals = insertRows("rental_items", `id, gtin, warehouse_id, custody, since, place, bag, order_id, batch, in_work, promise, promised_to,
-	promised_until, grade, fit, turns, state, acts, breaches, folded_at, folded_within, folded_device, folded_number`, ` ON CONFLICT (id) DO UPDATE SET
+	promised_until, grade, fit, dirty, damaged, repaired_by, turns, state, acts, breaches, folded_at, folded_within, folded_device, folded_number`, ` ON CONFLICT (id) DO UPDATE SET
 	custody = excluded.custody, since = excluded.since, place = excluded.place, bag = excluded.bag, order_id = excluded.order_id,
 	batch = excluded.batch, in_work = excluded.in_work, promise = excluded.promise, promised_to = excluded.promised_to,
-	promised_until = excluded.promised_until, grade = excluded.grade, fit = excluded.fit, turns = excluded.turns, state = excluded.state,
+	promised_until = excluded.promised_until, grade = excluded.grade, fit = excluded.fit,
+	dirty = excluded.dirty, damaged = excluded.damaged, repaired_by = excluded.repaired_by, turns = excluded.turns, state = excluded.state,
 	acts = excluded.acts, breaches = excluded.breaches, folded_at = excluded.folded_at, folded_within = excluded.folded_within,
 	folded_device = excluded.folded_device, folded_number = excluded.folded_number`,
 	"TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "BOOLEAN", "BIGINT", "TEXT",
-	"BIGINT", "BIGINT", "BOOLEAN", "BIGINT", "TEXT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT", "BIGINT")
+	"BIGINT", "BIGINT", "BOOLEAN", "BOOLEAN", "BOOLEAN", "TEXT", "BIGINT", "TEXT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT", "BIGINT")
 
 func rentalValues(values []any, i RentalItem) ([]any, error) {
 	state, err := json.Marshal(i.Item)
@@ -169,7 +188,7 @@ func rentalValues(values []any, i RentalItem) ([]any, error) {
 		until = millis(i.Commitment.Until)
 	}
 	return append(values, i.ID, i.GTIN, i.Warehouse, int64(i.Custody), millis(i.Since), i.Place, i.Bag, i.Order, i.Batch, i.InWork,
-		int64(i.Commitment.State), i.Commitment.Order, until, int64(i.Grade), i.Fit(), i.Turns, string(state), int64(i.Acts), i.Breaches,
+		int64(i.Commitment.State), i.Commitment.Order, until, int64(i.Grade), i.Fit(), i.Dirty, len(i.Damages) > 0, i.RepairedBy, i.Turns, string(state), int64(i.Acts), i.Breaches,
 		millis(i.Folded.At), i.Folded.Within.Milliseconds(), i.Folded.Device, int64(i.Folded.Number)), nil
 }
 

@@ -97,6 +97,8 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.POST("/sheet/:id/confirm", w.confirmSheet)
 	e.GET("/quality", w.quality)
 	e.POST("/quality", w.changeQuality)
+	e.GET("/rental", w.rental)
+	e.GET("/rental/items/:id", w.piece)
 	e.GET("/work-items", w.work)
 	e.POST("/work-items/:id/close", w.closeWork)
 	e.GET("/check", w.check)
@@ -175,7 +177,7 @@ type navItem struct {
 var navigation = []struct{ key, href, icon string }{
 	{"nav.today", "/", "home"}, {"nav.alarms", "/alarms", "bell"}, {"nav.work", "/work-items", "work"}, {"nav.quality", "/quality", "cold"}, {"nav.packing", "/packing", "box"}, {"nav.sheet", "/sheet", "truck"},
 	{"nav.outages", "/outages", "warn"}, {"nav.check", "/check", "check"}, {"nav.payments", "/payments", "yen"},
-	{"nav.history", "/history", "past"},
+	{"nav.history", "/history", "past"}, {"nav.rental", "/rental", "box"},
 	{"nav.devices", "/devices", "device"}, {"nav.people", "/people", "people"}, {"nav.me", "/me", "me"},
 }
 

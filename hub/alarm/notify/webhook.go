@@ -47,7 +47,12 @@ func (h Hook) Send(ctx context.Context, m Message) error {
 	if err != nil {
 		return err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, m.To, bytes.NewReader(body))
+	return h.Post(ctx, m.To, m.ID, body)
+}
+
+// Post sends a signed body once; id is the same in every try.
+func (h Hook) Post(ctx context.Context, to, id string, body []byte) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
 	if err != nil {
 		return hidden(err)
 	}
@@ -56,7 +61,7 @@ func (h Hook) Send(ctx context.Context, m Message) error {
 		now = h.Now
 	}
 	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Idempotency-Key", m.ID)
+	r.Header.Set("Idempotency-Key", id)
 	r.Header.Set(SignatureHeader, Sign(h.Secret, now(), body))
 	client := &http.Client{Transport: h.Client, Timeout: sendTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }} // the body is for whom it was configured

@@ -53,6 +53,9 @@ CREATE TABLE rental_items (
     promised_until BIGINT  NOT NULL, -- 0: nothing runs out
     grade          BIGINT  NOT NULL,
     fit            BOOLEAN NOT NULL, -- its last qualifying inspection is passed, and newer than its last return
+    dirty          BOOLEAN NOT NULL, -- it has been out since it was cleaned last
+    damaged        BOOLEAN NOT NULL,
+    repaired_by    TEXT    NOT NULL, -- since the last final inspection; another person has to make that
     turns          BIGINT  NOT NULL, -- returns so far
     state          TEXT    NOT NULL, -- all of it as the rules have it, JSON
     acts           BIGINT  NOT NULL, -- of the hub on this piece, which are numbered

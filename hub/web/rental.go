@@ -1,0 +1,152 @@
+package web
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"meguri/hub/api"
+	"meguri/hub/bulk"
+	"meguri/hub/rental"
+	"meguri/hub/store"
+	"meguri/protocol"
+)
+
+// rentalView is a rental warehouse now: what must be done to ship what is due, where pieces wait, and what the round costs.
+type rentalView struct {
+	Warehouse  string
+	Warehouses []string
+	Todo       rental.Todo
+	Steps      []rentalStep
+	Lines      []rentalTodo
+	More       int // lines that are not shown
+	Stages     []rentalStage
+	Cycles     []store.CycleTime
+	Rates      store.RentalRates
+	Days       int
+}
+
+type rentalStep struct {
+	Do     string
+	Pieces int
+}
+
+type rentalTodo struct {
+	store.ToShip
+	Do   string
+	Link string
+}
+
+type rentalStage struct {
+	store.StageCount
+	Name   string
+	Longer time.Duration
+}
+
+// StepName is the name of a step that a cycle begins with.
+func (rentalView) StepName(s protocol.Step) string { return rental.StepName(s) }
+
+// Percent is a rate as people read it.
+func (rentalView) Percent(rate float64) float64 { return rate * 100 }
+
+// rentalDays is how many days cycle times and rates are of.
+const rentalDays = 30
+
+func (w *Web) rental(c echo.Context) error {
+	l, ctx, now := chooseLang(c), c.Request().Context(), w.Clock.Now()
+	v := rentalView{Warehouse: c.QueryParam("warehouse"), Days: rentalDays}
+	err := w.read(ctx, func(tx *store.Tx) error {
+		v.Warehouses, v.Steps, v.Lines, v.Stages = nil, nil, nil, nil
+		known, err := tx.Warehouses(ctx)
+		if err != nil {
+			return err
+		}
+		v.Warehouses = slices.Sorted(maps.Keys(known))
+		if v.Todo, err = rental.TodoUntil(ctx, tx, v.Warehouse, rental.Tomorrow(now, w.zone)); err != nil {
+			return err
+		}
+		stages, err := tx.Stages(ctx, v.Warehouse, now)
+		if err != nil {
+			return err
+		}
+		for _, s := range stages {
+			v.Stages = append(v.Stages, rentalStage{s, rental.CustodyName(s.Custody), now.Sub(s.Oldest)})
+		}
+		if v.Cycles, err = tx.CycleTimes(ctx, v.Warehouse, now.AddDate(0, 0, -rentalDays)); err != nil {
+			return err
+		}
+		v.Rates, err = tx.Rates(ctx, v.Warehouse, now.AddDate(0, 0, -rentalDays))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, do := range []string{rental.DoAllocate, rental.DoFind, rental.DoPick, rental.DoPack} {
+		v.Steps = append(v.Steps, rentalStep{do, v.Todo.Steps[do]})
+	}
+	for _, line := range v.Todo.Lines[:min(len(v.Todo.Lines), maxRows)] {
+		v.Lines = append(v.Lines, rentalTodo{line, rental.NextFor(line), pieceLink(line.Piece)})
+	}
+	v.More = len(v.Todo.Lines) - len(v.Lines)
+	return w.render(c, http.StatusOK, "rental", l.text("rental.title"), "", v)
+}
+
+func pieceLink(id string) string {
+	if id == "" {
+		return ""
+	}
+	return "/rental/items/" + url.PathEscape(id)
+}
+
+// pieceView is a piece's whole life.
+type pieceView struct {
+	rental.Life
+	Custody   string
+	Promised  string
+	Available bool
+	Moments   []pieceMoment
+}
+
+type pieceMoment struct {
+	rental.Moment
+	Step, After string
+	Where       string // place, bag, order and batch
+}
+
+func (w *Web) piece(c echo.Context) error {
+	ctx := c.Request().Context()
+	id, _, err := bulk.SGTIN(api.Param(c, "id"))
+	if err != nil {
+		return echo.NewHTTPError(http.StatusNotFound)
+	}
+	var v pieceView
+	err = w.read(ctx, func(tx *store.Tx) (err error) {
+		v.Life, err = rental.LifeOf(ctx, tx, id)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	v.Custody, v.Promised = rental.CustodyName(v.Item.Custody), v.Item.Commitment.Order
+	v.Available = v.Item.Available(w.Clock.Now())
+	for i := len(v.Events) - 1; i >= 0; i-- { // the newest first: that is what is asked for
+		m := v.Events[i]
+		step := rental.StepName(m.Step)
+		if m.Act != 0 {
+			step = rental.ActName(m.Act)
+		}
+		var where []string
+		for _, one := range []string{m.Place, m.Bag, m.Order, m.Batch, m.Reason} {
+			if one != "" {
+				where = append(where, one)
+			}
+		}
+		v.Moments = append(v.Moments, pieceMoment{m, step, rental.CustodyName(m.After), strings.Join(where, " · ")})
+	}
+	return w.render(c, http.StatusOK, "piece", v.Item.ID, "", v)
+}
