@@ -12,6 +12,7 @@ import (
 
 	"periph.io/x/conn/v3/gpio"
 
+	"meguri/edge/device"
 	"meguri/edge/device/contact"
 	"meguri/edge/device/strike"
 	"meguri/edge/device/textline"
@@ -72,6 +73,7 @@ func Examine(ctx context.Context, k Kit, b Board) []Finding {
 		}
 	}
 	x.streams()
+	x.battery()
 	return x.all
 }
 
@@ -235,6 +237,25 @@ func (x *examiner) matrix(l Lock) {
 		return
 	}
 	x.say(Finding{What: what, Found: "no key is down"})
+}
+
+// battery asks the board's clock how its battery is.
+func (x *examiner) battery() {
+	b, tells := x.board.(BatteryClock)
+	if !x.kit.BatteryClock || !tells {
+		return
+	}
+	const what = "battery of the clock"
+	switch low, err := b.ClockBattery(); {
+	case errors.Is(err, device.ErrNotTold):
+		x.say(Finding{What: what, Found: "this clock does not tell; that it is empty shows as a clock without the time"})
+	case err != nil:
+		x.fail(what, err, adviceName)
+	case low:
+		x.say(Finding{What: what, Wrong: "it is low", Do: "change it while the board has power: without, the clock loses the time at the next power cut"})
+	default:
+		x.say(Finding{What: what, Found: "good"})
+	}
 }
 
 // streams opens each line once, and shows on displays that they were found.

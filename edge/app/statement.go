@@ -3,7 +3,10 @@ package app
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
+	"strings"
 
+	"meguri/edge/phrase"
 	"meguri/edge/shipper"
 	"meguri/edge/station"
 	"meguri/protocol"
@@ -67,10 +70,15 @@ func (a *agent) rode(samples []protocol.Sample) {
 // carried shows a shipper's statement that was scanned at the driver's device, for the station's reader. Whether it is a good one the
 // station says, which has the keys.
 func (a *agent) carried(scan string) bool {
-	text := station.Plain(scan)
+	text := strings.ToUpper(station.Plain(scan)) // a reader that types may have lost the capitals
 	if !protocol.IsStatement(text) {
 		return false
 	}
-	a.hardware.code(a.cfg.Kit.Driver.Position, text)
+	position := a.cfg.Kit.Driver.Position
+	if _, err := protocol.OpenStatement(text, nil); errors.Is(err, protocol.ErrMalformed) {
+		a.hardware.show(position, phrase.New(phrase.StatementBroken), true)
+		return true
+	}
+	a.hardware.code(position, text)
 	return true
 }

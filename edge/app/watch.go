@@ -46,6 +46,9 @@ func (h *hardware) watch(c *crew, a *agent) {
 			})
 		}
 	}
+	if b, tells := h.board.(BatteryClock); tells && a.cfg.Kit.BatteryClock {
+		c.start("battery of the clock", func(ctx context.Context) error { return h.watchBattery(ctx, b, a) })
+	}
 	if len(h.probes) > 0 {
 		c.start("probes", func(ctx context.Context) error { return h.sample(ctx, a) })
 	}

@@ -31,3 +31,6 @@ func (a *Advised) Error() string { return a.Err.Error() }
 
 // Unwrap gives the error.
 func (a *Advised) Unwrap() error { return a.Err }
+
+// ErrNotTold says that a part has no way to tell what it is asked for.
+var ErrNotTold = errors.New("does not tell")

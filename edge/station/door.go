@@ -119,6 +119,7 @@ func (t *turn) shut(position string, l *Lock) {
 		open = 0
 	}
 	t.record(protocol.DoorClosed{Position: position, Grant: first(l.Grants), OpenMS: open.Milliseconds()})
+	l.Unbolted = false
 	for _, u := range l.Grants {
 		if u.Order == "" {
 			continue

@@ -20,6 +20,7 @@ type model struct {
 	uses     map[string]uint32 // of grants, over all plans
 	accepted map[string]bool   // orders whose code was taken since their door shut last
 	open     map[string]bool   // by position
+	unbolted map[string]bool   // by position: said, and not ended
 	pending  []Fire            // relays whose answer is not in yet
 	plans    []Plan
 }
@@ -126,7 +127,13 @@ func (m *model) check(d Decision, position, code, command string) {
 		case protocol.DoorClosed:
 			require.True(m.t, m.open[b.Position], "each opening ends once")
 			require.GreaterOrEqual(m.t, b.OpenMS, int64(0))
-			m.open[b.Position] = false
+			m.open[b.Position], m.unbolted[b.Position] = false, false
+		case protocol.Unbolted:
+			require.False(m.t, m.unbolted[b.Position], "said once")
+			m.unbolted[b.Position] = true
+		case protocol.Bolted:
+			require.True(m.t, m.unbolted[b.Position], "it ends what was said")
+			m.unbolted[b.Position] = false
 		case protocol.PickupInferred:
 			require.True(m.t, m.accepted[b.Order], "a pickup rests on a code that was taken")
 		case protocol.ContainerPlaced:
@@ -235,7 +242,7 @@ func TestNoSequenceOfInputsRestartsAndClockStepsOpensWithoutAValidGrant(t *testi
 		pins := []string{"1111", "2222", "3333"}
 		plans := []Plan{drawPlan(t, pins, 0), drawPlan(t, pins, 1)}
 		m := &model{rig: newRig(t, State{}, plans[0]), pins: pins, plans: plans, standsIn: map[string]string{},
-			uses: map[string]uint32{}, accepted: map[string]bool{}, open: map[string]bool{}}
+			uses: map[string]uint32{}, accepted: map[string]bool{}, open: map[string]bool{}, unbolted: map[string]bool{}}
 		for range rapid.IntRange(1, 60).Draw(t, "turns") {
 			m.turn(t)
 		}

@@ -20,7 +20,6 @@ type Sense struct {
 	Bolt     BoltState `cbor:"1,keyasint,omitempty"`
 	BackAt   int64     `cbor:"2,keyasint,omitempty"` // the bolt is back since then, Unix milliseconds
 	LeafShut bool      `cbor:"3,keyasint,omitempty"` // the leaf is shut, whatever the bolt does
-	Said     bool      `cbor:"4,keyasint,omitempty"` // that it is shut and not bolted
 	Key      bool      `cbor:"5,keyasint,omitempty"` // the cylinder is turned
 	KeyAt    int64     `cbor:"6,keyasint,omitempty"` // it was turned last, Unix milliseconds
 }
@@ -52,10 +51,14 @@ func Bolt(s State, p Plan, position string, out, leafShut bool, now time.Time) D
 		if d, known := t.since(l.Sense.BackAt); l.FiredAt != 0 && l.Sense.Bolt == BoltIsBack && (!known || d > BoltBack) {
 			l.Wait.Held = true
 		}
-		l.Sense.Bolt, l.Sense.BackAt, l.Sense.Said = BoltOut, 0, false
+		l.Sense.Bolt, l.Sense.BackAt = BoltOut, 0
 	case !out && l.Sense.Bolt != BoltIsBack:
 		l.Sense.Bolt, l.Sense.BackAt = BoltIsBack, now.UnixMilli()
 		l.Wait.Moved = l.FiredAt != 0
+	}
+	if out && leafShut && l.Unbolted { // a door that was opened meanwhile has ended that as it shut
+		t.record(protocol.Bolted{Position: position})
+		l.Unbolted = false
 	}
 	t.State.Locks[position] = l
 	return t.Decision
@@ -120,7 +123,7 @@ func (t *turn) leftOpen(position string, l *Lock) {
 
 // leftUnbolted is the alarm of a door that is shut and does not bolt.
 func (t *turn) leftUnbolted(position string, l *Lock) {
-	if l.Sense.Bolt != BoltIsBack || !l.Sense.LeafShut || l.Sense.Said || l.Sense.Key || l.FiredAt != 0 {
+	if l.Sense.Bolt != BoltIsBack || !l.Sense.LeafShut || l.Unbolted || l.Sense.Key || l.FiredAt != 0 {
 		return
 	}
 	back, known := t.since(l.Sense.BackAt)
@@ -130,6 +133,6 @@ func (t *turn) leftUnbolted(position string, l *Lock) {
 	case back > AjarAfter:
 		t.record(protocol.Unbolted{Position: position, Grant: first(l.Grants)})
 		t.refuse(position, phrase.PushDoor)
-		l.Sense.Said = true
+		l.Unbolted = true
 	}
 }

@@ -83,6 +83,26 @@ func TestADoorThatIsShutAndDoesNotBoltIsAnAlarmOfItsOwn(t *testing.T) {
 	require.Contains(t, r.contact("f1", true).Records, pickup("a", 3721))
 }
 
+// A door that was shut all the while is not opened to end the alarm, and a power cut does not make it forget that it has raised one.
+func TestAnUnboltedDoorIsWellAgainAsSoonAsItsBoltIsOut(t *testing.T) {
+	for _, cut := range []bool{false, true} {
+		r := sensed(t)
+		r.bolt("f1", false, true)
+		require.Len(t, kept[protocol.Unbolted](r.after(AjarAfter+time.Second).Records), 1)
+		if cut {
+			r.now = r.now.Add(time.Minute)
+			r.take(func(s State, _ Plan, now time.Time) Decision { return Decision{State: Started(s, now)} })
+			r.bolt("f1", false, true)
+			require.Empty(t, r.after(time.Hour).Records, "it stands still")
+		}
+		require.Empty(t, r.bolt("f1", true, false).Records, "the leaf is open: nothing is locked")
+		r.bolt("f1", false, true)
+		require.Equal(t, []protocol.Body{protocol.Bolted{Position: "f1"}}, r.bolt("f1", true, true).Records)
+		require.Empty(t, r.bolt("f1", true, true).Records)
+		require.Empty(t, r.contact("f1", true).Records)
+	}
+}
+
 func TestABoltThatStaysBackWhileTheKeyIsTurnedIsNoFault(t *testing.T) {
 	r := sensed(t)
 	r.key("f1", true)

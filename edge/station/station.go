@@ -79,11 +79,12 @@ type Lock struct {
 	JammedAt   int64   `cbor:"11,keyasint,omitempty"` // Unix milliseconds
 	JammedFor  []InUse `cbor:"12,keyasint,omitempty"`
 
-	Sense  Sense   `cbor:"20,keyasint"`           // what bolt, leaf and key say
-	Wait   Wait    `cbor:"21,keyasint"`           // for the door, since the relay fired
-	Silent []InUse `cbor:"22,keyasint,omitempty"` // the relay should have fired for them, and said that it could not
-	Inside Warmth  `cbor:"23,keyasint"`           // too warm; zero when it is not
-	Warned int64   `cbor:"24,keyasint,omitempty"` // that it stands open and is warm: the last time, Unix milliseconds
+	Sense    Sense   `cbor:"20,keyasint"`           // what bolt, leaf and key say
+	Wait     Wait    `cbor:"21,keyasint"`           // for the door, since the relay fired
+	Silent   []InUse `cbor:"22,keyasint,omitempty"` // the relay should have fired for them, and said that it could not
+	Inside   Warmth  `cbor:"23,keyasint"`           // too warm; zero when it is not
+	Unbolted bool    `cbor:"25,keyasint,omitempty"` // said that it is shut and not bolted, and nothing has ended that
+	Warned   int64   `cbor:"24,keyasint,omitempty"` // that it stands open and is warm: the last time, Unix milliseconds
 }
 
 // InUse is a grant that a door is open for. The order is kept with it: the plan may change while the door stands open.

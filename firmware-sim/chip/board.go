@@ -19,6 +19,16 @@ type Board struct {
 	pins map[string]*pinHandle
 }
 
+// ClockBattery says whether the battery of the board's clock is low, as a PCF8523 does.
+func (b *Board) ClockBattery() (low bool, err error) {
+	b.h.mu.Lock()
+	defer b.h.mu.Unlock()
+	if b.h.dead {
+		return false, fmt.Errorf("clock: %w", ErrNoPower)
+	}
+	return b.h.battery, nil
+}
+
 // OneWire opens a 1-Wire bus. It is an onewire.BusSearcher too.
 func (b *Board) OneWire(name string) (onewire.Bus, error) {
 	o, err := find(b, "1-Wire bus", b.h.oneWires, name)

@@ -40,6 +40,7 @@ type Hardware struct {
 	i2cs     map[string]*I2C
 	pins     map[string]*Pin
 	streams  map[string]*Stream
+	battery  bool // of the clock: low
 	dead     bool // power is cut
 	board    *Board
 	released chan struct{} // closed when the board that is open now closes
@@ -51,6 +52,13 @@ func New(now func() time.Time) *Hardware {
 		now = time.Now
 	}
 	return &Hardware{now: now, oneWires: map[string]*OneWire{}, i2cs: map[string]*I2C{}, pins: map[string]*Pin{}, streams: map[string]*Stream{}}
+}
+
+// SetClockBatteryLow makes the battery of the board's clock low, or good again.
+func (h *Hardware) SetClockBatteryLow(low bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.battery = low
 }
 
 // OneWire is the 1-Wire bus of that name; it is made at first use, and so with I2C, Pin and Stream.

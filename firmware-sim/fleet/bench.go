@@ -53,6 +53,9 @@ func NewBench(k app.Kit, now func() time.Time) (*Bench, error) {
 		s := b.Hardware.Stream(name)
 		b.breaks[name] = map[string]func(){"unplugged": func() { s.SetUnplugged(true) }}
 	}
+	if k.BatteryClock {
+		b.breaks["clock"] = map[string]func(){"low": func() { b.Hardware.SetClockBatteryLow(true) }}
+	}
 	return b, nil
 }
 

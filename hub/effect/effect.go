@@ -57,7 +57,7 @@ func (e *Effects) apply(ctx context.Context, tx *store.Tx, ev link.Event) error 
 		return e.reached(ctx, tx, ev, b)
 	case protocol.PickupInferred:
 		return e.pickedUp(ctx, tx, ev, b)
-	case protocol.RelayFired, protocol.DoorOpened, protocol.DoorClosed, protocol.DoorFault, protocol.DoorWarm, protocol.Unbolted,
+	case protocol.RelayFired, protocol.DoorOpened, protocol.DoorClosed, protocol.DoorFault, protocol.DoorWarm, protocol.Unbolted, protocol.Bolted,
 		protocol.Mains:
 		return e.door(ctx, tx, ev)
 	case protocol.Alarm:

@@ -66,6 +66,8 @@ func (e *Effects) redatePlace(ctx context.Context, tx *store.Tx, ev link.Event, 
 	case protocol.DoorClosed:
 		return movePosition(ctx, tx, ev, b.Position, was, doorAlarm(protocol.DoorJammed), doorAlarm(protocol.DoorAjar),
 			doorAlarm(protocol.DoorUncommanded), alarmDoorWarm, alarmUnbolted)
+	case protocol.Bolted:
+		return movePosition(ctx, tx, ev, b.Position, was, alarmUnbolted)
 	case protocol.DoorWarm:
 		return e.redateDoor(ctx, tx, ev, b.Position, was)
 	case protocol.Unbolted:

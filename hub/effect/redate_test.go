@@ -90,6 +90,7 @@ func day(w *world) []said {
 		said{"station-1", at(12, 4), protocol.DoorWarm{Position: f, Sensor: f + "/air", MilliC: 9100, LimitMilliC: 8000}},
 		said{"station-1", at(12, 5), protocol.DoorClosed{Position: f}},
 		said{"station-1", at(12, 5), protocol.Unbolted{Position: f}},
+		said{"station-1", at(12, 5), protocol.Bolted{Position: f}},
 		said{"station-1", at(12, 5), protocol.Mains{Position: f}},
 		said{"station-1", at(12, 6), protocol.Mains{Position: f, On: true}},
 		said{"station-1", at(12, 6), protocol.ClockBattery{State: protocol.ClockLost}},

@@ -39,3 +39,15 @@ func (broken) Write([]byte) (int, error) { return 0, errors.New("unplugged") }
 func TestADisplayThatFailsIsAnError(t *testing.T) {
 	require.ErrorContains(t, textline.New(broken{}).Show("x"), "unplugged")
 }
+
+func TestACodeIsShownWholeOrNotAtAll(t *testing.T) {
+	var b strings.Builder
+	d := textline.New(&b)
+	long := "MEGURIS1:" + strings.Repeat("A7", (textline.MaxCode-9)/2)
+	require.NoError(t, d.Code(long))
+	require.Equal(t, long+"\r\n", b.String())
+	for _, bad := range []string{"", "A", "MEGURIS1:" + strings.Repeat("A", textline.MaxCode), "MEGURIS1:a", "MEGURIS1:A\r\n", "MEGURIS1:巡"} {
+		require.Error(t, d.Code(bad), bad)
+	}
+	require.Equal(t, long+"\r\n", b.String())
+}

@@ -22,6 +22,7 @@ import (
 	"meguri/hub/order"
 	"meguri/hub/people"
 	"meguri/hub/plan"
+	"meguri/hub/quality"
 	"meguri/hub/store"
 	"meguri/internal/clock"
 	"meguri/protocol"
@@ -44,6 +45,8 @@ type hub struct {
 	disk    chan struct{}
 	backups int
 	newest  string // backup
+
+	judges bool // goods are judged and held, as a hub does; most runs leave that out, since nobody in them would decide
 }
 
 // Where a kill strikes.
@@ -137,8 +140,16 @@ func (h *hub) start(ctx context.Context) error {
 	l := &hubLife{store: s, raw: raw, feed: live.New(), since: time.Now()}
 	l.ctx, l.cancel = context.WithCancel(ctx)
 	l.plans = plan.NewMaker(s, l.feed, h.clock, h.logger)
-	cfg := link.Config{Store: s, Effects: &tripwire{hub: h, life: l, inner: &effect.Effects{Touch: l.plans.Touch}}, Owns: effect.Owns,
+	effects, goods := &effect.Effects{Touch: l.plans.Touch}, &quality.Service{Store: s, Touch: l.plans.Touch}
+	if h.judges {
+		effects.Hold, effects.Freed, effects.Taken = goods.DeviceHeld, goods.DeviceFreed, goods.Taken
+		l.work.Go(func() { h.judge(l, goods) })
+	}
+	cfg := link.Config{Store: s, Effects: &tripwire{hub: h, life: l, inner: effects}, Owns: effect.Owns,
 		Clock: h.clock, Logger: h.logger, Changed: func() { h.committed(l) }, Greeted: l.plans.Touch}
+	if h.judges {
+		cfg.Watch = quality.NewWatch()
+	}
 	if h.safe != nil {
 		l.safe = backup.NewSafe(s, h.logger)
 		if err := l.safe.Load(ctx); err != nil {
@@ -166,6 +177,15 @@ func (h *hub) start(ctx context.Context) error {
 	l.work.Go(func() { _ = l.server.Run(l.ctx) }) // ends with ctx
 	h.run(l)
 	return nil
+}
+
+// judge judges what has come, as often as a hub does.
+func (h *hub) judge(l *hubLife, goods *quality.Service) {
+	for sleep(l.ctx, 2*time.Second) == nil {
+		if _, err := goods.JudgeDue(l.ctx, h.clock.Now()); err != nil && l.ctx.Err() == nil {
+			h.sim.model.fail("goods cannot be judged: %v", err)
+		}
+	}
 }
 
 // run starts what a hub does besides listening.

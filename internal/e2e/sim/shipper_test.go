@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meguri/hub/dispatch"
+	"meguri/hub/quality"
 	"meguri/hub/store"
 	"meguri/protocol"
 )
@@ -20,10 +21,27 @@ import (
 // under way.
 func alone(t *testing.T, act func(ctx context.Context, s *sim)) {
 	t.Helper()
+	small(t, func(ctx context.Context, s *sim) {
+		for _, d := range s.order {
+			d.line.setCut(true, true)
+		}
+		act(ctx, s)
+		for _, d := range s.order {
+			d.line.heal()
+		}
+		require.NoError(t, sleep(ctx, 20*time.Minute))
+		s.hears(t)
+	})
+}
+
+// small is one station and one shipper whose boxes have been packed, just before the driver comes for them.
+func small(t *testing.T, act func(ctx context.Context, s *sim)) {
+	t.Helper()
 	cryptotest.SetGlobalRandom(t, 1)
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		s := newSim(Params{Seed: 1, Stations: 1, Fridges: 1, Shops: 1, Shipper: true, Orders: 2, Days: 1, MaxBytes: 4 << 20, Faults: map[Fault]bool{}}, dir, nil)
+		s.hub.judges = true
 		s.build()
 		require.NoError(t, s.hub.prepare(t.Context(), s.Params))
 		ctx, stop := context.WithCancel(t.Context())
@@ -36,15 +54,7 @@ func alone(t *testing.T, act func(ctx context.Context, s *sim)) {
 		}
 		s.pack(ctx, 0, shop(0))
 		require.NoError(t, s.until(ctx, at(0, 8*time.Hour+55*time.Minute)))
-		for _, d := range s.order {
-			d.line.setCut(true, true)
-		}
 		act(ctx, s)
-		for _, d := range s.order {
-			d.line.heal()
-		}
-		require.NoError(t, sleep(ctx, 20*time.Minute))
-		s.hears(t)
 		require.Empty(t, s.model.failures)
 		stop()
 		boards.Wait()
@@ -102,6 +112,67 @@ func facts[T protocol.Body](t *testing.T, s *sim, device string) (all []T) {
 	return all
 }
 
+// recordedAt is when a device recorded the first of the same, by the true time.
+func (s *sim) recordedAt(device string, b protocol.Body) (at time.Time) {
+	body, _ := protocol.EncodeBody(b) // it was decoded from that
+	s.model.with(device, func(tr *truth) {
+		for _, f := range tr.life().all {
+			if at.IsZero() && f.kind == b.Kind() && f.body == string(body) {
+				at = f.at
+			}
+		}
+	})
+	return at
+}
+
+// breaks has the compressor of the station's fridge fail, and waits until the station holds what stands in it.
+func (s *sim) breaks(t *testing.T, ctx context.Context, station string) {
+	t.Helper()
+	s.fleet.Stations[location(0)].Doors[fridge(0, 0)].Fridge.SetBroken(true)
+	for range 600 {
+		for _, b := range facts[protocol.GoodsHeld](t, s, station) {
+			if b.Cause == protocol.GoodsBroken {
+				t.Logf("fridge, by the station itself: breach to hold %s", s.recordedAt(station, b).Sub(time.UnixMilli(b.Since)).Round(time.Millisecond))
+				return
+			}
+		}
+		require.NoError(t, sleep(ctx, time.Minute))
+	}
+	require.Fail(t, "what stands in a fridge that has failed is not held")
+}
+
+// How long it takes from the breach to the hold, where there is a network: it is told, and fails nothing.
+func TestHowLongItTakesFromABreachToTheHold(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
+	small(t, func(ctx context.Context, s *sim) {
+		s.start(func() {
+			_ = s.until(ctx, at(0, 9*time.Hour+50*time.Minute))
+			s.fleet.Shippers[theShipper].Lid.SetOpen(true)
+			_ = sleep(ctx, time.Hour)
+			s.fleet.Shippers[theShipper].Lid.SetOpen(false)
+		})
+		s.drive(ctx, 0)
+		require.NoError(t, sleep(ctx, time.Minute))
+		service := &quality.Service{Store: s.hub.alive().store, Touch: s.hub.alive().plans.Touch}
+		_, err := service.Decide(ctx, quality.Act{Scope: store.ScopeLocation, ID: location(0), By: "p", Reason: "probed by hand", At: s.clock.Now()},
+			store.Released, nil)
+		require.NoError(t, err)
+		require.NoError(t, sleep(ctx, time.Minute))
+		s.breaks(t, ctx, s.stationOf[location(0)])
+		require.NoError(t, sleep(ctx, 5*time.Minute))
+		require.True(t, s.hub.read(func(ctx context.Context, tx *store.Tx) error {
+			holds, err := tx.HoldsOf(ctx, s.jobs[0].ID)
+			for _, h := range holds {
+				t.Logf("%s, held by %s: breach to hold at the hub %s", h.Leg, h.HeldBy, h.HeldAt.Sub(h.Since).Round(time.Millisecond))
+			}
+			require.Len(t, holds, 4, "on both legs, by the hub and by the station")
+			return err
+		}))
+	})
+}
+
 // From the loading until pickup is under way nobody has a network. Meat that warmed in its shipper is not handed out, and the customer is told
 // why; what kept its temperature is served.
 func TestAStationAloneKnowsHowItsGoodsRode(t *testing.T) {
@@ -131,8 +202,11 @@ func TestAStationAloneKnowsHowItsGoodsRode(t *testing.T) {
 				}
 				if lid == 0 {
 					require.Empty(t, held)
+					s.breaks(t, ctx, station)
 					return
 				}
+				t.Logf("shipper by its statement, station alone: breach to hold %s, all of it the way to the station; scan to hold 0s",
+					s.recordedAt(station, held[0]).Sub(time.UnixMilli(held[0].Since)).Round(time.Second))
 				require.Len(t, held, len(s.jobs))
 				require.Equal(t, protocol.RideBroken, held[0].Cause)
 				require.Equal(t, theShipper, held[0].Shipper)

@@ -97,7 +97,7 @@ func (p Params) files() fstest.MapFS {
 	table("products", "id,name,shop_id,gtin,temperature_category,volume_ml,sales_limit_per_day", goods...)
 	table("routes", "id,vehicle_id,driver_id", theRoute+",vehicle-1,driver-1")
 	table("route_stops", "route_id,sequence,kind,place_id,planned_at", stops...)
-	table("shippers", "id,vehicle_id,temperature_category,capacity_containers,grai", theShipper+",vehicle-1,cold,30,"+key(14, 500))
+	table("shippers", "id,vehicle_id,temperature_category,capacity_containers,grai", theShipper+",vehicle-1,cold,30,0"+key(13, 500))
 	return fs
 }
 
