@@ -183,6 +183,19 @@ func (s *site) money(now time.Time) payment.RefundState {
 	return b.Refunds[0].State
 }
 
+// closeWork closes the work of a kind by hand.
+func (s *site) closeWork(kind string, now time.Time) error {
+	return s.store.Change(s.Context(), func(tx *store.Tx) error {
+		all, err := tx.Work(s.Context(), false, 100)
+		for _, w := range all {
+			if err == nil && w.Kind == kind {
+				err = tx.CloseWork(s.Context(), w.ID, "p-1", now)
+			}
+		}
+		return err
+	})
+}
+
 func (s *site) work() (kinds []string) {
 	s.Helper()
 	s.change(func(ctx context.Context, tx *store.Tx) error {
