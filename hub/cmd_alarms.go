@@ -79,6 +79,7 @@ type AlarmsCmd struct {
 	Acknowledge AlarmsAcknowledgeCmd `cmd:"" help:"Say that somebody deals with an alarm."`
 	Shelve      AlarmsShelveCmd      `cmd:"" help:"Put an alarm aside for a while."`
 	Reset       AlarmsResetCmd       `cmd:"" help:"Take the latch off an alarm that is right again."`
+	Maintenance MaintenanceCmd       `cmd:"" help:"Positions out of service, whose alarms call nobody."`
 	Test        AlarmsTestCmd        `cmd:"" help:"Send a test to everybody who is told of alarms, with the flags of hub serve."`
 }
 

@@ -16,6 +16,7 @@ import (
 type ReportCmd struct {
 	Container string `arg:"" help:"The dated container, such as C-20261201-0001."`
 	Out       string `help:"File to write, which must not be there yet." type:"path" required:"" placeholder:"FILE"`
+	Lang      string `help:"Language: en or ja." default:"en" enum:"en,ja"`
 	TimeZone  string `help:"Time zone of the report's times." default:"Asia/Tokyo" env:"MEGURI_TIME_ZONE"`
 }
 
@@ -45,6 +46,9 @@ func (c *ReportCmd) Run(g *Globals) error {
 	})
 	if err != nil {
 		return err
+	}
+	if j.Lang, err = report.Language(c.Lang); err != nil {
+		return config.Usage(fmt.Errorf("--lang: %w", err))
 	}
 	p := report.Printer{Zone: zone, Signer: authority.ReportSigner(), Now: time.Now}
 	pdf, err := p.Print(&j)

@@ -41,7 +41,10 @@ func TestAReportIsWrittenAndCheckedOffline(t *testing.T) {
 	c := ReportCmd{Container: "C-20261201-0001", Out: file, TimeZone: "Asia/Tokyo"}
 	require.NoError(t, c.Run(g))
 	require.ErrorIs(t, c.Run(g), os.ErrExist, "no file is overwritten")
+	japanese := filepath.Join(t.TempDir(), "report-ja.pdf")
+	require.NoError(t, (&ReportCmd{Container: "C-20261201-0001", Out: japanese, TimeZone: "Asia/Tokyo", Lang: "ja"}).Run(g))
 	g.Database = "sqlite:/nowhere" // not needed to check
+	require.NoError(t, (&VerifyCmd{File: japanese}).Run(g))
 	require.NoError(t, (&VerifyCmd{File: file}).Run(g))
 	require.Contains(t, out.String(), "valid: not a byte was changed")
 	require.Contains(t, out.String(), "_hub reports")

@@ -261,22 +261,11 @@ func (a *API) addMaintenance(c echo.Context) error {
 func (a *API) BeginMaintenance(ctx context.Context, by, position, reason string, minutes int) error {
 	now := a.Clock.Now()
 	s, err := alarm.NewService(alarm.Service{ID: people.NewID("m"), Position: position, By: by, Reason: reason, From: now,
-		Until: now.Add(time.Duration(min(minutes, 1<<20)) * time.Minute)})
+		Until: now.Add(time.Duration(max(0, min(minutes, 1<<20))) * time.Minute)})
 	if err != nil {
 		return err
 	}
-	err = a.Store.Change(ctx, func(tx *store.Tx) error {
-		switch has, err := tx.HasPosition(ctx, position); {
-		case err != nil:
-			return err
-		case !has:
-			return fmt.Errorf("position %s: %w", position, store.ErrNotFound)
-		}
-		if err := tx.AddService(ctx, s); err != nil {
-			return err
-		}
-		return tx.RecordAct(ctx, people.NewAct(now, by, "maintenance.begin", position, reason))
-	})
+	err = a.Store.Change(ctx, func(tx *store.Tx) error { return tx.TakeOutOfService(ctx, s) })
 	if err == nil {
 		a.Feed.Changed()
 	}
@@ -293,12 +282,7 @@ func (a *API) endMaintenance(c echo.Context) error {
 // EndMaintenance puts a position back into service; store.ErrNotFound when it is in it.
 func (a *API) EndMaintenance(ctx context.Context, by, position string) error {
 	now := a.Clock.Now()
-	err := a.Store.Change(ctx, func(tx *store.Tx) error {
-		if err := tx.EndService(ctx, position, by, now); err != nil {
-			return err
-		}
-		return tx.RecordAct(ctx, people.NewAct(now, by, "maintenance.end", position, ""))
-	})
+	err := a.Store.Change(ctx, func(tx *store.Tx) error { return tx.PutIntoService(ctx, position, by, now) })
 	if err == nil {
 		a.Feed.Changed()
 	}

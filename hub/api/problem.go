@@ -115,6 +115,7 @@ func ProblemOf(err error) Problem {
 	var payField *payment.FieldError
 	var alarmField *alarm.FieldError
 	var doorField *door.FieldError
+	var waits *store.MoneyWaits
 	var tooLarge *http.MaxBytesError
 	var ofEcho *echo.HTTPError
 	switch {
@@ -134,6 +135,8 @@ func ProblemOf(err error) Problem {
 		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{alarmField.Field, alarmField.Want}}
 	case errors.As(err, &doorField):
 		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{doorField.Field, doorField.Want}}
+	case errors.As(err, &waits):
+		p.Status, p.Detail = http.StatusConflict, waits.Error()
 	case errors.As(err, &tooLarge):
 		p.Status = http.StatusRequestEntityTooLarge
 		p.Detail = fmt.Sprintf("the body of the request is too large: want at most %d bytes", tooLarge.Limit)

@@ -57,7 +57,7 @@ type holdsJSON struct {
 // listHolds gives the goods that wait for a decision, or those that were decided about.
 func (a *API) listHolds(c echo.Context) error {
 	out := holdsJSON{Holds: []holdJSON{}}
-	err := a.read(c, func(ctx context.Context, tx *store.Tx) error {
+	return a.answer(c, &out, func(ctx context.Context, tx *store.Tx) error {
 		find := tx.OpenHolds
 		if c.QueryParam("decided") == "true" {
 			find = tx.DecidedHolds
@@ -69,7 +69,11 @@ func (a *API) listHolds(c echo.Context) error {
 		out.Holds, err = withOrders(ctx, tx, holds)
 		return err
 	})
-	if err != nil {
+}
+
+// answer answers with what a read transaction puts into out.
+func (a *API) answer(c echo.Context, out any, fn func(ctx context.Context, tx *store.Tx) error) error {
+	if err := a.read(c, fn); err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, out)
@@ -132,7 +136,7 @@ func (a *API) acted(c echo.Context, holds []store.Hold, err error) error {
 	}
 	a.Feed.Changed()
 	out := holdsJSON{}
-	err = a.read(c, func(ctx context.Context, tx *store.Tx) error {
+	return a.answer(c, &out, func(ctx context.Context, tx *store.Tx) (err error) {
 		now := make([]store.Hold, len(holds))
 		for i, h := range holds {
 			if now[i], err = tx.Hold(ctx, h.ID); err != nil {
@@ -142,10 +146,6 @@ func (a *API) acted(c echo.Context, holds []store.Hold, err error) error {
 		out.Holds, err = withOrders(ctx, tx, now)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, out)
 }
 
 // probe takes a temperature that a person has taken by hand.
@@ -231,7 +231,7 @@ func (a *API) getColdChain(c echo.Context) error {
 
 		StationRides []stationRideJSON `json:"station_rides"`
 	}
-	err := a.read(c, func(ctx context.Context, tx *store.Tx) error {
+	return a.answer(c, &out, func(ctx context.Context, tx *store.Tx) error {
 		container, err := tx.Container(ctx, c.Param("id"))
 		if err != nil {
 			return err
@@ -260,10 +260,6 @@ func (a *API) getColdChain(c echo.Context) error {
 		out.Holds, err = withOrders(ctx, tx, holds)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, out)
 }
 
 // orderHold gives the last that quality has said of goods of an order; nil for nothing.

@@ -114,14 +114,19 @@ func (a *API) reportJourney(c echo.Context) error {
 	if a.Reports == nil {
 		return fmt.Errorf("%w: this hub makes no reports", errUnavailable)
 	}
+	lang, err := report.Language(c.QueryParam("lang"))
+	if err != nil {
+		return &invalid{[]ProblemField{{"lang", "en or ja"}}}
+	}
 	var j report.Journey
-	err := a.read(c, func(ctx context.Context, tx *store.Tx) (err error) {
+	err = a.read(c, func(ctx context.Context, tx *store.Tx) (err error) {
 		j, err = report.Read(ctx, tx, Param(c, "id"), a.Clock.Now())
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	j.Lang = lang
 	pdf, err := a.Reports.Print(&j)
 	if err != nil {
 		return err

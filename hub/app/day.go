@@ -17,7 +17,7 @@ import (
 	"meguri/internal/clock"
 )
 
-// day does what the clock asks for: it freezes a date after its last cutoff and draws the codes, raises stops that are not
+// day does what the clock asks for: it freezes a date after its last cutoff and draws the codes, gives shops theirs for the collection spot, raises stops that are not
 // reached in time, and decides leftovers when pickup has closed. Each step is one transaction and harmless to repeat, so
 // that a hub that was down catches up.
 type day struct {
@@ -62,7 +62,7 @@ func (d *day) run(ctx context.Context) error {
 // turn does what is due. What fails does not keep the rest from being done.
 func (d *day) turn(ctx context.Context, now time.Time) error {
 	var failed []error
-	for _, step := range []func(context.Context, time.Time) error{d.freezeDue, d.raiseLate, d.closeDue, d.settleRevoking, d.endOpenings, d.raiseCommissioning, d.clearOrphans, d.forgetKeys} {
+	for _, step := range []func(context.Context, time.Time) error{d.freezeDue, d.shopPasses, d.raiseLate, d.closeDue, d.settleRevoking, d.endOpenings, d.raiseCommissioning, d.clearOrphans, d.forgetKeys} {
 		if err := step(ctx, now); err != nil {
 			failed = append(failed, err)
 		}

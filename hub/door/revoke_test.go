@@ -108,6 +108,8 @@ func TestMoneyWaitsForTheCode(t *testing.T) {
 			require.Equal(s, dispatch.GrantUsed, s.code().State())
 			require.Equal(s, payment.Waiting, s.money(at(20, 0)))
 			require.Equal(s, []string{store.WorkCodeUsed}, s.work())
+			require.ErrorAs(s, s.closeWork(store.WorkCodeUsed, at(20, 0)), new(*store.MoneyWaits), "nobody would be reminded of the money")
+			require.Equal(s, []string{store.WorkCodeUsed}, s.work())
 			require.NoError(s, s.doors.TakeRisk(s.Context(), "o-1", door.Act{By: "p-1", Reason: "nothing was taken", At: at(20, 1)}))
 			require.Equal(s, payment.Refunding, s.money(at(20, 1)))
 			require.Empty(s, s.work(), "somebody has")
@@ -147,6 +149,8 @@ func TestMoneyWaitsForTheCode(t *testing.T) {
 			require.Equal(s, payment.Refunding, r.State)
 			s.used(at(12, 3), at(12, 3))
 			require.Equal(s, []string{store.WorkCodeUsed}, s.work(), "the old one was used after it was taken back")
+			require.NoError(s, s.closeWork(store.WorkCodeUsed, at(12, 4)), "no money waits for it")
+			require.Empty(s, s.work())
 		},
 	})
 }

@@ -52,10 +52,8 @@ func open(t *testing.T, url string) *site {
 	s := &site{T: t, store: storetest.Open(t, url)}
 	storetest.Import(t, s.store, storetest.Network(t))
 	s.doors, s.taken = &door.Service{Store: s.store}, &disruption.Service{Store: s.store}
-	o, err := order.NewService(s.store.Orders()).Place(t.Context(), order.Request{ID: "o-1", DeliveryDate: date, LocationID: "loc-1",
-		CustomerID: "member-1", Lines: []order.Line{{ProductID: "a-cold", Quantity: 1}}}, at(0, 0), "p-test")
-	require.NoError(t, err)
-	require.Equal(t, order.Accepted, o.State)
+	storetest.Accept(t, s.store, at(0, 0), order.Request{ID: "o-1", DeliveryDate: date, LocationID: "loc-1", CustomerID: "member-1",
+		Lines: []order.Line{{ProductID: "a-cold", Quantity: 1}}})
 	s.change(func(ctx context.Context, tx *store.Tx) error {
 		if err := tx.AddDevice(ctx, fleet.Device{ID: board, Place: "loc-1", Role: fleet.Station, AddedAt: at(0, 0)}); err != nil {
 			return err
@@ -181,6 +179,19 @@ func (s *site) money(now time.Time) payment.RefundState {
 	}
 	require.Len(s, b.Refunds, 1)
 	return b.Refunds[0].State
+}
+
+// closeWork closes the work of a kind by hand.
+func (s *site) closeWork(kind string, now time.Time) error {
+	return s.store.Change(s.Context(), func(tx *store.Tx) error {
+		all, err := tx.Work(s.Context(), false, 100)
+		for _, w := range all {
+			if err == nil && w.Kind == kind {
+				err = tx.CloseWork(s.Context(), w.ID, "p-1", now)
+			}
+		}
+		return err
+	})
 }
 
 func (s *site) work() (kinds []string) {

@@ -11,6 +11,7 @@ func alarmRights() []Right {
 		{Route: "GET /v1/maintenance", Roles: with(staff, System)},
 		{Route: "POST /v1/maintenance", Roles: with(answering, Kitting), Act: true},
 		{Route: "DELETE /v1/maintenance", Roles: with(answering, Kitting), Act: true},
+		{Route: "POST /maintenance", Roles: with(answering, Kitting), Act: true},
 	}
 	for _, prefix := range []string{"POST /v1/alarms/:id/", "POST /alarms/:id/"} {
 		for _, verb := range []string{"acknowledge", "shelve", "unshelve", "reset"} {

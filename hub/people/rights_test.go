@@ -66,7 +66,7 @@ func TestWhoMayChangeWhat(t *testing.T) {
 	disrupt := []string{"POST /v1/outages", "DELETE /v1/outages", "POST /v1/calloffs", limit, "POST /v1/exceptions", hold, probe, command,
 		"POST /v1/devices/:id/stolen", ask, confirmDoor, work[0], riskPage, "POST /devices/:id/stolen", "POST /doors/:id", "POST /outages",
 		"POST /exceptions", "POST /quality", work[1], repair}
-	maintain := []string{"POST /v1/maintenance", "DELETE /v1/maintenance"}
+	maintain := []string{"POST /v1/maintenance", "DELETE /v1/maintenance", "POST /maintenance"}
 	programs, pages := "POST /v1/alarms/:id/", "POST /alarms/:id/"
 	answer := slices.Concat(maintain, answers(programs), answers(pages))
 	sure := slices.Concat(maintain, append(answers(programs), programs+"confirm"), append(answers(pages), pages+"confirm"))

@@ -55,17 +55,15 @@ func open(t *testing.T, url string) *site {
 	s := &site{T: t, store: storetest.Open(t, url), watch: quality.NewWatch(), touched: map[string]bool{}, numbers: map[string]uint64{}}
 	s.service = &quality.Service{Store: s.store, Touch: func(place string) { s.touched[place] = true }}
 	storetest.Import(t, s.store, storetest.Network(t))
-	orders := order.NewService(s.store.Orders())
-	for _, r := range []order.Request{
-		{ID: "o-1", LocationID: "loc-1", Lines: []order.Line{{ProductID: "a-cold", Quantity: 1}, {ProductID: "b-cold", Quantity: 1}}},
-		{ID: "o-2", LocationID: "loc-1", Lines: []order.Line{{ProductID: "a-cold", Quantity: 1}}},
-		{ID: "o-3", LocationID: "loc-2", Lines: []order.Line{{ProductID: "a-cold", Quantity: 1}}},
-	} {
-		r.CustomerID, r.DeliveryDate = "member-"+r.ID, day
-		o, err := orders.Place(t.Context(), r, at(0, 0), "test")
-		require.NoError(t, err)
-		require.Equal(t, order.Accepted, o.State)
+	one := func(products ...string) (lines []order.Line) {
+		for _, p := range products {
+			lines = append(lines, order.Line{ProductID: p, Quantity: 1})
+		}
+		return lines
 	}
+	storetest.Accept(t, s.store, at(0, 0), order.Request{ID: "o-1", DeliveryDate: day, LocationID: "loc-1", Lines: one("a-cold", "b-cold")},
+		order.Request{ID: "o-2", DeliveryDate: day, LocationID: "loc-1", Lines: one("a-cold")},
+		order.Request{ID: "o-3", DeliveryDate: day, LocationID: "loc-2", Lines: one("a-cold")})
 	s.change(func(tx *store.Tx) error {
 		for _, d := range devices {
 			d.AddedBy, d.AddedAt, d.Incarnation = "test", at(0, 0), inc

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"meguri/hub/coldchain"
 	"meguri/hub/fleet"
 	"meguri/hub/store"
 )
@@ -16,6 +17,7 @@ type Journey struct {
 	store.Journey
 	MadeAt time.Time
 	Legs   []Leg
+	Lang   string // that it is told in: English or Japanese
 }
 
 // Leg is a part of the way in one thing, with what was measured there.
@@ -27,6 +29,7 @@ type Leg struct {
 	Allowed               time.Duration // outside of them
 	OwnRange              bool          // the limits are the fridge's own, for the category has none on this leg
 	HasLimits             bool
+	Rules                 []coldchain.Own // alarm rules of the network's own, for the category on this leg
 	Stats                 Stats
 	Bars                  []store.Bar
 	Gaps                  []Gap // time without a valid reading, and why
@@ -111,11 +114,14 @@ func (l *Leg) read(ctx context.Context, tx *store.Tx, j *store.Journey, now time
 	} else if own, ok := j.FridgeRange[l.Subject]; ok {
 		l.Limits, l.OwnRange, l.HasLimits = own, true, true
 	}
+	var err error
+	if l.Rules, err = tx.OwnRulesOf(ctx, j.Category, l.Kind); err != nil {
+		return err
+	}
 	span := l.Until.Sub(l.From)
 	if span < leastBar {
 		return nil
 	}
-	var err error
 	if l.Bars, err = tx.Envelope(ctx, l.Sensor, l.From, l.Until, max(span/legBars, leastBar).Truncate(time.Millisecond)); err != nil {
 		return err
 	}

@@ -81,6 +81,35 @@ func TestAJourneySaysLegsLimitsGapsAndAlarms(t *testing.T) {
 	}
 }
 
+func TestAReportInJapaneseIsSignedLikeAnyOther(t *testing.T) {
+	h := troubled(t)
+	j := journeyOf(t, h, warmFridge)
+	english, err := report.Write(&j, time.UTC)
+	require.NoError(t, err)
+	j.Lang = report.Japanese
+	plain, err := report.Write(&j, time.UTC)
+	require.NoError(t, err)
+	again, err := report.Write(&j, time.UTC)
+	require.NoError(t, err)
+	require.Equal(t, plain, again)
+	require.NotEqual(t, english, plain)
+	require.Less(t, len(plain), 400_000, "the dots are not too many")
+	authority, err := pki.Open(t.TempDir())
+	require.NoError(t, err)
+	key, cert, err := authority.ReportSigner()()
+	require.NoError(t, err)
+	pdf, err := report.Sign(plain, key, cert, time.Now())
+	require.NoError(t, err)
+	_, err = report.Verify(pdf)
+	require.NoError(t, err)
+	if dir := os.Getenv("MEGURI_SCREENSHOTS"); dir != "" {
+		require.NoError(t, os.WriteFile(dir+"/report-ja.pdf", pdf, 0o600))
+	}
+	t.Log("bytes", len(english), len(plain))
+	_, err = report.Language("fr")
+	require.ErrorContains(t, err, "want en or ja")
+}
+
 // signed is a report of the day, signed by an authority of its own.
 func signed(t *testing.T) (pdf []byte, ca []byte) {
 	t.Helper()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"meguri/hub/alarm"
+	"meguri/hub/people"
 )
 
 // AlarmLine is an alarm as people see it at a time.
@@ -134,6 +135,28 @@ func (tx *Tx) EndService(ctx context.Context, position, by string, now time.Time
 		return fmt.Errorf("%s is not out of service: %w", position, ErrNotFound)
 	}
 	return err
+}
+
+// TakeOutOfService takes a position out of service, with the act, and is ErrNotFound for one that the network does not have.
+func (tx *Tx) TakeOutOfService(ctx context.Context, s alarm.Service) error {
+	switch has, err := tx.HasPosition(ctx, s.Position); {
+	case err != nil:
+		return err
+	case !has:
+		return fmt.Errorf("position %s: %w", s.Position, ErrNotFound)
+	}
+	if err := tx.AddService(ctx, s); err != nil {
+		return err
+	}
+	return tx.RecordAct(ctx, people.NewAct(s.From, s.By, "maintenance.begin", s.Position, s.Reason))
+}
+
+// PutIntoService is EndService with the act.
+func (tx *Tx) PutIntoService(ctx context.Context, position, by string, now time.Time) error {
+	if err := tx.EndService(ctx, position, by, now); err != nil {
+		return err
+	}
+	return tx.RecordAct(ctx, people.NewAct(now, by, "maintenance.end", position, ""))
 }
 
 // HasPosition says whether alarms can be about a position: a fridge, location, collection spot, shipper or device.

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"meguri/hub/alarm"
 	"meguri/hub/dispatch"
+	"meguri/hub/payment"
 )
 
 // This file and its siblings views_*.go read for pages and for the API. They decide nothing.
@@ -273,14 +275,36 @@ func (tx *Tx) WorkCounts(ctx context.Context) ([]WorkCount, error) {
 	}, "SELECT kind, COUNT(*), MIN(opened_at) FROM work_items WHERE closed_at IS NULL GROUP BY kind ORDER BY kind")
 }
 
-// CloseWork closes an open work item. It returns ErrNotFound for one that is not there or closed already.
+// MoneyWaits says that work cannot be closed before somebody has decided about an order's money.
+type MoneyWaits struct{ Order string }
+
+func (m *MoneyWaits) Error() string {
+	return fmt.Sprintf("the money of order %s waits for this: decide first, on the order's page or with hub order take-risk %s --reason TEXT",
+		m.Order, m.Order)
+}
+
+// CloseWork closes an open work item. It returns ErrNotFound for one that is not there or closed already, and *MoneyWaits for a code that
+// was used when what the order's customer paid goes back only by a person's word: closed, nobody would be reminded of it.
 func (tx *Tx) CloseWork(ctx context.Context, id, person string, at time.Time) error {
 	n, err := tx.exec(ctx, "UPDATE work_items SET closed_at = $2, closed_by = $3 WHERE id = $1 AND closed_at IS NULL",
 		id, millis(at), person)
 	if err == nil && n == 0 {
 		return fmt.Errorf("open work item %s: %w", id, ErrNotFound)
 	}
-	return err
+	if err != nil || !strings.HasPrefix(id, WorkCodeUsed+"/") {
+		return err
+	}
+	order, err := tx.text(ctx, "work item "+id, "SELECT subject FROM work_items WHERE id = $1", id)
+	if err != nil {
+		return err
+	}
+	switch bill, err := tx.Bill(ctx, order); {
+	case errors.Is(err, payment.ErrNotFound):
+		return nil // it was paid elsewhere
+	case err != nil || !bill.CodeMayOpen:
+		return err
+	}
+	return &MoneyWaits{order}
 }
 
 // EventView is a record of a device's events log.

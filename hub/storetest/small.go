@@ -4,10 +4,13 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"meguri/hub/bulk"
+	"meguri/hub/order"
+	"meguri/hub/store"
 )
 
 // Files are the CSV files of a small network, by name, in which each limit can be reached. Each call gives a fresh copy.
@@ -41,6 +44,20 @@ func Files() map[string]string {
 			"loc-1,2026-12-01,2026-12-01T02:00:00+09:00,2026-12-01T11:00:00+09:00,2026-12-01T17:00:00+09:00\n" +
 			"loc-2,2026-12-01,2026-12-01T01:00:00+09:00,2026-12-01T11:00:00+09:00,2026-12-01T17:00:00+09:00\n" +
 			"loc-1,2026-12-02,2026-12-02T02:00:00+09:00,2026-12-02T11:00:00+09:00,2026-12-02T17:00:00+09:00\n",
+	}
+}
+
+// Accept places orders of members named after them, which have to be accepted at a time.
+func Accept(tb testing.TB, s *store.Store, at time.Time, requests ...order.Request) {
+	tb.Helper()
+	orders := order.NewService(s.Orders())
+	for _, r := range requests {
+		if r.CustomerID == "" {
+			r.CustomerID = "member-" + r.ID
+		}
+		o, err := orders.Place(tb.Context(), r, at, "p-test")
+		require.NoError(tb, err)
+		require.Equal(tb, order.Accepted, o.State, r.ID)
 	}
 }
 

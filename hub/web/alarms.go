@@ -40,15 +40,19 @@ type alarmsView struct {
 	Undone    int  // notices that could not be sent
 	Service   []alarm.Service
 	MayAnswer bool
+	Maintain  maintainForm
 	Now       time.Time
 }
 
 var shows = []string{"open", "mine", "all"}
 
-func (w *Web) alarms(c echo.Context) error {
+func (w *Web) alarms(c echo.Context) error { return w.showAlarms(c, http.StatusOK, "") }
+
+func (w *Web) showAlarms(c echo.Context, status int, wrong string) error {
 	l, who, now := chooseLang(c), api.Who(c), w.Clock.Now()
 	v := alarmsView{Show: c.QueryParam("show"), Shows: shows, Now: now, Told: w.Told,
 		MayAnswer: w.mayAct(who, "POST /alarms/:id/acknowledge")}
+	v.Maintain = maintainForm{Wrong: wrong, May: w.mayAct(who, "POST /maintenance"), Hours: maintainHours}
 	filter := store.AlarmFilter{}
 	switch v.Show {
 	case "mine":
@@ -71,6 +75,9 @@ func (w *Web) alarms(c echo.Context) error {
 		if v.Service, err = tx.Services(ctx, now); err != nil {
 			return err
 		}
+		if err = v.Maintain.read(c, tx, len(v.Service) > 0); err != nil {
+			return err
+		}
 		v.Items, err = w.alarmItems(ctx, tx, l, lines, now)
 		return err
 	})
@@ -82,7 +89,7 @@ func (w *Web) alarms(c echo.Context) error {
 			v.Calling++
 		}
 	}
-	return w.render(c, http.StatusOK, "alarms", l.text("alarms.title"), "", v)
+	return w.render(c, status, "alarms", l.text("alarms.title"), "", v)
 }
 
 // alarmItems says of alarms where they are. Consequences of an alarm that stands are told with it, and not on their own.

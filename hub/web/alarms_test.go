@@ -81,6 +81,34 @@ func TestOnlyWhoMayAnswerGetsTheButtonsAndARefusalIsTold(t *testing.T) {
 	require.Contains(t, get(h, "/alarms?lang=en", dispatcher).Body.String(), "Nobody is told by mail or webhook")
 }
 
+func TestPositionsAreTakenOutOfServiceOnThePage(t *testing.T) {
+	h := open(t)
+	h.Day(t)
+	cut(t, h)
+	kitting, support := h.Token(t, people.Kitting), h.Token(t, people.Support)
+	require.Contains(t, get(h, "/?lang=en", kitting).Body.String(), `href="/alarms/power-1"`)
+	form := url.Values{"position": {"loc-001"}, "hours": {"2"}, "reason": {"new compressor"}}
+	require.Equal(t, 403, post(h, "/maintenance", support, form).Code)
+	for wrong, want := range map[string]string{"hours=400": "Between one minute and 14 days", "reason=": "A reason is wanted",
+		"position=loc-999": "There is no position loc-999"} {
+		bad, _ := url.ParseQuery(form.Encode())
+		key, value, _ := strings.Cut(wrong, "=")
+		bad.Set(key, value)
+		w := post(h, "/maintenance?lang=en", kitting, bad)
+		require.GreaterOrEqual(t, w.Code, 400, wrong)
+		require.Contains(t, w.Body.String(), want)
+	}
+	require.Equal(t, 303, post(h, "/maintenance", kitting, form).Code)
+	page := get(h, "/alarms?lang=en", support).Body.String()
+	require.Contains(t, page, "new compressor")
+	require.NotContains(t, get(h, "/?lang=en", kitting).Body.String(), `href="/alarms/power-1"`, "it calls nobody")
+	require.NotContains(t, page, `action="/maintenance"`, "to see is not to do")
+	require.Contains(t, get(h, "/alarms?lang=ja", kitting).Body.String(), "保守を終える")
+	require.Equal(t, 303, post(h, "/maintenance", kitting, url.Values{"do": {"end"}, "position": {"loc-001"}}).Code)
+	require.Equal(t, 303, post(h, "/maintenance", kitting, url.Values{"do": {"end"}, "position": {"loc-001"}}).Code, "it is back already")
+	require.NotContains(t, get(h, "/alarms?lang=en", support).Body.String(), "new compressor")
+}
+
 // One who answers alarms needs nothing but the page and a thumb.
 func TestInABrowserAnAlarmIsAnsweredOnAPhoneInBothLanguages(t *testing.T) {
 	h := open(t)
@@ -94,6 +122,10 @@ func TestInABrowserAnAlarmIsAnsweredOnAPhoneInBothLanguages(t *testing.T) {
 			return err
 		}
 		return tx.ReviseAlarm(ctx, "alarm-1", "11.2 °C, limit 8.0 °C", apitest.Now.Add(-2*time.Hour), time.Time{}, apitest.Now)
+	}))
+	require.NoError(t, h.Store.Change(ctx, func(tx *store.Tx) error {
+		return tx.TakeOutOfService(ctx, alarm.Service{ID: "m-1", Position: "loc-002-fridge-1", By: "console", Reason: "a new compressor is fitted",
+			From: apitest.Now, Until: apitest.Now.Add(2 * time.Hour)})
 	}))
 	tab, complaints := browser(t)
 	address := serve(t, h)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -56,6 +57,7 @@ type packingView struct {
 	choice
 	Chosen bool
 	List   dispatch.PackingList
+	Pass   *dispatch.Pass // with which the shop opens its collection spot; nil when there is none
 }
 
 func (w *Web) packing(c echo.Context) error {
@@ -65,6 +67,14 @@ func (w *Web) packing(c echo.Context) error {
 		if shop != "" && date != "" {
 			v.List, err = tx.PackingList(ctx, date, shop)
 			v.Chosen = true
+			if err != nil {
+				return nil, err
+			}
+			p, err := tx.ShopPass(ctx, shop, date, w.Clock.Now())
+			if errors.Is(err, store.ErrNotFound) {
+				return nil, nil
+			}
+			v.Pass = &p
 			return nil, err
 		}
 		shops, err := tx.ShopsOfDate(ctx, date)
@@ -269,7 +279,11 @@ func (w *Web) work(c echo.Context) error {
 }
 
 func (w *Web) closeWork(c echo.Context) error {
-	if err := w.CloseWork(c.Request().Context(), api.Who(c), api.Param(c, "id")); err != nil {
+	err := w.CloseWork(c.Request().Context(), api.Who(c), api.Param(c, "id"))
+	if waits := new(store.MoneyWaits); errors.As(err, &waits) && w.mayOpen(api.Who(c), "/orders/:id") {
+		return c.Redirect(http.StatusSeeOther, "/orders/"+url.PathEscape(waits.Order)+"#codes") // where the money is decided about
+	}
+	if err != nil {
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, "/work-items")

@@ -253,6 +253,7 @@ var commonMessages = map[string]message{
 	"sheet.planned": {"planned %s", "予定 %s"},
 	"sheet.reached": {"reached %s", "到着 %s"},
 	"sheet.late":    {"%s late", "%s 遅れ"},
+	"packing.code":  {"Door code at the collection spot, until %s", "集荷場の扉の暗証番号（%sまで）"},
 	"sheet.code":    {"Door code", "扉の暗証番号"},
 	"sheet.nothing": {"Nothing to do here.", "作業なし。"},
 	"sheet.shipper": {"Shipper", "保冷箱"},

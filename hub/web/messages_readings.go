@@ -29,6 +29,6 @@ var readingsMessages = map[string]message{
 	"rules.kinetic":     {"mean kinetic temperature %[1]s, after %[2]d min or more with goods of %[3]s", "%[3]sの商品がある間の平均運動温度が%[1]s（%[2]d分以上）"},
 	"rules.goods":       {"%[1]s for %[2]d min at a stretch, while goods of %[3]s are here", "%[3]sの商品がある間、%[1]sが連続%[2]d分"},
 	"rules.ends":        {"; not the first %d and the last %d min", "（最初の%d分と最後の%d分を除く）"},
-	"report.journey":    {"Signed report of the journey (PDF)", "温度記録の署名付き報告書（PDF・英語）"},
+	"report.journey":    {"Signed report of the journey (PDF)", "温度記録の署名付き報告書（PDF）"},
 	"readings.all":      {"Day, week, month and year", "日・週・月・年の推移"},
 }

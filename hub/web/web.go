@@ -105,6 +105,7 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.POST("/check/:id/repair", w.repair)
 	e.GET("/alarms", w.alarms)
 	e.GET("/alarms/:id", w.alarm)
+	e.POST("/maintenance", w.maintain)
 	for _, verb := range []alarm.Verb{alarm.Acknowledge, alarm.Confirm, alarm.PutOnShelf, alarm.TakeOff, alarm.ResetLatch} {
 		e.POST("/alarms/:id/"+string(verb), w.alarmVerb(verb))
 	}

@@ -16,6 +16,9 @@ CREATE TABLE temperature_rules (
     PRIMARY KEY (category, leg, kind, low)
 );
 
+-- The clock looks every few seconds for passes that are not over.
+CREATE INDEX passes_by_end ON passes (valid_until);
+
 -- +goose Down
 -- A hub is never migrated down over its data: restore a backup instead.
 SELECT 1;

@@ -1,0 +1,58 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"meguri/hub/dispatch"
+)
+
+// ShopCall is a shop that brings containers of a date, which is frozen, to its collection spot, and when they are fetched last.
+type ShopCall struct {
+	ShopID, SpotID, Date string
+	Fetched              time.Time
+}
+
+// shopCalls finds them at spots whose doors a device serves. A container counts while somebody is to get what it holds.
+// Its $1 is a time: of dates whose pickup was over by then there are none, which keeps a year of history out.
+const shopCalls = `FROM delivery_dates f JOIN dated_containers c ON c.delivery_date = f.delivery_date
+	JOIN run_stops s ON s.run_id = c.run_id AND s.kind = 'collect' AND s.place_id = c.collection_spot_id
+	WHERE f.frozen_at IS NOT NULL AND EXISTS (SELECT 1 FROM deliveries l WHERE l.delivery_date = f.delivery_date AND l.pickup_closes > $1)
+	AND EXISTS (SELECT 1 FROM devices v WHERE v.place = c.collection_spot_id AND v.role = 'station' AND v.revoked_at IS NULL)
+	AND EXISTS (SELECT 1 FROM order_items i JOIN orders o ON o.id = i.order_id WHERE i.dated_container_id = c.id AND NOT i.short
+		AND o.state NOT IN ('refused', 'expired', 'cancelled', 'called_off')) `
+
+// ShopCallsWithoutPass gives the shops that have no pass for a date yet, revoked or not, of containers that are fetched after a time.
+func (tx *Tx) ShopCallsWithoutPass(ctx context.Context, fetchedAfter time.Time) ([]ShopCall, error) {
+	return list(ctx, tx, func(row scanner) (c ShopCall, err error) {
+		var fetched int64
+		err = row.Scan(&c.ShopID, &c.SpotID, &c.Date, &fetched)
+		c.Fetched = fromMillis(fetched)
+		return c, err
+	}, `SELECT c.shop_id, c.collection_spot_id, c.delivery_date, MAX(s.planned_at) `+shopCalls+` AND s.planned_at > $1
+		AND NOT EXISTS (SELECT 1 FROM passes p WHERE p.id = `+shopPassID+`)
+		GROUP BY c.shop_id, c.collection_spot_id, c.delivery_date ORDER BY c.delivery_date, c.shop_id LIMIT 1000`, millis(fetchedAfter))
+}
+
+// shopPassID is what dispatch.ShopPassID makes.
+const shopPassID = "'pass-' || c.shop_id || '-' || c.delivery_date"
+
+// IdleShopPasses gives the passes of shops, made for a date by the clock, that are not over at now although nothing of the date is to be
+// brought any more.
+func (tx *Tx) IdleShopPasses(ctx context.Context, now time.Time) ([]dispatch.Pass, error) {
+	return list(ctx, tx, scanPass, "SELECT "+passColumns+` WHERE valid_until > $1 AND revoked_at IS NULL AND holder = 'shop' AND reason = $2
+		AND NOT EXISTS (SELECT 1 `+shopCalls+` AND c.shop_id = passes.shop_id AND `+shopPassID+` = passes.id) ORDER BY id LIMIT 1000`, millis(now), dispatch.CutoffReason)
+}
+
+// ShopPass gives the pass of a shop for a date that holds or will hold at now, or ErrNotFound.
+func (tx *Tx) ShopPass(ctx context.Context, shop, date string, now time.Time) (dispatch.Pass, error) {
+	p, err := scanPass(tx.row(ctx, "SELECT "+passColumns+" WHERE id = $1 AND valid_until > $2 AND revoked_at IS NULL",
+		dispatch.ShopPassID(shop, date), millis(now)))
+	if errors.Is(err, sql.ErrNoRows) {
+		return p, fmt.Errorf("pass of shop %s for %s: %w", shop, date, ErrNotFound)
+	}
+	return p, err
+}
