@@ -119,7 +119,7 @@ func (e *Effects) door(ctx context.Context, tx *store.Tx, ev link.Event) error {
 		}
 		return tx.RaiseAlarm(ctx, alarmID(ev, AlarmDoor), alarmUnbolted, b.Position, "door is shut and its bolt stays back: whoever pulls comes in", ev.At)
 	case protocol.Bolted:
-		if err := e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Lock = "locked" }); err != nil {
+		if now, err := e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Lock = "locked" }); err != nil || !now {
 			return err
 		}
 		return tx.ClearAlarm(ctx, alarmUnbolted, b.Position, ev.At)
