@@ -33,7 +33,7 @@ func (c *DeviceDrainCmd) Run(g *Globals) error {
 	return withStore(g, func(s *store.Store) error {
 		touched := map[string]bool{}
 		goods := &quality.Service{Store: s, Touch: func(place string) { touched[place] = true }} // a running hub judges what is marked
-		r := link.NewReceiver(link.Config{Store: s, Effects: &effect.Effects{Touch: goods.Touch, Hold: goods.DeviceHeld, Taken: goods.Taken},
+		r := link.NewReceiver(link.Config{Store: s, Effects: &effect.Effects{Touch: goods.Touch, Hold: goods.DeviceHeld, Freed: goods.DeviceFreed, Taken: goods.Taken},
 			Owns: effect.Owns, Clock: g.Clock, Logger: g.Logger, Watch: quality.NewWatch()})
 		d, failed := r.Drain(g.Ctx, c.ID, f, c.NeverHeard)
 		if failed != nil {

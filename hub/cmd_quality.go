@@ -86,6 +86,14 @@ func (c *QualityShowCmd) Run(g *Globals) error {
 			if len(all) == 0 {
 				fmt.Fprintln(w, "not judged yet")
 			}
+			rides, err := tx.RidesJudged(g.Ctx, c.Container)
+			if err != nil {
+				return err
+			}
+			for _, r := range rides {
+				fmt.Fprintf(w, "by the station\t%s\t%s\t%s\toutside %d min\tlongest gap %d min\n", r.Shipper, r.Outcome,
+					r.At.UTC().Format(time.RFC3339), int(r.Outside.Minutes()), int(r.Gap.Minutes()))
+			}
 			return w.Flush()
 		})
 	})

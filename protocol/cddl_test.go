@@ -21,8 +21,9 @@ var (
 // cddlTypes are the Go types behind the rules of meguri.cddl.
 func cddlTypes() map[string]any {
 	types := map[string]any{"record-of": Record{}, "position": Position{}, "parent": Parent{}, "expect": Expect{},
-		"part-ref": PartRef{}, "sample": Sample{}, "lock-plan": LockPlan{}, "grant": Grant{}, "slot-assignment": SlotAssignment{}, "person-rule": PersonRule{}, "goods-limit": GoodsLimit{},
-		"temperature-plan": TemperaturePlan{}, "scanner-plan": ScannerPlan{}, "packing-list-part": PackingListPart{},
+		"part-ref": PartRef{}, "sample": Sample{}, "lock-plan": LockPlan{}, "grant": Grant{}, "slot-assignment": SlotAssignment{}, "person-rule": PersonRule{}, "goods-limit": GoodsLimit{}, "ride": Ride{}, "shipper-key": ShipperKey{},
+		"statement": Statement{}, "stretch": Stretch{},
+		"temperature-plan": TemperaturePlan{}, "air-rule": AirRule{}, "scanner-plan": ScannerPlan{}, "packing-list-part": PackingListPart{},
 		"packing-line": PackingLine{}, "driver-plan": DriverPlan{}, "run-stop": RunStop{}, "lost-span": LostSpan{}, "thinned-sensor": ThinnedSensor{}, "round-fault": RoundFault{},
 		"run-container": RunContainer{}, "warehouse-plan": WarehousePlan{}, "operator": Operator{}, "workstation": Workstation{}, "pick-order": PickOrder{},
 		"pick-line": PickLine{}, "expected-bag": ExpectedBag{}, "shelf-plan": ShelfPlan{}, "damage-kind": DamageKind{}, "swap-rule": SwapRule{},

@@ -40,6 +40,9 @@ const (
 	KindNotOpened        Kind = 54
 	KindDoorWarm         Kind = 55
 	KindUnbolted         Kind = 56
+	KindSigningKey       Kind = 57
+	KindRideJudged       Kind = 58
+	KindBolted           Kind = 59
 )
 
 // Kinds of record in the readings log.
@@ -183,6 +186,9 @@ func NewScanRefused(step, scan, reason string) ScanRefused {
 	if IsToken(scan) {
 		scan = "a token"
 	}
+	if IsStatement(scan) {
+		scan = "a shipper's statement"
+	}
 	return ScanRefused{Step: step, Scan: bounded(scan, most), Reason: bounded(reason, most)}
 }
 
@@ -320,6 +326,8 @@ type Alarm struct {
 	// First is the number, in the readings log, of the record with the first reading outside; since revision 4, 0 for not known. By it
 	// the alarm is the one that the hub finds in the readings.
 	First uint64 `cbor:"5,keyasint,omitempty"`
+	// Rule is the name of the plan's AirRule, where it has any; since revision 5.
+	Rule string `cbor:"6,keyasint,omitempty"`
 }
 
 // GoodsHeld says that a station has decided by itself that goods may not be handed out: they have stood too warm or too cold for
@@ -332,6 +340,8 @@ type GoodsHeld struct {
 	OutsideMS      int64      `cbor:"5,keyasint"`
 	MilliC         int64      `cbor:"6,keyasint"` // the reading that decided; 0 without one
 	HeldAt         int64      `cbor:"7,keyasint"` // Unix milliseconds of the station's clock; names the decision
+	// Shipper is in which they rode, where that is the cause; since revision 5.
+	Shipper string `cbor:"8,keyasint,omitempty"`
 }
 
 // GoodsCause is why goods are held.
@@ -341,7 +351,50 @@ type GoodsCause uint8
 const (
 	GoodsBroken   GoodsCause = 1 // outside for longer than allowed
 	GoodsDoubtful GoodsCause = 2 // without a valid reading for longer than allowed
+	RideBroken    GoodsCause = 3 // by the shipper's statement: outside for longer than allowed on the way. This and what follows: revision 5
+	RideDoubtful  GoodsCause = 4 // by the shipper's statement: without a valid reading for longer than allowed on the way
+	RideUnstated  GoodsCause = 5 // handed in without a statement, and their category has them wait for it
 )
+
+// OfRide says whether a cause is about the way in a shipper.
+func (c GoodsCause) OfRide() bool { return c == RideBroken || c == RideDoubtful || c == RideUnstated }
+
+// RideJudged says what a station knows, by itself, of the way of goods that were handed in: what it decided on. GoodsHeld says so when
+// they are held. A later one of the same goods takes its place.
+type RideJudged struct {
+	Position       string      `cbor:"1,keyasint"` // of the fridge in which they stand
+	DatedContainer string      `cbor:"2,keyasint"`
+	Shipper        string      `cbor:"3,keyasint"`
+	Outcome        RideOutcome `cbor:"4,keyasint"`
+	From           int64       `cbor:"5,keyasint,omitempty"` // of the time that was judged, Unix milliseconds; 0 without a statement
+	Until          int64       `cbor:"6,keyasint,omitempty"`
+	OutsideMS      int64       `cbor:"7,keyasint,omitempty"`
+	GapMS          int64       `cbor:"8,keyasint,omitempty"` // the longest time without a valid reading
+	MilliC         int64       `cbor:"9,keyasint,omitempty"` // the worst reading outside; 0 when all were inside
+	// Freed is HeldAt of the GoodsHeld that this ends: they were held for want of a statement that knows, and it came.
+	Freed int64 `cbor:"10,keyasint,omitempty"`
+}
+
+// RideOutcome is what a station knows of a ride.
+type RideOutcome uint8
+
+// What a station knows of a ride.
+const (
+	RideSound     RideOutcome = 1
+	RideUncertain RideOutcome = 2 // the shipper itself had no valid reading for longer than allowed
+	RideTooWarm   RideOutcome = 3 // or too cold: outside for longer than allowed
+	RideUnknown   RideOutcome = 4 // no statement came with them
+)
+
+// SigningKey tells the public key with which a device signs from now on.
+type SigningKey struct {
+	Public []byte `cbor:"1,keyasint"` // Ed25519
+}
+
+// Bolted says that a door is bolted again that was Unbolted, without having been opened.
+type Bolted struct {
+	Position string `cbor:"1,keyasint"`
+}
 
 // ClockBattery says how the battery of a device's clock is, when that has changed since it last said so. Revision 4.
 type ClockBattery struct {
@@ -391,6 +444,9 @@ func (DoorWarm) Kind() Kind         { return KindDoorWarm }
 func (Unbolted) Kind() Kind         { return KindUnbolted }
 func (Mains) Kind() Kind            { return KindMains }
 func (GoodsHeld) Kind() Kind        { return KindGoodsHeld }
+func (RideJudged) Kind() Kind       { return KindRideJudged }
+func (SigningKey) Kind() Kind       { return KindSigningKey }
+func (Bolted) Kind() Kind           { return KindBolted }
 func (Alarm) Kind() Kind            { return KindAlarm }
 func (Samples) Kind() Kind          { return KindSamples }
 func (Thinned) Kind() Kind          { return KindThinned }

@@ -12,7 +12,8 @@ import (
 // the outcome CommandUnknown; revision 3 codes that are checked slowly (Grant.Check), in plans; revision 4 what became of a use
 // (UseReturned and its siblings) and rules for each kind of person (LockPlan.People), what goods may bear in a
 // fridge and that they are held, and commands that show a number; revision 5 the round of rental items (ItemScanned and its siblings,
-// WarehousePlan).
+// WarehousePlan), how goods come to a station (SlotAssignment.Ride, RideJudged), and several alarm rules for the air of a place
+// (TemperaturePlan.Rules, Alarm.Rule).
 const Revision = 5
 
 // LogID names one of a device's two logs.

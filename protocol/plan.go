@@ -20,6 +20,8 @@ type LockPlan struct {
 	Keys   [][]byte `cbor:"5,keyasint,omitempty"` // Ed25519 public keys with which the hub signs tokens, or did until lately
 	// People says what the lock does in doubt, for each kind of person; since revision 4. A kind that is missing has DefaultPeople's.
 	People []PersonRule `cbor:"6,keyasint,omitempty"`
+	// Shippers are the keys by which the statements of the shippers are known that Containers ride in; since revision 5.
+	Shippers []ShipperKey `cbor:"7,keyasint,omitempty"`
 	// OutOfService says that the board at this position is being put into service: nobody has a grant here until an engineer has signed.
 	OutOfService bool `cbor:"10,keyasint,omitempty"`
 }
@@ -138,9 +140,28 @@ type SlotAssignment struct {
 	HoldAt int64 `cbor:"7,keyasint,omitempty"`
 	// HoldOf is HeldAt of the newest GoodsHeld that was released. A station that has held them by a later decision goes on to.
 	HoldOf int64 `cbor:"8,keyasint,omitempty"`
+	// Ride is how the goods come here, since revision 5; zero where nothing says what they may bear on the way.
+	Ride Ride `cbor:"9,keyasint,omitzero"`
 }
 
-// GoodsLimit is what goods may bear in a station's fridge: for so long outside the range, and for so long without a valid reading.
+// Ride is goods on their way in a shipper.
+type Ride struct {
+	Shipper string     `cbor:"1,keyasint"` // its position
+	Limit   GoodsLimit `cbor:"2,keyasint"` // what the goods may bear in it
+	// From is when they were loaded, Unix milliseconds: by the driver's scan when the hub had heard of it, else as planned; 0 for unknown.
+	From int64 `cbor:"3,keyasint,omitempty"`
+	// UnstatedHolds: goods that are handed in without the shipper's statement are held until it comes, or the hub knows of the ride.
+	// Else they are handed out, and that is recorded.
+	UnstatedHolds bool `cbor:"4,keyasint,omitempty"`
+}
+
+// ShipperKey is the Ed25519 public key of the device at a shipper.
+type ShipperKey struct {
+	Shipper string `cbor:"1,keyasint"`
+	Public  []byte `cbor:"2,keyasint"`
+}
+
+// GoodsLimit is what goods may bear in a station's fridge or in a shipper: for so long outside the range, and for so long without a valid reading.
 // Zero is no limit.
 type GoodsLimit struct {
 	MinMilliC  int64 `cbor:"1,keyasint"`
@@ -170,6 +191,18 @@ type TemperaturePlan struct {
 	// Since revision 4: an excursion is over when it has been so far inside for so long. Missing: the first reading inside ends it.
 	DeadbandMilliC int64 `cbor:"6,keyasint,omitempty"`
 	ClearAfterMS   int64 `cbor:"7,keyasint,omitempty"`
+	// Rules are all by which the air is watched, in place of the ones above; since revision 5. Empty: those above.
+	Rules []AirRule `cbor:"11,keyasint,omitempty"`
+}
+
+// AirRule is one side of the temperatures of a place and when it is an alarm.
+type AirRule struct {
+	Name           string `cbor:"1,keyasint"` // what the alarm is called by
+	Low            bool   `cbor:"2,keyasint,omitempty"`
+	LimitMilliC    int64  `cbor:"3,keyasint"`           // below it is outside, or above it; millidegrees Celsius
+	AfterMS        int64  `cbor:"4,keyasint,omitempty"` // outside for so long at a stretch is an alarm; 0: at once
+	DeadbandMilliC int64  `cbor:"5,keyasint,omitempty"`
+	ClearAfterMS   int64  `cbor:"6,keyasint,omitempty"`
 }
 
 // ScannerPlan is the part "scanner/POSITION": the work list of a shop's scanner.

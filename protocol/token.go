@@ -67,20 +67,10 @@ func IsToken(text string) bool {
 
 // SignToken gives the text of a token.
 func SignToken(t Token, key ed25519.PrivateKey) (string, error) {
-	signer, err := cose.NewSigner(cose.AlgorithmEdDSA, key)
-	if err != nil {
-		return "", fmt.Errorf("sign a token: %w", err)
-	}
 	g := t.Grant
-	payload, err := encMode.Marshal(claims{Order: g.Order, Lock: t.Lock, Until: g.Until / 1000, From: g.From / 1000, Grant: []byte(g.ID),
+	signed, err := sign1(claims{Order: g.Order, Lock: t.Lock, Until: g.Until / 1000, From: g.From / 1000, Grant: []byte(g.ID),
 		Holder: g.Holder, Uses: g.Uses, Containers: g.Containers, Elsewhere: g.Elsewhere, IssuedMS: t.Issued,
-		Signed: t.Signed / 1000})
-	if err != nil {
-		return "", fmt.Errorf("sign a token: %w", err)
-	}
-	protected := cose.ProtectedHeader{cose.HeaderLabelAlgorithm: cose.AlgorithmEdDSA,
-		cose.HeaderLabelKeyID: KeyID(key.Public().(ed25519.PublicKey))}
-	signed, err := cose.Sign1(rand.Reader, signer, cose.Headers{Protected: protected}, payload, nil)
+		Signed: t.Signed / 1000}, nil, key)
 	if err != nil {
 		return "", fmt.Errorf("sign a token: %w", err)
 	}
@@ -91,13 +81,31 @@ func SignToken(t Token, key ed25519.PrivateKey) (string, error) {
 	return text, nil
 }
 
+// sign1 signs what is encoded of a value, together with a domain that both sides know; nil for tokens.
+func sign1(value any, domain []byte, key ed25519.PrivateKey) ([]byte, error) {
+	signer, err := cose.NewSigner(cose.AlgorithmEdDSA, key)
+	if err != nil {
+		return nil, err
+	}
+	payload, err := encMode.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	protected := cose.ProtectedHeader{cose.HeaderLabelAlgorithm: cose.AlgorithmEdDSA,
+		cose.HeaderLabelKeyID: KeyID(key.Public().(ed25519.PublicKey))}
+	return cose.Sign1(rand.Reader, signer, cose.Headers{Protected: protected}, payload, domain)
+}
+
 // OpenToken reads a token that one of the keys has signed. Whether it is valid now is for the caller to say.
 func OpenToken(text string, keys [][]byte) (Token, error) {
-	m, err := sign1Of(text)
+	if !IsToken(text) || len(text) > MaxToken {
+		return Token{}, fmt.Errorf("%w: token: want %s and at most %d characters, not %d", ErrMalformed, tokenPrefix, MaxToken, len(text))
+	}
+	m, err := sign1Of(text[len(tokenPrefix):])
 	if err != nil {
 		return Token{}, fmt.Errorf("%w: token: %w", ErrMalformed, err)
 	}
-	if err := verified(m, keys); err != nil {
+	if err := verified(m, nil, keys); err != nil {
 		return Token{}, fmt.Errorf("token: %w", err)
 	}
 	var c claims
@@ -112,11 +120,9 @@ func OpenToken(text string, keys [][]byte) (Token, error) {
 		Until: c.Until * 1000, Uses: c.Uses, Containers: c.Containers, Elsewhere: c.Elsewhere}}, nil
 }
 
+// sign1Of reads the COSE_Sign1 of a text in base32; its signature is not looked at.
 func sign1Of(text string) (*cose.Sign1Message, error) {
-	if !IsToken(text) || len(text) > MaxToken {
-		return nil, fmt.Errorf("want %s and at most %d characters, not %d", tokenPrefix, MaxToken, len(text))
-	}
-	signed, err := base32Text.DecodeString(strings.ToUpper(text[len(tokenPrefix):]))
+	signed, err := base32Text.DecodeString(strings.ToUpper(text))
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +131,7 @@ func sign1Of(text string) (*cose.Sign1Message, error) {
 }
 
 // verified checks the signature with the key that the token names, and with no other algorithm than ours.
-func verified(m *cose.Sign1Message, keys [][]byte) error {
+func verified(m *cose.Sign1Message, domain []byte, keys [][]byte) error {
 	alg, err := m.Headers.Protected.Algorithm()
 	if err != nil || alg != cose.AlgorithmEdDSA {
 		return fmt.Errorf("%w: want algorithm EdDSA", ErrMalformed)
@@ -139,7 +145,7 @@ func verified(m *cose.Sign1Message, keys [][]byte) error {
 		if err != nil {
 			return err
 		}
-		if err := m.Verify(nil, verifier); err != nil {
+		if err := m.Verify(domain, verifier); err != nil {
 			return fmt.Errorf("%w: %w", ErrSignature, err)
 		}
 		return nil

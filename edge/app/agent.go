@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"meguri/edge/monitor"
 	"meguri/edge/phrase"
 	"meguri/edge/scanner"
+	"meguri/edge/shipper"
 	"meguri/edge/station"
 	"meguri/edge/warehouse"
 	"meguri/internal/version"
@@ -56,7 +58,9 @@ type agent struct {
 	handheld warehouse.State
 	book     *warehouse.Book // the lists of the plan, with what was scanned here since
 	hearing  hearing
-	monitors map[string]monitor.State // by sensor
+	shipper  shipper.State            // what the box has felt
+	signing  signing                  // of a shipper
+	monitors map[string]monitor.State // by monitor.Watch.Key: a sensor and a rule
 	clock    clockState               // what was said of the battery of the clock
 	command  commandState
 	rounds   rounds // sampled and not recorded yet
@@ -77,6 +81,8 @@ const (
 	keyNotes    = "state/warehouse/notes/" // + number of the part
 	keyMonitors = "state/monitors"
 	keyClock    = "state/clock"
+	keyShipper  = "state/shipper"
+	keySigning  = "state/signing"
 	keyCommand  = "state/command"
 	keyManifest = "plan/manifest"
 	keyPart     = "plan/part/" // + hash
@@ -133,6 +139,8 @@ func (a *agent) read(tx *edgelog.Tx) (unread []string, err error) {
 		keyGoods:    func() error { return into(tx, keyGoods, &a.handheld) },
 		keyMonitors: func() error { return into(tx, keyMonitors, &a.monitors) },
 		keyClock:    func() error { return into(tx, keyClock, &a.clock) },
+		keyShipper:  func() error { return into(tx, keyShipper, &a.shipper) },
+		keySigning:  func() error { return into(tx, keySigning, &a.signing) },
 		keyCommand:  func() error { return into(tx, keyCommand, &a.command) },
 		keyManifest: func() error { return a.loadPlan(tx) },
 	} {
@@ -190,12 +198,23 @@ func (a *agent) boot() {
 	}
 	a.life = a.log.Incarnation()
 	said, state := a.clockWord()
+	key, signing := a.signingWord()
+	said, state = append(said, key...), joined(state, signing)
 	now := a.atDoor()
 	a.station = station.Started(a.station, now) // stored with what comes of it
 	a.happened(append([]protocol.Body{protocol.Booted{Software: version.Text()}, a.sampling(a.sampleEvery.Load())}, said...), state)
 	a.resumeCommand()
 	a.tellUnsure()
 	a.tellNext()
+}
+
+// joined is two sets of state that are stored together.
+func joined(a, b map[string]any) map[string]any {
+	if a == nil {
+		return b
+	}
+	maps.Copy(a, b)
+	return a
 }
 
 // stop puts everything in order at the end of a boot, unless there is no power to do so: what was sampled is recorded, then that
@@ -342,6 +361,9 @@ func (a *agent) scannedInShop(s reader.Scan) {
 }
 
 func (a *agent) scannedByDriver(s reader.Scan) {
+	if a.carried(s.Text) {
+		return
+	}
 	v := driver.Scan(a.driver, a.plan.driver, a.scanText(s), a.now())
 	if a.answer(a.cfg.Kit.Driver.Position, keyDriver, v.State, v.Records, v.Line, v.Refused) {
 		a.driver = v.State

@@ -21,6 +21,7 @@ type shown struct {
 	refused bool
 	beep    bool // only that
 	beeps   int  // besides
+	code    bool // text is a code for another device's reader
 }
 
 func newDisplay(l *line) *display {
@@ -62,6 +63,8 @@ func (d *display) write(s shown) error {
 		return d.dev.Beep()
 	case s.refused:
 		return d.dev.Refuse(s.text)
+	case s.code:
+		return d.dev.Code(s.text)
 	}
 	return d.dev.Show(strings.Repeat("\a", s.beeps) + s.text)
 }

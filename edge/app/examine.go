@@ -258,6 +258,10 @@ func (x *examiner) streams() {
 			shows[t.Display] = true
 		}
 	}
+	if s := x.kit.Shipper; s != nil {
+		use(s.Display, "display of "+s.Position)
+		shows[s.Display] = true
+	}
 	for _, name := range slices.Sorted(maps.Keys(uses)) {
 		x.stream(name, uses[name], shows[name])
 	}

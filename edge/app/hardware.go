@@ -81,6 +81,7 @@ func openHardware(ctx context.Context, k Kit, d Deps) (_ *hardware, err error) {
 		if err := h.openProbes(k.Shipper.Position, k.Shipper.Probes, true); err != nil {
 			return nil, fmt.Errorf("shipper %s: %w", k.Shipper.Position, err)
 		}
+		h.openDisplay(k.Shipper.Position, k.Shipper.Display)
 	}
 	if k.HandIn != nil {
 		h.handIn = h.terminal("", *k.HandIn)
@@ -309,6 +310,13 @@ func (h *hardware) show(position string, p phrase.Phrase, refused bool) {
 func (h *hardware) tell(position string, beeps int, line, next phrase.Phrase) {
 	if d := h.displays[position]; d != nil {
 		d.show(shown{text: line.In(h.language) + " " + next.In(h.language), beeps: beeps})
+	}
+}
+
+// code shows a code for another device's reader.
+func (h *hardware) code(position, text string) {
+	if d := h.displays[position]; d != nil {
+		d.show(shown{text: text, code: true})
 	}
 }
 

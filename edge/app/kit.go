@@ -48,10 +48,11 @@ type Fridge struct {
 	Mains    string  `yaml:"mains,omitempty"` // pin, low while the supply is on (an optocoupler)
 }
 
-// Shipper is the wiring of a shipper's probes.
+// Shipper is the wiring of a shipper's probes, and of the display that shows its statement to a station's reader.
 type Shipper struct {
 	Position string  `yaml:"position"`
 	Probes   []Probe `yaml:"probes"`
+	Display  string  `yaml:"display,omitempty"` // serial line; without one the hub alone judges what rode in it
 }
 
 // Probe is one temperature sensor on a bus. A DS18B20 is found by ROM or Address, an SHT4x by Address, and a thermistor by the
@@ -125,6 +126,9 @@ func (k Kit) Streams() []string {
 		if t != nil {
 			all = append(all, t.Reader, t.Display)
 		}
+	}
+	if k.Shipper != nil {
+		all = append(all, k.Shipper.Display)
 	}
 	return slices.DeleteFunc(all, func(name string) bool { return name == "" })
 }

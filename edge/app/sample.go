@@ -2,6 +2,7 @@ package app
 
 import (
 	"maps"
+	"strings"
 
 	"meguri/edge/monitor"
 	"meguri/edge/station"
@@ -35,6 +36,7 @@ func (a *agent) setSampling(everyMS int64) {
 // memory, and the next round decides again.
 func (a *agent) sampled(mono int64, samples []protocol.Sample) {
 	a.felt(samples)
+	a.rode(samples)
 	next := round{mono: mono, samples: samples}
 	v := a.verdict(samples)
 	if v.alarm != a.rounds.alarm || !a.rounds.fits(next) {
@@ -69,20 +71,32 @@ func (a *agent) verdict(samples []protocol.Sample) verdict {
 	record, air := a.nextRecord(), map[string][]protocol.Sample{}
 	for _, s := range samples {
 		air[positionOf(s.Sensor)] = append(air[positionOf(s.Sensor)], s)
-		before := a.monitors[s.Sensor]
 		limits, ok := a.plan.temperatures[positionOf(s.Sensor)]
 		if !ok {
-			v.monitors[s.Sensor] = before
+			a.keepMonitors(&v, s.Sensor)
 			continue
 		}
-		after, raised := monitor.Read(before, limits, s, record, a.now())
-		v.monitors[s.Sensor] = after
-		v.records = append(v.records, raised...)
-		v.changed = v.changed || after != before
-		v.alarm = v.alarm || before.Alarmed || after.OutsideSince != 0
+		for _, w := range monitor.Watches(limits) {
+			key := w.Key(s.Sensor)
+			before := a.monitors[key]
+			after, raised := w.Read(before, s, record, a.now())
+			v.monitors[key] = after
+			v.records = append(v.records, raised...)
+			v.changed = v.changed || after != before
+			v.alarm = v.alarm || before.Alarmed || after.OutsideSince != 0
+		}
 	}
 	a.goods(&v, air)
 	return v
+}
+
+// keepMonitors leaves what is remembered of a sensor as it is while no plan says what its air may be.
+func (a *agent) keepMonitors(v *verdict, sensor string) {
+	for key, s := range a.monitors {
+		if key == sensor || strings.HasPrefix(key, sensor+"#") {
+			v.monitors[key] = s
+		}
+	}
 }
 
 // goods judges what stands in the fridges by a round. That more is held, or was released, is to be stored at once; how long goods have
@@ -151,6 +165,9 @@ func (a *agent) commitRounds(records []protocol.Body, state map[string]any) erro
 			state = map[string]any{}
 		}
 		state[keyStation] = a.station
+	}
+	if a.states() {
+		state = joined(maps.Clone(state), map[string]any{keyShipper: a.shipper})
 	}
 	if err := a.write(stamp, append([]protocol.Body{body}, records...), state); err != nil {
 		return err

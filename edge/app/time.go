@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"meguri/edge/monitor"
+	"meguri/edge/shipper"
 	"meguri/edge/station"
 	"meguri/protocol"
 )
@@ -68,7 +69,7 @@ func (a *agent) shiftMonitors(before wall, by int64) {
 	}
 	monitors := make(map[string]monitor.State, len(a.monitors))
 	for sensor, s := range a.monitors {
-		for _, at := range []*int64{&s.OutsideSince, &s.LastAt, &s.InsideSince} {
+		for _, at := range []*int64{&s.OutsideSince, &s.LastAt, &s.InsideSince, &s.InsideAt} {
 			if *at >= before.base && *at <= before.at(a.mono()) {
 				*at += by
 			}
@@ -76,6 +77,7 @@ func (a *agent) shiftMonitors(before wall, by int64) {
 		monitors[sensor] = s
 	}
 	a.monitors = monitors
+	a.shipper = shipper.Moved(a.shipper, before.base, before.at(a.mono()), by)
 	a.station.Goods = station.GoodsMoved(a.station.Goods, before.base, before.at(a.mono()), by)
 }
 
@@ -88,6 +90,9 @@ func (a *agent) newLife() {
 	records := []protocol.Body{a.sampling(a.sampleEvery.Load())}
 	if a.wall.paired {
 		records = append(records, a.clockSet())
+	}
+	if a.signing.key() != nil {
+		records = append(records, a.signingKey())
 	}
 	a.happened(records, nil)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"meguri/internal/race"
 	"meguri/protocol"
 )
 
@@ -132,7 +133,7 @@ func TestWhateverIsBrokenIsFoundBeforeItIsUsed(t *testing.T) {
 	good, err := os.ReadFile(path)
 	require.NoError(t, err)
 	n := 10_000
-	if testing.Short() || raced {
+	if testing.Short() || race.Enabled {
 		n = 500
 	}
 	random := rand.New(rand.NewPCG(5, 6))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"meguri/internal/race"
 	"meguri/protocol"
 )
 
@@ -173,7 +174,7 @@ func TestAPowerCutInACommitLeavesAllOrNothing(t *testing.T) {
 			before, after, was, is := commitOf(t, path, act)
 			n, counts := 0, map[string]int{}
 			for i, image := range images(before, after) {
-				if (testing.Short() || raced) && i%7 > 0 {
+				if (testing.Short() || race.Enabled) && i%7 > 0 {
 					continue
 				}
 				n++

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"meguri/internal/race"
 	"meguri/protocol"
 )
 
@@ -292,7 +293,7 @@ func TestASalvageOfAFullFileTakesLittleMemory(t *testing.T) {
 			}
 		}
 	}
-	if testing.Short() || raced || os.Getenv("MEGURI_EMULATOR") != "" {
+	if testing.Short() || race.Enabled || os.Getenv("MEGURI_EMULATOR") != "" {
 		t.Skip("fills a file of 64 MiB; the memory of an emulator or a race detector is its own")
 	}
 	dir := fastDir(t)

@@ -56,6 +56,19 @@ const (
 	WrongSlot // {1} slot
 	WrongSlotSeeLabel
 	HandedIn
+	HandedInHeld
+	StatementBroken
+	StatementNoKey     // {1} shipper
+	StatementElsewhere // {1} shipper
+	StatementOld       // {1} minutes
+	StatementAhead     // {1} minutes
+	StatementReplayed  // {1} shipper
+	StatementTooShort  // {1} shipper
+	StatementNoClock   // {1} shipper
+	StationNoClock
+	StatementTaken // {1} shipper
+	StatementHolds // {1} shipper
+	StatementDoubt // {1} shipper
 
 	// Lines of a shop's scanner.
 
@@ -246,6 +259,20 @@ var lines = [keys]struct{ en, ja string }{
 	WrongSlot:         {"Wrong slot. Put it into {1}.", "棚が違います。{1} に入れてください。"},
 	WrongSlotSeeLabel: {"Wrong slot. Look at the label of the box.", "棚が違います。箱のラベルをご確認ください。"},
 	HandedIn:          {"Right. Next box.", "確認しました。次の箱をどうぞ。"},
+
+	HandedInHeld:       {"Right. It is held and not handed out yet. Next box.", "確認しました。お渡しは保留中です。次の箱をどうぞ。"},
+	StatementBroken:    {"This code cannot be read or was changed. Scan it once more.", "コードを読み取れないか、改変されています。もう一度どうぞ。"},
+	StatementNoKey:     {"The sign of shipper {1} cannot be checked here. Go on with the boxes.", "保冷箱 {1} の署名を確認できません。箱を続けてください。"},
+	StatementElsewhere: {"Nothing from shipper {1} belongs here.", "保冷箱 {1} の品はここにはありません。"},
+	StatementOld:       {"This code is {1} minutes old. Scan what the shipper shows now.", "{1}分前のコードです。今の表示をスキャンしてください。"},
+	StatementAhead:     {"This code is {1} minutes ahead: a clock is wrong. Go on with the boxes.", "コードの時刻が{1}分先です。箱を続けてください。"},
+	StatementReplayed:  {"A newer code of shipper {1} is here already.", "保冷箱 {1} の新しいコードを確認済みです。"},
+	StatementTooShort:  {"Shipper {1} does not know how it was when it was loaded. Go on.", "保冷箱 {1} は積込時の温度を知りません。続けてください。"},
+	StatementNoClock:   {"The clock of shipper {1} is lost. Go on with the boxes.", "保冷箱 {1} の時計が失われています。箱を続けてください。"},
+	StationNoClock:     {"The clock here is lost: the code cannot be judged. Go on with the boxes.", "この時計が失われ判定できません。箱を続けてください。"},
+	StatementTaken:     {"Shipper {1} kept its temperature. Scan a box.", "保冷箱 {1} の温度は正常です。箱をスキャンしてください。"},
+	StatementHolds:     {"Shipper {1} was too warm or too cold: its goods are held. Go on.", "保冷箱 {1} は温度逸脱のため保留です。箱を続けてください。"},
+	StatementDoubt:     {"Shipper {1} does not know all of its way. Go on with the boxes.", "保冷箱 {1} に温度の空白があります。箱を続けてください。"},
 
 	PackingHelp:          {"Scan the list, a box, an address or a product.", "リスト、箱、番地、商品のどれかをスキャンしてください。"},
 	NotOnList:            {"This is not on your list of {1}.", "{1} のリストにありません。"},

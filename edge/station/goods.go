@@ -16,6 +16,8 @@ type Goods struct {
 	Counted   int64               `cbor:"6,keyasint,omitempty"` // of it, milliseconds for which the last reading has stood
 	HeldAt    int64               `cbor:"4,keyasint,omitempty"` // when this station decided that they may not be handed out, 0 for not; names the decision
 	Cause     protocol.GoodsCause `cbor:"5,keyasint,omitempty"`
+
+	Ride protocol.RideOutcome `cbor:"7,keyasint,omitempty"` // what is known here of their way; 0 for nothing recorded yet
 }
 
 // GoodsUnrecorded is what holds of goods after a round whose decisions could not be recorded: what the probes said counts, and who is
@@ -95,7 +97,7 @@ func (t *turn) judge(position string, c protocol.SlotAssignment, air Air) {
 		g.LastAt = t.now.UnixMilli()
 	}
 	if g.HeldAt != 0 && !t.held(c) { // a person has released them: what was is forgiven, and counted anew
-		g = Goods{LastAt: t.now.UnixMilli()}
+		g = Goods{LastAt: t.now.UnixMilli(), Ride: g.Ride}
 	}
 	since, ok := t.since(g.LastAt)
 	if !ok || g.LastAt == 0 {

@@ -13,11 +13,16 @@ import (
 
 const stepHandIn = "hand-in"
 
-// Scan decides about a scan at the station's reader: a box, then the slot that it was put into, or a token that opens a door.
+// Scan decides about a scan at the station's reader: a box, then the slot that it was put into, a shipper's statement, or a token that
+// opens a door.
 func Scan(s State, p Plan, scan string, now time.Time) Decision {
 	t := begin(s, p, now)
-	if text := plain(scan); protocol.IsToken(text) {
+	switch text := plain(scan); {
+	case protocol.IsToken(text):
 		t.token(text)
+		return t.Decision
+	case protocol.IsStatement(text):
+		t.statement(text)
 		return t.Decision
 	}
 	e, err := gs1.One(scan)
@@ -46,6 +51,9 @@ func plain(scan string) string {
 	}
 	return scan
 }
+
+// Plain is the text of a QR code that is none of GS1's, of any scan.
+func Plain(scan string) string { return plain(scan) }
 
 // IsToken says whether a scan is meant to open a door.
 func IsToken(scan string) bool { return protocol.IsToken(plain(scan)) }
@@ -85,6 +93,10 @@ func (t *turn) put(c protocol.SlotAssignment, slot string) {
 	t.State.Goods[c.DatedContainer] = Goods{LastAt: t.now.UnixMilli()}
 	t.State.Scanned = Box{}
 	t.record(protocol.ContainerPlaced{GRAI: box.GRAI, Slot: slot})
+	if t.rode(c); t.held(c) {
+		t.show("", phrase.HandedInHeld)
+		return
+	}
 	t.show("", phrase.HandedIn)
 }
 

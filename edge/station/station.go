@@ -41,10 +41,11 @@ type State struct {
 	Scanned Box              `cbor:"4,keyasint"` // a box that waits for its slot
 	Tries   map[string]Tries `cbor:"5,keyasint"` // wrong codes, by selector
 
-	Unproven  bool             `cbor:"10,keyasint,omitempty"` // the time is no earlier than what it is taken for, and may be later
-	NotBefore int64            `cbor:"11,keyasint,omitempty"` // it is no earlier than this, also after a restart; Unix milliseconds
-	Confirmed int64            `cbor:"12,keyasint,omitempty"` // when the hub last said that the plan here is its newest, Unix milliseconds
-	Goods     map[string]Goods `cbor:"20,keyasint,omitempty"` // dated container → how warm or cold it has stood
+	Unproven  bool              `cbor:"10,keyasint,omitempty"` // the time is no earlier than what it is taken for, and may be later
+	NotBefore int64             `cbor:"11,keyasint,omitempty"` // it is no earlier than this, also after a restart; Unix milliseconds
+	Confirmed int64             `cbor:"12,keyasint,omitempty"` // when the hub last said that the plan here is its newest, Unix milliseconds
+	Goods     map[string]Goods  `cbor:"20,keyasint,omitempty"` // dated container → how warm or cold it has stood
+	Stated    map[string]Stated `cbor:"21,keyasint,omitempty"` // shipper → the newest that it has said of itself
 }
 
 // Use is how often a grant was used.
@@ -173,14 +174,18 @@ func (t *turn) since(at int64) (d time.Duration, known bool) {
 func PlanChanged(s State, p Plan) State {
 	t := begin(s, p, time.Time{})
 	t.takeOver()
-	grants, containers, selectors := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	grants, containers, selectors, shippers := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, lock := range p {
 		for _, g := range lock.Grants {
 			grants[g.ID], selectors[g.Selector] = true, true
 		}
 		for _, c := range lock.Containers {
-			containers[c.DatedContainer] = true
+			containers[c.DatedContainer], shippers[c.Ride.Shipper] = true, true
 		}
+	}
+	if len(t.State.Stated) > 0 {
+		t.State.Stated = cloned(s.Stated)
+		maps.DeleteFunc(t.State.Stated, func(shipper string, _ Stated) bool { return !shippers[shipper] })
 	}
 	maps.DeleteFunc(t.State.Tries, func(selector string, _ Tries) bool { return !selectors[selector] })
 	forget(t.State.Uses, grants, func(u Use) int64 { return u.Until })

@@ -81,6 +81,7 @@ func Of(k app.Kit) (all []Part) {
 	}
 	if k.Shipper != nil {
 		w.probes(k.Shipper.Position, k.Shipper.Probes)
+		w.line("Shipper "+k.Shipper.Position+": display", k.Shipper.Display)
 	}
 	for _, l := range k.Locks {
 		w.lock(l)

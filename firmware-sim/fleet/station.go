@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"hash/fnv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -117,6 +118,8 @@ type ShipperSet struct {
 	Device *Device
 	Box    *world.Shipper
 	Lid    *world.Lid
+	// Display shows the shipper's statement.
+	Display *chip.Stream
 	// GoodsMilliC is how warm what belongs into the box is when a shop hands it in: as warm as the box was made ready.
 	GoodsMilliC int64
 }
@@ -127,10 +130,18 @@ func newShipper(s Shipper, i Item, c clock.Clock, seed uint64) *ShipperSet {
 	seed = seedOf(seed, s.ID)
 	box := world.NewShipper(cfg, c.Now, world.Indoors(seed).MilliC)
 	rom := h.OneWire(oneWireBus).Add(seed&0xffff_ffff_ffff, box.ProbeMilliC).Address()
-	kit := app.Kit{BatteryClock: true, Flush: shipperFlush, Shipper: &app.Shipper{Position: s.ID,
+	kit := app.Kit{BatteryClock: true, Flush: shipperFlush, Shipper: &app.Shipper{Position: s.ID, Display: "display",
 		Probes: []app.Probe{{Name: "air", Chip: "ds18b20", Bus: oneWireBus, Address: uint64(rom)}}}}
 	return &ShipperSet{Device: newDevice(i.ID, i.Role, i.Place, kit, h), Box: box, GoodsMilliC: cfg.StartMilliC,
-		Lid: world.NewLid(h.Pin("lid"), seed, box.SetOpen)}
+		Lid: world.NewLid(h.Pin("lid"), seed, box.SetOpen), Display: h.Stream("display")}
+}
+
+// Statement is the code that the display shows, as a reader reads it; empty while there is none.
+func (s *ShipperSet) Statement() string {
+	if text := s.Display.Last(); strings.HasPrefix(text, "MEGURIS1:") {
+		return text
+	}
+	return ""
 }
 
 // shipperFlush is how long a shipper, which runs on a battery, gathers readings before it wakes its storage.

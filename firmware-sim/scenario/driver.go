@@ -116,13 +116,43 @@ func (d *Day) deliver(ctx context.Context, stop hubclient.Stop) error {
 	}
 	for _, fridge := range order {
 		err := d.throughDoor(ctx, stop.PlaceID, fridge, stop.Code, func() error {
-			return d.fill(ctx, handIn, station.Doors[fridge].Fridge, byFridge[fridge])
+			d.state(ctx, handIn, byFridge[fridge])
+			if err := d.fill(ctx, handIn, station.Doors[fridge].Fridge, byFridge[fridge]); err != nil {
+				return err
+			}
+			d.state(ctx, handIn, byFridge[fridge]) // what was carried for long is known now
+			return nil
 		}, func() {})
 		if err != nil {
 			return fmt.Errorf("fridge %s: %w", fridge, err)
 		}
 	}
 	return nil
+}
+
+// state holds the station's reader to the displays of the shippers that containers came in. A statement that is refused, because the
+// machine was slow and it is old by now, is read once more; then the driver goes on, for the goods are taken in without it, too.
+func (d *Day) state(ctx context.Context, handIn terminal, containers []hubclient.Container) {
+	stated := map[string]bool{}
+	for _, c := range containers {
+		if stated[c.ShipperID] {
+			continue
+		}
+		stated[c.ShipperID] = true
+		shipper := d.Fleet.Shippers[c.ShipperID]
+		for range 2 {
+			text := shipper.Statement()
+			if text == "" {
+				break
+			}
+			handIn.Person.Lock()
+			_, refused, err := handIn.ask(ctx, text+"\r")
+			handIn.Person.Unlock()
+			if err != nil || !refused {
+				break
+			}
+		}
+	}
 }
 
 // perBox is how long it takes to carry a box from its shipper into its slot.

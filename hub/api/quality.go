@@ -208,6 +208,19 @@ type judgementJSON struct {
 	JudgedAt  time.Time       `json:"judged_at"`
 }
 
+// stationRideJSON is what a station knew, by itself, of the way of goods that were handed in.
+type stationRideJSON struct {
+	Device    string            `json:"device_id"`
+	ShipperID string            `json:"shipper_id"`
+	At        time.Time         `json:"at"`
+	Outcome   store.RideOutcome `json:"outcome"`
+	From      *time.Time        `json:"from,omitempty"`
+	Until     *time.Time        `json:"until,omitempty"`
+	OutsideMS int64             `json:"outside_ms"`
+	GapMS     int64             `json:"gap_ms"`
+	MilliC    int64             `json:"milli_c"`
+}
+
 // getColdChain gives what the readings say of a container on each leg, with all revisions, and its holds.
 func (a *API) getColdChain(c echo.Context) error {
 	var out struct {
@@ -215,6 +228,8 @@ func (a *API) getColdChain(c echo.Context) error {
 		State       dispatch.State  `json:"state"`
 		Judgements  []judgementJSON `json:"judgements"`
 		Holds       []holdJSON      `json:"holds"`
+
+		StationRides []stationRideJSON `json:"station_rides"`
 	}
 	err := a.read(c, func(ctx context.Context, tx *store.Tx) error {
 		container, err := tx.Container(ctx, c.Param("id"))
@@ -229,6 +244,14 @@ func (a *API) getColdChain(c echo.Context) error {
 		out.Judgements = each(judged, func(j store.Judgement) judgementJSON {
 			return judgementJSON{j.Leg, j.Revision, j.Position, j.From, optional(j.Until), j.State, optional(j.At), j.Outside.Milliseconds(),
 				j.Gap.Milliseconds(), j.Min, j.Max, j.Known, j.JudgedAt}
+		})
+		rides, err := tx.RidesJudged(ctx, container.ID)
+		if err != nil {
+			return err
+		}
+		out.StationRides = each(rides, func(r store.RideJudged) stationRideJSON {
+			return stationRideJSON{r.Device, r.Shipper, r.At, r.Outcome, optional(r.From), optional(r.Until), r.Outside.Milliseconds(),
+				r.Gap.Milliseconds(), r.MilliC}
 		})
 		holds, err := tx.HoldsOf(ctx, container.ID)
 		if err != nil {

@@ -173,7 +173,7 @@ func newTeller(c Config, s *store.Store, feed *live.Feed) (*notify.Teller, error
 
 // newReceiver makes what takes the word of devices, and lets it catch up with what an older hub did not understand.
 func newReceiver(ctx context.Context, c Config, s *store.Store, goods *quality.Service, feed *live.Feed, safe safety) *link.Receiver {
-	r := link.NewReceiver(link.Config{Store: s, Effects: &effect.Effects{Touch: goods.Touch, Hold: goods.DeviceHeld, Taken: goods.Taken}, Owns: effect.Owns,
+	r := link.NewReceiver(link.Config{Store: s, Effects: &effect.Effects{Touch: goods.Touch, Hold: goods.DeviceHeld, Freed: goods.DeviceFreed, Taken: goods.Taken}, Owns: effect.Owns,
 		Clock: c.Clock, Logger: c.Logger, Changed: feed.Changed, Greeted: goods.Touch, Safe: safe.hook(), Watch: quality.NewWatch()})
 	if err := r.ApplyLate(ctx); err != nil { // it is tried again at the next start; devices are not kept waiting for it
 		c.Logger.Error("cannot apply records that an older hub did not know", "error", err)

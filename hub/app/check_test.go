@@ -36,7 +36,7 @@ func TestTheHubLooksWhenItStartsAndEveryTenMinutesAndAlertsWhenSomethingBreaks(t
 				if err != nil {
 					return err
 				}
-				open, err := tx.AlarmsNow(t.Context(), 100)
+				open, err := tx.AlarmsNow(t.Context(), time.Now(), 100)
 				alarms = len(open)
 				return err
 			}))

@@ -142,7 +142,7 @@ func (b *bench) troubles() []string {
 	b.t.Helper()
 	all := []string{}
 	b.change(func(tx *store.Tx) error {
-		alarms, err := tx.AlarmsNow(b.t.Context(), 100)
+		alarms, err := tx.AlarmsNow(b.t.Context(), at(12, 0), 100)
 		require.NoError(b.t, err)
 		for _, a := range alarms {
 			all = append(all, a.Kind+" "+a.Subject)

@@ -400,7 +400,7 @@ func TestBackupsAreMadeOnTimeKeptAndMissed(t *testing.T) {
 		alarms := func() int {
 			var open []store.AlarmView
 			change(t, s, func(ctx context.Context, tx *store.Tx) (err error) {
-				open, err = tx.AlarmsNow(ctx, 10)
+				open, err = tx.AlarmsNow(ctx, time.Now(), 10)
 				return err
 			})
 			return len(open)
@@ -442,7 +442,7 @@ func TestADiskThatIsNotThereFailsBackupsAndNotTheHub(t *testing.T) {
 		}()
 		<-done
 		change(t, s, func(ctx context.Context, tx *store.Tx) error {
-			open, err := tx.AlarmsNow(ctx, 10)
+			open, err := tx.AlarmsNow(ctx, time.Now(), 10)
 			require.Len(t, open, 1)
 			return err
 		})

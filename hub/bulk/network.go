@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"meguri/hub/capacity"
+	"meguri/hub/coldchain"
 )
 
 // Row is a value and where it stands in its file, for what the database has to say of it.
@@ -37,6 +38,10 @@ type Network struct {
 	Stops      []Row[capacity.RouteStop] // by route, then by sequence
 	Shippers   []Row[capacity.Shipper]
 	Deliveries []Row[capacity.Delivery]
+
+	// Rules are alarm rules of the network's own. HasRules says that their file is there: without it those that are stored stay.
+	Rules    []Row[coldchain.Own]
+	HasRules bool
 
 	Notes []string // what was passed over
 	zones map[string]*time.Location
@@ -84,6 +89,7 @@ func ReadNetwork(files fs.FS) (Network, error) {
 	r := &networkReader{files: files}
 	r.n.zones = map[string]*time.Location{}
 	r.readTemperatures()
+	r.readRules()
 	r.readPlaces()
 	r.readGoods()
 	r.readFridges()
@@ -135,12 +141,16 @@ func (r *networkReader) readTemperatures() {
 			l.GapMinutes = row.number("gap_minutes", 0, year)
 		}
 		l.DoubtPasses = row.given("in_doubt") && row.oneOf("in_doubt", "hold", "pass") == "pass"
+		l.UnstatedHolds = row.given("unstated") && row.oneOf("unstated", "hold", "pass") == "hold"
+		if l.UnstatedHolds && l.Leg != "shipper" {
+			row.problem("unstated", "hold on the leg shipper only: no other makes statements")
+		}
 		if l.MinMilliC > l.MaxMilliC {
 			row.problem("max_celsius", "no less than min_celsius")
 		}
 		row.unique("leg", l.Category+" "+l.Leg)
 		r.n.Limits = append(r.n.Limits, Row[capacity.TemperatureLimit]{row.line, l})
-	}, "gap_minutes", "in_doubt")
+	}, "gap_minutes", "in_doubt", "unstated")
 }
 
 func (r *networkReader) readPlaces() {

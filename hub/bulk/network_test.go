@@ -164,6 +164,7 @@ func TestUnreadableFilesAreTold(t *testing.T) {
 func FuzzNetwork(f *testing.F) {
 	f.Add(bulk.ProductsFile, storetest.Files()[bulk.ProductsFile])
 	f.Add(bulk.StopsFile, "route_id,sequence,kind,place_id,planned_at\nroute-1,1,collect,spot-1,06:30\n")
+	f.Add(bulk.RulesFile, withRules("cold,station,consecutive,5,2,8,1,1,5,15,5\n")[bulk.RulesFile])
 	f.Add(bulk.DeliveriesFile, "location_id,\"")
 	f.Fuzz(func(t *testing.T, file, text string) {
 		files := storetest.Files()
@@ -191,6 +192,13 @@ func TestALimitMaySayHowLongAGapMayBeAndWhatIsDoneInDoubt(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []int64{5, -1, 0}, []int64{n.Limits[0].V.GapMinutes, n.Limits[1].V.GapMinutes, n.Limits[2].V.GapMinutes})
 	require.Equal(t, []bool{true, false, false}, []bool{n.Limits[0].V.DoubtPasses, n.Limits[1].V.DoubtPasses, n.Limits[2].V.DoubtPasses})
+	files[bulk.LimitsFile] = "temperature_category,leg,min_celsius,max_celsius,minutes_outside,unstated\ncold,shipper,0,8,20,hold\ncold,station,0,8,20,pass\n"
+	n, err = bulk.ReadNetwork(storetest.FS(files))
+	require.NoError(t, err)
+	require.Equal(t, []bool{true, false}, []bool{n.Limits[0].V.UnstatedHolds, n.Limits[1].V.UnstatedHolds})
+	files[bulk.LimitsFile] = "temperature_category,leg,min_celsius,max_celsius,minutes_outside,unstated\ncold,station,0,8,20,hold\n"
+	_, err = bulk.ReadNetwork(storetest.FS(files))
+	require.ErrorContains(t, err, "unstated")
 	files[bulk.LimitsFile] = "temperature_category,leg,min_celsius,max_celsius,minutes_outside,in_doubt\ncold,station,-0.5,10,30,perhaps\n"
 	_, err = bulk.ReadNetwork(storetest.FS(files))
 	require.ErrorContains(t, err, "in_doubt")

@@ -22,6 +22,7 @@ type TemperatureLimit struct {
 	MinutesOutside       int64
 	GapMinutes           int64 // without a valid reading at a stretch; -1 for as long as outside
 	DoubtPasses          bool  // goods of which nothing is known for longer are handed out all the same
+	UnstatedHolds        bool  // goods that come without their shipper's statement are held until it or its readings come
 }
 
 // Spot is a collection spot.

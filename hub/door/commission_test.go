@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"meguri/hub/alarm"
 	"meguri/hub/door"
 	"meguri/hub/fleet"
 	"meguri/hub/store"
@@ -173,9 +174,9 @@ func TestABoardThatTakesThePlaceOfAnother(t *testing.T) {
 			require.ErrorAs(s, s.doors.Reference(s.Context(), fresh, fridge, 90_000, engineer(at(12, 8))), new(*door.FieldError))
 		},
 		"its alarms are out of service meanwhile, and after 15 minutes it is one itself": func(s *site) {
-			alarms := func() (kinds []string) {
+			alarms := func(now time.Time) (kinds []string) {
 				s.change(func(ctx context.Context, tx *store.Tx) error {
-					all, err := tx.AlarmsNow(ctx, 10)
+					all, err := tx.AlarmsNow(ctx, now, 10)
 					for _, a := range all {
 						kinds = append(kinds, a.Kind)
 					}
@@ -196,18 +197,24 @@ func TestABoardThatTakesThePlaceOfAnother(t *testing.T) {
 				}
 				return tx.RaiseAlarm(ctx, "a-2", "door_ajar", "loc-2-f1", "", at(12, 2))
 			})
-			require.Equal(s, []string{"door_ajar"}, alarms(), "another place's are not")
+			require.Equal(s, []string{"door_ajar"}, alarms(at(12, 3)), "another place's are not")
 			raise(at(12, 15))
-			require.Len(s, alarms(), 1)
+			require.Len(s, alarms(at(12, 14)), 1)
 			raise(at(12, 16))
-			require.Contains(s, alarms(), door.AlarmCommissioning)
+			require.ElementsMatch(s, []string{"door_ajar", "temperature", door.AlarmCommissioning}, alarms(at(12, 16)),
+				"it takes too long, and what is wrong meanwhile is told")
+			s.change(func(ctx context.Context, tx *store.Tx) error {
+				return tx.AddService(ctx, alarm.Service{ID: "m-1", Position: "loc-2-f1", By: "p-1", Reason: "cleaning", From: at(12, 16), Until: at(13, 0)})
+			})
+			require.NotContains(s, alarms(at(12, 20)), "door_ajar", "nor where a person works")
+			require.Contains(s, alarms(at(13, 0)), "door_ajar")
 			s.change(func(ctx context.Context, tx *store.Tx) error {
 				c, err := tx.Commissioning(ctx, fresh)
 				c.SignedAt, c.SignedBy = at(12, 17), "p-eng"
 				require.NoError(s, err)
 				return tx.SignCommissioning(ctx, c)
 			})
-			require.Contains(s, alarms(), "temperature", "what is still wrong then is told")
+			require.Contains(s, alarms(at(12, 17)), "temperature", "what is still wrong then is told")
 		},
 	})
 }

@@ -19,8 +19,12 @@ import (
 type Effects struct {
 	// Touch is told of each place whose devices may need a new plan, after the commit.
 	Touch func(place string)
+	// Soon is told, after the commit, of each warehouse whose scanners need other lists before long.
+	Soon func(warehouse string)
 	// Hold keeps goods from being handed out because their station has decided so. Without it its word is only kept.
 	Hold func(ctx context.Context, tx *store.Tx, c dispatch.Container, h store.Hold, now time.Time) error
+	// Freed ends the hold that a station has made by a decision of its own, named by DeviceAt, and ended by itself. Without it nobody is told.
+	Freed func(ctx context.Context, tx *store.Tx, container string, deviceAt int64, why string, now time.Time) error
 	// Taken is told of a container from which goods were taken, perhaps long ago. Without it nobody is.
 	Taken func(ctx context.Context, tx *store.Tx, container string, now time.Time) error
 }
@@ -60,12 +64,18 @@ func (e *Effects) apply(ctx context.Context, tx *store.Tx, ev link.Event) error 
 		return e.temperature(ctx, tx, ev, b)
 	case protocol.GoodsHeld:
 		return e.goodsHeld(ctx, tx, ev, b)
+	case protocol.RideJudged:
+		return e.rideJudged(ctx, tx, ev, b)
+	case protocol.SigningKey:
+		return e.signingKey(ctx, tx, ev, b)
 	case protocol.ClockBattery:
 		return clockBattery(ctx, tx, ev, b)
 	case protocol.GrantUsed:
 		return e.grantUsed(ctx, tx, ev, b)
 	case protocol.UseReturned:
 		return e.useReturned(ctx, tx, ev, b)
+	case protocol.ItemScanned, protocol.BagScanned, protocol.ShelfCounted:
+		return e.rental(ctx, tx, ev)
 	}
 	return nil // a fact for the record: a refusal of a grant, a scan that was refused
 }

@@ -36,6 +36,8 @@ func TestEffects(t *testing.T) {
 			"door and supply of a fridge are known, and alarms clear":            doors,
 			"a clock that has lost the time is an alarm until it keeps it":       clocks,
 			"a board that was replaced does not speak over the new one":          replaced,
+			"a board that was shut out raises and clears nothing":                shutOut,
+			"nor does one that the next has spoken after":                        spokenAfter,
 		} {
 			t.Run(rule, func(t *testing.T) { tried(t, s, test) })
 		}
@@ -279,6 +281,38 @@ func replaced(w *world) {
 	p, err = w.tx.Position(w.ctx, f)
 	require.NoError(w.t, err)
 	require.Equal(w.t, "open", p.Door)
+}
+
+// What is drained from a board that was shut out is history: what its doors and supply did then is not what they do now, whether the
+// next board has spoken or not.
+func shutOut(w *world) {
+	const f = "loc-1-f1"
+	w.ok("station-1", at(12, 0), protocol.Mains{Position: f, On: false})
+	w.ok("station-1", at(12, 1), protocol.DoorFault{Position: f, Fault: protocol.DoorJammed})
+	before := w.alarms()
+	require.Len(w.t, before, 3)
+	require.NoError(w.t, w.tx.RevokeDevice(w.ctx, "station-1", at(12, 5)))
+	w.ok("station-1", at(12, 2), protocol.Mains{Position: f, On: true})
+	w.ok("station-1", at(12, 2), protocol.DoorOpened{Position: f})
+	w.ok("station-1", at(12, 2), protocol.DoorClosed{Position: f})
+	require.Equal(w.t, before, w.alarms(), "nothing is cleared by it")
+	w.ok("station-1", at(12, 3), protocol.DoorFault{Position: f, Fault: protocol.DoorUncommanded})
+	w.ok("station-1", at(12, 3), protocol.DoorWarm{Position: f, Sensor: f + "/air", MilliC: 9100, LimitMilliC: 8000})
+	w.ok("station-1", at(12, 3), protocol.Unbolted{Position: f})
+	w.ok("station-1", at(12, 3), protocol.Mains{Position: "loc-1-f2", On: false})
+	require.Equal(w.t, before, w.alarms(), "nor raised")
+	p, err := w.tx.Position(w.ctx, f)
+	require.NoError(w.t, err)
+	require.Equal(w.t, "jammed", p.Door)
+}
+
+// The same holds for the word of another board from before the one that serves has spoken last.
+func spokenAfter(w *world) {
+	const f = "loc-1-f1"
+	w.tx.SavePosition(store.Position{ID: f, DeviceID: "scanner-a", Door: "closed", Lock: "locked", Mains: true, ChangedAt: at(13, 0)})
+	w.ok("station-1", at(12, 0), protocol.DoorFault{Position: f, Fault: protocol.DoorAjar})
+	w.ok("station-1", at(12, 0), protocol.Mains{Position: f, On: false})
+	require.Empty(w.t, w.alarms())
 }
 
 func touches(t *testing.T, s *store.Store) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"meguri/hub/alarm"
+	"meguri/hub/coldchain"
 	"meguri/hub/dispatch"
 	"meguri/hub/fleet"
 	"meguri/hub/link"
@@ -89,14 +90,15 @@ func RaiseLate(ctx context.Context, tx *store.Tx, s dispatch.Stop, now time.Time
 func (e *Effects) door(ctx context.Context, tx *store.Tx, ev link.Event) error {
 	switch b := ev.Body.(type) {
 	case protocol.RelayFired:
-		return e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Lock = "fired" })
+		_, err := e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Lock = "fired" })
+		return err
 	case protocol.DoorOpened:
-		if err := e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Door = "open" }); err != nil {
+		if now, err := e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Door = "open" }); err != nil || !now {
 			return err
 		}
 		return clear(ctx, tx, ev.At, b.Position, protocol.DoorJammed)
 	case protocol.DoorClosed:
-		if err := e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Door, p.Lock = "closed", "locked" }); err != nil {
+		if now, err := e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Door, p.Lock = "closed", "locked" }); err != nil || !now {
 			return err
 		}
 		if err := tx.ClearAlarms(ctx, []string{alarmDoorWarm, alarmUnbolted}, b.Position, ev.At); err != nil {
@@ -106,13 +108,13 @@ func (e *Effects) door(ctx context.Context, tx *store.Tx, ev link.Event) error {
 	case protocol.DoorFault:
 		return e.doorFault(ctx, tx, ev, b)
 	case protocol.DoorWarm:
-		if err := e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Door = faultNames[protocol.DoorAjar] }); err != nil {
+		if now, err := e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Door = faultNames[protocol.DoorAjar] }); err != nil || !now {
 			return err
 		}
 		detail := fmt.Sprintf("door stands open and it is %.1f °C inside, at most %.1f °C is allowed", float64(b.MilliC)/1000, float64(b.LimitMilliC)/1000)
 		return tx.RaiseAlarm(ctx, alarmID(ev, AlarmDoor), alarmDoorWarm, b.Position, detail, ev.At)
 	case protocol.Unbolted:
-		if err := e.position(ctx, tx, ev, b.Position, func(*store.Position) {}); err != nil {
+		if now, err := e.position(ctx, tx, ev, b.Position, func(*store.Position) {}); err != nil || !now {
 			return err
 		}
 		return tx.RaiseAlarm(ctx, alarmID(ev, AlarmDoor), alarmUnbolted, b.Position, "door is shut and its bolt stays back: whoever pulls comes in", ev.At)
@@ -131,7 +133,7 @@ func (e *Effects) doorFault(ctx context.Context, tx *store.Tx, ev link.Event, b 
 	if !ok {
 		return &link.NotApplied{Reason: fmt.Sprintf("door fault %d is unknown", b.Fault)}
 	}
-	if err := e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Door = name }); err != nil {
+	if now, err := e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Door = name }); err != nil || !now {
 		return err
 	}
 	if b.Fault == protocol.DoorAlreadyOpen {
@@ -157,7 +159,7 @@ func clear(ctx context.Context, tx *store.Tx, at time.Time, position string, fau
 }
 
 func (e *Effects) mains(ctx context.Context, tx *store.Tx, ev link.Event, b protocol.Mains) error {
-	if err := e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Mains = b.On }); err != nil {
+	if now, err := e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Mains = b.On }); err != nil || !now {
 		return err
 	}
 	if b.On {
@@ -166,26 +168,30 @@ func (e *Effects) mains(ctx context.Context, tx *store.Tx, ev link.Event, b prot
 	return powerGone(ctx, tx, ev, b.Position)
 }
 
-// position changes the state of a door or supply. A device speaks only of positions at its own place.
-func (e *Effects) position(ctx context.Context, tx *store.Tx, ev link.Event, id string, change func(*store.Position)) error {
+// position changes the state of a door or supply. A device speaks only of positions at its own place. now is false for word that is
+// only history: of a board that serves no longer, or that another one has spoken after.
+func (e *Effects) position(ctx context.Context, tx *store.Tx, ev link.Event, id string, change func(*store.Position)) (now bool, err error) {
 	location, err := tx.PlaceOfFridge(ctx, id)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if ev.Role != plan.RoleStation || ev.Place != location {
-		return &link.NotApplied{Reason: fmt.Sprintf("fridge %s is at %s, device serves %s", id, location, ev.Place)}
+		return false, &link.NotApplied{Reason: fmt.Sprintf("fridge %s is at %s, device serves %s %s", id, location, ev.Role, ev.Place)}
+	}
+	if d, err := tx.Device(ctx, ev.Device); err != nil && !errors.Is(err, fleet.ErrUnknownDevice) || d.Revoked() {
+		return false, err // what is drained from a board that was replaced, before the next one has spoken as well as after
 	}
 	p, err := tx.Position(ctx, id)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if p.DeviceID != "" && p.DeviceID != ev.Device && ev.At.Before(p.ChangedAt) {
-		return nil // late word of a board that was replaced
+		return false, nil
 	}
 	change(&p)
 	p.DeviceID, p.ChangedAt = ev.Device, ev.At
 	tx.SavePosition(p)
-	return nil
+	return true, nil
 }
 
 // temperature raises the alarm of a device at once. It is the one that the hub finds in the readings when these have come, and clears
@@ -199,19 +205,30 @@ func (e *Effects) temperature(ctx context.Context, tx *store.Tx, ev link.Event, 
 		return err
 	}
 	switch {
+	case len(b.Rule) > maxRuleName || strings.Contains(b.Rule, "/"):
+		return &link.NotApplied{Reason: fmt.Sprintf("%.40q is the name of no rule", b.Rule)}
+	case !b.Raised && b.Rule != "":
+		return tx.ClearAlarmOf(ctx, deviceAlarm(ev, b), ev.At)
 	case !b.Raised:
-		return tx.ClearAlarm(ctx, AlarmTemperature, b.Sensor, ev.At)
+		return tx.ClearTemperature(ctx, b.Sensor, ev.At)
 	case b.First == 0:
 		return nil
 	}
 	return tx.RaiseAlarm(ctx, deviceAlarm(ev, b), AlarmTemperature, b.Sensor, TemperatureDetail(b.MilliC, b.LimitMilliC), ev.At)
 }
 
+// maxRuleName bounds the name of a rule, in bytes: that of a category and what the hub puts around it.
+const maxRuleName = 120
+
 // deviceAlarm is the id of the alarm that a device speaks of: that of the rule and the first reading outside.
 func deviceAlarm(ev link.Event, b protocol.Alarm) string {
-	rule := "high"
-	if b.MilliC < b.LimitMilliC {
+	rule := b.Rule
+	switch {
+	case rule != "":
+	case b.MilliC < b.LimitMilliC:
 		rule = "low"
+	default:
+		rule = "high"
 	}
 	return TemperatureAlarmID(fmt.Sprintf("%s/%s/%s/%d", rule, ev.Device, ev.Incarnation, b.First), b.Sensor)
 }
@@ -243,12 +260,32 @@ func (e *Effects) goodsHeld(ctx context.Context, tx *store.Tx, ev link.Event, b 
 	if since.After(ev.At) || ev.At.Sub(since) > longestJudged {
 		since = ev.At
 	}
-	reason := fmt.Sprintf("the station held it: %.1f °C, outside for %s", float64(b.MilliC)/1000, outside.Round(time.Minute))
-	if b.Cause == protocol.GoodsDoubtful {
-		reason = "the station held it: no valid reading for longer than allowed"
+	leg, position := coldchain.Station, b.Position
+	if b.Cause.OfRide() {
+		leg, position = coldchain.Shipper, c.ShipperID
+		if err := tx.MarkDue(ctx, position, c.LoadedAt, ev.Received); err != nil { // the readings may be here and say otherwise
+			return err
+		}
 	}
-	return e.Hold(ctx, tx, c, store.Hold{ID: fmt.Sprintf("%s/device/%s/%d", c.ID, ev.Incarnation, ev.Number), Container: c.ID, Position: b.Position,
-		Cause: store.CauseDevice, Leg: "station", Since: since, Outside: outside, HeldAt: ev.Received, DeviceAt: b.HeldAt, HeldBy: ev.Device, Reason: reason}, ev.Received)
+	return e.Hold(ctx, tx, c, store.Hold{ID: fmt.Sprintf("%s/device/%s/%d", c.ID, ev.Incarnation, ev.Number), Container: c.ID, Position: position,
+		Cause: store.CauseDevice, Leg: leg, Since: since, Outside: outside, HeldAt: ev.Received, DeviceAt: b.HeldAt, HeldBy: ev.Device,
+		Reason: heldBecause(b, outside)}, ev.Received)
+}
+
+// heldBecause is why a station has held goods.
+func heldBecause(b protocol.GoodsHeld, outside time.Duration) string {
+	switch b.Cause {
+	case protocol.GoodsDoubtful:
+		return "the station held it: no valid reading for longer than allowed"
+	case protocol.RideBroken:
+		return fmt.Sprintf("the station held it by the statement of shipper %s: %.1f °C on the way, outside for %s", b.Shipper, float64(b.MilliC)/1000,
+			outside.Round(time.Minute))
+	case protocol.RideDoubtful:
+		return "the station held it by the statement of shipper " + b.Shipper + ": no valid reading on the way for longer than allowed"
+	case protocol.RideUnstated:
+		return "the station held it: it came without the statement of shipper " + b.Shipper
+	}
+	return fmt.Sprintf("the station held it: %.1f °C, outside for %s", float64(b.MilliC)/1000, outside.Round(time.Minute))
 }
 
 // longestJudged is how far back a station may say that goods have not been right.
@@ -308,10 +345,10 @@ func positionOf(sensor string) string {
 // Orphans gives the open temperature alarms of boards, or of lives of their storage, that serve no more and cannot say that all
 // is well again, as far as a later reading shows that it is.
 func Orphans(ctx context.Context, tx *store.Tx) (ids []string, err error) {
-	alarms, err := tx.AlarmsNow(ctx, store.MaxPage)
+	alarms, err := tx.ActiveAlarms(ctx, AlarmTemperature)
 	for _, a := range alarms {
-		if err != nil || a.Kind != AlarmTemperature {
-			continue
+		if err != nil {
+			break
 		}
 		well, failed := orphanIsWell(ctx, tx, a)
 		if err = failed; well {
@@ -332,8 +369,11 @@ func ClearOrphans(ctx context.Context, tx *store.Tx, now time.Time) error {
 	return err
 }
 
-func orphanIsWell(ctx context.Context, tx *store.Tx, a store.AlarmView) (bool, error) {
+func orphanIsWell(ctx context.Context, tx *store.Tx, a alarm.Alarm) (bool, error) {
 	parts := strings.Split(a.ID, "/")
+	if _, own := coldchain.IsOwn(parts[min(1, len(parts)-1)]); own {
+		return false, nil // which the readings of the next board end
+	}
 	switch {
 	case len(parts) == 4: // as alarmID makes it
 	case len(parts) > 4: // as TemperatureAlarmID does: the rule comes before

@@ -34,6 +34,8 @@ func (e *Effects) Redate(ctx context.Context, tx *store.Tx, ev link.Event, was t
 			return err
 		}
 		return Refresh(ctx, tx, ev.Received, b.Order)
+	case protocol.ItemScanned, protocol.BagScanned, protocol.ShelfCounted:
+		return e.redateRental(ctx, tx, ev, was)
 	case protocol.ContainerFilled:
 		return moveBox(ctx, tx, ev, b.GRAI, store.BoxFilled, was)
 	case protocol.ContainerShelved:

@@ -187,7 +187,7 @@ func (w *world) work() []string {
 
 // alarms gives the open alarms, as kind and subject.
 func (w *world) alarms() []string {
-	all, err := w.tx.AlarmsNow(w.ctx, 100)
+	all, err := w.tx.AlarmsNow(w.ctx, at(12, 0), 100)
 	require.NoError(w.t, err)
 	open := []string{}
 	for _, a := range all {

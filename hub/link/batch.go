@@ -257,7 +257,9 @@ func (t *taking) event(ctx context.Context, e entry) error {
 	}
 	row.Name, row.Subject = name(body), clean(subject(body), maxText)
 	before := t.device
-	if err := t.tx.Savepoint(ctx, func() error { return t.apply(ctx, e.number, rec, row.EventAt, body) }); err != nil {
+	if err := t.tx.Savepoint(ctx, func() error {
+		return t.apply(ctx, e.number, rec, fleet.Dated{At: row.EventAt, Within: row.Within}, body)
+	}); err != nil {
 		t.device = before
 		reason, ok := t.permanent(err)
 		if !ok {
@@ -286,7 +288,7 @@ func (t *taking) permanent(err error) (string, bool) {
 
 // apply changes what an event means: here what it says of the device itself, elsewhere all else. A panic on one event must not
 // stop the log, or the hub at each start: it is a fault of ours, and the event is kept.
-func (t *taking) apply(ctx context.Context, number uint64, rec protocol.Record, at time.Time, body protocol.Body) (err error) {
+func (t *taking) apply(ctx context.Context, number uint64, rec protocol.Record, dated fleet.Dated, body protocol.Body) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			t.receiver.config.Logger.Error("panic while applying an event", "device", t.device.ID, "number", number,
@@ -294,6 +296,7 @@ func (t *taking) apply(ctx context.Context, number uint64, rec protocol.Record, 
 			err = &NotApplied{Reason: fmt.Sprintf("fault in the hub: %v", p)}
 		}
 	}()
+	at := dated.At
 	switch b := body.(type) {
 	case protocol.Booted, protocol.SamplingSet, protocol.Stopped:
 		return nil // said of the log itself, for whoever reads it
@@ -314,7 +317,7 @@ func (t *taking) apply(ctx context.Context, number uint64, rec protocol.Record, 
 		return t.commandAnswered(ctx, at, b)
 	}
 	return t.receiver.config.Effects.Apply(ctx, t.tx, Event{Device: t.device.ID, Place: t.device.Place, Role: string(t.device.Role),
-		Incarnation: t.batch.Incarnation, Number: number, At: at, Received: t.now, Body: body})
+		Incarnation: t.batch.Incarnation, Number: number, At: at, Within: dated.Within, Received: t.now, Body: body})
 }
 
 func (t *taking) planApplied(ctx context.Context, at time.Time, b protocol.PlanApplied) error {

@@ -280,7 +280,7 @@ func (t *taking) retell(ctx context.Context, u store.Undated, d fleet.Dated) err
 		return nil //nolint:nilerr // it was readable once; its time in the log is what matters
 	}
 	e := Event{Device: t.device.ID, Place: t.device.Place, Role: string(t.device.Role), Incarnation: t.batch.Incarnation,
-		Number: u.Number, At: d.At, Received: u.Received, Body: body}
+		Number: u.Number, At: d.At, Within: d.Within, Received: u.Received, Body: body}
 	err = t.tx.Savepoint(ctx, func() error { return effects.Redate(ctx, t.tx, e, u.Dated.At) })
 	if _, ok := t.permanent(err); err != nil && !ok {
 		return err

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -101,8 +102,22 @@ func name(b protocol.Body) string {
 		return "alarm"
 	case protocol.GoodsHeld:
 		return "goods held"
+	case protocol.RideJudged:
+		return "ride judged"
+	case protocol.SigningKey:
+		return "signing key"
+	case protocol.Bolted:
+		return "door bolted"
 	case protocol.ClockBattery:
 		return "clock battery"
+	case protocol.ItemScanned:
+		return "item scanned"
+	case protocol.BagScanned:
+		return "bag scanned"
+	case protocol.ShelfCounted:
+		return "shelf counted"
+	case protocol.OperatorChanged:
+		return "operator changed"
 	case protocol.Samples:
 		return "samples"
 	case protocol.Thinned:
@@ -174,6 +189,18 @@ func subject(b protocol.Body) string {
 		return b.Sensor
 	case protocol.GoodsHeld:
 		return b.DatedContainer
+	case protocol.RideJudged:
+		return b.DatedContainer
+	case protocol.Bolted:
+		return b.Position
+	case protocol.ItemScanned:
+		return b.Item
+	case protocol.BagScanned:
+		return cmp.Or(b.Bag, b.Alias)
+	case protocol.ShelfCounted:
+		return b.Place
+	case protocol.OperatorChanged:
+		return b.Badge
 	}
 	return ""
 }

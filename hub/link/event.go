@@ -15,7 +15,8 @@ type Event struct {
 	Device, Place, Role string
 	Incarnation         protocol.Incarnation
 	Number              uint64
-	At                  time.Time // when it happened, as well as that is known
+	At                  time.Time     // when it happened, as well as that is known
+	Within              time.Duration // At may be off so much, either way
 	Received            time.Time
 	Body                protocol.Body
 }

@@ -11,13 +11,17 @@ import (
 	"meguri/hub/link"
 	"meguri/hub/store"
 	"meguri/hub/storetest"
+	"meguri/internal/race"
 	"meguri/protocol"
 )
 
 // A message names no device: whose it is comes from the topic, which the broker lets nobody else write to. So a device that
 // has read another's storage, and says what that one would say next, speaks for itself all the same.
 func TestNoDeviceSpeaksForAnotherWhateverItsMessagesName(t *testing.T) {
-	const n = 50
+	n := 50
+	if race.Enabled {
+		n = 8
+	}
 	h := newHub(t, storetest.SQLite(t))
 	thief, victim := func(i int) string { return fmt.Sprintf("thief-%d", i) }, func(i int) string { return fmt.Sprintf("victim-%d", i) }
 	logs := make([]*devLog, n)

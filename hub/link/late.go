@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"meguri/hub/fleet"
 	"meguri/hub/store"
 	"meguri/protocol"
 )
@@ -102,7 +103,7 @@ func (r *Receiver) lateEvent(ctx context.Context, tx *store.Tx, e store.EventRow
 	rec := protocol.Record{Number: e.Number, Boot: e.Boot, Mono: e.Mono, Wall: e.ClaimedAt, Quality: protocol.WallQuality(e.WallQuality),
 		Kind: kind, Body: e.Body}
 	before := t.device
-	if err := tx.Savepoint(ctx, func() error { return t.apply(ctx, e.Number, rec, e.EventAt, body) }); err != nil {
+	if err := tx.Savepoint(ctx, func() error { return t.apply(ctx, e.Number, rec, fleet.Dated{At: e.EventAt, Within: e.Within}, body) }); err != nil {
 		reason, ok := t.permanent(err)
 		if !ok {
 			return false, err

@@ -86,6 +86,7 @@ type builder struct {
 	revision uint64
 	out      bool // the device is being put into service
 	parts    map[string][]byte
+	runs     map[string]dispatch.Run // those that were asked for
 }
 
 func (b *builder) add(name string, part any) error {
@@ -111,6 +112,9 @@ func (b *builder) station(location string, dates []string) error {
 		own[f.ID] = f
 		watched := air(f)
 		watched.SampleEveryMS = b.sampleEvery().Milliseconds()
+		if watched.Rules, err = b.airRules(f); err != nil {
+			return err
+		}
 		if err := b.add("fridge/"+f.ID, watched); err != nil {
 			return err
 		}
@@ -208,6 +212,9 @@ func (b *builder) locks(location, date string, locks map[string]*protocol.LockPl
 		}
 		lock.Containers = append(lock.Containers, slot)
 	}
+	if err := b.shipperKeys(location, date, locks); err != nil {
+		return err
+	}
 	if b.out {
 		return nil
 	}
@@ -286,7 +293,11 @@ func (b *builder) shipper(shipper string) error {
 	if err != nil {
 		return err
 	}
-	return b.add("shipper/"+shipper, air(limit))
+	watched := air(limit)
+	if watched.Rules, err = b.airRules(limit); err != nil {
+		return err
+	}
+	return b.add("shipper/"+shipper, watched)
 }
 
 // scanner lists the containers of all dates that have not been picked up: the next date may be frozen while one is packed.

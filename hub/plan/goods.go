@@ -24,8 +24,10 @@ func (b *builder) goods(slot protocol.SlotAssignment, c dispatch.Container, own 
 		limit, ok = coldchain.OwnRange(f.MinMilliC, f.MaxMilliC), true
 	}
 	if ok {
-		slot.Goods = protocol.GoodsLimit{MinMilliC: limit.MinMilliC, MaxMilliC: limit.MaxMilliC, OutsideMS: limit.Outside.Milliseconds(),
-			GapMS: limit.Gap.Milliseconds(), DoubtHolds: limit.DoubtHolds}
+		slot.Goods = goodsLimit(limit)
+	}
+	if slot, err = b.ride(slot, c); err != nil {
+		return slot, err
 	}
 	held, ok := barred[c.ID]
 	if !ok {
@@ -41,6 +43,11 @@ func (b *builder) goods(slot protocol.SlotAssignment, c dispatch.Container, own 
 		slot.Hold = protocol.GoodsReleased
 	}
 	return slot, nil
+}
+
+func goodsLimit(l coldchain.Limit) protocol.GoodsLimit {
+	return protocol.GoodsLimit{MinMilliC: l.MinMilliC, MaxMilliC: l.MaxMilliC, OutsideMS: l.Outside.Milliseconds(), GapMS: l.Gap.Milliseconds(),
+		DoubtHolds: l.DoubtHolds}
 }
 
 // goodsKnown is the revision of the protocol from which on agents know that goods are held.

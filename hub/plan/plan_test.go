@@ -464,3 +464,53 @@ func touched(t *testing.T, empty func() string) {
 	}, 20*time.Second, time.Millisecond)
 	require.EqualValues(t, 2, b.plan("station-1"), "nothing has changed")
 }
+
+// A station can judge how goods rode by what its plan says: in which shipper, since when, what they bear, and its key.
+func TestAStationKnowsHowItsGoodsComeToIt(t *testing.T) {
+	b := newBench(t, storetest.SQLite(t))
+	b.place(day1, "a-cold", "o-1")
+	b.freeze(day1)
+	lock := func(revision uint64) (l protocol.LockPlan) {
+		require.NoError(t, b.store.Read(t.Context(), func(tx *store.Tx) error {
+			parts, err := Build(t.Context(), tx, RoleStation, "loc-1", revision, at(3, 0))
+			if err != nil {
+				return err
+			}
+			return protocol.DecodeBody(parts["lock/loc-1-f1"], &l)
+		}))
+		return l
+	}
+	ride := lock(protocol.Revision).Containers[0].Ride
+	require.Equal(t, "box-1-cold", ride.Shipper)
+	require.Equal(t, protocol.GoodsLimit{MaxMilliC: 8_500, OutsideMS: 20 * 60_000, GapMS: 20 * 60_000, DoubtHolds: true}, ride.Limit)
+	require.False(t, ride.UnstatedHolds, "a day on which nobody shows a statement is as it was")
+	require.Empty(t, lock(protocol.Revision).Shippers)
+	b.change(func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.AddDevice(ctx, fleet.Device{ID: "box-1", Role: fleet.Shipper, Place: "box-1-cold", AddedBy: "test", AddedAt: at(0, 0)}); err != nil {
+			return err
+		}
+		if err := tx.SaveSigningKey(ctx, "box-1", make([]byte, 32), at(3, 0)); err != nil {
+			return err
+		}
+		containers, err := tx.ContainersOfLocation(ctx, day1, "loc-1")
+		if err != nil {
+			return err
+		}
+		run, err := tx.Run(ctx, containers[0].RunID)
+		if err != nil {
+			return err
+		}
+		for _, stop := range run.Stops {
+			if stop.Kind == "collect" && stop.PlaceID == containers[0].SpotID {
+				require.Equal(t, stop.PlannedAt.UnixMilli(), ride.From, "as planned until the hub has heard of the scan")
+			}
+		}
+		c := containers[0]
+		c.State, c.GRAI, c.LoadedAt = dispatch.Loaded, "095200010000101", at(7, 12)
+		return tx.SaveContainer(ctx, c)
+	})
+	require.Equal(t, at(7, 12).UnixMilli(), lock(protocol.Revision).Containers[0].Ride.From)
+	require.Equal(t, []protocol.ShipperKey{{Shipper: "box-1-cold", Public: make([]byte, 32)}}, lock(protocol.Revision).Shippers)
+	require.Zero(t, lock(protocol.Revision - 1).Containers[0].Ride)
+	require.Empty(t, lock(protocol.Revision-1).Shippers)
+}

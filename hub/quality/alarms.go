@@ -2,6 +2,7 @@ package quality
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,13 +11,68 @@ import (
 	"meguri/hub/store"
 )
 
-// watched gives the rules for the air of a position; none where nothing says how warm or cold it may be.
-func (t *turn) watched(position string) ([]coldchain.Rule, error) {
-	limit, err := t.tx.AlarmLimit(t.ctx, position)
+// rules are those for the air of a position: by which it is looked at all the time, and those that count with the goods of a delivery.
+type rules struct {
+	standing []coldchain.Rule
+	goods    []span
+	since    time.Time // from then on goods has all that there were
+}
+
+// span is the rules that count with the goods of one category and delivery date, and when these were there.
+type span struct {
+	store.GoodsSpan
+	rules []coldchain.Rule
+}
+
+// rules gives those for a position; none where nothing says how warm or cold it may be.
+func (t *turn) rules(position string, since time.Time) (rules, error) {
+	r := rules{since: since}
+	standing, own, err := t.tx.RulesAt(t.ctx, position)
 	if err != nil {
-		return nil, ignoreNotFound(err)
+		return r, err
 	}
-	return coldchain.AirRules(limit.MinMilliC, limit.MaxMilliC, limit.MinutesOutside), nil
+	r.standing = standing
+	if !slices.ContainsFunc(own, coldchain.Own.WithGoods) {
+		return r, nil
+	}
+	spans, err := t.tx.GoodsSpans(t.ctx, position, since, t.now)
+	for _, s := range spans {
+		with := span{GoodsSpan: s}
+		for _, o := range own {
+			if o.WithGoods() && o.Category == s.Category {
+				with.rules = append(with.rules, o.On(s.Date))
+			}
+		}
+		r.goods = append(r.goods, with)
+	}
+	return r, err
+}
+
+// from is from when on readings are needed to judge by the rules.
+func (r rules) from(from time.Time) time.Time {
+	for _, s := range r.goods {
+		if len(s.rules) > 0 && s.From.Before(from) {
+			from = s.From
+		}
+	}
+	return from
+}
+
+// counted says whether these rules say by now whether there is an alarm of a name that was raised then: a rule that counts with goods is
+// judged with all of a delivery's or not at all.
+func (r rules) counted(name string, raised, from time.Time) bool {
+	date, own := coldchain.IsOwn(name)
+	if !own || date == "" {
+		return !raised.Before(from)
+	}
+	for _, s := range r.goods {
+		for _, rule := range s.rules {
+			if rule.Name == name {
+				return !s.From.Before(from)
+			}
+		}
+	}
+	return !raised.Before(r.since)
 }
 
 // alarmsSince is from when on readings are looked at: from before all alarms that what has changed may have a part in.
@@ -56,9 +112,10 @@ func (t *turn) fromRest(position string, probes []probe, from time.Time, rules [
 
 // rests says whether nothing is outside, nor has just been, in the first minutes that are known.
 func (p place) rests(rules []coldchain.Rule, from time.Time) bool {
+	begin := coldchain.Span{From: from, Until: from.Add(coldchain.AfterOutside(rules))}
 	for _, pieces := range p.sensors {
 		for _, r := range rules {
-			if !r.Rests(pieces, coldchain.Span{From: from, Until: from.Add(2 * coldchain.AirOffDelay)}) {
+			if !r.Rests(pieces, begin) {
 				return false
 			}
 		}
@@ -66,38 +123,67 @@ func (p place) rests(rules []coldchain.Rule, from time.Time) bool {
 	return true
 }
 
+// found are the alarms that there ought to be, by id.
+type found map[string]coldchain.Alarm
+
 // alarms brings the temperature alarms of a position's sensors to what the readings say: those that there ought to be are raised and
 // cleared, and those that the readings do not bear out are void: they end when they began.
-func (t *turn) alarms(p place, rules []coldchain.Rule, from time.Time) error {
+func (t *turn) alarms(p place, r rules, from time.Time) error {
 	for sensor, pieces := range p.sensors {
-		found := map[string]store.AlarmView{}
-		for _, rule := range rules {
-			for _, a := range coldchain.Evaluate(rule, pieces, coldchain.Span{From: from, Until: p.heard[sensor]}) {
-				is := alarm(sensor, a)
-				found[is.ID] = is
+		heard, all := p.heard[sensor], found{}
+		all.add(sensor, r.standing, pieces, coldchain.Span{From: from, Until: heard})
+		for _, s := range r.goods {
+			if !s.From.Before(from) {
+				all.add(sensor, s.rules, pieces, s.Span)
 			}
 		}
-		if err := t.sensorAlarms(sensor, found, from, p.heard[sensor]); err != nil {
+		if err := t.sensorAlarms(sensor, all, r, from, heard); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *turn) sensorAlarms(sensor string, found map[string]store.AlarmView, from, heard time.Time) error {
+// add looks for alarms by rules in a span. Only rules that count with goods have one that ends before all is known.
+func (f found) add(sensor string, rules []coldchain.Rule, pieces []coldchain.Piece, span coldchain.Span) {
+	known := span.From
+	if len(pieces) > 0 {
+		known = pieces[len(pieces)-1].Until
+	}
+	for _, rule := range rules {
+		alarms := coldchain.Evaluate(rule, pieces, span)
+		if date, _ := coldchain.IsOwn(rule.Name); date != "" {
+			alarms = coldchain.OverWith(span, known, alarms)
+		}
+		for _, a := range alarms {
+			f[effect.TemperatureAlarmID(a.ID, sensor)] = a
+		}
+	}
+}
+
+// ruleOf is the name of the rule in the id of a temperature alarm.
+func ruleOf(id string) string {
+	_, rest, _ := strings.Cut(id, "/")
+	name, _, _ := strings.Cut(rest, "/")
+	return name
+}
+
+func (t *turn) sensorAlarms(sensor string, all found, r rules, from, heard time.Time) error {
 	stored, err := t.tx.AlarmsOf(t.ctx, effect.AlarmTemperature, sensor, from)
 	if err != nil {
 		return err
 	}
-	longer := false
+	longer := map[string]bool{} // by rule
 	for _, a := range stored {
-		longer = longer || a.Cleared.IsZero() && a.Raised.Before(from)
-		is, ok := found[a.ID]
-		delete(found, a.ID)
+		name := ruleOf(a.ID)
+		longer[name] = longer[name] || a.Cleared.IsZero() && a.Raised.Before(from)
+		now, ok := all[a.ID]
+		is := alarm(a.ID, sensor, now)
+		delete(all, a.ID)
 		switch {
 		case ok && same(a, is):
 			continue
-		case !ok && (a.Raised.Before(from) || !a.Raised.Before(heard) || a.Raised.Equal(a.Cleared) || strings.Count(a.ID, "/") == 3):
+		case !ok && (!r.counted(name, a.Raised, from) || !a.Raised.Before(heard) || a.Raised.Equal(a.Cleared) || strings.Count(a.ID, "/") == 3):
 			continue // not for these readings to say; or by an id of former times
 		case !ok:
 			is = a
@@ -107,11 +193,11 @@ func (t *turn) sensorAlarms(sensor string, found map[string]store.AlarmView, fro
 			return err
 		}
 	}
-	for _, a := range found {
-		if longer && a.Raised.Sub(from) <= coldchain.AirAllowed+stands {
+	for id, a := range all {
+		if longer[a.Rule.Name] && a.Raised.Sub(from) <= max(a.Rule.For, a.Rule.OnDelay)+stands {
 			continue // it is the rest of one that began before anything is looked at
 		}
-		if err := t.tx.KeepAlarm(t.ctx, a, t.now); err != nil {
+		if err := t.tx.KeepAlarm(t.ctx, alarm(id, sensor, a), t.now); err != nil {
 			return err
 		}
 	}
@@ -119,9 +205,15 @@ func (t *turn) sensorAlarms(sensor string, found map[string]store.AlarmView, fro
 }
 
 // alarm is what a temperature alarm is by the readings.
-func alarm(sensor string, a coldchain.Alarm) store.AlarmView {
-	return store.AlarmView{ID: effect.TemperatureAlarmID(a.ID, sensor), Kind: effect.AlarmTemperature, Subject: sensor,
-		Detail: effect.TemperatureDetail(a.WorstMilliC, a.Rule.LimitMilliC), Raised: a.Raised, Cleared: a.Cleared}
+func alarm(id, sensor string, a coldchain.Alarm) store.AlarmView {
+	detail := effect.TemperatureDetail(a.WorstMilliC, a.Rule.LimitMilliC)
+	switch a.Rule.Kind {
+	case coldchain.Cumulative:
+		detail += fmt.Sprintf(", %s together, allowed %s", minutes(a.Outside), minutes(a.Rule.For))
+	case coldchain.Kinetic:
+		detail = "mean kinetic temperature " + detail
+	}
+	return store.AlarmView{ID: id, Kind: effect.AlarmTemperature, Subject: sensor, Detail: detail, Raised: a.Raised, Cleared: a.Cleared}
 }
 
 func same(a, b store.AlarmView) bool {

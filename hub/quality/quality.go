@@ -64,13 +64,6 @@ func (s *Service) judgePlace(ctx context.Context, position string, now time.Time
 	})
 }
 
-func ignoreNotFound(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
 // turn is one transaction that judges, holds or decides.
 type turn struct {
 	service *Service
@@ -124,11 +117,11 @@ func (t *turn) judge(position string, since time.Time) error {
 	if oldest := t.now.Add(-2 * longestExcursion); from.Before(oldest) {
 		from = oldest
 	}
-	watched, err := t.watched(position)
+	watched, err := t.rules(position, from)
 	if err != nil {
 		return err
 	}
-	place, from, err := t.fromRest(position, probes, from, watched)
+	place, from, err := t.fromRest(position, probes, watched.from(from), watched.standing)
 	if err != nil {
 		return err
 	}
@@ -157,14 +150,19 @@ func (t *turn) goods(stay store.GoodsStay, known coldchain.Known) error {
 	if err := t.tx.SaveJudgement(t.ctx, j); err != nil {
 		return err
 	}
-	return t.follow(stay, j)
+	return t.follow(stay, j, whole(stay.Stay, known, j.Known))
 }
 
 // follow does what a judgement calls for.
-func (t *turn) follow(stay store.GoodsStay, j store.Judgement) error {
+func (t *turn) follow(stay store.GoodsStay, j store.Judgement, whole bool) error {
 	holds, err := t.tx.HoldsOf(t.ctx, j.Container)
 	if err != nil {
 		return err
+	}
+	if whole && j.Leg == coldchain.Shipper && j.State == coldchain.Sound {
+		if err := t.reconcile(j, holds); err != nil {
+			return err
+		}
 	}
 	var last *store.Hold // of this leg, that the readings brought about
 	for i, h := range holds {

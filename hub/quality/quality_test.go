@@ -1,6 +1,7 @@
 package quality_test
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -104,7 +105,7 @@ func (s *site) says(device string, when time.Time, body protocol.Body) {
 	incarnation, err := protocol.ParseIncarnation(inc)
 	require.NoError(s, err)
 	d := devices[device]
-	effects := effect.Effects{Touch: s.service.Touch, Hold: s.service.DeviceHeld, Taken: s.service.Taken}
+	effects := effect.Effects{Touch: s.service.Touch, Hold: s.service.DeviceHeld, Freed: s.service.DeviceFreed, Taken: s.service.Taken}
 	s.change(func(tx *store.Tx) error {
 		return effects.Apply(s.Context(), tx, link.Event{Device: device, Role: string(d.Role), Place: d.Place, Incarnation: incarnation,
 			Number: s.numbers[device], At: when, Received: when.Add(time.Second), Body: body})
@@ -129,11 +130,16 @@ func (s *site) reads(device, sensor string, from time.Time, celsius ...int) {
 
 func (s *site) arrives(device string, rows []store.ReadingRow) {
 	s.Helper()
+	s.arrivesAt(device, at(12, 0), rows)
+}
+
+func (s *site) arrivesAt(device string, when time.Time, rows []store.ReadingRow) {
+	s.Helper()
 	s.change(func(tx *store.Tx) error {
-		if err := s.watch.Readings(s.Context(), tx, at(12, 0), rows); err != nil {
+		if err := s.watch.Readings(s.Context(), tx, when, rows); err != nil {
 			return err
 		}
-		return tx.AddReadings(s.Context(), device, inc, at(12, 0), rows)
+		return tx.AddReadings(s.Context(), device, inc, when, rows)
 	})
 }
 
@@ -339,6 +345,105 @@ func TestGoodsAreHeld(t *testing.T) {
 			require.ErrorIs(s, err, quality.ErrScope)
 		},
 	})
+}
+
+// ridden has a station say that it holds the cold goods for the way in their shipper.
+func (s *site) ridden(c dispatch.Container, cause protocol.GoodsCause, heldAt int64) {
+	s.says("station-1", at(8, 31), protocol.RideJudged{Position: "loc-1-f1", DatedContainer: c.ID, Shipper: "box-1-cold", Outcome: protocol.RideUnknown})
+	s.says("station-1", at(8, 31), protocol.GoodsHeld{Position: "loc-1-f1", DatedContainer: c.ID, Cause: cause, Since: at(8, 31).UnixMilli(),
+		HeldAt: heldAt, Shipper: "box-1-cold"})
+	require.Len(s, s.holds(), 1)
+	require.Equal(s, coldchain.Shipper, s.holds()[0].Leg)
+	require.Equal(s, "box-1-cold", s.holds()[0].Position)
+}
+
+// What the station has decided on before the shipper's readings came is held against them when they come.
+func TestWhatAStationHoldsForTheWayIsReconciledWithTheReadings(t *testing.T) {
+	each(t, map[string]func(*site){
+		"it is let go when they are all here and all was well": func(s *site) {
+			cold, _ := s.delivered()
+			s.ridden(cold, protocol.RideUnstated, 77)
+			s.reads("box-1", "box-1-cold/air", at(6, 0), repeat(60, 4)...)
+			s.judge(at(8, 40))
+			require.Len(s, s.holds(), 1, "the way has not ended with what is here")
+			s.reads("box-1", "box-1-cold/air", at(7, 0), repeat(120, 4)...)
+			s.judge(at(9, 1))
+			require.Empty(s, s.holds())
+			barred := read(s, func(tx *store.Tx) (map[string]store.Barred, error) { return tx.BarredAt(s.Context(), "loc-1", day) })
+			require.EqualValues(s, 77, barred[cold.ID].DeviceAt, "and the plan names the station's decision")
+			rides := read(s, func(tx *store.Tx) ([]store.RideJudged, error) { return tx.RidesJudged(s.Context(), cold.ID) })
+			require.Equal(s, store.RideUnknown, rides[0].Outcome)
+		},
+		"also when they are here before": func(s *site) {
+			cold, _ := s.delivered()
+			s.reads("box-1", "box-1-cold/air", at(6, 0), repeat(180, 4)...)
+			s.judge(at(9, 0))
+			s.ridden(cold, protocol.RideDoubtful, 77)
+			s.judge(at(9, 1))
+			require.Empty(s, s.holds())
+		},
+		"it stays, beside the hub's own, when they say the same": func(s *site) {
+			cold, _ := s.delivered()
+			s.ridden(cold, protocol.RideBroken, 77)
+			s.reads("box-1", "box-1-cold/air", at(6, 0), repeat(180, 20)...)
+			s.judge(at(9, 1))
+			require.Len(s, s.holds(), 3, "with the one of the berries that rode beside")
+		},
+		"a statement that comes later ends it": func(s *site) {
+			cold, _ := s.delivered()
+			s.ridden(cold, protocol.RideUnstated, 77)
+			judged := protocol.RideJudged{Position: "loc-1-f1", DatedContainer: cold.ID, Shipper: "box-1-cold", Outcome: protocol.RideSound,
+				From: at(7, 0).UnixMilli(), Until: at(8, 30).UnixMilli(), Freed: 76}
+			s.says("station-1", at(8, 35), judged)
+			require.Len(s, s.holds(), 1, "another decision is meant")
+			judged.Freed = 77
+			s.says("station-1", at(8, 36), judged)
+			require.Empty(s, s.holds())
+			require.Equal(s, store.NoticeReleased, s.notices("o-2")[1])
+		},
+		"a person's release names it": func(s *site) {
+			cold, _ := s.delivered()
+			s.ridden(cold, protocol.RideBroken, 77)
+			_, err := s.service.Decide(s.Context(), s.act(store.ScopeShipper, "box-1-cold"), store.Released, nil)
+			require.NoError(s, err)
+			barred := read(s, func(tx *store.Tx) (map[string]store.Barred, error) { return tx.BarredAt(s.Context(), "loc-1", day) })
+			require.EqualValues(s, 77, barred[cold.ID].DeviceAt)
+		},
+	})
+}
+
+func TestAKeyIsAShippersAndWordOfARideItsStations(t *testing.T) {
+	each(t, map[string]func(*site){"": func(s *site) {
+		cold, _ := s.delivered()
+		keys := func() map[string][]byte {
+			return read(s, func(tx *store.Tx) (map[string][]byte, error) { return tx.ShipperKeys(s.Context(), "loc-1", day) })
+		}
+		clear(s.touched)
+		s.says("box-1", at(5, 0), protocol.SigningKey{Public: make([]byte, 32)})
+		require.Equal(s, map[string][]byte{"box-1-cold": make([]byte, 32)}, keys())
+		require.True(s, s.touched["loc-1"])
+		s.says("box-1", at(5, 1), protocol.SigningKey{Public: bytes.Repeat([]byte{1}, 32)})
+		require.Equal(s, bytes.Repeat([]byte{1}, 32), keys()["box-1-cold"], "the newest counts")
+		s.refused("station-1", protocol.SigningKey{Public: make([]byte, 32)})
+		s.refused("box-1", protocol.SigningKey{Public: make([]byte, 31)})
+		judged := protocol.RideJudged{Position: "loc-1-f1", DatedContainer: cold.ID, Shipper: "box-1-cold", Outcome: protocol.RideSound}
+		s.refused("station-2", judged)
+		judged.Outcome = 99
+		s.refused("station-1", judged)
+		s.change(func(tx *store.Tx) error { return tx.RevokeDevice(s.Context(), "box-1", at(6, 0)) })
+		require.Empty(s, keys(), "a board that was stolen speaks for no shipper")
+	}})
+}
+
+// refused wants what a device says not to be applied.
+func (s *site) refused(device string, body protocol.Body) {
+	s.Helper()
+	d := devices[device]
+	err := s.store.Change(s.Context(), func(tx *store.Tx) error {
+		return (&effect.Effects{}).Apply(s.Context(), tx, link.Event{Device: device, Role: string(d.Role), Place: d.Place, Number: 999, At: at(9, 0),
+			Received: at(9, 0), Body: body})
+	})
+	require.ErrorAs(s, err, new(*link.NotApplied))
 }
 
 func TestDoubt(t *testing.T) {

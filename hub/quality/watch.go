@@ -21,11 +21,15 @@ type Watch struct {
 
 // watched is what is remembered of a sensor. Whatever is forgotten is asked of the store again.
 type watched struct {
-	low, high int64     // the strictest limits there
-	asked     time.Time // when they were asked for
-	last      time.Time // its newest reading
-	easy      time.Time // from when on readings inside are no news
-	uneasy    bool      // that was outside, or a fault, or an alarm was open: what comes next is news, too
+	low, high int64         // the strictest limits there
+	deadband  int64         // so far inside of them an excursion may go on
+	after     time.Duration // for so long after the last reading outside each one is news: by then an excursion is over by any rule
+	withGoods bool          // a rule there counts with goods: its alarms end with time, whatever is read
+	asked     time.Time     // when they were asked for
+	last      time.Time     // its newest reading
+	easy      time.Time     // from when on readings inside are no news
+	waits     bool          // goods are held until all readings are here, so each is news
+	uneasy    bool          // that was outside, or a fault, or an alarm was open: what comes next is news, too
 }
 
 const (
@@ -72,22 +76,19 @@ func (w *Watch) Readings(ctx context.Context, tx *store.Tx, received time.Time, 
 	return nil
 }
 
-// uneasyFor is how long after the last reading outside each one is news: by then an excursion is over by any rule for the air.
-const uneasyFor = 2 * coldchain.AirOffDelay
-
 // news says whether a row is worth judging by, and from when on: a gap shows by the row after it, and goods may have left meanwhile. It
 // remembers the row.
 func (s *watched) news(r *store.ReadingRow) (since time.Time, news bool) {
 	first := r.Dated.At.Add(-r.Span)
 	outside := r.Faults > 0 || r.Min < s.low || r.Max > s.high
 	gap := !s.last.IsZero() && first.Sub(s.last) > stands
-	news = outside || gap || s.uneasy || first.Before(s.last) || first.Before(s.easy)
+	news = outside || gap || s.uneasy || s.waits || first.Before(s.last) || first.Before(s.easy)
 	since = first
 	if (gap || s.uneasy) && !s.last.IsZero() && s.last.Before(since) {
 		since = s.last
 	}
-	if outside {
-		s.easy = r.Dated.At.Add(uneasyFor)
+	if near := r.Min < s.low+s.deadband || r.Max > s.high-s.deadband; outside || near && news {
+		s.easy = r.Dated.At.Add(s.after) // within the deadband an excursion goes on
 	}
 	if r.Dated.At.After(s.last) {
 		s.last, s.uneasy = r.Dated.At, outside
@@ -115,11 +116,19 @@ func (w *Watch) sensor(ctx context.Context, tx *store.Tx, sensor string, now tim
 		return s, nil
 	}
 	var err error
-	if s.low, s.high, err = tx.Strictest(ctx, positionOfSensor(sensor)); err != nil {
+	if err = s.limits(ctx, tx, positionOfSensor(sensor)); err != nil {
+		return s, err
+	}
+	if s.waits, err = tx.RideWaits(ctx, positionOfSensor(sensor)); err != nil {
 		return s, err
 	}
 	s.asked = now
 	if ok {
+		if s.withGoods && !s.uneasy {
+			alarms, err := tx.AlarmsOf(ctx, effect.AlarmTemperature, sensor, now)
+			s.uneasy = len(alarms) > 0
+			return s, err
+		}
 		return s, nil
 	}
 	last, err := tx.LastReading(ctx, sensor)
@@ -134,6 +143,25 @@ func (w *Watch) sensor(ctx context.Context, tx *store.Tx, sensor string, now tim
 	alarms, err := tx.AlarmsOf(ctx, effect.AlarmTemperature, sensor, now)
 	s.uneasy = last.Fault != 0 || last.MilliC < s.low || last.MilliC > s.high || len(alarms) > 0
 	return s, err
+}
+
+// limits asks for the strictest limits of a position, by categories and by alarm rules.
+func (s *watched) limits(ctx context.Context, tx *store.Tx, position string) (err error) {
+	if s.low, s.high, err = tx.Strictest(ctx, position); err != nil {
+		return err
+	}
+	own, err := tx.OwnRules(ctx, position)
+	s.deadband, s.withGoods, s.after = coldchain.AirDeadband, false, coldchain.AfterOutside(nil)
+	for _, o := range own {
+		s.deadband, s.withGoods = max(s.deadband, o.Rule.Deadband), s.withGoods || o.WithGoods()
+		s.after = max(s.after, coldchain.AfterOutside([]coldchain.Rule{o.Rule}))
+		if o.Rule.Low {
+			s.low = max(s.low, o.Rule.LimitMilliC)
+		} else {
+			s.high = min(s.high, o.Rule.LimitMilliC)
+		}
+	}
+	return err
 }
 
 // Redated marks all places of a device from a time on.

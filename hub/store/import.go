@@ -228,15 +228,22 @@ func (tx *Tx) importCategories(ctx context.Context, n bulk.Network) error {
 			return err
 		}
 	}
+	if err := tx.importRules(ctx, n); err != nil {
+		return err
+	}
 	return importRows(ctx, tx, bulk.LimitsFile, n.Limits,
-		`INSERT INTO temperature_limits (category, leg, min_milli_c, max_milli_c, minutes_outside, gap_minutes, in_doubt)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		`INSERT INTO temperature_limits (category, leg, min_milli_c, max_milli_c, minutes_outside, gap_minutes, in_doubt, unstated)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		func(_ int, l capacity.TemperatureLimit) []any {
-			doubt := "hold"
+			doubt, unstated := "hold", "pass"
 			if l.DoubtPasses {
 				doubt = "pass"
 			}
-			return []any{l.Category, l.Leg, l.MinMilliC, l.MaxMilliC, l.MinutesOutside, sql.NullInt64{Int64: l.GapMinutes, Valid: l.GapMinutes >= 0}, doubt}
+			if l.UnstatedHolds {
+				unstated = "hold"
+			}
+			return []any{l.Category, l.Leg, l.MinMilliC, l.MaxMilliC, l.MinutesOutside, sql.NullInt64{Int64: l.GapMinutes, Valid: l.GapMinutes >= 0}, doubt,
+				unstated}
 		})
 }
 

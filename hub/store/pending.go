@@ -31,6 +31,12 @@ func (tx *Tx) Flush(ctx context.Context) error {
 	if err := tx.flushPositions(ctx); err != nil {
 		return err
 	}
+	if err := tx.flushRentals(ctx); err != nil {
+		return err
+	}
+	if err := tx.flushRentalHistory(ctx); err != nil {
+		return err
+	}
 	return tx.flushEvents(ctx)
 }
 
@@ -55,6 +61,16 @@ var ofOneDevice = map[string]bool{pairsQuery: true, bootsBefore: true, bootsAfte
 func (tx *Tx) settle(ctx context.Context, query string, args []any) error {
 	if len(tx.positions.changed) > 0 && strings.Contains(query, "positions") {
 		if err := tx.flushPositions(ctx); err != nil {
+			return err
+		}
+	}
+	if len(tx.rentals.changed) > 0 && query != oneRental && strings.Contains(query, "rental_items") {
+		if err := tx.flushRentals(ctx); err != nil {
+			return err
+		}
+	}
+	if len(tx.rentals.history) > 0 && strings.Contains(query, "rental_history") {
+		if err := tx.flushRentalHistory(ctx); err != nil {
 			return err
 		}
 	}

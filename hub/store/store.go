@@ -155,6 +155,7 @@ type Tx struct {
 
 	pending   []EventRow // that are not written yet
 	positions positions
+	rentals   rentals
 	places    map[string]string // of fridges that were asked for; they do not move while a transaction lasts
 
 	quiet map[string]bool // subjects without an open alarm
@@ -292,7 +293,8 @@ func (tx *Tx) Lost(err error) bool { return errors.Is(err, errLost) || tx.e.tran
 // panics.
 func (tx *Tx) Savepoint(ctx context.Context, fn func() error) error {
 	tx.depth++
-	step := step{level: tx.depth, after: len(tx.after), pending: tx.pending, positions: len(tx.positions.undo), written: tx.written}
+	step := step{level: tx.depth, after: len(tx.after), pending: tx.pending, positions: len(tx.positions.undo),
+		rentals: len(tx.rentals.undo), history: tx.rentals.history, written: tx.written}
 	defer func() {
 		if p := recover(); p != nil {
 			_ = tx.leave(ctx, step, errPanicked)
@@ -306,8 +308,9 @@ var errPanicked = errors.New("a step has panicked")
 
 // step is a savepoint, and what there was when it began.
 type step struct {
-	level, after, positions, written int
-	pending                          []EventRow
+	level, after, positions, rentals, written int
+	pending                                   []EventRow
+	history                                   []RentalEvent
 }
 
 // leave ends a step, which has failed with err when that is not nil.
@@ -323,6 +326,8 @@ func (tx *Tx) leave(ctx context.Context, s step, err error) error {
 		// Those of the step are no more, and those from before that were written in it are undone with it.
 		tx.pending = s.pending
 		tx.positions.back(s.positions)
+		tx.rentals.back(s.rentals)
+		tx.rentals.history = s.history
 		clear(tx.quiet) // what was cleared is not
 	}
 	if tx.bold {

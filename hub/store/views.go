@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"meguri/hub/alarm"
 	"meguri/hub/dispatch"
 )
 
@@ -207,14 +208,21 @@ func scanAlarm(row scanner) (AlarmView, error) {
 	return a, err
 }
 
-// AlarmsNow gives the alarms that are not cleared, the newest first. Those of fridges whose board is being put into service are out of
-// service meanwhile: an engineer stands there, warms probes and opens doors.
-func (tx *Tx) AlarmsNow(ctx context.Context, most int) ([]AlarmView, error) {
-	return list(ctx, tx, scanAlarm, `SELECT id, kind, subject, detail, raised_at, cleared_at FROM alarms
-		WHERE cleared_at IS NULL AND NOT EXISTS (SELECT 1 FROM commissionings c JOIN fridges f ON f.location_id = c.location_id
-			JOIN devices d ON d.id = c.device_id
-			WHERE c.signed_at IS NULL AND d.revoked_at IS NULL AND (alarms.subject = f.id OR alarms.subject LIKE f.id || '/%'))
-		ORDER BY raised_at DESC, id LIMIT $1`, most)
+// AlarmsNow gives the alarms that are not cleared, the newest first, but for those of positions that are out of service at now: somebody
+// works there, or a board is put into service (see Services). It looks at twice as many as it may give.
+func (tx *Tx) AlarmsNow(ctx context.Context, now time.Time, most int) ([]AlarmView, error) {
+	active, err := list(ctx, tx, scanLife, "SELECT "+alarmColumns+" FROM alarms WHERE cleared_at IS NULL ORDER BY raised_at DESC, id LIMIT $1", 2*most)
+	if err != nil {
+		return nil, err
+	}
+	lines, err := tx.Stand(ctx, active, now)
+	var all []AlarmView
+	for _, l := range lines {
+		if l.State != alarm.OutOfService && len(all) < most {
+			all = append(all, AlarmView{ID: l.ID, Kind: l.Kind, Subject: l.Subject, Detail: l.Detail, Raised: l.Raised})
+		}
+	}
+	return all, err
 }
 
 // Alarms gives alarms, cleared ones too, the newest first.

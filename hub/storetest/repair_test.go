@@ -53,7 +53,7 @@ func TestFindingsAndRepairs(t *testing.T) {
 func alarmsOf(t *testing.T, s *store.Store) (open, all int) {
 	t.Helper()
 	require.NoError(t, s.Read(t.Context(), func(tx *store.Tx) error {
-		now, err := tx.AlarmsNow(t.Context(), 100)
+		now, err := tx.AlarmsNow(t.Context(), time.Now(), 100)
 		if err != nil {
 			return err
 		}

@@ -232,7 +232,7 @@ func TestDoorsAndAlarmsAreThoseOfTheStepsThatHeld(t *testing.T) {
 					require.NoError(t, err)
 					require.Equal(t, door, p.Door, "seed %d, %s", seed, fridge)
 				}
-				all, err := tx.AlarmsNow(ctx, 1000)
+				all, err := tx.AlarmsNow(ctx, time.Now(), 1000)
 				open := map[string]string{}
 				for _, a := range all {
 					open[a.ID] = a.Subject

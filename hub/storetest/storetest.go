@@ -3,7 +3,11 @@
 package storetest
 
 import (
+	"context"
+	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -26,15 +30,43 @@ func Each(t *testing.T, test func(t *testing.T, empty func() string)) {
 // EachBare is Each for databases in which nothing is at all.
 func EachBare(t *testing.T, test func(t *testing.T, bare func() string)) {
 	t.Run("sqlite", func(t *testing.T) {
-		test(t, func() string { return SQLite(t) })
+		test(t, func() string { return sqlite(t) })
 	})
 	t.Run("postgres", func(t *testing.T) {
 		test(t, func() string { return pgtest.Copy(t, "bare", func(string) {}) })
 	})
 }
 
-// SQLite gives the URL of a database in a file that ends with the test.
-func SQLite(tb testing.TB) string { return "sqlite:" + filepath.Join(tb.TempDir(), "hub.db") }
+// SQLite gives the URL of a database in a file that ends with the test, with the schema in it.
+func SQLite(tb testing.TB) string {
+	tb.Helper()
+	schema, err := schemaFile()
+	require.NoError(tb, err)
+	url := sqlite(tb)
+	require.NoError(tb, os.WriteFile(strings.TrimPrefix(url, "sqlite:"), schema, 0o600))
+	return url
+}
+
+// sqlite gives the URL of a database of which there is no file yet.
+func sqlite(tb testing.TB) string { return "sqlite:" + filepath.Join(tb.TempDir(), "hub.db") }
+
+// schemaFile is a database file with the schema and without a row: to make it takes seconds under the race detector.
+var schemaFile = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "meguri-schema")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "hub.db")
+	s, err := store.Open(context.Background(), "sqlite:"+file)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file)
+})
 
 // Postgres gives the URL of a database with the schema in it, for it takes a while to be made.
 func Postgres(tb testing.TB) string {

@@ -46,7 +46,16 @@ type heldPlace struct {
 type heldContainer struct {
 	store.Hold
 	Orders []store.Concerned
-	Judged store.Judgement // that it follows from; its revision is 0 for none
+	Judged store.Judgement   // that it follows from; its revision is 0 for none
+	Ride   *store.RideJudged // by which its station holds it, nil for none
+}
+
+// RideMinutes is how long the goods were outside on the way or, where that is the matter, nothing was known at a stretch.
+func (h heldContainer) RideMinutes() int {
+	if h.Ride.Outcome == store.RideUncertain {
+		return int(h.Ride.Gap.Minutes())
+	}
+	return int(h.Ride.Outside.Minutes())
 }
 
 // OutsideMinutes and GapMinutes are whole minutes of what was judged.
@@ -88,6 +97,15 @@ func (w *Web) showQuality(c echo.Context, status int, v qualityView) error {
 			if h.Revision > 0 {
 				if held.Judged, err = tx.JudgementOf(ctx, h.Container, h.Leg); err != nil {
 					return err
+				}
+			}
+			if h.Cause == store.CauseDevice && h.Leg == coldchain.Shipper {
+				rides, err := tx.RidesJudged(ctx, h.Container)
+				if err != nil {
+					return err
+				}
+				if n := len(rides); n > 0 {
+					held.Ride = &rides[n-1]
 				}
 			}
 			v.add(at, held)

@@ -44,6 +44,28 @@ func TestQualityDecidesOnItsPageAndOthersOnlySee(t *testing.T) {
 	require.Contains(t, get(h, "/quality?lang=ja", token).Body.String(), "判断済み")
 }
 
+func TestAHoldForTheWaySaysWhatItsStationKnew(t *testing.T) {
+	h := open(t)
+	h.Day(t)
+	token := h.Token(t, people.Quality)
+	require.NoError(t, h.Store.Change(t.Context(), func(tx *store.Tx) error {
+		all, err := tx.ContainersOfLocation(t.Context(), apitest.Date, "loc-001")
+		if err != nil {
+			return err
+		}
+		c := all[0]
+		if err := tx.SaveRideJudged(t.Context(), store.RideJudged{Device: "station-1", Incarnation: "i", Number: 1, Container: c.ID, Shipper: "box-9",
+			At: apitest.Now, Outcome: store.RideBroken, Outside: 34 * time.Minute}); err != nil {
+			return err
+		}
+		_, err = tx.AddHold(t.Context(), store.Hold{ID: "h1", Container: c.ID, Position: "box-9", Cause: store.CauseDevice, Leg: coldchain.Shipper,
+			Since: apitest.Now, HeldAt: apitest.Now, HeldBy: "station-1", Reason: "as programs read it"})
+		return err
+	}))
+	require.Contains(t, get(h, "/quality", token).Body.String(), "By the statement of box-9: 34 min outside on the way")
+	require.Contains(t, get(h, "/quality?lang=ja", token).Body.String(), "box-9 の申告：輸送中の範囲外 34 分")
+}
+
 func TestWhatIsWrongWithAFormOfQualityIsToldOnThePage(t *testing.T) {
 	h := open(t)
 	h.Day(t)

@@ -43,6 +43,7 @@ type readingsView struct {
 	Low, High     string // of all; empty when there is no temperature
 	HasLimits     bool
 	MinC, MaxC    string // limits
+	Rules         []string
 }
 
 type zoomLink struct {
@@ -123,6 +124,11 @@ func (w *Web) plotReadings(ctx context.Context, l lang, v *readingsView, z zoom)
 	err := w.read(ctx, func(tx *store.Tx) (err error) {
 		if bars, err = tx.Envelope(ctx, v.Sensor, v.From, v.Until, z.bar); err != nil {
 			return err
+		}
+		if standing, own, err := tx.RulesAt(ctx, v.Place); err != nil {
+			return err
+		} else {
+			v.Rules = rulesText(l, standing, own)
 		}
 		limits, err = tx.SensorLimits(ctx, v.Sensor)
 		v.HasLimits = err == nil

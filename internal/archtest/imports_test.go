@@ -38,6 +38,7 @@ var rules = map[string][]string{
 	"edge/warehouse": {"protocol", "internal/gs1", "internal/rental", "edge/phrase"},
 	"edge/driver":    {"protocol", "internal/gs1", "edge/phrase"},
 	"edge/monitor":   {"protocol"},
+	"edge/shipper":   {"protocol"},
 	"edge/phrase":    nil,
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meguri/internal/pgtest"
+	"meguri/internal/race"
 )
 
 // built is where programs has put the programs.
@@ -57,7 +58,7 @@ func address(t *testing.T) string {
 // demo prepares a demo on the sample network that would end after its summary.
 func demo(t *testing.T, ctx context.Context, args ...string) (cmd *exec.Cmd, data, http string) {
 	t.Helper()
-	if raced {
+	if race.Enabled {
 		t.Skip("played by the run without the race detector")
 	}
 	dir, err := programs()

@@ -1,5 +1,5 @@
 // Package textline drives the display of a lock or handheld: one line of text, sent over a serial line and ended by CR LF,
-// which replaces the one before. The bell character beeps.
+// which replaces the one before. The bell character beeps. A line of MEGURI, digits or a letter and a colon is shown as a QR code.
 package textline
 
 import (
@@ -13,6 +13,9 @@ import (
 
 // MaxRunes is the longest line; a longer one is cut.
 const MaxRunes = 120
+
+// MaxCode is the longest text of a QR code, in bytes.
+const MaxCode = 1500
 
 const bell = '\a'
 
@@ -36,6 +39,17 @@ func (d *Dev) Show(line string) error { return d.write(clean(line) + "\r\n") }
 
 // Refuse replaces the line and beeps.
 func (d *Dev) Refuse(line string) error { return d.write(string(bell) + clean(line) + "\r\n") }
+
+// Code replaces the line with a QR code of a text, which is in capitals, digits and a colon. One that is too long, or is none, is an
+// error: half a code says nothing.
+func (d *Dev) Code(text string) error {
+	if !strings.HasPrefix(text, "MEGURI") || len(text) > MaxCode || strings.ContainsFunc(text, notInCode) {
+		return fmt.Errorf("display: want a code of capitals and digits, at most %d characters, not %d", MaxCode, len(text))
+	}
+	return d.write(text + "\r\n")
+}
+
+func notInCode(r rune) bool { return (r < '0' || r > ':') && (r < 'A' || r > 'Z') }
 
 // Beep beeps and leaves the line as it is.
 func (d *Dev) Beep() error { return d.write(string(bell)) }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	edgelog "meguri/edge/log"
+	"meguri/internal/race"
 	"meguri/protocol"
 )
 
@@ -95,7 +96,7 @@ func TestTenThousandQueuedEventsOfADeviceAreTakenWithinTenSeconds(t *testing.T) 
 
 func TestAThousandDevicesThatComeBackAtOnceAgreeWithinAMinute(t *testing.T) {
 	devices := 1000
-	if testing.Short() || raced {
+	if testing.Short() || race.Enabled {
 		devices = 100
 	}
 	const events = 20

@@ -209,6 +209,10 @@ func (m *model) recorded(device string, log protocol.LogID, number uint64, b pro
 		l.feel(b, m.now())
 	case protocol.GoodsHeld:
 		m.goodsHeld(t, b)
+	case protocol.RideJudged:
+		if b.Freed != 0 {
+			delete(l.held, b.DatedContainer)
+		}
 	case protocol.GrantRefused:
 		if b.Grant == "" {
 			t.wrongAt[b.Position] = m.now()
@@ -242,6 +246,10 @@ func (l *life) feel(b protocol.Rounds, now time.Time) {
 func (m *model) goodsHeld(t *truth, b protocol.GoodsHeld) {
 	l := t.life()
 	l.held[b.DatedContainer] = true
+	if b.Cause.OfRide() {
+		m.rideHeld(t, b)
+		return
+	}
 	f, limit := l.felt[b.Position], protocol.GoodsLimit{}
 	for _, c := range t.plans[l.plan][b.Position].Containers {
 		if c.DatedContainer == b.DatedContainer {
@@ -257,6 +265,20 @@ func (m *model) goodsHeld(t *truth, b protocol.GoodsHeld) {
 	case b.Cause == protocol.GoodsDoubtful && silent < time.Duration(limit.GapMS)*time.Millisecond:
 		m.broken("%s: %s is held for want of readings of %s, and the longest time without one was %s of %d ms (P6)", t.id, b.DatedContainer, b.Position, silent, limit.GapMS)
 	}
+}
+
+// rideHeld: goods are held as too warm on the way only when the shipper itself has recorded that it was.
+func (m *model) rideHeld(t *truth, b protocol.GoodsHeld) {
+	if b.Cause != protocol.RideBroken {
+		return
+	}
+	for _, d := range m.devices {
+		f, known := d.life().felt[b.Shipper]
+		if known && (f.min < 0 || f.max > 8000) || d.branched || d.badClock || len(d.lives) > 1 {
+			return
+		}
+	}
+	m.broken("%s: %s is held as too warm or too cold in %s, which has felt no such thing (P6)", t.id, b.DatedContainer, b.Shipper)
 }
 
 // used: a grant opens only its own doors, in its window, and a counted one so many times and not once more.

@@ -193,6 +193,7 @@ func (s *sim) deliver(ctx context.Context, r *rand.Rand, day int, place, fridge 
 	set := s.fleet.Stations[place]
 	for range 10 {
 		if s.through(ctx, r, place, fridge, id, s.pin(id, dispatch.PINDigits), func() {
+			s.state(ctx, set.HandIn)
 			for _, j := range mine {
 				s.scan(ctx, r, set.HandIn, label(gs1.GRAI, j.box), label(gs1.Slot, j.SlotID))
 			}
@@ -204,6 +205,13 @@ func (s *sim) deliver(ctx context.Context, r *rand.Rand, day int, place, fridge 
 			return
 		}
 		_ = sleep(ctx, between(r, 5*time.Minute, 30*time.Minute))
+	}
+}
+
+// state holds the station's reader to the shipper's display, which shows its statement.
+func (s *sim) state(ctx context.Context, handIn *fleet.Terminal) {
+	if shipper := s.fleet.Shippers[theShipper]; shipper != nil && shipper.Statement() != "" {
+		s.ask(ctx, handIn, shipper.Statement()+"\r") // refused or not, the boxes come next
 	}
 }
 

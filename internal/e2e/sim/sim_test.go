@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"meguri/internal/race"
 )
 
 var (
@@ -53,13 +55,13 @@ func play(t *testing.T, p Params) (r Report) {
 	return r
 }
 
-// The first seeds. The many are run by "make sim", of which "make check" plays 100.
+// The first seeds. The many are run by "make sim".
 func TestNoPromiseIsBroken(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
 	}
 	first := uint64(3)
-	if raced {
+	if race.Enabled {
 		first = 1
 	}
 	for n := range first {
@@ -87,7 +89,7 @@ func TestTheSameSeedIsTheSameRun(t *testing.T) {
 	}
 	traces := map[string]bool{}
 	compared := []uint64{2, 6, 8}
-	if raced {
+	if race.Enabled {
 		compared = compared[:1]
 	}
 	for _, seed := range compared {

@@ -1,0 +1,251 @@
+package rental
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"meguri/hub/store"
+	"meguri/internal/rental"
+	"meguri/protocol"
+)
+
+// bagMoves are the steps of a bag that move the pieces in it.
+var bagMoves = []protocol.Step{protocol.StepShip, protocol.StepVoidShip, protocol.StepDeliver, protocol.StepSendBack, protocol.StepReceive}
+
+var bagStates = map[protocol.Step]string{protocol.StepShip: store.BagShipped, protocol.StepVoidShip: store.BagPacking,
+	protocol.StepDeliver: store.BagShipped, protocol.StepSendBack: store.BagShipped, protocol.StepReceive: store.BagReceived,
+	protocol.StepUnpack: store.BagEmptied}
+
+// Bag takes in what was done to a bag as a whole, with all that is in it.
+func (k *Keeper) Bag(ctx context.Context, tx *store.Tx, src Source, b protocol.BagScanned) error {
+	e := store.BagEvent{Bag: bagName(src, b), Device: src.Device, Number: src.Number, Step: b.Step, At: src.At, Within: src.Within,
+		Recorded: src.Recorded, Operator: short(b.Operator), Place: short(b.Place), Order: short(b.Order), Verdict: b.Verdict, Rule: short(b.Rule)}
+	bag, err := k.bag(ctx, tx, src, e, short(b.Waybill))
+	if err != nil {
+		return err
+	}
+	if err := tx.AddBagEvent(ctx, e); err != nil {
+		return err
+	}
+	if b.Bag == "" && b.Step == protocol.StepReceive {
+		if err := tx.AgainWork(ctx, WorkNoBagLabel+"/"+e.Bag, WorkNoBagLabel, e.Bag,
+			fmt.Sprintf("a bag without a label came in at %s; it is called %s: find whose it is by its pieces", e.Place, b.Alias), src.At); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(bagMoves, b.Step) {
+		return k.moveBag(ctx, tx, src.Warehouse, bag, e)
+	}
+	if b.Step != protocol.StepUnpack {
+		return nil
+	}
+	if err := k.finds(ctx, tx, src, e, b.Found); err != nil {
+		return err
+	}
+	return k.emptied(ctx, tx, e)
+}
+
+// bagName is a bag's SSCC, or the name that a device has given to one without a label.
+func bagName(src Source, b protocol.BagScanned) string {
+	if b.Bag != "" {
+		return short(b.Bag)
+	}
+	device, _, _ := strings.Cut(src.Device, "/")
+	return "nolabel/" + device + "/" + short(b.Alias)
+}
+
+// bag brings the row of a bag up to date. What comes late does not turn it back.
+func (k *Keeper) bag(ctx context.Context, tx *store.Tx, src Source, e store.BagEvent, waybill string) (store.Bag, error) {
+	bag, found, err := tx.RentalBag(ctx, e.Bag)
+	if err != nil {
+		return bag, err
+	}
+	if !found {
+		bag = store.Bag{ID: e.Bag, Warehouse: src.Warehouse, State: store.BagPacking}
+	}
+	if e.Order != "" {
+		bag.Order = e.Order
+	}
+	if waybill != "" {
+		bag.Waybill = waybill
+	}
+	if state := bagStates[e.Step]; state != "" && !e.At.Before(bag.Changed) {
+		bag.State, bag.Changed = state, e.At
+	}
+	return bag, tx.SaveRentalBag(ctx, bag)
+}
+
+// moveBag has the pieces go where their bag goes.
+func (k *Keeper) moveBag(ctx context.Context, tx *store.Tx, warehouse string, bag store.Bag, e store.BagEvent) error {
+	inside, err := tx.BagContents(ctx, e.Bag)
+	if err != nil {
+		return err
+	}
+	for _, c := range inside {
+		if c.Packed.IsZero() || c.Packed.After(e.At) || !c.Unpacked.IsZero() && c.Unpacked.Before(e.At) {
+			continue
+		}
+		if _, err := k.record(ctx, tx, warehouse, e.For(c.Item)); err != nil {
+			return err
+		}
+	}
+	if e.Step == protocol.StepReceive && bag.Order != "" { // also when nothing that we know of is in it
+		return k.returned(ctx, tx, bag.Order, e.At, e.Recorded)
+	}
+	return nil
+}
+
+// packed notes that a piece is in its bag. What was done to the bag since then, and was heard before, is done to the piece, too.
+func (k *Keeper) packed(ctx context.Context, tx *store.Tx, src Source, d done) error {
+	bag := d.event.Bag
+	if bag == "" || d.now.Bag != bag && d.now.Custody == protocol.Packed {
+		return nil
+	}
+	e := store.BagEvent{Bag: bag, Step: protocol.StepPack, At: src.At, Order: d.now.Order}
+	if _, err := k.bag(ctx, tx, src, e, ""); err != nil {
+		return err
+	}
+	if err := tx.PackInto(ctx, bag, d.now.ID, src.At); err != nil {
+		return err
+	}
+	since, err := tx.BagEventsSince(ctx, bag, src.At)
+	for _, later := range since {
+		if err != nil {
+			return err
+		}
+		if slices.Contains(bagMoves, later.Step) {
+			_, err = k.record(ctx, tx, src.Warehouse, later.For(d.now.ID))
+		}
+	}
+	return err
+}
+
+// unpacked notes that a piece came out of a bag; a bag that was said to be empty before is then no riddle any more.
+func (k *Keeper) unpacked(ctx context.Context, tx *store.Tx, src Source, d done) error {
+	bag := d.event.Bag
+	if bag == "" {
+		bag = d.before.Bag
+	}
+	if bag == "" {
+		return nil
+	}
+	if err := tx.UnpackFrom(ctx, bag, d.now.ID, src.At); err != nil {
+		return err
+	}
+	if was := d.before.Bag; was != "" && was != bag { // it was expected in another one, where nobody has to look for it
+		if err := tx.SettleWorkWhy(ctx, bagMissingWork(was, d.now.ID), "it came out of bag "+bag, src.Recorded); err != nil {
+			return err
+		}
+		if err := tx.ExceptBag(ctx, was, d.now.ID, "in bag "+bag); err != nil {
+			return err
+		}
+	}
+	return tx.SettleWorkWhy(ctx, bagMissingWork(bag, d.now.ID), "it was scanned: "+stepText(d.event), src.Recorded)
+}
+
+// emptied checks a bag in which nothing is left: what was packed, and neither came out nor was declared, is missing.
+func (k *Keeper) emptied(ctx context.Context, tx *store.Tx, e store.BagEvent) error {
+	inside, err := tx.BagContents(ctx, e.Bag)
+	if err != nil {
+		return err
+	}
+	for _, c := range inside {
+		if c.Packed.IsZero() || !c.Unpacked.IsZero() || c.Exception != "" {
+			continue
+		}
+		item, err := tx.RentalItem(ctx, c.Item)
+		if err != nil {
+			return err
+		}
+		if item.Bag != e.Bag || gone(item) { // it has gone on without its bag
+			continue
+		}
+		detail := fmt.Sprintf("packed into bag %s at %s, and not in it when it was emptied by %s: ask the customer", e.Bag,
+			c.Packed.UTC().Format("2006-01-02 15:04"), e.Operator)
+		if err := tx.AgainWork(ctx, bagMissingWork(e.Bag, c.Item), WorkBagMissing, c.Item, detail, e.At); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Except declares that a piece that was packed need not come out of its bag, and why: the customer keeps it, or has sent it alone.
+func (k *Keeper) Except(ctx context.Context, tx *store.Tx, e store.BagEvent, item, why string) error {
+	if err := tx.ExceptBag(ctx, e.Bag, item, short(why)); err != nil {
+		return err
+	}
+	return tx.SettleWorkWhy(ctx, bagMissingWork(e.Bag, item), "declared: "+short(why), e.Recorded)
+}
+
+// finds makes what else was in a bag work for a person.
+func (k *Keeper) finds(ctx context.Context, tx *store.Tx, src Source, e store.BagEvent, found []protocol.BagFind) error {
+	kinds := map[string]string{"belongings": WorkBelongings, "foreign": WorkForeign, "unlabelled": WorkUnlabelled}
+	for n, f := range found[:min(len(found), protocol.MaxBagFinds)] {
+		kind, ok := kinds[f.Kind]
+		if !ok {
+			kind = WorkUnlabelled
+		}
+		id := fmt.Sprintf("%s/%s/%s/%d/%d", kind, e.Bag, src.Device, src.Number, n)
+		detail := strings.TrimSpace(fmt.Sprintf("in bag %s of order %s: %s %s", e.Bag, e.Order, short(f.Note), short(f.Scan)))
+		if err := tx.AgainWork(ctx, id, kind, e.Bag, detail, src.At); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mould quarantines a piece that an inspection has found mould on, and has a person look at those that were in the bag or batch with it.
+func (k *Keeper) mould(ctx context.Context, tx *store.Tx, src Source, d done) error {
+	if !slices.ContainsFunc(d.event.Damages, func(x protocol.Damage) bool { return x.Kind == "mould" }) || d.now.Custody == protocol.Quarantined {
+		return nil
+	}
+	err := k.act(ctx, tx, d.now.ID, rental.Event{Step: protocol.StepQuarantine, Reason: "mould", Place: d.event.Place}, src.Recorded)
+	if err != nil {
+		return err
+	}
+	detail := "mould: " + stepText(d.event)
+	if d.before.Bag != "" {
+		inside, err := tx.BagContents(ctx, d.before.Bag)
+		if err != nil {
+			return err
+		}
+		for _, c := range inside {
+			if c.Item != d.now.ID {
+				detail += "; in the bag with it: " + c.Item
+			}
+		}
+	}
+	return tx.AgainWork(ctx, WorkMould+"/"+eventWork(d.event), WorkMould, d.now.ID, short1000(detail), src.At)
+}
+
+// short1000 bounds a detail that lists pieces.
+func short1000(text string) string { return clean(text, 1000) }
+
+// Shelf takes in the end of a count: what should be on the shelf and was not scanned is missed there.
+func (k *Keeper) Shelf(ctx context.Context, tx *store.Tx, src Source, b protocol.ShelfCounted) error {
+	place := short(b.Place)
+	pieces, err := tx.ShelvedAt(ctx, place)
+	if err != nil {
+		return err
+	}
+	for _, p := range pieces {
+		item, err := tx.RentalItem(ctx, p)
+		if err != nil {
+			return err
+		}
+		// Whatever was done with it since the count began, it was in somebody's hands.
+		if !item.Folded.At.Add(item.Folded.Within).Before(time.UnixMilli(b.Begun)) {
+			continue
+		}
+		e := store.RentalEvent{Item: p, Event: rental.Event{Step: protocol.StepMiss, Operator: short(b.Operator), Place: place,
+			Reason: "not found at a count"}, Recorded: src.Recorded, Verdict: protocol.VerdictAccept}
+		src.stamp(&e)
+		if _, err := k.record(ctx, tx, src.Warehouse, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}

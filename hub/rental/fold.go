@@ -1,0 +1,250 @@
+package rental
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"meguri/hub/store"
+	"meguri/internal/rental"
+	"meguri/protocol"
+)
+
+// refold tells a piece's whole history again with an occurrence that came late, or that nobody is sure about the order of. What was
+// broken by the older view and is explained now is work no more; what is broken by the newer one becomes work.
+func (k *Keeper) refold(ctx context.Context, tx *store.Tx, item store.RentalItem, late store.RentalEvent) (store.RentalItem, error) {
+	history, err := tx.RentalHistory(ctx, item.ID)
+	if err != nil {
+		return item, err
+	}
+	history = append(history, late)
+	now, err := k.tell(ctx, tx, item, history, late)
+	if err != nil {
+		return now, err
+	}
+	return now, tx.SaveRental(ctx, now)
+}
+
+// Redate gives a record a better time, and tells the histories again of the pieces that it is about.
+func (k *Keeper) Redate(ctx context.Context, tx *store.Tx, src Source) error {
+	pieces, err := tx.PiecesOfEvent(ctx, src.Device, src.Number)
+	if err != nil || len(pieces) == 0 {
+		return err
+	}
+	if err := tx.MoveRentalEvents(ctx, src.Device, src.Number, pieces, src.At, src.Within); err != nil {
+		return err
+	}
+	for _, p := range pieces {
+		item, err := tx.RentalItem(ctx, p)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // nobody has registered it
+		}
+		if err != nil {
+			return err
+		}
+		history, err := tx.RentalHistory(ctx, p)
+		if err != nil {
+			return err
+		}
+		now, err := k.tell(ctx, tx, item, history, store.RentalEvent{Recorded: src.Recorded})
+		if err != nil {
+			return err
+		}
+		if err := tx.SaveRental(ctx, now); err != nil {
+			return err
+		}
+		d := done{known: true, event: store.RentalEvent{Item: p, Event: rental.Event{At: src.At}, Recorded: src.Recorded}, before: item, now: now}
+		if err := k.settle(ctx, tx, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// key names an occurrence within a piece's history.
+type key struct {
+	device string
+	number uint64
+}
+
+// tell folds a history from its beginning, and keeps with each occurrence what it breaks now. The last one, when it has an item, is
+// not stored yet.
+func (k *Keeper) tell(ctx context.Context, tx *store.Tx, item store.RentalItem, history []store.RentalEvent, late store.RentalEvent) (store.RentalItem, error) {
+	events := make([]rental.Event, len(history))
+	stored := make(map[key]store.RentalEvent, len(history))
+	for n, e := range history {
+		events[n] = e.Event
+		stored[key{e.Device, e.Number}] = e
+	}
+	story := rental.Fold(events)
+	now := retold(item, events)
+	judged := map[key]judgement{}
+	for _, d := range story.Doubts {
+		judged[key{d.Second.Device, d.Second.Number}] = judgement{rule: Doubt, why: "it is not known whether this was before or after " +
+			stepText(stored[key{d.First.Device, d.First.Number}])}
+	}
+	for _, b := range story.Breaches {
+		judged[key{b.Event.Device, b.Event.Number}] = judgement{rule: string(b.Rule), why: whyOf(b.Breach), breach: &b.Breach}
+	}
+	now.Breaches = len(judged)
+	for _, e := range rental.Ordered(events) {
+		at := key{e.Device, e.Number}
+		was := stored[at]
+		isNew := late.Item != "" && at == key{late.Device, late.Number}
+		if err := k.judge(ctx, tx, now, was, judged[at], late, isNew); err != nil {
+			return now, err
+		}
+	}
+	return now, nil
+}
+
+// judgement is what an occurrence breaks; the zero one is nothing.
+type judgement struct {
+	rule, why string
+	breach    *rental.Breach // nil for a doubt
+}
+
+// Doubt is what stands in a history in the place of a rule where the order of two occurrences is not known, and matters.
+const Doubt = "the order of two scans is not known"
+
+// judge keeps a judgement of an occurrence, where it is another one than before.
+func (k *Keeper) judge(ctx context.Context, tx *store.Tx, item store.RentalItem, was store.RentalEvent, j judgement, late store.RentalEvent, isNew bool) error {
+	before := was.Breach
+	was.Breach, was.Why = j.rule, j.why
+	if isNew {
+		if err := tx.AddRentalEvent(ctx, was); err != nil {
+			return err
+		}
+		before = ""
+	} else if before != j.rule {
+		if err := tx.JudgeRentalEvent(ctx, was); err != nil {
+			return err
+		}
+	}
+	switch {
+	case before == j.rule:
+		return nil
+	case j.rule == "":
+		return tx.SettleWorkWhy(ctx, eventWork(was), "it is explained by what was heard later: "+stepText(late), late.Recorded)
+	case j.breach == nil:
+		return tx.AgainWork(ctx, eventWork(was), WorkDoubt, item.ID, stepText(was)+": "+j.why, was.Recorded)
+	}
+	return k.look(ctx, tx, item, was, *j.breach)
+}
+
+// retold folds events for what Fold does not tell: since when the piece is where it is, and how often it has come back.
+func retold(item store.RentalItem, events []rental.Event) store.RentalItem {
+	now := item
+	now.Item, now.Turns, now.Folded = rental.Item{}, 0, store.Folded{}
+	for _, e := range rental.Ordered(events) {
+		before := now
+		at := e.At
+		if at.Before(before.Folded.At) {
+			at = before.Folded.At
+		}
+		now.Item, _ = rental.Apply(now.Item, e)
+		now.Follow(at, before)
+		now.Folded = store.Folded{At: at, Within: e.Within, Device: e.Device, Number: e.Number}
+		if e.Device == "" {
+			now.Acts = max(now.Acts, e.Number)
+		}
+	}
+	return now
+}
+
+// whyOf is a breach in words, with what would have been legal.
+func whyOf(b rental.Breach) string {
+	effect := map[rental.Effect]string{rental.Told: "it counts", rental.Ignored: "it changes nothing", rental.Held: "the piece is quarantined"}[b.Effect]
+	names := make([]string, len(b.Next))
+	for n, s := range b.Next {
+		names[n] = StepName(s)
+	}
+	legal := "nothing may be done with it"
+	if len(names) > 0 {
+		legal = "legal: " + strings.Join(names, ", ")
+	}
+	return string(b.Rule) + "; " + effect + "; " + legal
+}
+
+// stepText is an occurrence in words.
+func stepText(e store.RentalEvent) string {
+	what := StepName(e.Step)
+	if e.Act != 0 {
+		what = ActName(e.Act)
+	}
+	for _, detail := range []struct{ word, value string }{{"at", e.Place}, {"bag", e.Bag}, {"order", e.Order}, {"batch", e.Batch}} {
+		if detail.value != "" {
+			what += " " + detail.word + " " + detail.value
+		}
+	}
+	by := "the hub"
+	if e.Device != "" {
+		by, _, _ = strings.Cut(e.Device, "/")
+	}
+	if e.Operator != "" {
+		by += " (" + e.Operator + ")"
+	}
+	return fmt.Sprintf("%s by %s at %s", what, by, e.At.UTC().Format(time.RFC3339))
+}
+
+var stepNames = []string{protocol.StepRegister: "register", protocol.StepInspectIn: "inspect_in", protocol.StepPutAway: "put_away",
+	protocol.StepPick: "pick", protocol.StepPack: "pack", protocol.StepUnpack: "unpack", protocol.StepShip: "ship", protocol.StepVoidShip: "void_ship",
+	protocol.StepDeliver: "deliver", protocol.StepSendBack: "send_back", protocol.StepReceive: "receive", protocol.StepInspectReturn: "inspect_return",
+	protocol.StepClean: "clean", protocol.StepCleaned: "cleaned", protocol.StepRepair: "repair", protocol.StepRepaired: "repaired",
+	protocol.StepInspectFinal: "inspect_final", protocol.StepQuarantine: "quarantine", protocol.StepCount: "count", protocol.StepMiss: "miss",
+	protocol.StepSell: "sell", protocol.StepRetire: "retire"}
+
+// StepName is a step as commands and the API name it.
+func StepName(s protocol.Step) string {
+	if int(s) < len(stepNames) && stepNames[s] != "" {
+		return stepNames[s]
+	}
+	return fmt.Sprintf("step %d", s)
+}
+
+// StepByName is the step of a name; ok is false when there is none.
+func StepByName(name string) (protocol.Step, bool) {
+	n := slices.Index(stepNames, name)
+	return protocol.Step(max(n, 0)), n > 0
+}
+
+// ActName is an act on a promise as the API names it.
+func ActName(a rental.Act) string {
+	return map[rental.Act]string{rental.Allocate: "allocate", rental.Release: "release"}[a]
+}
+
+var custodyNames = map[protocol.Custody]string{0: "unregistered", protocol.Registered: "registered", protocol.InspectedIn: "inspected_in",
+	protocol.Shelved: "shelved", protocol.Picked: "picked", protocol.Packed: "packed", protocol.Unpacked: "unpacked",
+	protocol.InTransitOut: "in_transit_out", protocol.OnRent: "on_rent", protocol.InTransitBack: "in_transit_back",
+	protocol.ReturnReceived: "return_received", protocol.ReturnInspected: "return_inspected", protocol.Cleaning: "cleaning",
+	protocol.Repairing: "repairing", protocol.FinalInspected: "final_inspected", protocol.Quarantined: "quarantined",
+	protocol.Missing: "missing", protocol.Sold: "sold", protocol.Retired: "retired"}
+
+// CustodyName is a state of custody as the API names it.
+func CustodyName(c protocol.Custody) string {
+	if name, ok := custodyNames[c]; ok {
+		return name
+	}
+	return fmt.Sprintf("custody %d", c)
+}
+
+// clean makes a device's text one that any database and screen can hold.
+func clean(text string, most int) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\ufffd"))
+	if len(text) <= most {
+		return text
+	}
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most]
+}

@@ -1,0 +1,137 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"meguri/internal/rental"
+	"meguri/protocol"
+)
+
+// States of a bag.
+const (
+	BagPacking  = "packing"
+	BagShipped  = "shipped"
+	BagReceived = "received"
+	BagEmptied  = "emptied"
+)
+
+// Bag is a bag by its SSCC, or by the name that a device gave to one without a label.
+type Bag struct {
+	ID, Warehouse, Order, State, Waybill string
+	Changed                              time.Time
+}
+
+// BagEvent is what was done to a bag as a whole.
+type BagEvent struct {
+	Bag                    string
+	Device                 string // as DeviceLife writes it
+	Number                 uint64
+	Step                   protocol.Step
+	At, Recorded           time.Time
+	Within                 time.Duration
+	Operator, Place, Order string
+	Verdict                protocol.ScanVerdict
+	Rule                   string
+}
+
+// For is what that was for a piece in the bag.
+func (e BagEvent) For(item string) RentalEvent {
+	return RentalEvent{Item: item, Event: rental.Event{Device: e.Device, Number: e.Number, At: e.At, Within: e.Within, Step: e.Step,
+		Operator: e.Operator, Place: e.Place, Bag: e.Bag}, Recorded: e.Recorded, ByBag: true, Verdict: e.Verdict, Told: e.Rule}
+}
+
+func scanBag(row scanner) (b Bag, err error) {
+	var changed int64
+	err = row.Scan(&b.ID, &b.Warehouse, &b.Order, &b.State, &b.Waybill, &changed)
+	b.Changed = fromMillis(changed)
+	return b, err
+}
+
+const bagColumns = "id, warehouse_id, order_id, state, waybill, changed_at FROM rental_bags"
+
+// RentalBag gives a bag; found is false when nobody has said anything of it.
+func (tx *Tx) RentalBag(ctx context.Context, id string) (b Bag, found bool, err error) {
+	b, err = scanBag(tx.row(ctx, "SELECT "+bagColumns+" WHERE id = $1", id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return b, false, nil
+	}
+	return b, err == nil, err
+}
+
+// RentalBags gives bags in a state, or all when it is empty, those that changed last first.
+func (tx *Tx) RentalBags(ctx context.Context, state string, most int) ([]Bag, error) {
+	return list(ctx, tx, scanBag, "SELECT "+bagColumns+" WHERE $1 = '' OR state = $1 ORDER BY changed_at DESC, id LIMIT $2", state, most)
+}
+
+// SaveRentalBag stores a bag.
+func (tx *Tx) SaveRentalBag(ctx context.Context, b Bag) error {
+	return tx.write(ctx, `INSERT INTO rental_bags (id, warehouse_id, order_id, state, waybill, changed_at) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (id) DO UPDATE SET order_id = excluded.order_id, state = excluded.state, waybill = excluded.waybill,
+		changed_at = excluded.changed_at`, b.ID, b.Warehouse, b.Order, b.State, b.Waybill, millis(b.Changed))
+}
+
+// AddBagEvent adds an occurrence to a bag's history.
+func (tx *Tx) AddBagEvent(ctx context.Context, e BagEvent) error {
+	device, life := deviceAndLife(e.Device)
+	return tx.write(ctx, `INSERT INTO rental_bag_history (bag_id, device_id, life, number, step, happened_at, within_ms, recorded_at, who, place,
+		order_id, verdict, rule) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`, e.Bag, device, life, int64(e.Number), int64(e.Step),
+		millis(e.At), e.Within.Milliseconds(), millis(e.Recorded), e.Operator, e.Place, e.Order, int64(e.Verdict), e.Rule)
+}
+
+// BagEventsSince gives what was done to a bag since a time, in order of time.
+func (tx *Tx) BagEventsSince(ctx context.Context, bag string, since time.Time) ([]BagEvent, error) {
+	return list(ctx, tx, func(row scanner) (e BagEvent, err error) {
+		var device, life string
+		var at, within, recorded int64
+		err = row.Scan(&e.Bag, &device, &life, &e.Number, &e.Step, &at, &within, &recorded, &e.Operator, &e.Place, &e.Order, &e.Verdict, &e.Rule)
+		e.At, e.Within, e.Recorded = fromMillis(at), time.Duration(within)*time.Millisecond, fromMillis(recorded)
+		if device != "" {
+			e.Device = DeviceLife(device, life)
+		}
+		return e, err
+	}, `SELECT bag_id, device_id, life, number, step, happened_at, within_ms, recorded_at, who, place, order_id, verdict, rule
+		FROM rental_bag_history WHERE bag_id = $1 AND happened_at >= $2 ORDER BY happened_at, device_id, life, number LIMIT 1000`, bag, millis(since))
+}
+
+// BagContent is a piece that was put into a bag, or came out of it.
+type BagContent struct {
+	Item             string
+	Packed, Unpacked time.Time // zero when it was not
+	Exception        string    // why it need not come out
+}
+
+// BagContents gives what a bag was packed with and what came out of it.
+func (tx *Tx) BagContents(ctx context.Context, bag string) ([]BagContent, error) {
+	return list(ctx, tx, func(row scanner) (c BagContent, err error) {
+		var packed, unpacked sql.NullInt64
+		err = row.Scan(&c.Item, &packed, &unpacked, &c.Exception)
+		c.Packed, c.Unpacked = fromOptionalMillis(packed), fromOptionalMillis(unpacked)
+		return c, err
+	}, "SELECT item_id, packed_at, unpacked_at, exception FROM rental_bag_items WHERE bag_id = $1 ORDER BY item_id", bag)
+}
+
+// PackInto notes that a piece went into a bag; that it came out of the bag before does not count any more, unless that was later.
+func (tx *Tx) PackInto(ctx context.Context, bag, item string, at time.Time) error {
+	return tx.write(ctx, `INSERT INTO rental_bag_items (bag_id, item_id, packed_at, exception) VALUES ($1, $2, $3, '')
+		ON CONFLICT (bag_id, item_id) DO UPDATE SET packed_at = excluded.packed_at, exception = '',
+		unpacked_at = CASE WHEN rental_bag_items.unpacked_at > excluded.packed_at THEN rental_bag_items.unpacked_at END`, bag, item, millis(at))
+}
+
+// UnpackFrom notes that a piece came out of a bag, also when nobody has said that it was in it.
+func (tx *Tx) UnpackFrom(ctx context.Context, bag, item string, at time.Time) error {
+	return tx.write(ctx, `INSERT INTO rental_bag_items (bag_id, item_id, unpacked_at, exception) VALUES ($1, $2, $3, '')
+		ON CONFLICT (bag_id, item_id) DO UPDATE SET unpacked_at = excluded.unpacked_at`, bag, item, millis(at))
+}
+
+// ExceptBag declares that a piece need not come out of a bag.
+func (tx *Tx) ExceptBag(ctx context.Context, bag, item, why string) error {
+	return tx.write(ctx, "UPDATE rental_bag_items SET exception = $3 WHERE bag_id = $1 AND item_id = $2", bag, item, why)
+}
+
+// ShelvedAt gives the pieces that should be on a shelf.
+func (tx *Tx) ShelvedAt(ctx context.Context, place string) ([]string, error) {
+	return list(ctx, tx, scanText, "SELECT id FROM rental_items WHERE place = $1 AND custody = 3 ORDER BY id", place)
+}
