@@ -20,8 +20,8 @@ type shown struct {
 	text    string
 	refused bool
 	beep    bool // only that
-	beeps   int  // besides
 	code    bool // text is a code for another device's reader
+	beeps   int  // besides
 }
 
 func newDisplay(l *line) *display {

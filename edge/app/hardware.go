@@ -306,17 +306,17 @@ func (h *hardware) show(position string, p phrase.Phrase, refused bool) {
 	}
 }
 
-// tell tells a person what a scan has come to and what to do next, with a sound of so many beeps.
-func (h *hardware) tell(position string, beeps int, line, next phrase.Phrase) {
-	if d := h.displays[position]; d != nil {
-		d.show(shown{text: line.In(h.language) + " " + next.In(h.language), beeps: beeps})
-	}
-}
-
 // code shows a code for another device's reader.
 func (h *hardware) code(position, text string) {
 	if d := h.displays[position]; d != nil {
 		d.show(shown{text: text, code: true})
+	}
+}
+
+// tell tells a person what a scan has come to and what to do next, with a sound of so many beeps.
+func (h *hardware) tell(position string, beeps int, line, next phrase.Phrase) {
+	if d := h.displays[position]; d != nil {
+		d.show(shown{text: line.In(h.language) + " " + next.In(h.language), beeps: beeps})
 	}
 }
 
