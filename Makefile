@@ -36,7 +36,7 @@ race: needs
 	$(GO) test -race -timeout 25m $(RACE)
 
 # What runs on the boards, as far as it needs no board and no broker.
-ARM := ./protocol ./edge/log ./edge/station ./edge/scanner ./edge/driver ./edge/monitor ./edge/phrase ./edge/device/... ./internal/gs1 ./internal/clock
+ARM := ./protocol ./edge/log ./edge/station ./edge/scanner ./edge/warehouse ./internal/rental ./edge/driver ./edge/monitor ./edge/phrase ./edge/device/... ./internal/gs1 ./internal/clock
 
 .PHONY: arm
 arm: needs ## run the edge's unit and crash tests as 32-bit ARM programs, under qemu

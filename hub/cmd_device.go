@@ -130,7 +130,7 @@ func (c *DeviceAddCmd) Run(g *Globals) error {
 func checkPlace(ctx context.Context, tx *store.Tx, role fleet.Role, place string) error {
 	ok, err := tx.HasPlace(ctx, role, place)
 	if err == nil && !ok {
-		kind := map[fleet.Role]string{fleet.Station: "location", fleet.Shipper: "shipper", fleet.Scanner: "shop", fleet.Driver: "route"}[role]
+		kind := map[fleet.Role]string{fleet.Station: "location", fleet.Shipper: "shipper", fleet.Scanner: "shop or a rental warehouse", fleet.Driver: "route"}[role]
 		return fmt.Errorf("place %q: a %s serves a %s of the imported network, and there is none of this id", place, role, kind)
 	}
 	return err

@@ -14,8 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meguri/hub/admission"
+	"meguri/hub/bulk"
 	"meguri/hub/fleet"
 	"meguri/hub/pki"
+	"meguri/hub/store"
 	"meguri/hub/storetest"
 )
 
@@ -220,4 +222,20 @@ func TestAListThatCannotBeWrittenTakesNoKeyAway(t *testing.T) {
 	_, err = runDevice(t, g, "replace", "new", "--with", "third", "--out", g.DataDir)
 	require.NoError(t, err)
 	require.FileExists(t, list, "the board that was replaced is on it")
+}
+
+func TestAScannerServesAShopOrARentalWarehouse(t *testing.T) {
+	dir := t.TempDir()
+	g := &Globals{Ctx: t.Context(), DataDir: dir, Database: "sqlite:" + filepath.Join(dir, "hub.db")}
+	s, err := g.MakeStore()
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	add := []string{"add", "dev-1", "--role", "scanner", "--place", "warehouse-1", "--out", filepath.Join(dir, "keys")}
+	_, err = runDevice(t, g, add...)
+	require.ErrorContains(t, err, "a scanner serves a shop or a rental warehouse")
+	require.NoError(t, s.Change(t.Context(), func(tx *store.Tx) error {
+		return tx.SaveWarehouses(t.Context(), []bulk.Warehouse{{ID: "warehouse-1", GLN: "9520000000004", Name: "Warehouse"}})
+	}))
+	_, err = runDevice(t, g, add...)
+	require.NoError(t, err)
 }

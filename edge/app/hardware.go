@@ -315,9 +315,15 @@ func (h *hardware) code(position, text string) {
 
 // tell tells a person what a scan has come to and what to do next, with a sound of so many beeps.
 func (h *hardware) tell(position string, beeps int, line, next phrase.Phrase) {
-	if d := h.displays[position]; d != nil {
-		d.show(shown{text: line.In(h.language) + " " + next.In(h.language), beeps: beeps})
+	d := h.displays[position]
+	if d == nil {
+		return
 	}
+	text := line.In(h.language)
+	if more := next.In(h.language); more != text {
+		text += " " + more
+	}
+	d.show(shown{text: text, beeps: beeps})
 }
 
 func (h *hardware) identify() {

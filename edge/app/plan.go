@@ -136,8 +136,9 @@ func (a *agent) Part(h protocol.Hash) ([]byte, bool) {
 
 // Activate makes a whole plan durable and uses it. A plan that cannot be read is refused, and the hub hears why.
 func (a *agent) Activate(m protocol.Manifest, parts map[string][]byte) error {
+	p, unread := decodePlan(m, parts) // not in the loop: with 100,000 pieces it takes longer than a scan may wait
 	result := make(chan error, 1)
-	a.do(func() { result <- a.activate(m, parts) })
+	a.do(func() { result <- a.activateDecoded(m, parts, p, unread) })
 	select {
 	case err := <-result:
 		return err
@@ -147,13 +148,17 @@ func (a *agent) Activate(m protocol.Manifest, parts map[string][]byte) error {
 }
 
 func (a *agent) activate(m protocol.Manifest, parts map[string][]byte) error {
+	p, unread := decodePlan(m, parts)
+	return a.activateDecoded(m, parts, p, unread)
+}
+
+func (a *agent) activateDecoded(m protocol.Manifest, parts map[string][]byte, p plan, unread error) error {
 	if err := a.settle(); err != nil { // what is owed must not overwrite what follows
 		return err
 	}
-	p, err := decodePlan(m, parts)
-	if err != nil {
-		_ = a.commit([]protocol.Body{protocol.PlanApplied{Plan: m.Plan, Reason: err.Error()}}, nil) // logged there
-		return err
+	if unread != nil {
+		_ = a.commit([]protocol.Body{protocol.PlanApplied{Plan: m.Plan, Reason: unread.Error()}}, nil) // logged there
+		return unread
 	}
 	confirmed := time.UnixMilli(m.MadeAt)
 	if a.vouched == m.Plan && a.vouchedAt.After(confirmed) {
@@ -166,7 +171,7 @@ func (a *agent) activate(m protocol.Manifest, parts map[string][]byte) error {
 	if every := p.sampleEvery(); every != a.sampleEvery.Load() {
 		records = append(records, a.sampling(every))
 	}
-	err = a.write(a.stamp(), records, a.carryNotes(p, map[string]any{keyStation: stations, keyScanner: scans, keyDriver: run}),
+	err := a.write(a.stamp(), records, a.carryNotes(p, map[string]any{keyStation: stations, keyScanner: scans, keyDriver: run}),
 		func(tx *edgelog.Tx) error { return storePlan(tx, p, parts) })
 	if err != nil {
 		return err

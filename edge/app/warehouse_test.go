@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	edgelog "meguri/edge/log"
+	"meguri/edge/phrase"
 	"meguri/edge/warehouse"
 	"meguri/protocol"
 )
@@ -201,4 +202,12 @@ func TestADayOfflineIsInTheLog(t *testing.T) {
 		require.Equal(t, scans, r.book.Size())
 		require.Equal(t, warehouse.Shards, 256)
 	})
+}
+
+func TestALineThatIsAlsoWhatComesNextIsShownOnce(t *testing.T) {
+	d := newDisplay(&line{})
+	h := &hardware{displays: map[string]*display{"w-1": d}}
+	h.tell("w-1", 1, phrase.New(phrase.AskPIN), phrase.New(phrase.AskPIN))
+	h.tell("w-2", 1, phrase.New(phrase.AskPIN), phrase.New(phrase.AskPIN)) // which has no display
+	require.Equal(t, shown{text: "Enter your PIN, then scan OK.", beeps: 1}, <-d.lines)
 }

@@ -38,7 +38,7 @@ func (tx *Tx) AddDevice(ctx context.Context, d fleet.Device) error {
 // HasPlace says whether the network has a place that devices of a role serve.
 func (tx *Tx) HasPlace(ctx context.Context, role fleet.Role, place string) (bool, error) {
 	tables := map[fleet.Role][]string{fleet.Station: {"locations", "collection_spots"}, fleet.Shipper: {"shippers"},
-		fleet.Scanner: {"shops"}, fleet.Driver: {"routes"}}
+		fleet.Scanner: {"shops", "warehouses"}, fleet.Driver: {"routes"}}
 	for _, table := range tables[role] {
 		var n int
 		if err := tx.row(ctx, "SELECT COUNT(*) FROM "+table+" WHERE id = $1", place).Scan(&n); err != nil || n > 0 {
