@@ -75,3 +75,13 @@ func TestAWarehouseFromTheCommandLine(t *testing.T) {
 	require.Contains(t, run(&RentalOrdersCmd{State: "cancelled"}), "o-1")
 	require.Empty(t, run(&RentalBagsCmd{State: "all"}))
 }
+
+func TestTheSampleWarehouse(t *testing.T) {
+	g, out := globals(t)
+	require.NoError(t, (&ImportCmd{Dir: "../deploy/sample-rental"}).Run(g))
+	require.Contains(t, out.String(), "0 refused")
+	require.NoError(t, (&RentalAllocateCmd{Order: "rent-001", Days: 3}).Run(g))
+	out.Reset()
+	require.NoError(t, (&RentalTodayCmd{Until: "2026-12-02"}).Run(g))
+	require.Contains(t, out.String(), "2 orders, 0 ready; to allocate 1, to find 0, to pick 2, to pack 0")
+}

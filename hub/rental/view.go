@@ -21,7 +21,8 @@ type Life struct {
 // Moment is one occurrence, and where the piece was after it.
 type Moment struct {
 	store.RentalEvent
-	After protocol.Custody
+	After  protocol.Custody
+	Broken *rental.Breach // nil where no rule is broken
 }
 
 // LifeOf tells a piece's whole life.
@@ -56,8 +57,9 @@ func LifeOf(ctx context.Context, tx *store.Tx, id string) (Life, error) {
 	}
 	var item rental.Item
 	for _, e := range rental.Ordered(events) {
-		item, _ = rental.Apply(item, e)
-		l.Events = append(l.Events, Moment{stored[key{e.Device, e.Number}], item.Custody})
+		var broken *rental.Breach
+		item, broken = rental.Apply(item, e)
+		l.Events = append(l.Events, Moment{stored[key{e.Device, e.Number}], item.Custody, broken})
 	}
 	return l, nil
 }

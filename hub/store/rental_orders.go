@@ -159,10 +159,11 @@ func (tx *Tx) PiecesOf(ctx context.Context, order string, custody []protocol.Cus
 		WHERE c.order_id = $1 AND c.ended_at IS NULL AND i.custody IN (`+strings.Join(states, ", ")+`) ORDER BY i.id`, order)
 }
 
-// AddReturnNotice has the outside world told, once, that pieces of an order have come back.
+// AddReturnNotice has the outside world told, once, that pieces of an order have come back. It is due at once: tries go by the machine's
+// clock, not by the business's.
 func (tx *Tx) AddReturnNotice(ctx context.Context, order string, at, now time.Time) error {
 	return tx.write(ctx, `INSERT INTO rental_notices (id, kind, order_id, customer_id, happened_at, made_at, due_at, tries, problem)
-		SELECT 'return_received/' || id, 'return_received', id, customer_id, $2, $3, $3, 0, '' FROM rental_orders WHERE id = $1
+		SELECT 'return_received/' || id, 'return_received', id, customer_id, $2, $3, 0, 0, '' FROM rental_orders WHERE id = $1
 		ON CONFLICT (id) DO NOTHING`, order, millis(at), millis(now))
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"meguri/hub/people"
 	"meguri/hub/store"
+	rules "meguri/internal/rental"
 	"meguri/protocol"
 )
 
@@ -181,5 +182,21 @@ func TestEveryFaultHasWords(t *testing.T) {
 func TestCodesAreReadInGroups(t *testing.T) {
 	for code, want := range map[string]string{"12345678901": "123 4567 8901", "12345678": "123 4567 8", "123456": "123456", "": ""} {
 		require.Equal(t, want, codeText(code))
+	}
+}
+
+// A rule that a screen has no words for would be shown as nothing.
+func TestEveryRuleOfTheRoundHasWords(t *testing.T) {
+	source, err := os.ReadFile("../../internal/rental/rules.go")
+	require.NoError(t, err)
+	named := regexp.MustCompile(`Rule = "([^"]+)"`).FindAllStringSubmatch(string(source), -1)
+	if len(named) == 0 {
+		named = regexp.MustCompile(`Rule\s+= "([^"]+)"`).FindAllStringSubmatch(string(source), -1)
+	}
+	require.NotEmpty(t, named)
+	for _, m := range named {
+		key := ruleKeys[rules.Rule(m[1])]
+		require.NotEmpty(t, key, m[1])
+		require.Equal(t, m[1], messages["rentalrule."+key].en)
 	}
 }

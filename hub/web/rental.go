@@ -14,6 +14,7 @@ import (
 	"meguri/hub/bulk"
 	"meguri/hub/rental"
 	"meguri/hub/store"
+	rules "meguri/internal/rental"
 	"meguri/protocol"
 )
 
@@ -116,6 +117,50 @@ type pieceMoment struct {
 	rental.Moment
 	Step, After string
 	Where       string // place, bag, order and batch
+	Rule        string // that it broke
+	Effect      string
+	Legal       []string // steps that would have been
+	Doubt       bool
+}
+
+// ruleKeys are the rules as messages name them.
+var ruleKeys = map[rules.Rule]string{
+	rules.UnknownStep:   "unknown_step",
+	rules.Unregistered:  "unregistered",
+	rules.Again:         "again",
+	rules.WrongState:    "wrong_state",
+	rules.NotFit:        "not_fit",
+	rules.NotOnShelf:    "not_on_shelf",
+	rules.OffShelf:      "off_shelf",
+	rules.Promised:      "promised",
+	rules.PickedTwice:   "picked_twice",
+	rules.OtherOrder:    "other_order",
+	rules.NoOrder:       "no_order",
+	rules.NoBag:         "no_bag",
+	rules.OtherBag:      "other_bag",
+	rules.OtherBatch:    "other_batch",
+	rules.StillDirty:    "still_dirty",
+	rules.StillDamaged:  "still_damaged",
+	rules.SamePerson:    "same_person",
+	rules.NothingBroken: "nothing_broken",
+	rules.Gone:          "gone",
+	rules.Elsewhere:     "elsewhere",
+	rules.StillOut:      "still_out",
+	rules.StepSkipped:   "step_skipped",
+}
+
+var effectKeys = map[rules.Effect]string{rules.Told: "told", rules.Ignored: "ignored", rules.Held: "held"}
+
+// say adds what is wrong with an occurrence.
+func (m *pieceMoment) say() {
+	if m.Broken == nil {
+		m.Doubt = m.Breach == rental.Doubt
+		return
+	}
+	m.Rule, m.Effect = ruleKeys[m.Broken.Rule], effectKeys[m.Broken.Effect]
+	for _, s := range m.Broken.Next {
+		m.Legal = append(m.Legal, rental.StepName(s))
+	}
 }
 
 func (w *Web) piece(c echo.Context) error {
@@ -146,7 +191,9 @@ func (w *Web) piece(c echo.Context) error {
 				where = append(where, one)
 			}
 		}
-		v.Moments = append(v.Moments, pieceMoment{m, step, rental.CustodyName(m.After), strings.Join(where, " · ")})
+		one := pieceMoment{Moment: m, Step: step, After: rental.CustodyName(m.After), Where: strings.Join(where, " · ")}
+		one.say()
+		v.Moments = append(v.Moments, one)
 	}
 	return w.render(c, http.StatusOK, "piece", v.Item.ID, "", v)
 }

@@ -305,7 +305,7 @@ func everyPage(t *testing.T, h *apitest.Hub) {
 			require.NotContains(t, body, "%!", "%s: a message got other arguments than it takes", path)
 			text := regexp.MustCompile(`<(script|style|svg)[\s\S]*?</(script|style|svg)>|<[^>]*>`).ReplaceAllString(body, " ")
 			require.NotRegexp(t, regexp.MustCompile(`\b(nav|alarms|alarm|quality|cause|decision|scope|leg|wrong|trouble|do|orders|order|state|limit|location|fridge|door|lock|fault|`+
-				`chart|history|code|commission|check|stolen|opening|command|outages|outkind|differs|disrupt|exception|confirm|notice|preview|slot|container|packing|sheet|stop|work|login|people|role|me|error|phase|live|date|rental|rentaldo|rentalstep|rentalend|custody|damage)\.[a-z_]+\b`), text, "%s in %s: a key without a message", path, l)
+				`chart|history|code|commission|check|stolen|opening|command|outages|outkind|differs|disrupt|exception|confirm|notice|preview|slot|container|packing|sheet|stop|work|login|people|role|me|error|phase|live|date|rental|rentaldo|rentalstep|rentalend|rentalrule|rentaleffect|custody|damage)\.[a-z_]+\b`), text, "%s in %s: a key without a message", path, l)
 		}
 	}
 }
