@@ -166,6 +166,7 @@ func pageRights() []Right {
 		{Route: "GET /check", Roles: []Role{Admin, Dispatcher}},
 		{Route: "POST /check/:id/repair", Roles: []Role{Admin, Dispatcher}, Act: true},
 		{Route: "GET /people", Roles: []Role{Admin}},
+		{Route: "GET /rights", Roles: []Role{Admin}},
 		{Route: "POST /people", Roles: []Role{Admin}, Act: true},
 		{Route: "POST /people/:id/link", Roles: []Role{Admin}, Act: true},
 		{Route: "POST /people/:id/remove", Roles: []Role{Admin}, Act: true},

@@ -144,6 +144,15 @@ func (w *Web) resetPerson(c echo.Context) error {
 	return w.linkPerson(c)
 }
 
+type rightsView struct {
+	Roles []people.Role
+	Rows  []people.Row
+}
+
+func (w *Web) showRights(c echo.Context) error {
+	return w.render(c, http.StatusOK, "rights", chooseLang(c).text("rights.title"), "", rightsView{people.Roles(), people.Matrix()})
+}
+
 // linkOf is the login link for a code, at the address that this page was asked for.
 func linkOf(c echo.Context, code string) string {
 	u := url.URL{Scheme: c.Scheme(), Host: c.Request().Host, Path: "/login", RawQuery: url.Values{"code": {code}}.Encode()}

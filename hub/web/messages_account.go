@@ -57,6 +57,15 @@ var accountMessages = map[string]message{
 	"confirm.nothing": {"You have no password and no authenticator to show yet: set one first.", "本人確認に使うパスワードも認証アプリもまだありません。先に設定してください。"},
 	"confirm.setup":   {"Go to your account", "アカウントへ"},
 
+	"rights.title":  {"Who may do what", "権限一覧"},
+	"rights.what":   {"A row for each page and route of the API. Empty: refused.", "ページとAPIごとの一覧です。空欄は拒否されます。"},
+	"rights.route":  {"Page or route", "ページ・API"},
+	"rights.signed": {"signed: %s", "署名：%s"},
+	"rights.yes":    {"yes", "可"},
+	"rights.own":    {"own", "自分のみ"},
+	"rights.sign":   {"sign", "署名"},
+	"rights.all":    {"all", "全員"},
+
 	"people.change":  {"Change role", "役割を変更"},
 	"people.ended":   {"Their sessions end at once.", "サインインは直ちに終了します。"},
 	"people.reset":   {"Reset sign-in", "サインイン情報を消去"},

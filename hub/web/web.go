@@ -107,6 +107,7 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 		e.POST("/alarms/:id/"+string(verb), w.alarmVerb(verb))
 	}
 	e.GET("/people", w.people)
+	e.GET("/rights", w.showRights)
 	e.POST("/people", w.addPerson)
 	e.POST("/people/:id/link", w.linkPerson)
 	e.POST("/people/:id/remove", w.removePerson)

@@ -158,8 +158,8 @@ var doors = map[string][]string{
 	"periph.io/":                 {"edge/app", "edge/board", "edge/device"},
 	"crypto/x509":                {"hub/pki", "hub/broker", "hub/report", "edge/app"}, // pki makes certificates; the others read them
 	"github.com/go-pdf/":         {"hub/report", "hub/label"},
-	"golang.org/x/crypto/argon2": {"hub/password"},
-	"os/exec":                    {"hub/backup", "edge"}, // PostgreSQL's own programs, and salvage
+	"golang.org/x/crypto/argon2": {"hub/password", "protocol"}, // protocol: PINs in plans
+	"os/exec":                    {"hub/backup", "edge"},       // PostgreSQL's own programs, and salvage
 }
 
 func TestWhatIsOutsideHasOneDoor(t *testing.T) {
