@@ -322,7 +322,7 @@ func (a *API) enter(c echo.Context, with Credentials) (people.In, error) {
 
 func (a *API) cookie(c echo.Context, name, value string, until time.Time) *http.Cookie {
 	return &http.Cookie{Name: name, Value: value, Path: "/", Expires: until, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-		Secure: a.TLS || c.Request().TLS != nil}
+		Secure: a.Secure(c)}
 }
 
 // SignOut ends the session of the request.

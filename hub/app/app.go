@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -42,6 +43,8 @@ type Config struct {
 	HTTP     string // HOST:PORT of the API and the pages
 	TLSCert  string // files; both empty for plain HTTP
 	TLSKey   string
+	// Proxies are the addresses of which the word is taken for whom they forward; see api.Config.
+	Proxies []netip.Prefix
 
 	// PKI is the directory of the hub's certificate authority, made when there is none; see hub/pki.
 	PKI string
@@ -262,7 +265,7 @@ func newServer(ctx context.Context, c Config, with api.Config, secure *tls.Confi
 		return nil, err
 	}
 	with.People, with.Clock, with.Logger = persons, c.Clock, c.Logger
-	with.TLS, with.Version = c.TLSCert != "", version.Text()
+	with.TLS, with.Proxies, with.Version = c.TLSCert != "", c.Proxies, version.Text()
 	a, router, err := api.New(with)
 	if err != nil {
 		return nil, err

@@ -103,7 +103,7 @@ func (w *Web) addPerson(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return w.showPeople(c, http.StatusOK, peopleView{LinkFor: added.Name, Link: linkOf(c, code)})
+	return w.showPeople(c, http.StatusOK, peopleView{LinkFor: added.Name, Link: w.linkOf(c, code)})
 }
 
 func (w *Web) linkPerson(c echo.Context) error {
@@ -112,7 +112,7 @@ func (w *Web) linkPerson(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return w.showPeople(c, http.StatusOK, peopleView{LinkFor: id, Link: linkOf(c, code)})
+	return w.showPeople(c, http.StatusOK, peopleView{LinkFor: id, Link: w.linkOf(c, code)})
 }
 
 func (w *Web) removePerson(c echo.Context) error {
@@ -154,8 +154,11 @@ func (w *Web) showRights(c echo.Context) error {
 }
 
 // linkOf is the login link for a code, at the address that this page was asked for.
-func linkOf(c echo.Context, code string) string {
-	u := url.URL{Scheme: c.Scheme(), Host: c.Request().Host, Path: "/login", RawQuery: url.Values{"code": {code}}.Encode()}
+func (w *Web) linkOf(c echo.Context, code string) string {
+	u := url.URL{Scheme: "http", Host: c.Request().Host, Path: "/login", RawQuery: url.Values{"code": {code}}.Encode()}
+	if w.Secure(c) {
+		u.Scheme = "https"
+	}
 	return u.String()
 }
 

@@ -140,6 +140,15 @@ func TestARoleIsChangedAndAPersonResetOnThePage(t *testing.T) {
 	require.Contains(t, w.Body.String(), "/login?code=")
 }
 
+func TestALinkThatIsShownLeadsWhereThePersonAskedFrom(t *testing.T) {
+	h := open(t)
+	admin := h.Token(t, people.Admin)
+	r := httptest.NewRequest("POST", "/people", strings.NewReader(url.Values{"name": {"Ito"}, "role": {"support"}}.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("X-Forwarded-Proto", "javascript") // of nobody that is believed
+	require.Contains(t, ask(h, r, admin).Body.String(), "http://example.com/login?code=")
+}
+
 // signed is an act that has to be signed: how it is done, and what it is kept as.
 type signed struct {
 	role         people.Role
