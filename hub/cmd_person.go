@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"text/tabwriter"
 	"time"
 
 	"meguri/hub/people"
+	"meguri/hub/store"
 )
 
 // PersonCmd looks after persons: `hub person add|list|link|remove`.
@@ -14,6 +16,9 @@ type PersonCmd struct {
 	Add    PersonAddCmd    `cmd:"" help:"Add a person and print their one-time login link."`
 	List   PersonListCmd   `cmd:"" help:"List persons."`
 	Link   PersonLinkCmd   `cmd:"" help:"Print a new one-time login link for a person."`
+	Role   PersonRoleCmd   `cmd:"" help:"Change what a person is here for; their sessions end."`
+	Reset  PersonResetCmd  `cmd:"" help:"Take a person's password, authenticator and passkeys away, end their sessions, and print a one-time login link."`
+	Acts   PersonActsCmd   `cmd:"" help:"List who did what to something, and how they signed it."`
 	Remove PersonRemoveCmd `cmd:"" help:"Take a person's access away at once."`
 }
 
@@ -122,6 +127,69 @@ func (c *PersonRemoveCmd) Run(g *Globals) error {
 	return withPeople(g, func(svc *people.Service, now time.Time) error {
 		return svc.Remove(g.Ctx, people.Console, c.ID, now)
 	})
+}
+
+// PersonRoleCmd is `hub person role`.
+type PersonRoleCmd struct {
+	ID    string `arg:"" help:"The person's id, from hub person list."`
+	Role  string `arg:"" help:"What they are here for from now on."`
+	Place string `help:"What is their own: a shop's id, a driver's route, a customer's pseudonym." placeholder:"ID"`
+}
+
+// Run changes the role.
+func (c *PersonRoleCmd) Run(g *Globals) error {
+	return withPeople(g, func(svc *people.Service, now time.Time) error {
+		return svc.SetRole(g.Ctx, people.Console, c.ID, people.Role(c.Role), c.Place, now)
+	})
+}
+
+// PersonResetCmd is `hub person reset`.
+type PersonResetCmd struct {
+	address
+	ID string `arg:"" help:"The person's id, from hub person list."`
+}
+
+// Run takes away what lets the person in, and prints the link by which they come back.
+func (c *PersonResetCmd) Run(g *Globals) error {
+	return withPeople(g, func(svc *people.Service, now time.Time) error {
+		if err := svc.Reset(g.Ctx, people.Console, c.ID, now); err != nil {
+			return err
+		}
+		code, err := svc.Link(g.Ctx, people.Console, c.ID, now)
+		if err != nil {
+			return err
+		}
+		return c.print(g, code)
+	})
+}
+
+// PersonActsCmd is `hub person acts`.
+type PersonActsCmd struct {
+	Subject string `arg:"" help:"The id of what it was done to: a fridge, an order, a device, a person."`
+	Most    int    `help:"How many, the newest first." default:"100"`
+}
+
+// Run lists acts as a table.
+func (c *PersonActsCmd) Run(g *Globals) (err error) {
+	s, err := g.OpenStore()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	var acts []people.Act
+	err = s.Read(g.Ctx, func(tx *store.Tx) error {
+		acts, err = tx.Acts(g.Ctx, c.Subject, max(1, c.Most))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(g.Stdout, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, "AT\tPERSON\tACT\tSIGNED\tDETAIL")
+	for _, a := range acts {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", a.At.Format(time.RFC3339), a.Person, a.Act, a.Signed, a.Detail)
+	}
+	return w.Flush()
 }
 
 // AdminLinkCmd is `hub admin link`.

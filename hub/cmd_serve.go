@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"time"
@@ -14,12 +15,14 @@ import (
 
 // ServeCmd runs the hub.
 type ServeCmd struct {
-	HTTP       string   `help:"Where the API and the pages listen." default:"127.0.0.1:8080" env:"MEGURI_HTTP" name:"http"`
-	TLSCert    string   `help:"Certificate file, to serve HTTPS." env:"MEGURI_TLS_CERT" type:"existingfile"`
-	TLSKey     string   `help:"Key file of the certificate." env:"MEGURI_TLS_KEY" type:"existingfile"`
-	Broker     string   `help:"Where the embedded MQTT broker listens, over TLS." default:"127.0.0.1:8883" env:"MEGURI_BROKER"`
-	BrokerName []string `help:"Host name or address by which devices reach the embedded broker; for its certificate." env:"MEGURI_BROKER_NAME" placeholder:"HOST"`
-	BrokerURL  string   `help:"Use this MQTT broker instead of the embedded one: tls://HOST:PORT. See deploy/mosquitto." env:"MEGURI_BROKER_URL"`
+	HTTP          string         `help:"Where the API and the pages listen." default:"127.0.0.1:8080" env:"MEGURI_HTTP" name:"http"`
+	TLSCert       string         `help:"Certificate file, to serve HTTPS." env:"MEGURI_TLS_CERT" type:"existingfile"`
+	TLSKey        string         `help:"Key file of the certificate." env:"MEGURI_TLS_KEY" type:"existingfile"`
+	Broker        string         `help:"Where the embedded MQTT broker listens, over TLS." default:"127.0.0.1:8883" env:"MEGURI_BROKER"`
+	BrokerName    []string       `help:"Host name or address by which devices reach the embedded broker; for its certificate." env:"MEGURI_BROKER_NAME" placeholder:"HOST"`
+	BrokerURL     string         `help:"Use this MQTT broker instead of the embedded one: tls://HOST:PORT. See deploy/mosquitto." env:"MEGURI_BROKER_URL"`
+	PeopleKeyFile string         `help:"File with the key that seals what lets people in, 32 random bytes in base64; else the variable MEGURI_PEOPLE_KEY, else people.key beside the hub's other keys, which is made." env:"MEGURI_PEOPLE_KEY_FILE" type:"existingfile"`
+	TrustProxy    []netip.Prefix `help:"Addresses of proxies that are believed for whom, and whether over TLS, they forward, as CIDR." env:"MEGURI_TRUST_PROXY" placeholder:"CIDR"`
 	PaymentFlags
 	BackupFlags
 	AlarmFlags
@@ -63,6 +66,10 @@ func (c *ServeCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
+	peopleKey, err := secret(c.PeopleKeyFile, "MEGURI_PEOPLE_KEY")
+	if err != nil {
+		return err
+	}
 	alarms, err := c.AlarmFlags.config()
 	if err != nil {
 		return err
@@ -72,8 +79,8 @@ func (c *ServeCmd) Run(g *Globals) error {
 		return err
 	}
 	return app.Run(g.Ctx, app.Config{
-		Database: g.Database, HTTP: c.HTTP, TLSCert: c.TLSCert, TLSKey: c.TLSKey,
-		PKI: g.pkiDir(), Broker: c.Broker, BrokerNames: c.BrokerName, BrokerURL: c.BrokerURL,
+		Database: g.Database, HTTP: c.HTTP, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Proxies: c.TrustProxy,
+		PKI: g.pkiDir(), PeopleKey: peopleKey, Broker: c.Broker, BrokerNames: c.BrokerName, BrokerURL: c.BrokerURL,
 		Returns: returns, Alarms: alarms, Payments: payments, Backups: c.schedule(), SafeAfterBackup: c.SafeAfterBackup,
 		Clock: g.Clock, Zone: zone, Logger: g.Logger,
 	})

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -44,6 +45,8 @@ type Config struct {
 	Told bool
 	// TLS says that people reach the hub over TLS, so that cookies are never sent without.
 	TLS bool
+	// Proxies are the addresses of which the headers X-Forwarded-For and X-Forwarded-Proto are believed; of nobody when there are none.
+	Proxies []netip.Prefix
 	// Version of the program, for the health page.
 	Version string
 }
@@ -79,7 +82,7 @@ func New(c Config) (*API, *echo.Echo, error) {
 		Doors: &door.Service{Store: c.Store, Touch: c.Touch}, rights: people.NewTable(people.Rights()), document: doc}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
-	e.IPExtractor = echo.ExtractIPDirect()
+	e.IPExtractor = a.addressOf()
 	e.HTTPErrorHandler = a.writeError
 	e.Use(a.logged, headers, a.bounded, a.sameOrigin, a.authorised)
 	a.routes(e)
@@ -97,6 +100,11 @@ func (a *API) routes(e *echo.Echo) {
 	post("/login", a.login)
 	post("/logout", a.logout)
 	get("/me", a.me)
+	post("/me/confirm", a.confirmMe)
+	e.PUT("/v1/me/password", a.document.check(a.setPassword))
+	get("/me/sessions", a.listSessions)
+	e.DELETE("/v1/me/sessions", a.document.check(a.endSessions))
+	e.DELETE("/v1/me/sessions/:id", a.document.check(a.endSession))
 	e.POST("/v1/orders", a.document.checkUnless(plainOrder, a.placeOrder))
 	get("/orders/:id", a.getOrder)
 	post("/orders/:id/refunds", a.refundOrder)

@@ -1,9 +1,12 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -108,47 +111,130 @@ func Param(c echo.Context, name string) string {
 }
 
 const (
-	cookieName = "meguri_session"
-	personKey  = "person"
-	tokenKey   = "token"
+	cookieName  = "meguri_session"
+	deviceName  = "meguri_device"
+	personKey   = "person"
+	sessionKey  = "session"
+	tokenKey    = "token"
+	deviceKeeps = 365 * 24 * 60 * 60 // seconds
 )
 
 // authorised finds out who asks and lets them do what the table of rights allows.
 func (a *API) authorised(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		route := c.Request().Method + " " + c.Path()
-		param := func(name string) string {
-			if v := Param(c, name); v != "" {
-				return v
-			}
-			return c.QueryParam(name)
-		}
-		if a.rights.Judge(route, nil, param) == people.ForPublic {
+		call := people.Call{Param: paramOf(c), Field: func(name string) string { return bodyField(c, name) }}
+		if a.rights.Judge(route, nil, call) == people.ForPublic {
 			return next(c)
 		}
-		who, err := a.identify(c)
-		if err != nil {
+		if err := a.identify(c); err != nil {
 			return err
 		}
-		switch a.rights.Judge(route, &who, param) {
-		case people.Allowed:
-			return next(c)
-		case people.NotOwn:
-			return fmt.Errorf("%w: %s may see only their own, %s", errForbidden, who.Role, who.Place)
+		who := a.Caller(c)
+		verdict := a.rights.Judge(route, &who, call)
+		if verdict == people.Unsigned || verdict == people.Allowed {
+			given, err := a.proofOfForm(c)
+			if err != nil {
+				return err
+			}
+			if given {
+				who = a.Caller(c)
+				verdict = a.rights.Judge(route, &who, call)
+			}
 		}
-		if c.Path() == "" {
-			return echo.ErrNotFound
+		if verdict == people.Allowed && a.rights[route].Sign.Needs(call.Field) {
+			session := sessionOf(c)
+			signed := people.Signature{By: session.ConfirmedBy, At: session.Confirmed}
+			c.SetRequest(c.Request().WithContext(people.WithSignature(c.Request().Context(), signed)))
 		}
-		if allow, ok := c.Get(echo.ContextKeyHeaderAllow).(string); ok {
-			c.Response().Header().Set(echo.HeaderAllow, allow)
-			return echo.ErrMethodNotAllowed
-		}
-		return fmt.Errorf("%w: not with the role %s", errForbidden, who.Role)
+		return obey(c, next, who, verdict)
 	}
 }
 
-// identify gives the person whose session token the request carries. A bearer token goes before a cookie.
-func (a *API) identify(c echo.Context) (people.Person, error) {
+// obey does what the verdict says.
+func obey(c echo.Context, next echo.HandlerFunc, who people.Caller, verdict people.Verdict) error {
+	switch verdict {
+	case people.Allowed:
+		return next(c)
+	case people.NotOwn:
+		return fmt.Errorf("%w: %s may see only their own, %s", errForbidden, who.Role, who.Place)
+	case people.Owes:
+		return people.ErrSecond
+	case people.Unsigned:
+		return people.ErrConfirm
+	}
+	if c.Path() == "" {
+		return echo.ErrNotFound
+	}
+	if allow, ok := c.Get(echo.ContextKeyHeaderAllow).(string); ok {
+		c.Response().Header().Set(echo.HeaderAllow, allow)
+		return echo.ErrMethodNotAllowed
+	}
+	return fmt.Errorf("%w: not with the role %s", errForbidden, who.Role)
+}
+
+// paramOf gives the values of path and query parameters.
+func paramOf(c echo.Context) func(string) string {
+	return func(name string) string {
+		if v := Param(c, name); v != "" {
+			return v
+		}
+		return c.QueryParam(name)
+	}
+}
+
+// bodyField is the text of a field of the body, a form's or JSON's; the body stays to be read. Empty where there is none, which the
+// handler then refuses.
+func bodyField(c echo.Context, name string) string {
+	r := c.Request()
+	if !ofAPI(c) {
+		return c.FormValue(name)
+	}
+	body, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), failing{err}))
+	var fields map[string]json.RawMessage
+	var text string
+	if err != nil || json.Unmarshal(body, &fields) != nil || json.Unmarshal(fields[name], &text) != nil {
+		return ""
+	}
+	return text
+}
+
+// ofAPI says whether a route is for programs, with bodies of JSON.
+func ofAPI(c echo.Context) bool { return strings.HasPrefix(c.Path(), "/v1/") }
+
+// ProofPassword and ProofCode are the fields of any form with which a person confirms that it is they.
+const (
+	ProofPassword = "confirm_password"
+	ProofCode     = "confirm_code"
+)
+
+// proofOfForm takes the proof that came with a form, and says whether there was one. A wrong one wraps people.ErrConfirm, so that it
+// is asked for again.
+func (a *API) proofOfForm(c echo.Context) (given bool, err error) {
+	if c.Request().Method != http.MethodPost || ofAPI(c) {
+		return false, nil
+	}
+	proof := people.Proof{Password: c.FormValue(ProofPassword), Code: c.FormValue(ProofCode)}
+	if proof == (people.Proof{}) {
+		return false, nil
+	}
+	if err := a.Confirm(c, proof); err != nil {
+		return false, fmt.Errorf("%w: %w", people.ErrConfirm, err)
+	}
+	return true, nil
+}
+
+// Confirm takes the proof of who asks that it is they.
+func (a *API) Confirm(c echo.Context, proof people.Proof) error {
+	if err := a.People.Confirm(c.Request().Context(), Token(c), proof, a.RealNow()); err != nil {
+		return err
+	}
+	return a.identify(c)
+}
+
+// identify finds the person whose session token the request carries. A bearer token goes before a cookie.
+func (a *API) identify(c echo.Context) error {
 	token, bearer := strings.CutPrefix(c.Request().Header.Get("Authorization"), "Bearer ")
 	if !bearer {
 		if cookie, err := c.Cookie(cookieName); err == nil {
@@ -156,15 +242,39 @@ func (a *API) identify(c echo.Context) (people.Person, error) {
 		}
 	}
 	if token == "" {
-		return people.Person{}, people.ErrNoSession
+		return people.ErrNoSession
 	}
-	who, err := a.People.Session(c.Request().Context(), token, a.RealNow())
+	who, session, err := a.People.Session(c.Request().Context(), token, a.RealNow())
 	if err != nil {
-		return people.Person{}, err
+		return err
 	}
 	c.Set(personKey, who)
+	c.Set(sessionKey, session)
 	c.Set(tokenKey, token)
-	return who, nil
+	return nil
+}
+
+// Caller is who asks, and how sure it is that it is they; only for routes that are not public.
+func (a *API) Caller(c echo.Context) people.Caller {
+	session := sessionOf(c)
+	return people.Caller{Person: Who(c), Whole: session.Whole, Fresh: session.Fresh(a.RealNow())}
+}
+
+// Token is the secret of the session of who asks.
+func Token(c echo.Context) string {
+	token, _ := c.Get(tokenKey).(string)
+	return token
+}
+
+// SessionID names the session of who asks.
+func SessionID(c echo.Context) string { return sessionOf(c).ID() }
+
+// Again looks anew at the session of who asks, after a service has changed it.
+func (a *API) Again(c echo.Context) error { return a.identify(c) }
+
+func sessionOf(c echo.Context) people.Session {
+	s, _ := c.Get(sessionKey).(people.Session)
+	return s
 }
 
 func person(c echo.Context) (people.Person, bool) {
@@ -179,28 +289,58 @@ func Who(c echo.Context) people.Person {
 }
 
 // StillIn says whether the session of a request that runs on is still good.
-func (a *API) StillIn(c echo.Context) bool {
-	_, err := a.identify(c)
-	return err == nil
+func (a *API) StillIn(c echo.Context) bool { return a.identify(c) == nil }
+
+// Credentials are what somebody logs in with: a code of a one-time link, or a login name and a password.
+type Credentials struct {
+	Code, Login, Password string
 }
 
-// SignIn exchanges a login code for a session that the browser keeps in a cookie.
-func (a *API) SignIn(c echo.Context, code string) (people.Person, error) {
-	who, token, ends, err := a.People.Login(c.Request().Context(), code, a.RealNow())
+// SignIn exchanges credentials for a session that the browser keeps in a cookie.
+func (a *API) SignIn(c echo.Context, with Credentials) (people.In, error) {
+	in, err := a.enter(c, with)
 	if err != nil {
-		return who, err
+		return in, err
 	}
-	c.SetCookie(&http.Cookie{Name: cookieName, Value: token, Path: "/", Expires: ends, HttpOnly: true,
-		SameSite: http.SameSiteLaxMode, Secure: a.TLS || c.Request().TLS != nil})
-	return who, nil
+	c.SetCookie(a.cookie(c, cookieName, in.Token, in.Session.Expires))
+	if in.Device != "" { // lets nobody in, and is worth nothing elsewhere
+		c.SetCookie(a.cookie(c, deviceName, in.Device, a.RealNow().Add(deviceKeeps*time.Second)))
+	}
+	return in, nil
+}
+
+func (a *API) enter(c echo.Context, with Credentials) (people.In, error) {
+	from := people.From{Address: c.RealIP(), Agent: c.Request().UserAgent()}
+	if cookie, err := c.Cookie(deviceName); err == nil {
+		from.Device = cookie.Value
+	}
+	if with.Code != "" {
+		return a.People.Login(c.Request().Context(), with.Code, from, a.RealNow())
+	}
+	return a.People.PasswordLogin(c.Request().Context(), with.Login, with.Password, from, a.RealNow())
+}
+
+func (a *API) cookie(c echo.Context, name, value string, until time.Time) *http.Cookie {
+	return &http.Cookie{Name: name, Value: value, Path: "/", Expires: until, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Secure: a.Secure(c)}
 }
 
 // SignOut ends the session of the request.
 func (a *API) SignOut(c echo.Context) error {
-	token, _ := c.Get(tokenKey).(string)
-	c.SetCookie(&http.Cookie{Name: cookieName, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-		Secure: a.TLS || c.Request().TLS != nil})
-	return a.People.SignOut(c.Request().Context(), Who(c).ID, token, a.RealNow())
+	a.dropCookie(c)
+	return a.People.SignOut(c.Request().Context(), Who(c).ID, Token(c), a.RealNow())
+}
+
+// SignOutEverywhere ends all sessions of who asks.
+func (a *API) SignOutEverywhere(c echo.Context) error {
+	a.dropCookie(c)
+	return a.People.SignOutEverywhere(c.Request().Context(), Who(c).ID, a.RealNow())
+}
+
+func (a *API) dropCookie(c echo.Context) {
+	gone := a.cookie(c, cookieName, "", time.Time{})
+	gone.MaxAge = -1
+	c.SetCookie(gone)
 }
 
 // Errors that belong to no service.

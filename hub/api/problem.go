@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -29,7 +31,14 @@ type Problem struct {
 	Status int            `json:"status"`
 	Detail string         `json:"detail,omitempty"`
 	Errors []ProblemField `json:"errors,omitempty"`
+	Err    error          `json:"-"` // what it was made of
 }
+
+// Types of problems that a program can do something about by itself.
+const (
+	TypeConfirm = "urn:meguri:confirm"       // POST /v1/me/confirm, then again
+	TypeSecond  = "urn:meguri:second-factor" // POST /v1/me/confirm with a code, then again
+)
 
 // ProblemField names a wrong field and what was expected of it.
 type ProblemField struct {
@@ -55,6 +64,14 @@ var statuses = []struct {
 }{
 	{people.ErrNoSession, http.StatusUnauthorized},
 	{people.ErrLink, http.StatusForbidden},
+	{people.ErrPassword, http.StatusForbidden},
+	{people.ErrCode, http.StatusForbidden},
+	{people.ErrSecond, http.StatusForbidden},
+	{people.ErrConfirm, http.StatusForbidden},
+	{people.ErrLoginTaken, http.StatusConflict},
+	{people.ErrNoTOTP, http.StatusConflict},
+	{people.ErrNoPasswords, http.StatusConflict},
+	{people.ErrBusy, http.StatusServiceUnavailable},
 	{people.ErrNoPerson, http.StatusNotFound},
 	{people.ErrLastAdmin, http.StatusConflict},
 	{errForbidden, http.StatusForbidden},
@@ -106,7 +123,7 @@ var statuses = []struct {
 
 // ProblemOf is what an error means to who asked. Of an error that nobody expected it tells nothing.
 func ProblemOf(err error) Problem {
-	p := Problem{Type: "about:blank", Status: http.StatusInternalServerError}
+	p := Problem{Type: typeOf(err), Status: http.StatusInternalServerError, Err: err}
 	var wrong *invalid
 	var orderField *order.FieldError
 	var refused *capacity.Refused
@@ -117,6 +134,7 @@ func ProblemOf(err error) Problem {
 	var doorField *door.FieldError
 	var waits *store.MoneyWaits
 	var tooLarge *http.MaxBytesError
+	var throttled *people.ThrottledError
 	var ofEcho *echo.HTTPError
 	switch {
 	case errors.As(err, &wrong):
@@ -140,6 +158,8 @@ func ProblemOf(err error) Problem {
 	case errors.As(err, &tooLarge):
 		p.Status = http.StatusRequestEntityTooLarge
 		p.Detail = fmt.Sprintf("the body of the request is too large: want at most %d bytes", tooLarge.Limit)
+	case errors.As(err, &throttled):
+		p.Status, p.Detail = http.StatusTooManyRequests, throttled.Error()
 	case errors.As(err, &ofEcho):
 		p.Status = ofEcho.Code
 	}
@@ -169,6 +189,16 @@ func ProblemOf(err error) Problem {
 	return p
 }
 
+func typeOf(err error) string {
+	switch {
+	case errors.Is(err, people.ErrConfirm):
+		return TypeConfirm
+	case errors.Is(err, people.ErrSecond):
+		return TypeSecond
+	}
+	return "about:blank"
+}
+
 // writeError answers a request that failed: programs get a problem, people a page if package web has set one.
 func (a *API) writeError(err error, c echo.Context) {
 	if c.Response().Committed {
@@ -180,6 +210,10 @@ func (a *API) writeError(err error, c echo.Context) {
 		c.Response().Header().Set("WWW-Authenticate", `Bearer realm="meguri"`)
 	case http.StatusServiceUnavailable:
 		c.Response().Header().Set("Retry-After", "2")
+	case http.StatusTooManyRequests:
+		if throttled := new(people.ThrottledError); errors.As(err, &throttled) {
+			c.Response().Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(throttled.Wait.Seconds()))))
+		}
 	}
 	if page, ok := c.Get(errorPageKey).(ErrorPage); ok && page(c, p) == nil {
 		return

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -23,6 +24,7 @@ import (
 	"meguri/hub/link"
 	"meguri/hub/live"
 	"meguri/hub/order"
+	"meguri/hub/password"
 	"meguri/hub/people"
 	"meguri/hub/pki"
 	"meguri/hub/plan"
@@ -42,9 +44,13 @@ type Config struct {
 	HTTP     string // HOST:PORT of the API and the pages
 	TLSCert  string // files; both empty for plain HTTP
 	TLSKey   string
+	// Proxies are the addresses of which the word is taken for whom they forward; see api.Config.
+	Proxies []netip.Prefix
 
 	// PKI is the directory of the hub's certificate authority, made when there is none; see hub/pki.
 	PKI string
+	// PeopleKey seals what lets people in, as base64 text; empty for the file of password.KeyFile in PKI.
+	PeopleKey string
 	// The embedded broker listens at Broker, by certificates for BrokerNames: host names and addresses of the hub, besides those
 	// of loopback. With BrokerURL an external one is used instead, whose certificate is signed by the hub's authority.
 	Broker      string
@@ -260,8 +266,12 @@ func newMQTT(ctx context.Context, c Config, authority *pki.Authority, b *broker.
 
 // newServer makes what answers people and programs; of the API's configuration it is told what differs from hub to hub.
 func newServer(ctx context.Context, c Config, with api.Config, secure *tls.Config) (*http.Server, error) {
-	with.People, with.Clock, with.Logger = people.New(with.Store.People()), c.Clock, c.Logger
-	with.TLS, with.Version = c.TLSCert != "", version.Text()
+	persons, err := newPeople(ctx, c, with.Store)
+	if err != nil {
+		return nil, err
+	}
+	with.People, with.Clock, with.Logger = persons, c.Clock, c.Logger
+	with.TLS, with.Proxies, with.Version = c.TLSCert != "", c.Proxies, version.Text()
 	a, router, err := api.New(with)
 	if err != nil {
 		return nil, err
@@ -272,6 +282,24 @@ func newServer(ctx context.Context, c Config, with api.Config, secure *tls.Confi
 	server := api.Server(ctx, router, c.Logger)
 	server.TLSConfig = secure
 	return server, nil
+}
+
+// newPeople makes what knows persons and lets them in.
+func newPeople(ctx context.Context, c Config, s *store.Store) (*people.Service, error) {
+	svc := people.New(s.People())
+	var sealed bool
+	err := s.Read(ctx, func(tx *store.Tx) (err error) {
+		sealed, err = tx.HasSealed(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if svc.Vault, err = password.Vault(c.PeopleKey, c.PKI, sealed); err != nil {
+		return nil, err
+	}
+	svc.Passwords = password.New(password.Default)
+	return svc, nil
 }
 
 // newPrinter makes what signs reports, with a key of the authority.

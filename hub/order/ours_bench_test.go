@@ -263,7 +263,8 @@ func (s *stand) serve() {
 	now := time.Now()
 	_, code, err := persons.Add(s.ctx, people.Console, people.Person{Name: "bench", Role: people.System}, now)
 	require.NoError(s.t, err)
-	_, s.token, _, err = persons.Login(s.ctx, code, now)
+	in, err := persons.Login(s.ctx, code, people.From{}, now)
+	s.token = in.Token
 	require.NoError(s.t, err)
 	quiet := slog.New(slog.DiscardHandler)
 	_, router, err := api.New(api.Config{Store: s.store, Orders: s.service, People: persons, Feed: live.New(), Clock: clock.New(now, s.opens(), 1),

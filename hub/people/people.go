@@ -34,6 +34,9 @@ func Roles() []Role {
 	return []Role{Admin, Dispatcher, Quality, Warehouse, Driver, Shop, Kitting, Support, Customer, System}
 }
 
+// NeedsSecond says whether a person of the role logs in with two factors: what these do, goods, doors and other people depend on.
+func (r Role) NeedsSecond() bool { return r == Admin || r == Dispatcher || r == Quality }
+
 // needsPlace says whether a person of the role has to name the place that is their own.
 func (r Role) needsPlace() bool { return r == Driver || r == Shop || r == Customer }
 
@@ -102,8 +105,26 @@ var (
 	ErrLink = errors.New("this login link is not valid: it may have been used already, or be too old; ask for a new one")
 	// ErrNoSession is returned for a token without a living session.
 	ErrNoSession = errors.New("not logged in, or logged in too long ago")
-	// ErrLastAdmin is returned when the last administrator would be removed.
+	// ErrLastAdmin is returned when the last administrator would be removed, or be one no longer.
 	ErrLastAdmin = errors.New("the last administrator cannot be removed")
+	// ErrPassword is returned for a login name and a password that do not belong together. It does not say whether there is such a name.
+	ErrPassword = errors.New("login name or password are not right")
+	// ErrCode is returned for a code of an authenticator, or a recovery code, that is wrong or was used.
+	ErrCode = errors.New("this code is not valid, or was used already")
+	// ErrNoTOTP is returned where an authenticator is needed and none is enrolled.
+	ErrNoTOTP = errors.New("no authenticator is enrolled")
+	// ErrSecond is returned where a session still owes the second factor.
+	ErrSecond = errors.New("the second factor is missing: give a code of your authenticator, or enrol one")
+	// ErrConfirm is returned for what a person has to answer for, when they have not shown just now that it is they.
+	ErrConfirm = errors.New("confirm first that it is you, with your password, authenticator or passkey")
+	// ErrLoginTaken is returned for a login name that somebody else has.
+	ErrLoginTaken = errors.New("somebody else has this login name")
+	// ErrNoAccount is returned by a store for a person, or a login name, without a password.
+	ErrNoAccount = errors.New("no such account")
+	// ErrBusy is returned when too many log in at once.
+	ErrBusy = errors.New("too many log in at once")
+	// ErrNoPasswords is returned by a hub, or a command, that takes no passwords.
+	ErrNoPasswords = errors.New("no passwords are taken here")
 )
 
 // Link is a one-time login link as stored.
@@ -112,7 +133,21 @@ type Link struct {
 	Person  string
 	Made    time.Time
 	Expires time.Time
+	Console bool // made by whoever has the data directory
 }
+
+// Means is how a person showed that it is they.
+type Means string
+
+// Means.
+const (
+	ByConsole  Means = "console link" // a one-time link made on the machine of the hub
+	ByLink     Means = "link"         // a one-time link made by an administrator
+	ByPassword Means = "password"
+	ByTOTP     Means = "totp"     // a code of an authenticator
+	ByRecovery Means = "recovery" // a recovery code
+	ByPasskey  Means = "passkey"
+)
 
 // Session is a login as stored.
 type Session struct {
@@ -122,6 +157,21 @@ type Session struct {
 	Seen    time.Time // when it was last used, exact to seenStep
 	Expires time.Time // whatever happens
 	Ended   time.Time // signed out; zero while it lives
+	By      Means     // how it began
+	Whole   bool      // no second factor is owed
+	// Confirmed is when the person last showed that it is they, and ConfirmedBy by what.
+	Confirmed   time.Time
+	ConfirmedBy Means
+	Agent       string // what the browser calls itself
+}
+
+// ID names a session without letting anybody use it.
+func (s Session) ID() string { return s.Hash[:min(len(s.Hash), SessionID)] }
+
+// Fresh says whether the person has shown within ConfirmFor that it is they.
+func (s Session) Fresh(now time.Time) bool {
+	ago := now.Sub(s.Confirmed)
+	return !s.Confirmed.IsZero() && ago >= 0 && ago < ConfirmFor
 }
 
 // Session and link times.
@@ -130,7 +180,11 @@ const (
 	AbsoluteEnd   = 7 * 24 * time.Hour // any session ends
 	LinkEnd       = 24 * time.Hour     // a person's login link
 	AdminLinkEnd  = time.Hour          // an administrator's login link made at the console
-	seenStep      = 5 * time.Minute    // use of a session is noted at most so often
+	ConfirmFor    = 5 * time.Minute    // after it a person is asked again before they sign
+	SessionID     = 16                 // characters of a session's hash that name it
+	maxAgent      = 120
+	maxSessions   = 100             // that are listed
+	seenStep      = 5 * time.Minute // use of a session is noted at most so often
 	maxPersonList = 10_000
 )
 
@@ -147,6 +201,7 @@ type Act struct {
 	Act     string // "person.add", "command.unlock", …
 	Subject string // the id of what it was done to
 	Detail  string
+	Signed  string // how the person confirmed it; empty for an act that nobody has to sign
 }
 
 // NewAct is an act with an id of its own.

@@ -25,13 +25,13 @@ type use struct {
 	at      time.Time
 }
 
-func (r *recent) get(hash string, now time.Time) (who Person, ok bool, round int) {
+func (r *recent) get(hash string, now time.Time) (was use, ok bool, round int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	u, ok := r.of[hash]
 	ago := now.Sub(u.at)
 	ok = ok && ago >= 0 && ago < rememberFor && u.session.lives(now) && now.Sub(u.session.Seen) < seenStep
-	return u.who, ok, r.round
+	return u, ok, r.round
 }
 
 func (r *recent) put(round int, u use) {

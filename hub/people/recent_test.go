@@ -14,9 +14,9 @@ func TestASessionIsRememberedForASecondAndNotPastItsEnd(t *testing.T) {
 	require.False(t, ok)
 	u := use{Person{ID: "p"}, Session{Hash: "h", Made: at, Seen: at, Expires: at.Add(AbsoluteEnd)}, at}
 	r.put(round, u)
-	who, ok, _ := r.get("h", at.Add(rememberFor-time.Millisecond))
+	was, ok, _ := r.get("h", at.Add(rememberFor-time.Millisecond))
 	require.True(t, ok)
-	require.Equal(t, "p", who.ID)
+	require.Equal(t, "p", was.who.ID)
 	for _, now := range []time.Time{at.Add(rememberFor), at.Add(-time.Millisecond)} {
 		_, ok, _ = r.get("h", now)
 		require.False(t, ok)

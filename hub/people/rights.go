@@ -11,6 +11,39 @@ type Right struct {
 	Own map[Role]string
 	// Act is true where a use changes something, which is then recorded with the person.
 	Act bool
+	// Half is true for what a session may use that still owes the second factor: what it takes to give it, and to leave.
+	Half bool
+	// Sign says which uses a person has to answer for: they have shown within ConfirmFor that it is they, and how is kept with the act.
+	// nil for none.
+	Sign *Signing
+}
+
+// Signing is which uses of a route a person has to answer for.
+type Signing struct {
+	Field  string   // of the body that says what is done; empty when all uses are to be signed
+	Values []string // of the field, that are to be signed
+}
+
+// always is for routes of which every use is to be signed.
+var always = &Signing{}
+
+func when(field string, values ...string) *Signing { return &Signing{field, values} }
+
+// Needs says whether a use is to be signed. field gives the value of a field of its body.
+func (s *Signing) Needs(field func(string) string) bool {
+	return s != nil && (s.Field == "" || slices.Contains(s.Values, field(s.Field)))
+}
+
+// Caller is who asks, and how sure it is that it is they.
+type Caller struct {
+	Person
+	Whole bool // they owe no second factor
+	Fresh bool // they have shown within ConfirmFor that it is they
+}
+
+// Call is what somebody asks for: the values of its query and path parameters, and of the fields of its body.
+type Call struct {
+	Param, Field func(name string) string
 }
 
 // Sets of roles that the table is made of.
@@ -24,7 +57,7 @@ func with(set []Role, more ...Role) []Role { return append(slices.Clone(set), mo
 
 // Rights is the one table of who may do what. A route that is not in it answers nobody.
 func Rights() []Right {
-	return slices.Concat(publicRights(), apiRights(), pageRights(), alarmRights(), rentalRights())
+	return slices.Concat(publicRights(), apiRights(), pageRights(), alarmRights(), accountRights(), rentalRights())
 }
 
 func publicRights() []Right {
@@ -43,9 +76,6 @@ func publicRights() []Right {
 
 func apiRights() []Right {
 	return []Right{
-		{Route: "POST /v1/logout", Roles: all, Act: true},
-		{Route: "GET /v1/me", Roles: all},
-
 		{Route: "POST /v1/orders", Roles: []Role{Admin, Dispatcher, Support, Customer, System}, Act: true},
 		{Route: "GET /v1/orders/:id", Roles: []Role{Admin, Dispatcher, Support, Customer, System}},
 		{Route: "POST /v1/orders/:id/refunds", Roles: []Role{Admin, Dispatcher, Support, System}, Act: true},
@@ -76,7 +106,7 @@ func apiRights() []Right {
 
 		{Route: "GET /v1/quality/holds", Roles: with(staff, System)},
 		{Route: "POST /v1/quality/holds", Roles: []Role{Admin, Dispatcher, Quality}, Act: true},
-		{Route: "POST /v1/quality/decisions", Roles: []Role{Quality}, Act: true},
+		{Route: "POST /v1/quality/decisions", Roles: []Role{Quality}, Act: true, Sign: always},
 		{Route: "POST /v1/probings", Roles: []Role{Admin, Dispatcher, Quality, Kitting, Driver}, Act: true},
 		{Route: "GET /v1/containers/:id/coldchain", Roles: with(staff, System)},
 		{Route: "GET /v1/devices", Roles: []Role{Admin, Dispatcher, Quality, Warehouse, Kitting, System}},
@@ -84,11 +114,11 @@ func apiRights() []Right {
 		{Route: "GET /v1/devices/:id/completeness", Roles: []Role{Admin, Dispatcher, Quality, Warehouse, Kitting, System}},
 		{Route: "POST /v1/devices/:id/commands", Roles: []Role{Admin, Dispatcher, Kitting}, Act: true},
 		{Route: "GET /v1/devices/:id/commissioning", Roles: []Role{Admin, Dispatcher, Kitting}},
-		{Route: "POST /v1/devices/:id/commissioning", Roles: []Role{Kitting}, Act: true},
+		{Route: "POST /v1/devices/:id/commissioning", Roles: []Role{Kitting}, Act: true, Sign: when("do", "sign")},
 		{Route: "POST /v1/devices/:id/stolen", Roles: []Role{Admin, Dispatcher}, Act: true},
 		{Route: "GET /v1/fridges/:id/openings", Roles: []Role{Admin, Dispatcher}},
-		{Route: "POST /v1/fridges/:id/openings", Roles: []Role{Admin, Dispatcher}, Act: true},
-		{Route: "POST /v1/openings/:id/confirm", Roles: []Role{Admin, Dispatcher}, Act: true},
+		{Route: "POST /v1/fridges/:id/openings", Roles: []Role{Admin, Dispatcher}, Act: true, Sign: always},
+		{Route: "POST /v1/openings/:id/confirm", Roles: []Role{Admin, Dispatcher}, Act: true, Sign: always},
 		{Route: "GET /v1/readings", Roles: with(staff, System)},
 		{Route: "GET /v1/readings/chart", Roles: with(staff, System)},
 		{Route: "GET /v1/readings/csv", Roles: with(staff, System)},
@@ -117,10 +147,10 @@ func pageRights() []Right {
 		{Route: "GET /orders/:id", Roles: office},
 		{Route: "POST /orders/:id/risk", Roles: office, Act: true},
 		{Route: "GET /devices/:id/commissioning", Roles: []Role{Admin, Dispatcher, Kitting}},
-		{Route: "POST /devices/:id/commissioning", Roles: []Role{Kitting}, Act: true},
+		{Route: "POST /devices/:id/commissioning", Roles: []Role{Kitting}, Act: true, Sign: when("do", "sign")},
 		{Route: "POST /devices/:id/stolen", Roles: []Role{Admin, Dispatcher}, Act: true},
 		{Route: "GET /doors/:id", Roles: []Role{Admin, Dispatcher}},
-		{Route: "POST /doors/:id", Roles: []Role{Admin, Dispatcher}, Act: true},
+		{Route: "POST /doors/:id", Roles: []Role{Admin, Dispatcher}, Act: true, Sign: always},
 		{Route: "GET /outages", Roles: []Role{Admin, Dispatcher}},
 		{Route: "POST /outages", Roles: []Role{Admin, Dispatcher}, Act: true},
 		{Route: "GET /exceptions", Roles: []Role{Admin, Dispatcher}},
@@ -130,17 +160,19 @@ func pageRights() []Right {
 		{Route: "GET /payments/live", Roles: office},
 		{Route: "GET /history", Roles: staff},
 		{Route: "GET /quality", Roles: staff},
-		{Route: "POST /quality", Roles: []Role{Admin, Dispatcher, Quality}, Act: true}, // only quality decides
+		{Route: "POST /quality", Roles: []Role{Admin, Dispatcher, Quality}, Act: true, Sign: when("do", "released", "condemned")}, // only quality decides
 		{Route: "GET /work-items", Roles: staff},
 		{Route: "POST /work-items/:id/close", Roles: staff, Act: true},
 		{Route: "GET /check", Roles: []Role{Admin, Dispatcher}},
 		{Route: "POST /check/:id/repair", Roles: []Role{Admin, Dispatcher}, Act: true},
 		{Route: "GET /people", Roles: []Role{Admin}},
+		{Route: "GET /rights", Roles: []Role{Admin}},
 		{Route: "POST /people", Roles: []Role{Admin}, Act: true},
 		{Route: "POST /people/:id/link", Roles: []Role{Admin}, Act: true},
 		{Route: "POST /people/:id/remove", Roles: []Role{Admin}, Act: true},
+		{Route: "POST /people/:id/role", Roles: []Role{Admin}, Act: true},
+		{Route: "POST /people/:id/reset", Roles: []Role{Admin}, Act: true, Sign: always},
 		{Route: "GET /me", Roles: all},
-		{Route: "POST /logout", Roles: all, Act: true},
 	}
 }
 
@@ -169,22 +201,28 @@ const (
 	Allowed                  // go ahead
 	Login                    // only with a session
 	ForPublic                // go ahead, whoever it is
+	Owes                     // once the second factor is given
+	Unsigned                 // once the person has shown that it is they
 )
 
-// Judge says whether a person, nil for one without a session, may use a route. param gives the value of a query or path
-// parameter.
-func (t Table) Judge(route string, p *Person, param func(name string) string) Verdict {
+// Judge says whether somebody, nil for one without a session, may use a route.
+func (t Table) Judge(route string, who *Caller, call Call) Verdict {
 	right, known := t[route]
 	switch {
 	case known && right.Public:
 		return ForPublic
-	case p == nil:
+	case who == nil:
 		return Login
-	case !known || !slices.Contains(right.Roles, p.Role):
+	case !known || !slices.Contains(right.Roles, who.Role):
 		return Refused
+	case !who.Whole && !right.Half:
+		return Owes
 	}
-	if name, own := right.Own[p.Role]; own && param(name) != p.Place {
+	if name, own := right.Own[who.Role]; own && call.Param(name) != who.Place {
 		return NotOwn
+	}
+	if !who.Fresh && right.Sign.Needs(call.Field) {
+		return Unsigned
 	}
 	return Allowed
 }

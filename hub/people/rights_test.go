@@ -13,41 +13,83 @@ func TestTheTableOfRightsNamesEachRouteOnce(t *testing.T) {
 	require.Nil(t, NewTable([]Right{{Route: "GET /"}, {Route: "GET /"}}))
 }
 
+// call is a request with everything asked for at one place, and one field of its body.
+func call(place, field string) Call {
+	return Call{Param: func(string) string { return place }, Field: func(string) string { return field }}
+}
+
+// A person with everything, one whose session owes the second factor, and one who has not shown just now that it is they, against
+// each route: whatever is refused is refused for the reason that stands in the table.
 func TestEveryRoleAgainstEveryRoute(t *testing.T) {
 	table := NewTable(Rights())
-	place := func(string) string { return "mine" }
-	elsewhere := func(string) string { return "theirs" }
 	for _, right := range Rights() {
-		require.Equal(t, right.Public, table.Judge(right.Route, nil, place) == ForPublic, right.Route)
+		require.Equal(t, right.Public, table.Judge(right.Route, nil, call("mine", "")) == ForPublic, right.Route)
+		field := ""
+		if right.Sign != nil && right.Sign.Field != "" {
+			field = right.Sign.Values[0]
+		}
 		for _, role := range Roles() {
-			p := &Person{Role: role, Place: "mine"}
-			got := table.Judge(right.Route, p, place)
+			sure := Caller{Person: Person{Role: role, Place: "mine"}, Whole: true, Fresh: true}
+			half, stale := sure, sure
+			half.Whole, stale.Fresh = false, false
+			got, owes, unsigned := table.Judge(right.Route, &sure, call("mine", field)), table.Judge(right.Route, &half, call("mine", field)),
+				table.Judge(right.Route, &stale, call("mine", field))
+			want := [3]Verdict{Allowed, Allowed, Allowed}
 			switch {
 			case right.Public:
-				require.Equal(t, ForPublic, got, "%s %s", role, right.Route)
-			case slices.Contains(right.Roles, role):
-				require.Equal(t, Allowed, got, "%s %s", role, right.Route)
+				want = [3]Verdict{ForPublic, ForPublic, ForPublic}
+			case !slices.Contains(right.Roles, role):
+				want = [3]Verdict{Refused, Refused, Refused}
 			default:
-				require.Equal(t, Refused, got, "%s %s", role, right.Route)
+				if !right.Half {
+					want[1] = Owes
+				}
+				if right.Sign != nil {
+					want[2] = Unsigned
+				}
 			}
+			require.Equal(t, want, [3]Verdict{got, owes, unsigned}, "%s %s", role, right.Route)
 			if right.Own[role] != "" {
-				require.Equal(t, NotOwn, table.Judge(right.Route, p, elsewhere), "%s %s", role, right.Route)
+				require.Equal(t, NotOwn, table.Judge(right.Route, &sure, call("theirs", field)), "%s %s", role, right.Route)
 			}
 		}
 	}
 }
 
+func TestOnlyTheUsesThatAreToBeSignedAskForIt(t *testing.T) {
+	table := NewTable(Rights())
+	kitting, quality := Caller{Person{Role: Kitting}, true, false}, Caller{Person{Role: Quality}, true, false}
+	require.Equal(t, Unsigned, table.Judge("POST /v1/devices/:id/commissioning", &kitting, call("", "sign")))
+	require.Equal(t, Allowed, table.Judge("POST /v1/devices/:id/commissioning", &kitting, call("", "begin")))
+	require.Equal(t, Unsigned, table.Judge("POST /quality", &quality, call("", "condemned")))
+	require.Equal(t, Allowed, table.Judge("POST /quality", &quality, call("", "held")))
+	require.Equal(t, Unsigned, table.Judge("POST /v1/quality/decisions", &quality, call("", "")))
+}
+
+// What an act that somebody answers for is, as people argue about it.
+func TestWhatIsSigned(t *testing.T) {
+	var got []string
+	for _, right := range Rights() {
+		if right.Sign != nil {
+			got = append(got, strings.TrimSpace(right.Route+" "+strings.Join(right.Sign.Values, "|")))
+		}
+	}
+	require.ElementsMatch(t, []string{"POST /v1/quality/decisions", "POST /quality released|condemned",
+		"POST /v1/fridges/:id/openings", "POST /v1/openings/:id/confirm", "POST /doors/:id",
+		"POST /v1/devices/:id/commissioning sign", "POST /devices/:id/commissioning sign", "POST /people/:id/reset"}, got)
+}
+
 func TestARouteOutsideTheTableAnswersNobody(t *testing.T) {
 	table := NewTable(Rights())
-	require.Equal(t, Login, table.Judge("GET /new", nil, nil))
-	require.Equal(t, Refused, table.Judge("GET /new", &Person{Role: Admin}, nil))
+	require.Equal(t, Login, table.Judge("GET /new", nil, Call{}))
+	require.Equal(t, Refused, table.Judge("GET /new", &Caller{Person{Role: Admin}, true, true}, Call{}))
 }
 
 // The whole table once more in the form in which people argue about it. A change here is a decision, not a repair.
 func TestWhoMayChangeWhat(t *testing.T) {
 	got := map[Role][]string{}
 	for _, right := range Rights() {
-		if right.Act && !strings.HasSuffix(right.Route, "/logout") {
+		if right.Act && !own(right.Route) {
 			for _, role := range right.Roles {
 				got[role] = append(got[role], right.Route)
 			}
@@ -72,7 +114,7 @@ func TestWhoMayChangeWhat(t *testing.T) {
 	sure := slices.Concat(maintain, append(answers(programs), programs+"confirm"), append(answers(pages), pages+"confirm"))
 	require.Equal(t, map[Role][]string{
 		Admin: slices.Concat([]string{order, refund, risk, confirm, cancel, lines}, disrupt,
-			[]string{"POST /people", "POST /people/:id/link", "POST /people/:id/remove"}, answer, rent),
+			[]string{"POST /people", "POST /people/:id/link", "POST /people/:id/remove", "POST /people/:id/role", "POST /people/:id/reset"}, answer, rent),
 		Dispatcher: slices.Concat([]string{order, refund, risk, cancel, lines}, disrupt, answer),
 		Support:    slices.Concat([]string{order, refund, risk, confirm, cancel, lines, work[0], riskPage, work[1]}, promised),
 		Quality:    slices.Concat([]string{hold, decide, probe, work[0], "POST /quality", work[1]}, sure),
@@ -83,6 +125,20 @@ func TestWhoMayChangeWhat(t *testing.T) {
 		Customer:   {order, cancel, lines},
 		System:     slices.Concat([]string{order, refund, confirm, cancel, lines}, rent),
 	}, got)
+}
+
+// own says whether a route is for everybody's own account.
+func own(route string) bool {
+	_, path, _ := strings.Cut(route, " ")
+	return strings.HasSuffix(path, "/logout") || strings.HasPrefix(path, "/v1/me") || strings.HasPrefix(path, "/account")
+}
+
+func TestEverybodyLooksAfterTheirOwnAccount(t *testing.T) {
+	for _, right := range Rights() {
+		if own(right.Route) {
+			require.Equal(t, Roles(), right.Roles, right.Route)
+		}
+	}
 }
 
 // answers are what somebody who answers alarms may do, all but confirm.

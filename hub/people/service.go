@@ -3,6 +3,7 @@ package people
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"strings"
 	"time"
 )
@@ -27,25 +28,55 @@ type Tx interface {
 	RemovePerson(ctx context.Context, id string, at time.Time) error
 	AddLink(ctx context.Context, l Link) error
 	// UseLink marks an unused link that has not expired at now as used and gives its person; ErrLink for any other.
-	UseLink(ctx context.Context, hash string, now time.Time) (person string, err error)
+	UseLink(ctx context.Context, hash string, now time.Time) (l Link, err error)
 	// Session is ErrNoSession for an unknown hash.
 	Session(ctx context.Context, hash string) (Session, error)
 	AddSession(ctx context.Context, s Session) error
 	SeeSession(ctx context.Context, hash string, at time.Time) error
 	EndSession(ctx context.Context, hash string, at time.Time) error
-	// EndAll ends the sessions of a person and spends their links.
-	EndAll(ctx context.Context, person string, at time.Time) error
+	// EndAll ends the sessions of a person but the one with the hash keep, and spends their links.
+	EndAll(ctx context.Context, person, keep string, at time.Time) error
 	RecordAct(ctx context.Context, a Act) error
+	accountTx
+	secondTx
+}
+
+// accountTx is what a transaction offers for accounts.
+type accountTx interface {
+	// SetRole changes what a person is here for.
+	SetRole(ctx context.Context, id string, role Role, place string) error
+	// Account is ErrNoAccount for a person without a password.
+	Account(ctx context.Context, person string) (Account, error)
+	// AccountOf is ErrNoAccount for a login name that nobody has.
+	AccountOf(ctx context.Context, login string) (Account, error)
+	// SaveAccount stores a password; ErrLoginTaken when somebody else has the login name.
+	SaveAccount(ctx context.Context, a Account) error
+	// HasMeans says what a person has to show that it is they.
+	HasMeans(ctx context.Context, person string) (Has, error)
+	// Sessions lists up to most sessions of a person that neither ended nor expired, the newest first.
+	Sessions(ctx context.Context, person string, now time.Time, most int) ([]Session, error)
+	// ConfirmSession notes that the person has shown that it is they; whole once no second factor is owed, which stays so.
+	ConfirmSession(ctx context.Context, hash string, by Means, whole bool, at time.Time) error
+	// EndSessionOf ends a living session of a person by its id, and says whether there was one.
+	EndSessionOf(ctx context.Context, person, id string, at time.Time) (bool, error)
+	// ForgetMeans takes away what a person has to show that it is they.
+	ForgetMeans(ctx context.Context, person string) error
 }
 
 // Service is what can be done with persons. Its times are the machine's, not those of a demonstration's clock.
 type Service struct {
-	store  Store
-	recent recent
+	// Passwords hashes passwords; a service without it takes none.
+	Passwords Hasher
+	// Vault seals what must not stand in the database as it is; a service without it takes no authenticators.
+	Vault *Vault
+
+	store    Store
+	recent   recent
+	throttle throttle
 }
 
 // New makes the service.
-func New(s Store) *Service { return &Service{store: s} }
+func New(s Store) *Service { return &Service{store: s, throttle: throttle{seed: maphash.MakeSeed()}} }
 
 // Add adds a person and gives the code of their one-time login link, valid for LinkEnd. by is who does it. A wrong field is
 // a *FieldError.
@@ -91,7 +122,7 @@ func placed(ctx context.Context, tx Tx, p Person) error {
 }
 
 func link(ctx context.Context, tx Tx, by, person, code string, valid time.Duration, now time.Time) error {
-	err := tx.AddLink(ctx, Link{Hash: hashToken(code), Person: person, Made: now, Expires: now.Add(valid)})
+	err := tx.AddLink(ctx, Link{Hash: hashToken(code), Person: person, Made: now, Expires: now.Add(valid), Console: by == Console})
 	if err != nil {
 		return err
 	}
@@ -175,17 +206,16 @@ func (s *Service) Remove(ctx context.Context, by, person string, now time.Time) 
 		if err != nil {
 			return err
 		}
-		if p.Role == Admin {
-			if admins, err := activeAdmins(ctx, tx); err != nil {
-				return err
-			} else if len(admins) == 1 {
-				return ErrLastAdmin
-			}
+		if err := notLastAdmin(ctx, tx, p); err != nil {
+			return err
 		}
 		if err := tx.RemovePerson(ctx, person, now); err != nil {
 			return err
 		}
-		if err := tx.EndAll(ctx, person, now); err != nil {
+		if err := tx.EndAll(ctx, person, "", now); err != nil {
+			return err
+		}
+		if err := tx.ForgetMeans(ctx, person); err != nil {
 			return err
 		}
 		return tx.RecordAct(ctx, NewAct(now, by, "person.remove", person, ""))
@@ -196,63 +226,16 @@ func (s *Service) Remove(ctx context.Context, by, person string, now time.Time) 
 	return nil
 }
 
-// Login exchanges the code of a one-time link for the token of a new session. The error is ErrLink for a code that does not
-// let anybody in.
-func (s *Service) Login(ctx context.Context, code string, now time.Time) (who Person, token string, ends time.Time, err error) {
-	token = newToken()
-	ends = now.Add(AbsoluteEnd)
-	err = s.store.Change(ctx, func(tx Tx) error {
-		person, err := tx.UseLink(ctx, hashToken(code), now)
-		if err != nil {
-			return err
-		}
-		if who, err = active(ctx, tx, person); err != nil {
-			return fmt.Errorf("%w (%w)", ErrLink, err)
-		}
-		err = tx.AddSession(ctx, Session{Hash: hashToken(token), Person: person, Made: now, Seen: now, Expires: ends})
-		if err != nil {
-			return err
-		}
-		return tx.RecordAct(ctx, NewAct(now, person, "login", person, ""))
-	})
-	if err != nil {
-		return Person{}, "", time.Time{}, fmt.Errorf("login: %w", err)
-	}
-	return who, token, ends, nil
-}
-
-// Session gives the person whose session has the token, and notes that it was used. The error is ErrNoSession for a token
-// that nobody may use, or not any more.
-func (s *Service) Session(ctx context.Context, token string, now time.Time) (Person, error) {
-	hash := hashToken(token)
-	who, fresh, round := s.recent.get(hash, now)
-	if fresh {
-		return who, nil
-	}
-	var session Session
-	err := s.store.Read(ctx, func(tx Tx) (err error) {
-		if session, err = tx.Session(ctx, hash); err != nil {
-			return err
-		}
-		if !session.lives(now) {
-			return ErrNoSession
-		}
-		if who, err = tx.Person(ctx, session.Person); err != nil {
-			return err
-		}
-		if !who.Active() {
-			return ErrNoSession
-		}
+// notLastAdmin refuses what would leave the hub without an administrator.
+func notLastAdmin(ctx context.Context, tx Tx, p Person) error {
+	if p.Role != Admin {
 		return nil
-	})
-	if err != nil {
-		return Person{}, fmt.Errorf("session: %w", err)
 	}
-	s.recent.put(round, use{who, session, now})
-	if now.Sub(session.Seen) >= seenStep {
-		err = s.store.Change(ctx, func(tx Tx) error { return tx.SeeSession(ctx, session.Hash, now) })
+	admins, err := activeAdmins(ctx, tx)
+	if err == nil && len(admins) == 1 {
+		err = ErrLastAdmin
 	}
-	return who, err
+	return err
 }
 
 // SignOut ends the session of a token. A token without a session is no error: its owner is signed out.

@@ -28,15 +28,15 @@ func TestALinkLetsItsPersonInOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "Aoki", added.Name)
 
-	who, token, ends, err := svc.Login(t.Context(), code, start.Add(time.Hour))
+	in, err := svc.Login(t.Context(), code, people.From{}, start.Add(time.Hour))
 	require.NoError(t, err)
-	require.Equal(t, added, who)
-	require.Equal(t, start.Add(time.Hour+people.AbsoluteEnd), ends)
+	require.Equal(t, added, in.Person)
+	require.Equal(t, start.Add(time.Hour+people.AbsoluteEnd), in.Session.Expires)
 
-	_, _, _, err = svc.Login(t.Context(), code, start.Add(time.Hour))
+	_, err = svc.Login(t.Context(), code, people.From{}, start.Add(time.Hour))
 	require.ErrorIs(t, err, people.ErrLink)
 
-	got, err := svc.Session(t.Context(), token, start.Add(2*time.Hour))
+	got, _, err := svc.Session(t.Context(), in.Token, start.Add(2*time.Hour))
 	require.NoError(t, err)
 	require.Equal(t, added, got)
 }
@@ -54,7 +54,7 @@ func oneGetsIn(t *testing.T, svc *people.Service) {
 	results := make(chan error, 20)
 	for range cap(results) {
 		wg.Go(func() {
-			_, _, _, err := svc.Login(t.Context(), code, start)
+			_, err := svc.Login(t.Context(), code, people.From{}, start)
 			results <- err
 		})
 	}
@@ -78,12 +78,12 @@ func TestALinkExpires(t *testing.T) {
 	svc, _ := open(t)
 	p, code, err := svc.Add(t.Context(), people.Console, people.Person{Name: "Aoki", Role: people.Support}, start)
 	require.NoError(t, err)
-	_, _, _, err = svc.Login(t.Context(), code, start.Add(people.LinkEnd))
+	_, err = svc.Login(t.Context(), code, people.From{}, start.Add(people.LinkEnd))
 	require.ErrorIs(t, err, people.ErrLink)
 
 	code, err = svc.Link(t.Context(), people.Console, p.ID, start)
 	require.NoError(t, err)
-	_, _, _, err = svc.Login(t.Context(), code, start.Add(people.LinkEnd-time.Second))
+	_, err = svc.Login(t.Context(), code, people.From{}, start.Add(people.LinkEnd-time.Second))
 	require.NoError(t, err)
 }
 
@@ -92,12 +92,12 @@ func TestASessionEnds(t *testing.T) {
 	login := func() string {
 		_, code, err := svc.AdminLink(t.Context(), start)
 		require.NoError(t, err)
-		_, token, _, err := svc.Login(t.Context(), code, start)
+		in, err := svc.Login(t.Context(), code, people.From{}, start)
 		require.NoError(t, err)
-		return token
+		return in.Token
 	}
 	lives := func(token string, after time.Duration) error {
-		_, err := svc.Session(t.Context(), token, start.Add(after))
+		_, _, err := svc.Session(t.Context(), token, start.Add(after))
 		return err
 	}
 	t.Run("a day after nobody used it", func(t *testing.T) {
@@ -129,15 +129,15 @@ func TestARemovedPersonIsOutAtOnce(t *testing.T) {
 	svc, _ := open(t)
 	p, code, err := svc.Add(t.Context(), people.Console, people.Person{Name: "Aoki", Role: people.Kitting}, start)
 	require.NoError(t, err)
-	_, token, _, err := svc.Login(t.Context(), code, start)
+	in, err := svc.Login(t.Context(), code, people.From{}, start)
 	require.NoError(t, err)
 	code, err = svc.Link(t.Context(), people.Console, p.ID, start)
 	require.NoError(t, err)
 
 	require.NoError(t, svc.Remove(t.Context(), people.Console, p.ID, start))
-	_, err = svc.Session(t.Context(), token, start)
+	_, _, err = svc.Session(t.Context(), in.Token, start)
 	require.ErrorIs(t, err, people.ErrNoSession)
-	_, _, _, err = svc.Login(t.Context(), code, start)
+	_, err = svc.Login(t.Context(), code, people.From{}, start)
 	require.ErrorIs(t, err, people.ErrLink)
 	_, err = svc.Link(t.Context(), people.Console, p.ID, start)
 	require.ErrorIs(t, err, people.ErrNoPerson)
@@ -158,7 +158,7 @@ func TestTheFirstAdministratorIsMadeOnceAndTheLastStays(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, first.ID, again.ID)
 	require.NotEqual(t, code1, code2)
-	_, _, _, err = svc.Login(t.Context(), code1, start.Add(people.AdminLinkEnd))
+	_, err = svc.Login(t.Context(), code1, people.From{}, start.Add(people.AdminLinkEnd))
 	require.ErrorIs(t, err, people.ErrLink)
 
 	require.ErrorIs(t, svc.Remove(t.Context(), first.ID, first.ID, start), people.ErrLastAdmin)
@@ -196,12 +196,12 @@ func TestEachActIsRecordedWithThePerson(t *testing.T) {
 	svc, s := open(t)
 	admin, code, err := svc.AdminLink(t.Context(), start)
 	require.NoError(t, err)
-	_, token, _, err := svc.Login(t.Context(), code, start)
+	in, err := svc.Login(t.Context(), code, people.From{}, start)
 	require.NoError(t, err)
 	p, _, err := svc.Add(t.Context(), admin.ID, people.Person{Name: "Aoki", Role: people.Shop, Place: "shop-a"}, start)
 	require.NoError(t, err)
 	require.NoError(t, svc.Remove(t.Context(), admin.ID, p.ID, start))
-	require.NoError(t, svc.SignOut(t.Context(), admin.ID, token, start))
+	require.NoError(t, svc.SignOut(t.Context(), admin.ID, in.Token, start))
 
 	var got []string
 	require.NoError(t, s.Read(t.Context(), func(tx *store.Tx) error {

@@ -71,65 +71,37 @@ func (tx *Tx) RemovePerson(ctx context.Context, id string, at time.Time) error {
 
 // AddLink stores a one-time login link.
 func (tx *Tx) AddLink(ctx context.Context, l people.Link) error {
-	return tx.write(ctx, `INSERT INTO login_links (token_hash, person_id, made_at, expires_at) VALUES ($1, $2, $3, $4)`,
-		l.Hash, l.Person, millis(l.Made), millis(l.Expires))
+	return tx.write(ctx, `INSERT INTO login_links (token_hash, person_id, made_at, expires_at, console) VALUES ($1, $2, $3, $4, $5)`,
+		l.Hash, l.Person, millis(l.Made), millis(l.Expires), l.Console)
 }
 
-// UseLink marks an unused link that has not expired at now as used and gives its person; people.ErrLink for any other.
-func (tx *Tx) UseLink(ctx context.Context, hash string, now time.Time) (person string, err error) {
-	persons, err := returning(ctx, tx, scanText, `UPDATE login_links SET used_at = $2
-		WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2 RETURNING person_id`, hash, millis(now))
-	if err == nil && len(persons) == 0 {
+// UseLink marks an unused link that has not expired at now as used and gives it; people.ErrLink for any other.
+func (tx *Tx) UseLink(ctx context.Context, hash string, now time.Time) (people.Link, error) {
+	scan := func(row scanner) (people.Link, error) {
+		l := people.Link{Hash: hash}
+		var made, expires int64
+		err := row.Scan(&l.Person, &made, &expires, &l.Console)
+		l.Made, l.Expires = fromMillis(made), fromMillis(expires)
+		return l, err
+	}
+	links, err := returning(ctx, tx, scan, `UPDATE login_links SET used_at = $2
+		WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2 RETURNING person_id, made_at, expires_at, console`, hash, millis(now))
+	if err == nil && len(links) == 0 {
 		err = people.ErrLink
 	}
 	if err != nil {
-		return "", err
+		return people.Link{}, err
 	}
-	return persons[0], nil
+	return links[0], nil
 }
 
-// Session is the session with a token's hash, also an ended one; people.ErrNoSession when there is none.
-func (tx *Tx) Session(ctx context.Context, hash string) (people.Session, error) {
-	s := people.Session{Hash: hash}
-	var made, seen, expires int64
-	var ended sql.NullInt64
-	err := tx.row(ctx, `SELECT person_id, made_at, seen_at, expires_at, ended_at FROM sessions WHERE token_hash = $1`, hash).
-		Scan(&s.Person, &made, &seen, &expires, &ended)
-	if errors.Is(err, sql.ErrNoRows) {
-		return people.Session{}, people.ErrNoSession
-	}
-	s.Made, s.Seen, s.Expires, s.Ended = fromMillis(made), fromMillis(seen), fromMillis(expires), fromOptionalMillis(ended)
-	return s, err
-}
-
-// AddSession stores a new session.
-func (tx *Tx) AddSession(ctx context.Context, s people.Session) error {
-	return tx.write(ctx, `INSERT INTO sessions (token_hash, person_id, made_at, seen_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
-		s.Hash, s.Person, millis(s.Made), millis(s.Seen), millis(s.Expires))
-}
-
-// SeeSession notes when a session was used; it never moves back.
-func (tx *Tx) SeeSession(ctx context.Context, hash string, at time.Time) error {
-	return tx.write(ctx, `UPDATE sessions SET seen_at = $2 WHERE token_hash = $1 AND seen_at < $2`, hash, millis(at))
-}
-
-// EndSession ends a living session.
-func (tx *Tx) EndSession(ctx context.Context, hash string, at time.Time) error {
-	return tx.write(ctx, `UPDATE sessions SET ended_at = $2 WHERE token_hash = $1 AND ended_at IS NULL`, hash, millis(at))
-}
-
-// EndAll ends the sessions of a person and spends their links.
-func (tx *Tx) EndAll(ctx context.Context, person string, at time.Time) error {
-	if err := tx.write(ctx, `UPDATE sessions SET ended_at = $2 WHERE person_id = $1 AND ended_at IS NULL`, person, millis(at)); err != nil {
-		return err
-	}
-	return tx.write(ctx, `UPDATE login_links SET used_at = $2 WHERE person_id = $1 AND used_at IS NULL`, person, millis(at))
-}
-
-// RecordAct stores who did what; call it in the transaction that does it.
+// RecordAct stores who did what, and how they signed it where the request was one that has to be signed; call it in the transaction that does it.
 func (tx *Tx) RecordAct(ctx context.Context, a people.Act) error {
-	return tx.write(ctx, `INSERT INTO acts (id, at, person_id, act, subject, detail) VALUES ($1, $2, $3, $4, $5, $6)`,
-		a.ID, millis(a.At), a.Person, a.Act, a.Subject, a.Detail)
+	if a.Signed == "" {
+		a.Signed = people.SignatureOf(ctx)
+	}
+	return tx.write(ctx, `INSERT INTO acts (id, at, person_id, act, subject, detail, signed) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		a.ID, millis(a.At), a.Person, a.Act, a.Subject, a.Detail, a.Signed)
 }
 
 // Acts lists the newest acts about a subject. That an order was placed is in its own row, and listed with them.
@@ -137,13 +109,13 @@ func (tx *Tx) Acts(ctx context.Context, subject string, most int) ([]people.Act,
 	scan := func(row scanner) (people.Act, error) {
 		var a people.Act
 		var at int64
-		err := row.Scan(&a.ID, &at, &a.Person, &a.Act, &a.Subject, &a.Detail)
+		err := row.Scan(&a.ID, &at, &a.Person, &a.Act, &a.Subject, &a.Detail, &a.Signed)
 		a.At = fromMillis(at)
 		return a, err
 	}
 	return list(ctx, tx, scan, `
-		SELECT id, at, person_id, act, subject, detail FROM acts WHERE subject = $1
+		SELECT id, at, person_id, act, subject, detail, signed FROM acts WHERE subject = $1
 		UNION ALL
-		SELECT id, placed_at, placed_by, 'order.place', id, '' FROM orders WHERE id = $1
+		SELECT id, placed_at, placed_by, 'order.place', id, '', '' FROM orders WHERE id = $1
 		ORDER BY 2 DESC, 1 LIMIT $2`, subject, most)
 }

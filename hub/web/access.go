@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -13,24 +14,53 @@ import (
 )
 
 type loginView struct {
-	Code string
-	Bad  bool
+	Code  string
+	Login string
+	Wrong string
 }
 
 // loginPage shows a button and uses nothing up: what looks at links in mails must not be able to spend one.
 func (w *Web) loginPage(c echo.Context) error {
-	return w.render(c, http.StatusOK, "login", chooseLang(c).text("login.title"), "", loginView{Code: c.QueryParam("code")})
+	return w.showLogin(c, http.StatusOK, loginView{Code: c.QueryParam("code")})
+}
+
+func (w *Web) showLogin(c echo.Context, status int, v loginView) error {
+	return w.render(c, status, "login", chooseLang(c).text("login.title"), "", v)
 }
 
 func (w *Web) login(c echo.Context) error {
-	who, err := w.SignIn(c, c.FormValue("code"))
+	l := chooseLang(c)
+	with := api.Credentials{Code: c.FormValue("code"), Login: c.FormValue("login"), Password: c.FormValue("password")}
+	in, err := w.SignIn(c, with)
 	if errors.Is(err, people.ErrLink) {
-		return w.render(c, http.StatusForbidden, "login", chooseLang(c).text("login.title"), "", loginView{Bad: true})
+		return w.showLogin(c, http.StatusForbidden, loginView{Wrong: l.text("login.bad")})
+	}
+	if text, status := wrongProof(l, err); text != "" {
+		return w.showLogin(c, status, loginView{Login: with.Login, Wrong: text})
 	}
 	if err != nil {
 		return err
 	}
-	return c.Redirect(http.StatusSeeOther, w.home(who))
+	if !in.Session.Whole {
+		return c.Redirect(http.StatusSeeOther, "/account")
+	}
+	return c.Redirect(http.StatusSeeOther, w.home(in.Person))
+}
+
+// wrongProof is what a page says of a password or a code that was not taken; empty for another error, or none.
+func wrongProof(l lang, err error) (text string, status int) {
+	var throttled *people.ThrottledError
+	switch {
+	case errors.As(err, &throttled):
+		return l.text("login.throttled", duration(l, throttled.Wait+time.Minute)), http.StatusTooManyRequests
+	case errors.Is(err, people.ErrPassword):
+		return l.text("login.wrong"), http.StatusForbidden
+	case errors.Is(err, people.ErrCode):
+		return l.text("login.wrongcode"), http.StatusForbidden
+	case errors.Is(err, people.ErrBusy):
+		return l.text("login.busy"), http.StatusServiceUnavailable
+	}
+	return "", 0
 }
 
 func (w *Web) logout(c echo.Context) error {
@@ -73,7 +103,7 @@ func (w *Web) addPerson(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return w.showPeople(c, http.StatusOK, peopleView{LinkFor: added.Name, Link: linkOf(c, code)})
+	return w.showPeople(c, http.StatusOK, peopleView{LinkFor: added.Name, Link: w.linkOf(c, code)})
 }
 
 func (w *Web) linkPerson(c echo.Context) error {
@@ -82,7 +112,7 @@ func (w *Web) linkPerson(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return w.showPeople(c, http.StatusOK, peopleView{LinkFor: id, Link: linkOf(c, code)})
+	return w.showPeople(c, http.StatusOK, peopleView{LinkFor: id, Link: w.linkOf(c, code)})
 }
 
 func (w *Web) removePerson(c echo.Context) error {
@@ -92,9 +122,43 @@ func (w *Web) removePerson(c echo.Context) error {
 	return c.Redirect(http.StatusSeeOther, "/people")
 }
 
+// setRole is the form that changes what a person is here for.
+func (w *Web) setRole(c echo.Context) error {
+	role, place := people.Role(c.FormValue("role")), c.FormValue("place")
+	err := w.People.SetRole(c.Request().Context(), api.Who(c).ID, api.Param(c, "id"), role, place, w.RealNow())
+	var field *people.FieldError
+	if errors.As(err, &field) {
+		return w.showPeople(c, http.StatusUnprocessableEntity, peopleView{Field: field.Field, Want: field.Want})
+	}
+	if err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, "/people")
+}
+
+// resetPerson takes away what lets a person in, and shows the link by which they come back.
+func (w *Web) resetPerson(c echo.Context) error {
+	if err := w.People.Reset(c.Request().Context(), api.Who(c).ID, api.Param(c, "id"), w.RealNow()); err != nil {
+		return err
+	}
+	return w.linkPerson(c)
+}
+
+type rightsView struct {
+	Roles []people.Role
+	Rows  []people.Row
+}
+
+func (w *Web) showRights(c echo.Context) error {
+	return w.render(c, http.StatusOK, "rights", chooseLang(c).text("rights.title"), "", rightsView{people.Roles(), people.Matrix()})
+}
+
 // linkOf is the login link for a code, at the address that this page was asked for.
-func linkOf(c echo.Context, code string) string {
-	u := url.URL{Scheme: c.Scheme(), Host: c.Request().Host, Path: "/login", RawQuery: url.Values{"code": {code}}.Encode()}
+func (w *Web) linkOf(c echo.Context, code string) string {
+	u := url.URL{Scheme: "http", Host: c.Request().Host, Path: "/login", RawQuery: url.Values{"code": {code}}.Encode()}
+	if w.Secure(c) {
+		u.Scheme = "https"
+	}
 	return u.String()
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/boombuler/barcode/datamatrix"
+	"github.com/boombuler/barcode/qr"
 
 	"meguri/internal/gs1"
 )
@@ -21,7 +22,21 @@ func barcodeSVG(ai, value string) template.HTML {
 	if err != nil {
 		return ""
 	}
-	const quiet = 2 // modules of white around it; the standard asks for one
+	// Two modules of white around it; the standard asks for one.
+	return modulesSVG(code, 2, "barcode", "("+ai+") "+value)
+}
+
+// qrSVG draws a text as a QR code (ISO/IEC 18004), for a telephone's camera. One that is too long is left out.
+func qrSVG(text string) template.HTML {
+	code, err := qr.Encode(text, qr.M, qr.Unicode)
+	if err != nil {
+		return ""
+	}
+	return modulesSVG(code, 4, "qr", "QR") // what it says is a secret, and stands beside it for who needs it
+}
+
+// modulesSVG draws the modules of a code with so many of white around it.
+func modulesSVG(code image.Image, quiet int, class, label string) template.HTML {
 	b := code.Bounds()
 	var d strings.Builder
 	for y := b.Min.Y; y < b.Max.Y; y++ { // each row is one line of dashes, a module thick
@@ -38,9 +53,8 @@ func barcodeSVG(ai, value string) template.HTML {
 			}
 		}
 	}
-	label := template.HTMLEscapeString("(" + ai + ") " + value)
-	return template.HTML(fmt.Sprintf(`<svg class="barcode" viewBox="0 0 %d %d" role="img" aria-label="%s"><path d="%s"/></svg>`,
-		b.Dx()+2*quiet, b.Dy()+2*quiet, label, d.String()))
+	return template.HTML(fmt.Sprintf(`<svg class="%s" viewBox="0 0 %d %d" role="img" aria-label="%s"><path d="%s"/></svg>`,
+		class, b.Dx()+2*quiet, b.Dy()+2*quiet, template.HTMLEscapeString(label), d.String()))
 }
 
 func dark(code image.Image, x, y int) bool {

@@ -195,6 +195,7 @@ func TestAnEngineerPutsABoardIntoServiceOnAPhone(t *testing.T) {
 		require.NoError(t, chromedp.Do(tab, chromedp.Navigate(address+"/devices/station-new/commissioning?lang=en")))
 		appears(t, tab, `document.getElementById("signed")?.textContent.includes("In service since")`)
 		screenshot(t, tab, "commission-signed-en")
+		require.Regexp(t, "^console link ", strings.Join(signatures(t, h, "station-new", "commission.sign"), ";"), "who signed is kept with how they showed it")
 		for _, said := range complaints() {
 			require.False(t, strings.Contains(said, "Refused"), "the page complains: %s", said)
 		}

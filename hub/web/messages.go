@@ -48,7 +48,7 @@ func (l lang) known(prefix, word string) string {
 }
 
 // messages is what pages say: the tables of all files.
-var messages = together(commonMessages, checkMessages, dispatchMessages, qualityMessages, readingsMessages, alarmMessages, doorMessages, rentalMessages)
+var messages = together(commonMessages, checkMessages, dispatchMessages, qualityMessages, readingsMessages, alarmMessages, doorMessages, accountMessages, rentalMessages)
 
 func together(tables ...map[string]message) map[string]message {
 	all := map[string]message{}
@@ -398,12 +398,6 @@ var commonMessages = map[string]message{
 	"ledger.reason.checksum":                  {"checksum wrong", "チェックサム異常"},
 	"ledger.reason.power-on value":            {"no conversion", "変換未完了"},
 	"ledger.reason.out of range":              {"out of measuring range", "測定範囲外"},
-
-	"login.title":   {"Sign in", "サインイン"},
-	"login.confirm": {"This link signs you in once.", "このリンクは1回だけ使えます。"},
-	"login.button":  {"Sign in", "サインイン"},
-	"login.need":    {"You need a login link. Ask your administrator; whoever runs the hub gets the first one with: hub admin link", "ログイン用リンクが必要です。管理者に依頼してください。最初の管理者リンクは hub admin link で発行します。"},
-	"login.bad":     {"This link does not work any more. It may have been used, or be too old. Ask for a new one.", "このリンクは使えません。使用済みか期限切れです。新しいリンクを依頼してください。"},
 
 	"people.title":     {"People", "担当者"},
 	"people.add":       {"Add a person", "担当者を追加"},

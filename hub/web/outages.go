@@ -324,11 +324,6 @@ func (w *Web) versionOf(c echo.Context, tx *store.Tx, run dispatch.Run) (v sheet
 	return v, nil
 }
 
-// mayAct says whether a person may use a route.
-func (w *Web) mayAct(who people.Person, route string) bool {
-	return w.rights.Judge(route, &who, func(string) string { return who.Place }) == people.Allowed
-}
-
 // confirmSheet is the driver's button.
 func (w *Web) confirmSheet(c echo.Context) error {
 	run := api.Param(c, "id")

@@ -60,6 +60,7 @@ func (w *Web) functions(l lang) template.FuncMap {
 		"yen":     func(n int64) string { return yenText(l, n) },
 		"celsius": celsius,
 		"barcode": barcodeSVG,
+		"qr":      qrSVG,
 		"code":    codeText,
 		"within":  func(id, of string) string { return strings.TrimPrefix(strings.TrimPrefix(id, of), "-") },
 		"tail":    tail,

@@ -110,10 +110,19 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 		e.POST("/alarms/:id/"+string(verb), w.alarmVerb(verb))
 	}
 	e.GET("/people", w.people)
+	e.GET("/rights", w.showRights)
 	e.POST("/people", w.addPerson)
 	e.POST("/people/:id/link", w.linkPerson)
 	e.POST("/people/:id/remove", w.removePerson)
+	e.POST("/people/:id/role", w.setRole)
+	e.POST("/people/:id/reset", w.resetPerson)
 	e.GET("/me", w.me)
+	e.GET("/account", w.account)
+	e.POST("/account/confirm", w.confirmAccount)
+	e.POST("/account/password", w.setPassword)
+	e.POST("/account/totp", w.enrol)
+	e.POST("/account/recovery", w.newRecovery)
+	e.POST("/account/sessions", w.endSessions)
 	return w, nil
 }
 
@@ -187,10 +196,11 @@ func (w *Web) render(c echo.Context, status int, page, title string, live string
 	l := chooseLang(c)
 	v := view{Lang: l, Other: otherLang(c, l), Title: title, Page: page, Live: live, Refresh: live != "", Now: w.Clock.Now(),
 		Data: data, Home: "/login"}
-	if who := api.Who(c); who.ID != "" {
-		v.Person = &who
-		v.Nav = w.navFor(who, c.Path())
-		v.Home = w.home(who)
+	if who := w.Caller(c); who.ID != "" {
+		v.Person, v.Home = &who.Person, "/account"
+		if who.Whole {
+			v.Nav, v.Home = w.navFor(who.Person, c.Path()), w.home(who.Person)
+		}
 	}
 	var b bytes.Buffer
 	if err := w.pages[l][page].ExecuteTemplate(&b, "layout", v); err != nil {
@@ -211,8 +221,13 @@ func (w *Web) navFor(who people.Person, here string) []navItem {
 
 // mayOpen says whether a person may open a page, at least for what is their own.
 func (w *Web) mayOpen(who people.Person, path string) bool {
-	verdict := w.rights.Judge("GET "+path, &who, func(string) string { return who.Place })
-	return verdict == people.Allowed
+	return w.mayAct(who, "GET "+path)
+}
+
+// mayAct says whether a person may use a route, at least for what is their own.
+func (w *Web) mayAct(who people.Person, route string) bool {
+	call := people.Call{Param: func(string) string { return who.Place }}
+	return w.rights.Judge(route, &people.Caller{Person: who, Whole: true, Fresh: true}, call) == people.Allowed
 }
 
 // home is the page that a person begins with.
@@ -250,6 +265,12 @@ func (w *Web) dateOf(ctx context.Context, tx *store.Tx, asked string) (d store.D
 func (w *Web) errorPage(c echo.Context, p api.Problem) error {
 	if p.Status == http.StatusUnauthorized && c.Request().Method == http.MethodGet {
 		return c.Redirect(http.StatusSeeOther, "/login")
+	}
+	if errors.Is(p.Err, people.ErrSecond) {
+		return c.Redirect(http.StatusSeeOther, "/account")
+	}
+	if errors.Is(p.Err, people.ErrConfirm) && c.Request().Method == http.MethodPost {
+		return w.askAgain(c, p)
 	}
 	key := "error.other"
 	switch p.Status {

@@ -148,20 +148,21 @@ func TestHubEdgeAndSimulatorMeetOnlyWhereTheyMay(t *testing.T) {
 
 // doors are packages of libraries and of the machine, and which packages may use them. Every other one goes through these.
 var doors = map[string][]string{
-	"github.com/mochi-mqtt/":   {"hub/broker"},
-	"github.com/eclipse/paho":  {"edge/link", "hub/link"},
-	"go.etcd.io/bbolt":         {"edge/log"},
-	"modernc.org/":             {"hub/store"},
-	"github.com/jackc/":        {"hub/store"},
-	"github.com/pressly/":      {"hub/store"},
-	"database/sql":             {"hub/store"},
-	"github.com/labstack/echo": {"hub/api", "hub/web"},
-	"github.com/fxamacker/":    {"protocol"},
-	"github.com/veraison/":     {"protocol"},
-	"periph.io/":               {"edge/app", "edge/board", "edge/device"},
-	"crypto/x509":              {"hub/pki", "hub/broker", "hub/report", "edge/app"}, // pki makes certificates; the others read them
-	"github.com/go-pdf/":       {"hub/report", "hub/label"},
-	"os/exec":                  {"hub/backup", "edge"}, // PostgreSQL's own programs, and salvage
+	"github.com/mochi-mqtt/":     {"hub/broker"},
+	"github.com/eclipse/paho":    {"edge/link", "hub/link"},
+	"go.etcd.io/bbolt":           {"edge/log"},
+	"modernc.org/":               {"hub/store"},
+	"github.com/jackc/":          {"hub/store"},
+	"github.com/pressly/":        {"hub/store"},
+	"database/sql":               {"hub/store"},
+	"github.com/labstack/echo":   {"hub/api", "hub/web"},
+	"github.com/fxamacker/":      {"protocol"},
+	"github.com/veraison/":       {"protocol"},
+	"periph.io/":                 {"edge/app", "edge/board", "edge/device"},
+	"crypto/x509":                {"hub/pki", "hub/broker", "hub/report", "edge/app"}, // pki makes certificates; the others read them
+	"github.com/go-pdf/":         {"hub/report", "hub/label"},
+	"golang.org/x/crypto/argon2": {"hub/password", "protocol"}, // protocol: PINs in plans
+	"os/exec":                    {"hub/backup", "edge"},       // PostgreSQL's own programs, and salvage
 }
 
 func TestWhatIsOutsideHasOneDoor(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"meguri/hub/bulk"
 	"meguri/hub/live"
 	"meguri/hub/order"
+	"meguri/hub/password"
 	"meguri/hub/payment"
 	"meguri/hub/payment/intents"
 	"meguri/hub/people"
@@ -37,7 +39,18 @@ type Hub struct {
 	Pay    *payment.Service // nobody works on what it stores, unless a test does
 	API    *api.API
 	Echo   *echo.Echo
+
+	later atomic.Int64 // nanoseconds by which the machine's clock has gone on
 }
+
+// Later moves the machine's clock, by which sessions and confirmations end.
+func (h *Hub) Later(d time.Duration) { h.later.Add(int64(d)) }
+
+// RealNow is what the machine's clock shows.
+func (h *Hub) RealNow() time.Time { return began.Add(time.Duration(h.later.Load())) }
+
+// Cheap are parameters of password hashes for tests: what is tested is not their price.
+var Cheap = password.Parameters{MemoryKiB: 64, Passes: 1, Lanes: 1}
 
 // Now is when the fixture's day is looked at: pickup has been open for two hours.
 var Now = at("18:00")
@@ -83,6 +96,9 @@ func openAt(tb testing.TB, database string, now time.Time) *Hub {
 	storetest.Import(tb, h.Store, n)
 	h.Orders = order.NewService(h.Store.Orders())
 	h.People = people.New(h.Store.People())
+	h.People.Passwords = password.New(Cheap)
+	h.People.Vault, err = password.Vault("", tb.TempDir(), false)
+	require.NoError(tb, err)
 	h.Pay = payment.NewService(h.Store.Payments(), nil)
 	paying := api.Paying{Service: h.Pay, Events: events(tb)}
 	tokens, err := token.Open(tb.Context(), h.Store, tb.TempDir(), now)
@@ -91,7 +107,7 @@ func openAt(tb testing.TB, database string, now time.Time) *Hub {
 	require.NoError(tb, err)
 	reports := &report.Printer{Zone: time.UTC, Signer: authority.ReportSigner(), Now: time.Now}
 	h.API, h.Echo, err = api.New(api.Config{Reports: reports, Store: h.Store, Orders: h.Orders, Paying: paying, People: h.People, Feed: h.Feed, Clock: h.Clock, Sign: tokens.Sign,
-		RealNow: func() time.Time { return began }, Logger: slog.New(slog.DiscardHandler), Version: "test"})
+		RealNow: h.RealNow, Logger: slog.New(slog.DiscardHandler), Version: "test"})
 	require.NoError(tb, err)
 	return h
 }
@@ -120,7 +136,7 @@ func (h *Hub) SetPrices(tb testing.TB) {
 func (h *Hub) Code(tb testing.TB, role people.Role) string {
 	tb.Helper()
 	place := map[people.Role]string{people.Shop: "shop-1", people.Driver: "route-01", people.Customer: "member-0001"}[role]
-	_, code, err := h.People.Add(tb.Context(), people.Console, people.Person{Name: "Test " + string(role), Role: role, Place: place}, began)
+	_, code, err := h.People.Add(tb.Context(), people.Console, people.Person{Name: "Test " + string(role), Role: role, Place: place}, h.RealNow())
 	require.NoError(tb, err)
 	return code
 }
@@ -128,9 +144,9 @@ func (h *Hub) Code(tb testing.TB, role people.Role) string {
 // Token logs a person of a role in.
 func (h *Hub) Token(tb testing.TB, role people.Role) string {
 	tb.Helper()
-	_, token, _, err := h.People.Login(tb.Context(), h.Code(tb, role), began)
+	in, err := h.People.Login(tb.Context(), h.Code(tb, role), people.From{}, h.RealNow())
 	require.NoError(tb, err)
-	return token
+	return in.Token
 }
 
 // Do asks the hub, with a bearer token unless it is empty, and with a JSON body unless that is empty.

@@ -1,0 +1,318 @@
+package people
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Account is a person's password as stored.
+type Account struct {
+	Person string
+	Login  string // the name that is typed beside it
+	Hash   string
+	Set    time.Time
+}
+
+// Has is what a person has to show that it is they.
+type Has struct {
+	Login    string // of their password; empty for none
+	TOTP     bool   // an authenticator that gave a first code
+	Recovery int    // recovery codes that are left
+	Passkeys int
+}
+
+// None says that a person has nothing: a new one, who came by a link.
+func (h Has) None() bool { return h.Login == "" && !h.TOTP && h.Passkeys == 0 }
+
+// Hasher hashes passwords, slowly.
+type Hasher interface {
+	// Normal is the one way in which a password is hashed, however a keyboard composed it.
+	Normal(password string) string
+	// Hash is ErrBusy when too many are hashed.
+	Hash(ctx context.Context, password string) (string, error)
+	// Verify says whether a password is that of a hash, and whether the hash is of older parameters than new ones. The empty hash is
+	// nobody's: it takes as long, and is not the password's. The error is ErrBusy as above.
+	Verify(ctx context.Context, hash, password string) (right, old bool, err error)
+}
+
+// Passwords have a length and no other rule: rules of composition make people choose worse ones (NIST SP 800-63B-4, section 3.1.1.2).
+const (
+	MinPassword = 12 // characters
+	MaxPassword = 128
+)
+
+var loginName = regexp.MustCompile(`^[a-z0-9][a-z0-9._@+-]{2,63}$`)
+
+// normalLogin is a login name as it is kept: nobody has to remember which letters were large.
+func normalLogin(login string) string { return strings.ToLower(strings.TrimSpace(login)) }
+
+// PasswordLogin makes a new session for a login name and its password. The error is ErrPassword, *ThrottledError or ErrBusy. For a
+// name that nobody has it does and takes what it does for a wrong password.
+func (s *Service) PasswordLogin(ctx context.Context, login, password string, from From, now time.Time) (In, error) {
+	if s.Passwords == nil || s.Vault == nil {
+		return In{}, ErrNoPasswords
+	}
+	login, password = normalLogin(login), s.Passwords.Normal(password)
+	tries := []attempt{{byAddress, network(from.Address)}, {byAccount, login}}
+	mark := s.Vault.marked(from.Device, login)
+	if mark != "" {
+		tries[1] = attempt{byDevice, mark}
+	}
+	if err := s.throttle.take(now, tries...); err != nil {
+		return In{}, err
+	}
+	if len(login) > MaxPassword || len(password) > 4*MaxPassword {
+		return In{}, ErrPassword
+	}
+	account, err := s.verified(ctx, login, password)
+	if errors.Is(err, ErrPassword) {
+		return In{}, err
+	}
+	s.throttle.giveBack(now, tries...) // it was right, or nobody knows
+	if err != nil {
+		return In{}, err
+	}
+	in, err := s.enter(ctx, account, from, now)
+	if err == nil && mark == "" {
+		in.Device = s.Vault.mark(login)
+	}
+	return in, err
+}
+
+// verified gives the account of a login name and its password; ErrPassword for any other. A hash of older parameters comes back new,
+// to be stored.
+func (s *Service) verified(ctx context.Context, login, password string) (a Account, err error) {
+	err = s.store.Read(ctx, func(tx Tx) error {
+		a, err = tx.AccountOf(ctx, login)
+		return err
+	})
+	if err != nil && !errors.Is(err, ErrNoAccount) {
+		return a, err
+	}
+	right, old, err := s.Passwords.Verify(ctx, a.Hash, password) // of nobody's hash, too: it has to take as long
+	switch {
+	case err != nil:
+		return a, err
+	case !right:
+		return a, ErrPassword
+	case old:
+		return s.renewed(ctx, a, password)
+	}
+	return a, nil
+}
+
+// renewed stores a hash of the newer parameters, unless the password was changed meanwhile.
+func (s *Service) renewed(ctx context.Context, a Account, password string) (Account, error) {
+	hash, err := s.Passwords.Hash(ctx, password)
+	if err != nil {
+		return a, err
+	}
+	err = s.store.Change(ctx, func(tx Tx) error {
+		now, err := tx.AccountOf(ctx, a.Login)
+		if err != nil || now.Hash != a.Hash {
+			return err
+		}
+		now.Hash = hash
+		return tx.SaveAccount(ctx, now)
+	})
+	if err == nil {
+		a.Hash = hash
+	}
+	return a, err
+}
+
+// enter makes the session, if the password is still the one that was verified and its person is still there.
+func (s *Service) enter(ctx context.Context, a Account, from From, now time.Time) (in In, err error) {
+	err = s.store.Change(ctx, func(tx Tx) error {
+		if is, err := tx.Account(ctx, a.Person); errors.Is(err, ErrNoAccount) || err == nil && is.Hash != a.Hash {
+			return ErrPassword
+		} else if err != nil {
+			return err
+		}
+		who, err := active(ctx, tx, a.Person)
+		if errors.Is(err, ErrNoPerson) {
+			return ErrPassword
+		}
+		if err == nil {
+			in, err = begin(ctx, tx, who, ByPassword, from, now)
+		}
+		return err
+	})
+	return in, err
+}
+
+// SetPassword gives the person of a session a password, with the name that is typed beside it. All their other sessions end. The
+// error is a *FieldError, ErrLoginTaken, or what mayChange says.
+func (s *Service) SetPassword(ctx context.Context, token, login, password string, now time.Time) error {
+	if s.Passwords == nil {
+		return ErrNoPasswords
+	}
+	login, password = normalLogin(login), s.Passwords.Normal(password)
+	if !loginName.MatchString(login) {
+		return &FieldError{"login", "3 to 64 of the characters a-z 0-9 . _ @ + -, the first a letter or digit"}
+	}
+	if n := utf8.RuneCountInString(password); n < MinPassword || n > MaxPassword || !utf8.ValidString(password) {
+		return &FieldError{"password", fmt.Sprintf("%d to %d characters, whichever you like", MinPassword, MaxPassword)}
+	}
+	// Asked first, so that nobody makes the hub hash who may not; and again below, where it counts.
+	if err := s.store.Read(ctx, func(tx Tx) error { _, _, err := mayChange(ctx, tx, token, now); return err }); err != nil {
+		return err
+	}
+	hash, err := s.Passwords.Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	defer s.recent.forget()
+	return s.store.Change(ctx, func(tx Tx) error {
+		who, session, err := mayChange(ctx, tx, token, now)
+		if err != nil {
+			return err
+		}
+		if err := tx.SaveAccount(ctx, Account{Person: who.ID, Login: login, Hash: hash, Set: now}); err != nil {
+			return err
+		}
+		if err := tx.EndAll(ctx, who.ID, session.Hash, now); err != nil {
+			return err
+		}
+		return tx.RecordAct(ctx, NewAct(now, who.ID, "person.password", who.ID, ""))
+	})
+}
+
+// mayChange says whether what lets a person in may be changed in a session: a new person who came by a link may, having nothing yet;
+// whoever has something shows it first, both factors where two are owed. Otherwise a stolen session, or an administrator's link,
+// would become an account. The error is ErrNoSession, ErrSecond or ErrConfirm.
+func mayChange(ctx context.Context, tx Tx, token string, now time.Time) (Person, Session, error) {
+	who, session, err := living(ctx, tx, hashToken(token), now)
+	if err != nil {
+		return who, session, err
+	}
+	has, err := tx.HasMeans(ctx, who.ID)
+	switch {
+	case err != nil || has.None():
+		return who, session, err
+	case !session.Whole && (has.TOTP || has.Passkeys > 0):
+		return who, session, ErrSecond
+	case !session.Fresh(now):
+		return who, session, ErrConfirm
+	}
+	return who, session, nil
+}
+
+// Proof is what somebody shows to confirm that it is they: one of both.
+type Proof struct {
+	Password string
+	Code     string // of an authenticator, or a recovery code
+}
+
+// Confirm takes the proof of the person of a session that it is they. A code also pays the second factor that the session may owe. The
+// error is ErrPassword, ErrCode, *ThrottledError or ErrNoSession.
+func (s *Service) Confirm(ctx context.Context, token string, p Proof, now time.Time) error {
+	if p.Code != "" {
+		return s.confirmByCode(ctx, token, p.Code, now)
+	}
+	var account Account
+	err := s.store.Read(ctx, func(tx Tx) error {
+		who, _, err := living(ctx, tx, hashToken(token), now)
+		if err == nil {
+			account, err = tx.Account(ctx, who.ID)
+		}
+		return err
+	})
+	if errors.Is(err, ErrNoAccount) || err == nil && s.Passwords == nil {
+		err = ErrPassword
+	}
+	if err != nil {
+		return err
+	}
+	try := attempt{byDevice, "confirm " + account.Person} // whoever may try has the session
+	if err := s.throttle.take(now, try); err != nil {
+		return err
+	}
+	if _, err = s.verified(ctx, account.Login, s.Passwords.Normal(p.Password)); errors.Is(err, ErrPassword) {
+		return err
+	}
+	s.throttle.giveBack(now, try)
+	if err != nil {
+		return err
+	}
+	defer s.recent.forget()
+	return s.store.Change(ctx, func(tx Tx) error {
+		if _, _, err := living(ctx, tx, hashToken(token), now); err != nil {
+			return err
+		}
+		return tx.ConfirmSession(ctx, hashToken(token), ByPassword, false, now)
+	})
+}
+
+// Has says what a person has to show that it is they.
+func (s *Service) Has(ctx context.Context, person string) (has Has, err error) {
+	err = s.store.Read(ctx, func(tx Tx) error {
+		has, err = tx.HasMeans(ctx, person)
+		return err
+	})
+	return has, err
+}
+
+// SetRole changes what a person is here for. Their sessions end and their links are spent, so that nothing goes on by the rights of
+// before. The error is a *FieldError, ErrNoPerson or ErrLastAdmin.
+func (s *Service) SetRole(ctx context.Context, by, person string, role Role, place string, now time.Time) error {
+	defer s.recent.forget()
+	err := s.store.Change(ctx, func(tx Tx) error {
+		p, err := active(ctx, tx, person)
+		if err != nil {
+			return err
+		}
+		before := p
+		p.Role, p.Place = role, strings.TrimSpace(place)
+		if err := p.check(); err != nil {
+			return err
+		}
+		if err := placed(ctx, tx, p); err != nil {
+			return err
+		}
+		if p.Role != Admin {
+			if err := notLastAdmin(ctx, tx, before); err != nil {
+				return err
+			}
+		}
+		if err := tx.SetRole(ctx, person, p.Role, p.Place); err != nil {
+			return err
+		}
+		if err := tx.EndAll(ctx, person, "", now); err != nil {
+			return err
+		}
+		detail := fmt.Sprintf("%s %s -> %s %s", before.Role, before.Place, p.Role, p.Place)
+		return tx.RecordAct(ctx, NewAct(now, by, "person.role", person, detail))
+	})
+	if err != nil {
+		return fmt.Errorf("role of %s: %w", person, err)
+	}
+	return nil
+}
+
+// Reset takes away a person's password, authenticator, recovery codes and passkeys, and ends their sessions: for who has lost them, or
+// has them no longer alone. They come back by a link.
+func (s *Service) Reset(ctx context.Context, by, person string, now time.Time) error {
+	defer s.recent.forget()
+	err := s.store.Change(ctx, func(tx Tx) error {
+		if _, err := active(ctx, tx, person); err != nil {
+			return err
+		}
+		if err := tx.ForgetMeans(ctx, person); err != nil {
+			return err
+		}
+		if err := tx.EndAll(ctx, person, "", now); err != nil {
+			return err
+		}
+		return tx.RecordAct(ctx, NewAct(now, by, "person.reset", person, ""))
+	})
+	if err != nil {
+		return fmt.Errorf("reset %s: %w", person, err)
+	}
+	return nil
+}
