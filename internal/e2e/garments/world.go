@@ -72,7 +72,6 @@ type piece struct {
 	order    string // that it is out for
 	damage   bool
 	ruined   bool
-	handled  int // days since somebody put it aside
 }
 
 // code is the piece's label as a reader sends it.
