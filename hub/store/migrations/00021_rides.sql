@@ -17,7 +17,7 @@ CREATE TABLE rides_judged (
     device_id    TEXT   NOT NULL, -- of the station
     incarnation  TEXT   NOT NULL,
     number       BIGINT NOT NULL, -- of the record that says so
-    container_id TEXT   NOT NULL REFERENCES dated_containers (id),
+    container_id TEXT   NOT NULL, -- which may be taken away later
     shipper_id   TEXT   NOT NULL,
     at           BIGINT NOT NULL,
     outcome      TEXT   NOT NULL, -- sound, uncertain, broken, unknown
