@@ -95,7 +95,7 @@ type ItemScanned struct {
 	Step       Step        `cbor:"2,keyasint"`
 	Operator   string      `cbor:"3,keyasint,omitempty"`  // badge of the person, a pseudonym
 	Place      string      `cbor:"4,keyasint,omitempty"`  // shelf, dock or table, as its label says
-	Bag        string      `cbor:"5,keyasint,omitempty"`  // SSCC that it went into or came out of
+	Bag        string      `cbor:"5,keyasint,omitempty"`  // SSCC that it went into or came out of, or the Alias of a bag without a label
 	Order      string      `cbor:"6,keyasint,omitempty"`  // rental order that it is for
 	Batch      string      `cbor:"7,keyasint,omitempty"`  // cleaning batch, or repair work order
 	Conformant bool        `cbor:"8,keyasint,omitempty"`  // of an inspection: it may go on to be let

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"meguri/hub/store"
+	"meguri/internal/gs1"
 	"meguri/internal/rental"
 	"meguri/protocol"
 )
@@ -53,8 +54,24 @@ func bagName(src Source, b protocol.BagScanned) string {
 	if b.Bag != "" {
 		return short(b.Bag)
 	}
+	return unlabelled(src, b.Alias)
+}
+
+func unlabelled(src Source, alias string) string {
 	device, _, _ := strings.Cut(src.Device, "/")
-	return "nolabel/" + device + "/" + short(b.Alias)
+	return "nolabel/" + device + "/" + short(alias)
+}
+
+// named is the bag that a piece was in: a device that has named one without a label says that name of its pieces, too.
+func named(ctx context.Context, tx *store.Tx, src Source, bag string) (string, error) {
+	if bag == "" || gs1.CheckKey(bag) == nil {
+		return bag, nil
+	}
+	b, found, err := tx.RentalBag(ctx, unlabelled(src, bag))
+	if found {
+		bag = b.ID
+	}
+	return bag, err
 }
 
 // bag brings the row of a bag up to date. What comes late does not turn it back.

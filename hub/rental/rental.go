@@ -52,6 +52,9 @@ func (k *Keeper) Item(ctx context.Context, tx *store.Tx, src Source, b protocol.
 	}
 	e := store.RentalEvent{Item: id, Event: bounded(rental.Scanned(b)), Recorded: src.Recorded, Verdict: b.Verdict, Told: short(b.Rule)}
 	src.stamp(&e)
+	if e.Bag, err = named(ctx, tx, src, e.Bag); err != nil {
+		return err
+	}
 	done, err := k.record(ctx, tx, src.Warehouse, e)
 	if err != nil || !done.known {
 		return err

@@ -181,11 +181,15 @@ func mould(w *world) {
 
 func finds(w *world) {
 	w.bag("s-1", 1, "", protocol.StepReceive, func(b *protocol.BagScanned) { b.Alias = "X1" })
+	w.scan("s-1", 1.5, piece(dress, 0), protocol.StepUnpack, func(b *protocol.ItemScanned) { b.Bag = "X1" })
+	i, err := w.tx.RentalItem(w.ctx, piece(dress, 0))
+	require.NoError(w.t, err)
+	require.Equal(w.t, "nolabel/s-1/X1", i.Bag, "its pieces are in the bag by the name that the scanner gave it")
 	w.bag("s-1", 2, "", protocol.StepUnpack, func(b *protocol.BagScanned) {
 		b.Alias = "X1"
 		b.Found = []protocol.BagFind{{Kind: "belongings", Note: "keys"}, {Kind: "foreign", Scan: "4901234567894"}, {Kind: "unlabelled"}}
 	})
-	require.Equal(w.t, []string{"rental_bag_unlabelled nolabel/s-1/X1", "rental_belongings nolabel/s-1/X1", "rental_foreign nolabel/s-1/X1",
+	require.Equal(w.t, []string{"rental_bag_unlabelled nolabel/s-1/X1", "rental_belongings nolabel/s-1/X1", "rental_foreign nolabel/s-1/X1", "rental_rule " + piece(dress, 0),
 		"rental_unlabelled nolabel/s-1/X1"}, w.work())
 }
 
