@@ -118,7 +118,7 @@ func TestOwedFactsAreBoundedAndTheirStateIsTheNewest(t *testing.T) {
 func TestReadingsAreRecordedWhileTheStorageIsFullForEvents(t *testing.T) {
 	a := withLog(t)
 	fill(t, a)
-	a.happened(doorOpened("f1"), nil)
+	a.station.Goods = map[string]station.Goods{} // which is stored with readings when there is room for it
 	a.plan.temperatures = map[string]protocol.TemperaturePlan{"f1": {MaxMilliC: 8000}}
 	hot := []protocol.Sample{{Sensor: "f1/air", MilliC: 9000}}
 	for range 3 {

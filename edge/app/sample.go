@@ -1,9 +1,11 @@
 package app
 
 import (
+	"errors"
 	"maps"
 	"strings"
 
+	edgelog "meguri/edge/log"
 	"meguri/edge/monitor"
 	"meguri/edge/station"
 	"meguri/protocol"
@@ -158,20 +160,28 @@ func (a *agent) commitRounds(records []protocol.Body, state map[string]any) erro
 			return err
 		}
 	}
-	stamp := a.stampAt(a.rounds.last().mono)
-	if _, has := state[keyStation]; !has && a.station.Goods != nil && len(a.owed) == 0 {
-		state = maps.Clone(state)
-		if state == nil {
-			state = map[string]any{}
-		}
-		state[keyStation] = a.station
+	stamp, all := a.stampAt(a.rounds.last().mono), append([]protocol.Body{body}, records...)
+	err = a.write(stamp, all, a.besides(state))
+	if errors.Is(err, edgelog.ErrFull) && len(records)+len(state) == 0 { // readings have room of their own, what is stored besides has not
+		err = a.write(stamp, all, nil)
 	}
-	if a.states() {
-		state = joined(maps.Clone(state), map[string]any{keyShipper: a.shipper})
-	}
-	if err := a.write(stamp, append([]protocol.Body{body}, records...), state); err != nil {
+	if err != nil {
 		return err
 	}
 	a.rounds = rounds{}
 	return nil
+}
+
+// besides is state with what is stored with every round: how long goods have stood here, and what a box has felt.
+func (a *agent) besides(state map[string]any) map[string]any {
+	if state = maps.Clone(state); state == nil {
+		state = map[string]any{}
+	}
+	if _, has := state[keyStation]; !has && a.station.Goods != nil && len(a.owed) == 0 {
+		state[keyStation] = a.station
+	}
+	if a.states() {
+		state[keyShipper] = a.shipper
+	}
+	return state
 }
