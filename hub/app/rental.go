@@ -13,7 +13,7 @@ import (
 	"meguri/internal/clock"
 )
 
-// rentals gives back promises that have run out, and tells the outside world of returns.
+// rentals gives back promises that have run out, makes work of pieces that stand still, and tells the outside world of returns.
 type rentals struct {
 	store  *store.Store
 	keeper *rental.Keeper
@@ -39,8 +39,8 @@ func (r *rentals) run(ctx context.Context) error {
 	tick := time.NewTicker(max(r.clock.Real(rentalsEvery), leastRentals))
 	defer tick.Stop()
 	for {
-		if err := errors.Join(r.expire(ctx), r.tell.Turn(ctx)); err != nil && ctx.Err() == nil {
-			r.logger.Error("promises that ran out or notices of returns are not done, and are tried again", "error", err)
+		if err := errors.Join(r.expire(ctx), r.overdue(ctx), r.tell.Turn(ctx)); err != nil && ctx.Err() == nil {
+			r.logger.Error("promises that ran out, pieces that stand still or notices of returns are not done, and are tried again", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -73,4 +73,17 @@ func (r *rentals) expire(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// overdue makes work of pieces that stand still.
+func (r *rentals) overdue(ctx context.Context) error {
+	n := 0
+	err := r.store.Change(ctx, func(tx *store.Tx) (err error) {
+		n, err = r.keeper.Overdue(ctx, tx, r.clock.Now(), expireAtOnce)
+		return err
+	})
+	if n > 0 {
+		r.feed.Changed()
+	}
+	return err
 }

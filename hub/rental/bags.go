@@ -129,12 +129,18 @@ func (k *Keeper) packed(ctx context.Context, tx *store.Tx, src Source, d done) e
 		return err
 	}
 	since, err := tx.BagEventsSince(ctx, bag, src.At)
+	since = slices.DeleteFunc(since, func(e store.BagEvent) bool { return !slices.Contains(bagMoves, e.Step) })
+	if err != nil || len(since) == 0 {
+		return err
+	}
+	history, err := tx.RentalHistory(ctx, d.now.ID)
 	for _, later := range since {
 		if err != nil {
 			return err
 		}
-		if slices.Contains(bagMoves, later.Step) {
-			_, err = k.record(ctx, tx, src.Warehouse, later.For(d.now.ID))
+		e := later.For(d.now.ID)
+		if known := func(h store.RentalEvent) bool { return h.Device == e.Device && h.Number == e.Number }; !slices.ContainsFunc(history, known) {
+			_, err = k.record(ctx, tx, src.Warehouse, e)
 		}
 	}
 	return err

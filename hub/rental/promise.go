@@ -25,6 +25,9 @@ func (k *Keeper) settle(ctx context.Context, tx *store.Tx, d done) error {
 	if err := k.missing(ctx, tx, d); err != nil {
 		return err
 	}
+	if err := k.goesOn(ctx, tx, d); err != nil {
+		return err
+	}
 	if err := k.orderMoves(ctx, tx, d); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package rental_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -28,6 +29,7 @@ func TestRental(t *testing.T) {
 			"what was packed and does not come out of its bag is work, until it does":  missingFromBag,
 			"an equivalent piece may be picked, and frees the one that was allocated":  swaps,
 			"a piece that nobody has registered keeps its history until somebody does": registeredLate,
+			"a piece that stands still is work, until it goes on":                      overdue,
 			"mould is quarantined, and who was in the bag with it is named":            mould,
 			"other things in a bag have each their way":                                finds,
 			"what two counts do not find is missing, and found again":                  counted,
@@ -127,6 +129,12 @@ func packedLate(w *world) {
 	w.late(packed, p, protocol.StepPack, order("o-0"), inBag("bag-0"))
 	require.Equal(w.t, "in_transit_out", w.custody(p))
 	require.Empty(w.t, w.work())
+	w.scan("s-3", 3, p, protocol.StepPack, order("o-0"), inBag("bag-0")) // again, at another table: it leaves once all the same
+	require.Equal(w.t, "in_transit_out", w.custody(p))
+	history, err := w.tx.RentalHistory(w.ctx, p)
+	require.NoError(w.t, err)
+	shipped := slices.DeleteFunc(history, func(e store.RentalEvent) bool { return e.Step != protocol.StepShip })
+	require.Len(w.t, shipped, 1)
 }
 
 func missingFromBag(w *world) {
@@ -177,6 +185,24 @@ func mould(w *world) {
 	require.NoError(w.t, err)
 	require.Equal(w.t, rental.WorkMould, all[0].Kind)
 	require.Contains(w.t, all[0].Detail, pieces[1])
+}
+
+func overdue(w *world) {
+	p := w.out("o-0", "bag-0", 20)[0]
+	w.bag("s-1", 100, "bag-0", protocol.StepReceive, func(b *protocol.BagScanned) { b.Order = "o-0" })
+	w.scan("s-1", 101, p, protocol.StepUnpack, inBag("bag-0"))
+	look := func(days int) int {
+		n, err := w.keeper.Overdue(w.ctx, w.tx, at(102).AddDate(0, 0, days), 100)
+		require.NoError(w.t, err)
+		return n
+	}
+	require.Zero(w.t, look(1))
+	require.Equal(w.t, 2, look(3), "the piece on the table, and the one that is still in the bag")
+	require.Zero(w.t, look(3), "once")
+	require.Equal(w.t, []string{"rental_overdue " + p, "rental_overdue " + piece(coat, 0)}, w.work())
+	w.scan("s-1", 4*24*60, p, protocol.StepInspectReturn)
+	require.Equal(w.t, []string{"rental_overdue " + piece(coat, 0)}, w.work())
+	require.Equal(w.t, 1, look(8), "it stands still again")
 }
 
 func finds(w *world) {

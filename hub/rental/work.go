@@ -24,6 +24,7 @@ const (
 	WorkBagMissing   = "rental_bag_missing" // a piece was packed and did not come out of its bag
 	WorkMould        = "rental_mould"
 	WorkMissing      = "rental_missing" // a piece is not where it should be
+	WorkOverdue      = "rental_overdue" // a piece stands still, and may be lost
 )
 
 func unregisteredWork(item string) string { return "rental_unregistered/" + item }

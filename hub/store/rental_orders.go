@@ -143,6 +143,19 @@ func (tx *Tx) PromisesOver(ctx context.Context, now time.Time, most int) ([]Rent
 		millis(now), most)
 }
 
+// OverdueWork is the id of the work that a piece makes which has stood still since a moment.
+func OverdueWork(item string, since time.Time) string {
+	return fmt.Sprintf("rental_overdue/%s/%d", item, millis(since))
+}
+
+// Waiting gives pieces of a warehouse that have been in a state of custody since before a moment, the longest first, without those whose
+// wait is work already, or was.
+func (tx *Tx) Waiting(ctx context.Context, warehouse string, c protocol.Custody, before time.Time, most int) ([]RentalItem, error) {
+	return list(ctx, tx, scanRental, "SELECT "+rentalColumns+` WHERE warehouse_id = $1 AND custody = $2 AND since < $3 AND NOT EXISTS (
+		SELECT 1 FROM work_items w WHERE w.id = 'rental_overdue/' || rental_items.id || '/' || CAST(rental_items.since AS TEXT))
+		ORDER BY since, id LIMIT $4`, warehouse, int64(c), millis(before), most)
+}
+
 // AvailablePieces gives pieces of a garment that may be promised now, the best and least worn first.
 func (tx *Tx) AvailablePieces(ctx context.Context, warehouse, gtin string, now time.Time, most int) ([]string, error) {
 	return list(ctx, tx, scanText, `SELECT id FROM rental_items WHERE gtin = $1 AND custody = 3 AND warehouse_id = $2 AND fit

@@ -147,4 +147,5 @@ var rentalMessages = map[string]message{
 	"work.rental_bag_missing":    {"Missing from its bag", "バッグに入っていない"},
 	"work.rental_mould":          {"Mould", "かび"},
 	"work.rental_missing":        {"Missing piece", "所在不明の個体"},
+	"work.rental_overdue":        {"Piece that stands still", "動きのない個体"},
 }

@@ -33,7 +33,7 @@ func (c *crew) sorted(s *scanner, p *piece, i rental.Item) {
 	may := func(step protocol.Step) bool { return slices.Contains(rental.Next(i), step) }
 	do := func(step protocol.Step, act func(*scanner, *piece) bool, to spot) {
 		s.begin(step)
-		if act(s, p); p.at == aside {
+		if act(s, p) && p.at == aside {
 			p.at, p.order = to, ""
 		}
 		s.seen()
@@ -67,6 +67,7 @@ func (c *crew) sorted(s *scanner, p *piece, i rental.Item) {
 			} else {
 				s.do(menu(warehouse.MenuBagNoLabel))
 			}
+			defer s.close()
 			return scanned(s, p)
 		}, aside)
 	default:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"meguri/edge/phrase"
 	"meguri/edge/warehouse"
 	"meguri/hub/link"
 	"meguri/hub/plan"
@@ -83,17 +84,28 @@ func (s *scanner) seen() {
 	}
 }
 
+// close closes the bag that is open, and says a second time that nothing is left in it.
+func (s *scanner) close() {
+	if v := s.do(menu(warehouse.MenuClose)); v.Line.Key == phrase.BagMissing {
+		s.do(menu(warehouse.MenuClose))
+	}
+	s.seen()
+}
+
 // begin signs the person on and chooses a step.
 func (s *scanner) begin(step protocol.Step) {
 	s.seen()
-	if s.state.Badge == "" {
-		s.scan(label(gs1.Badge, badgeOf(s.n)))
-	}
+	s.scan(label(gs1.Badge, badgeOf(s.n))) // whoever was away is signed off
 	for _, w := range s.book.Plan.Stations {
-		if w.Step == step {
+		if w.Step != step {
+			continue
+		}
+		s.scan(menu(w.Code))
+		s.seen()
+		if s.state.Step != step { // a bag or an inspection is open
+			s.close()
 			s.scan(menu(w.Code))
 			s.seen()
-			return
 		}
 	}
 }
