@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meguri/hub/store"
+	"meguri/internal/race"
 	"meguri/protocol"
 )
 
@@ -24,6 +25,9 @@ var (
 
 func params() Params {
 	p := Usual(*seed)
+	if race.Enabled {
+		p.Pieces, p.Days = 90, 6
+	}
 	for from, to := range map[*int]*int{pieces: &p.Pieces, days: &p.Days, scanners: &p.Scanners, keep: &p.Keep} {
 		if *from > 0 {
 			*to = *from
