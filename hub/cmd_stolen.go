@@ -6,9 +6,7 @@ import (
 	"time"
 
 	"meguri/hub/door"
-	"meguri/hub/live"
 	"meguri/hub/people"
-	"meguri/hub/plan"
 	"meguri/hub/store"
 	"meguri/internal/plural"
 )
@@ -37,6 +35,10 @@ func (c *DeviceStolenCmd) Run(g *Globals) error {
 		for _, code := range r.Codes {
 			fmt.Fprintf(g.Stdout, "run %s has another code at %s: hand out its sheet again\n", code.RunID, code.LocationID)
 		}
-		return errors.Join(g.writeCRL(), plan.NewMaker(s, live.New(), g.Clock, g.Logger).Make(g.Ctx, r.Place))
+		places := map[string]bool{r.Place: true}
+		for _, other := range r.Others {
+			places[other] = true
+		}
+		return errors.Join(g.writeCRL(), makePlans(g, s, places))
 	})
 }

@@ -1,6 +1,7 @@
 package station
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -107,6 +108,13 @@ func (t *turn) reachesBack(s protocol.Statement) bool {
 	})
 }
 
+// stated is what the shipper of a ride has said of it. What it said of a ride before counts no more, nor what a board has said whose key
+// the plan no longer has.
+func (t *turn) stated(r protocol.Ride) (Stated, bool) {
+	s, ok := t.State.Stated[r.Shipper]
+	return s, ok && s.Said.Until > r.From && bytes.Equal(s.Key, t.shipperKeys()[r.Shipper])
+}
+
 // rode notes what is known of the way of goods that stand here, and holds them when that calls for it. What was too warm stays so; a doubt
 // ends with a newer statement that knows better. That no statement came is noted where one could have.
 func (t *turn) rode(c protocol.SlotAssignment) protocol.RideOutcome {
@@ -115,7 +123,7 @@ func (t *turn) rode(c protocol.SlotAssignment) protocol.RideOutcome {
 		return g.Ride
 	}
 	v := ride{outcome: protocol.RideUnknown}
-	if stated, ok := t.State.Stated[c.Ride.Shipper]; ok {
+	if stated, ok := t.stated(c.Ride); ok {
 		v = judgeRide(stated.Said, c.Ride, placed)
 	} else if t.shipperKeys()[c.Ride.Shipper] == nil && !c.Ride.UnstatedHolds {
 		return g.Ride

@@ -81,6 +81,30 @@ func (r *rig) puts() []protocol.Body {
 	return r.slot("f1-1").Records
 }
 
+// TestWhatAShipperSaidOfAnotherRideIsNone: yesterday's statement, or that of a board whose key the plan has no more.
+func TestWhatAShipperSaidOfAnotherRideIsNone(t *testing.T) {
+	for name, change := range map[string]func(*rig){
+		"of yesterday's ride": func(r *rig) {
+			r.now = r.now.Add(24 * time.Hour)
+			r.p = withRides(unstatedHolds, doubtPasses, func(ride *protocol.Ride) { ride.From = at(21 * time.Hour) })
+		},
+		"of a board that was stolen": func(r *rig) {
+			f1 := r.p["f1"]
+			f1.Shippers = []protocol.ShipperKey{{Shipper: "box", Public: make([]byte, ed25519.PublicKeySize)}}
+			r.p["f1"] = f1
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, State{}, withRides(unstatedHolds, doubtPasses))
+			r.scan(r.says())
+			change(r)
+			held := kept[protocol.GoodsHeld](r.puts())
+			require.Len(t, held, 1)
+			require.Equal(t, protocol.RideUnstated, held[0].Cause)
+		})
+	}
+}
+
 func TestGoodsThatWereTooWarmOnTheWayAreHeldAtHandIn(t *testing.T) {
 	for name, c := range map[string]struct {
 		says    []func(*protocol.Statement)

@@ -15,6 +15,7 @@ type Reissued struct {
 	Place  string
 	Orders []string         // whose customers have other codes
 	Codes  []dispatch.Grant // drivers'; their sheets have a new version
+	Others []string         // places whose devices need another plan, too
 }
 
 // Reissue gives new codes, with the same windows, in the place of those of a location that are valid now or later and that which is for;
@@ -120,7 +121,14 @@ func (s *Service) Stolen(ctx context.Context, device string, act Act, now time.T
 				return err
 			}
 		}
-		s.touch(tx, d.Place)
+		if d.Role == fleet.Shipper { // what it signs is to count nowhere from now on
+			if r.Others, err = tx.StationsOf(ctx, d.Place); err != nil {
+				return err
+			}
+		}
+		for _, place := range append(r.Others, d.Place) {
+			s.touch(tx, place)
+		}
 		return act.record(ctx, tx, "device.stolen", device, fmt.Sprintf("%d customers' and %d drivers' codes issued anew:", len(r.Orders), len(r.Codes)))
 	})
 	return r, err

@@ -268,7 +268,11 @@ func (e *Effects) goodsHeld(ctx context.Context, tx *store.Tx, ev link.Event, b 
 	leg, position := coldchain.Station, b.Position
 	if b.Cause.OfRide() {
 		leg, position = coldchain.Shipper, c.ShipperID
-		if err := tx.MarkDue(ctx, position, c.LoadedAt, ev.Received); err != nil { // the readings may be here and say otherwise
+		loaded := c.LoadedAt
+		if loaded.IsZero() { // nobody has scanned it
+			loaded = ev.At.Add(-longestRide)
+		}
+		if err := tx.MarkDue(ctx, position, loaded, ev.Received); err != nil { // the readings may be here and say otherwise
 			return err
 		}
 	}
@@ -292,6 +296,9 @@ func heldBecause(b protocol.GoodsHeld, outside time.Duration) string {
 	}
 	return fmt.Sprintf("the station held it: %.1f °C, outside for %s", float64(b.MilliC)/1000, outside.Round(time.Minute))
 }
+
+// longestRide is how long goods are taken to have been in a shipper when nobody has scanned that they were loaded.
+const longestRide = 12 * time.Hour
 
 // longestJudged is how far back a station may say that goods have not been right.
 const longestJudged = 14 * 24 * time.Hour

@@ -16,12 +16,12 @@ type ShopCall struct {
 	Fetched              time.Time
 }
 
-// shopCalls finds them at spots whose doors a device serves. A container counts while somebody is to get what it holds.
+// shopCalls finds them. Whether a board serves the spot's doors is asked only where a pass is made: one that is being replaced takes no
+// pass away. A container counts while somebody is to get what it holds.
 // Its $1 is a time: of dates whose pickup was over by then there are none, which keeps a year of history out.
 const shopCalls = `FROM delivery_dates f JOIN dated_containers c ON c.delivery_date = f.delivery_date
 	JOIN run_stops s ON s.run_id = c.run_id AND s.kind = 'collect' AND s.place_id = c.collection_spot_id
 	WHERE f.frozen_at IS NOT NULL AND EXISTS (SELECT 1 FROM deliveries l WHERE l.delivery_date = f.delivery_date AND l.pickup_closes > $1)
-	AND EXISTS (SELECT 1 FROM devices v WHERE v.place = c.collection_spot_id AND v.role = 'station' AND v.revoked_at IS NULL)
 	AND EXISTS (SELECT 1 FROM order_items i JOIN orders o ON o.id = i.order_id WHERE i.dated_container_id = c.id AND NOT i.short
 		AND o.state NOT IN ('refused', 'expired', 'cancelled', 'called_off')) `
 
@@ -33,6 +33,7 @@ func (tx *Tx) ShopCallsWithoutPass(ctx context.Context, fetchedAfter time.Time) 
 		c.Fetched = fromMillis(fetched)
 		return c, err
 	}, `SELECT c.shop_id, c.collection_spot_id, c.delivery_date, MAX(s.planned_at) `+shopCalls+` AND s.planned_at > $1
+		AND EXISTS (SELECT 1 FROM devices v WHERE v.place = c.collection_spot_id AND v.role = 'station' AND v.revoked_at IS NULL)
 		AND NOT EXISTS (SELECT 1 FROM passes p WHERE p.id = `+shopPassID+`)
 		GROUP BY c.shop_id, c.collection_spot_id, c.delivery_date ORDER BY c.delivery_date, c.shop_id LIMIT 1000`, millis(fetchedAfter))
 }
