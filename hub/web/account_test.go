@@ -206,7 +206,7 @@ func TestWhatIsSignedAsksForThePersonAndIsKeptWithHow(t *testing.T) {
 			"loc-002-fridge-1", "door.ask"},
 	} {
 		t.Run(route, func(t *testing.T) {
-			_, code, err := h.People.Add(t.Context(), people.Console, people.Person{Name: "Signer", Role: c.role}, h.RealNow())
+			_, code, err := h.People.AddWhole(t.Context(), people.Person{Name: "Signer", Role: c.role}, h.RealNow())
 			require.NoError(t, err)
 			token := cookie(t, post(h, "/login", "", url.Values{"code": {code}})).Value
 			login := "signer-" + strings.ToLower(c.subject)
