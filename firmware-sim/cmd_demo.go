@@ -209,6 +209,9 @@ func (d *demoCommand) setUp(ctx context.Context, n fleet.Network) (link string, 
 	all := codes{}
 	for _, p := range persons(n) {
 		args := []string{"person", "add", "--name", "Demo " + p.who, "--role", p.role}
+		if p.role == "dispatcher" { // a program has no authenticator
+			args = append(args, "--whole")
+		}
 		if p.place != "" {
 			args = append(args, "--place", p.place)
 		}

@@ -32,6 +32,19 @@ type address struct {
 	URL string `help:"Where the hub answers." default:"http://127.0.0.1:8080" env:"MEGURI_URL" name:"url"`
 }
 
+// wholeLink says for what a link counts.
+type wholeLink struct {
+	Whole bool `help:"The link counts for both factors, and is valid for an hour."`
+}
+
+// link makes the person's link.
+func (w wholeLink) link(g *Globals, svc *people.Service, id string, now time.Time) (code string, err error) {
+	if w.Whole {
+		return svc.LinkWhole(g.Ctx, id, now)
+	}
+	return svc.Link(g.Ctx, people.Console, id, now)
+}
+
 // print writes the link on a line of its own, so that a program can take it.
 func (a address) print(g *Globals, code string) error {
 	base, err := url.Parse(a.URL)
@@ -61,6 +74,7 @@ func withPeople(g *Globals, fn func(*people.Service, time.Time) error) (err erro
 // PersonAddCmd is `hub person add`.
 type PersonAddCmd struct {
 	address
+	wholeLink
 	Name  string `help:"Their name." required:""`
 	Role  string `help:"What they are here for (admin, dispatcher, quality, warehouse, driver, shop, kitting, support, customer, system)." required:"" placeholder:"ROLE"`
 	Place string `help:"What is their own: a shop's id, a driver's route, a customer's pseudonym." placeholder:"ID"`
@@ -69,7 +83,14 @@ type PersonAddCmd struct {
 // Run adds the person.
 func (c *PersonAddCmd) Run(g *Globals) error {
 	return withPeople(g, func(svc *people.Service, now time.Time) error {
-		_, code, err := svc.Add(g.Ctx, people.Console, people.Person{Name: c.Name, Role: people.Role(c.Role), Place: c.Place}, now)
+		p := people.Person{Name: c.Name, Role: people.Role(c.Role), Place: c.Place}
+		var code string
+		var err error
+		if c.Whole {
+			_, code, err = svc.AddWhole(g.Ctx, p, now)
+		} else {
+			_, code, err = svc.Add(g.Ctx, people.Console, p, now)
+		}
 		if err != nil {
 			return err
 		}
@@ -103,13 +124,14 @@ func (c *PersonListCmd) Run(g *Globals) error {
 // PersonLinkCmd is `hub person link`.
 type PersonLinkCmd struct {
 	address
+	wholeLink
 	ID string `arg:"" help:"The person's id, from hub person list."`
 }
 
 // Run makes the link.
 func (c *PersonLinkCmd) Run(g *Globals) error {
 	return withPeople(g, func(svc *people.Service, now time.Time) error {
-		code, err := svc.Link(g.Ctx, people.Console, c.ID, now)
+		code, err := c.link(g, svc, c.ID, now)
 		if err != nil {
 			return err
 		}
@@ -146,6 +168,7 @@ func (c *PersonRoleCmd) Run(g *Globals) error {
 // PersonResetCmd is `hub person reset`.
 type PersonResetCmd struct {
 	address
+	wholeLink
 	ID string `arg:"" help:"The person's id, from hub person list."`
 }
 
@@ -155,7 +178,7 @@ func (c *PersonResetCmd) Run(g *Globals) error {
 		if err := svc.Reset(g.Ctx, people.Console, c.ID, now); err != nil {
 			return err
 		}
-		code, err := svc.Link(g.Ctx, people.Console, c.ID, now)
+		code, err := c.link(g, svc, c.ID, now)
 		if err != nil {
 			return err
 		}

@@ -89,13 +89,14 @@ func (a *API) confirmMe(c echo.Context) error {
 
 func (a *API) setPassword(c echo.Context) error {
 	var in struct {
+		Present  string `json:"present_password"`
 		Login    string `json:"login"`
 		Password string `json:"password"`
 	}
 	if err := c.Bind(&in); err != nil {
 		return err
 	}
-	if err := a.People.SetPassword(c.Request().Context(), Token(c), in.Login, in.Password, a.RealNow()); err != nil {
+	if err := a.People.SetPassword(c.Request().Context(), Token(c), in.Present, in.Login, in.Password, a.RealNow()); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)

@@ -68,10 +68,13 @@ var statuses = []struct {
 	{people.ErrCode, http.StatusForbidden},
 	{people.ErrSecond, http.StatusForbidden},
 	{people.ErrConfirm, http.StatusForbidden},
+	{people.ErrOldLink, http.StatusForbidden},
 	{people.ErrLoginTaken, http.StatusConflict},
 	{people.ErrNoTOTP, http.StatusConflict},
 	{people.ErrNoPasswords, http.StatusConflict},
 	{people.ErrBusy, http.StatusServiceUnavailable},
+	{people.ErrSealed, http.StatusServiceUnavailable},
+	{people.ErrNoKey, http.StatusServiceUnavailable},
 	{people.ErrNoPerson, http.StatusNotFound},
 	{people.ErrLastAdmin, http.StatusConflict},
 	{errForbidden, http.StatusForbidden},
@@ -182,7 +185,7 @@ func ProblemOf(err error) Problem {
 	if p.Detail == "" && p.Errors != nil {
 		p.Detail = err.Error()
 	}
-	if p.Status == http.StatusServiceUnavailable {
+	if p.Status == http.StatusServiceUnavailable && !errors.Is(err, people.ErrSealed) && !errors.Is(err, people.ErrNoKey) { // those wait for somebody
 		p.Detail = "ask again in a moment"
 	}
 	p.Title = http.StatusText(p.Status)

@@ -54,14 +54,14 @@ func normalLogin(login string) string { return strings.ToLower(strings.TrimSpace
 // PasswordLogin makes a new session for a login name and its password. The error is ErrPassword, *ThrottledError or ErrBusy. For a
 // name that nobody has it does and takes what it does for a wrong password.
 func (s *Service) PasswordLogin(ctx context.Context, login, password string, from From, now time.Time) (In, error) {
-	if s.Passwords == nil || s.Vault == nil {
+	if s.Passwords == nil {
 		return In{}, ErrNoPasswords
 	}
 	login, password = normalLogin(login), s.Passwords.Normal(password)
 	tries := []attempt{{byAddress, network(from.Address)}, {byAccount, login}}
 	mark := s.Vault.marked(from.Device, login)
-	if mark != "" {
-		tries[1] = attempt{byDevice, mark}
+	if mark != "" { // and not the address's: who fills that, behind the same proxy, must not keep out who is known
+		tries = []attempt{{byDevice, mark}}
 	}
 	if err := s.throttle.take(now, tries...); err != nil {
 		return In{}, err
@@ -87,10 +87,12 @@ func (s *Service) PasswordLogin(ctx context.Context, login, password string, fro
 // verified gives the account of a login name and its password; ErrPassword for any other. A hash of older parameters comes back new,
 // to be stored.
 func (s *Service) verified(ctx context.Context, login, password string) (a Account, err error) {
-	err = s.store.Read(ctx, func(tx Tx) error {
-		a, err = tx.AccountOf(ctx, login)
-		return err
-	})
+	if loginName.MatchString(login) { // any other nobody has, and no database need be asked
+		err = s.store.Read(ctx, func(tx Tx) error {
+			a, err = tx.AccountOf(ctx, login)
+			return err
+		})
+	}
 	if err != nil && !errors.Is(err, ErrNoAccount) {
 		return a, err
 	}
@@ -146,9 +148,10 @@ func (s *Service) enter(ctx context.Context, a Account, from From, now time.Time
 	return in, err
 }
 
-// SetPassword gives the person of a session a password, with the name that is typed beside it. All their other sessions end. The
-// error is a *FieldError, ErrLoginTaken, or what mayChange says.
-func (s *Service) SetPassword(ctx context.Context, token, login, password string, now time.Time) error {
+// SetPassword gives the person of a session a password, with the name that is typed beside it. present is the password they have; who
+// came by a link from the console, or by a recovery code, need not know it. All their other sessions end. The error is a *FieldError,
+// ErrLoginTaken, ErrPassword, *ThrottledError, or what mayChange says.
+func (s *Service) SetPassword(ctx context.Context, token, present, login, password string, now time.Time) error {
 	if s.Passwords == nil {
 		return ErrNoPasswords
 	}
@@ -160,8 +163,15 @@ func (s *Service) SetPassword(ctx context.Context, token, login, password string
 		return &FieldError{"password", fmt.Sprintf("%d to %d characters, whichever you like", MinPassword, MaxPassword)}
 	}
 	// Asked first, so that nobody makes the hub hash who may not; and again below, where it counts.
-	if err := s.store.Read(ctx, func(tx Tx) error { _, _, err := mayChange(ctx, tx, token, now); return err }); err != nil {
+	asks, err := s.MayChange(ctx, token, now)
+	if err != nil {
 		return err
+	}
+	var shown Account
+	if asks {
+		if shown, err = s.present(ctx, token, present, now); err != nil {
+			return err
+		}
 	}
 	hash, err := s.Passwords.Hash(ctx, password)
 	if err != nil {
@@ -169,41 +179,77 @@ func (s *Service) SetPassword(ctx context.Context, token, login, password string
 	}
 	defer s.recent.forget()
 	return s.store.Change(ctx, func(tx Tx) error {
+		return savePassword(ctx, tx, token, shown, Account{Login: login, Hash: hash, Set: now}, now)
+	})
+}
+
+// savePassword stores a new password, if shown is still the one that was shown where one has to be.
+func savePassword(ctx context.Context, tx Tx, token string, shown, a Account, now time.Time) error {
+	who, session, err := mayChange(ctx, tx, token, now)
+	if err != nil {
+		return err
+	}
+	is, err := tx.Account(ctx, who.ID)
+	if err != nil && !errors.Is(err, ErrNoAccount) {
+		return err
+	}
+	if asksPresent(session, is.Login) && is.Hash != shown.Hash {
+		return ErrPassword
+	}
+	a.Person = who.ID
+	if err := tx.SaveAccount(ctx, a); err != nil {
+		return err
+	}
+	if err := tx.EndAll(ctx, who.ID, session.Hash, now); err != nil {
+		return err
+	}
+	return tx.RecordAct(ctx, NewAct(now, who.ID, "person.password", who.ID, ""))
+}
+
+// asksPresent says whether a new password asks for the present one, of the account with a login name.
+func asksPresent(session Session, login string) bool {
+	return login != "" && session.ConfirmedBy != ByConsole && session.ConfirmedBy != ByRecovery
+}
+
+// MayChange says whether what lets the person of a session in may be changed now, and whether a new password asks for the present one.
+// The error is what mayChange says.
+func (s *Service) MayChange(ctx context.Context, token string, now time.Time) (asksPassword bool, err error) {
+	err = s.store.Read(ctx, func(tx Tx) error {
 		who, session, err := mayChange(ctx, tx, token, now)
 		if err != nil {
 			return err
 		}
-		if err := tx.SaveAccount(ctx, Account{Person: who.ID, Login: login, Hash: hash, Set: now}); err != nil {
-			return err
-		}
-		if err := tx.EndAll(ctx, who.ID, session.Hash, now); err != nil {
-			return err
-		}
-		return tx.RecordAct(ctx, NewAct(now, who.ID, "person.password", who.ID, ""))
+		has, err := tx.HasMeans(ctx, who.ID)
+		asksPassword = asksPresent(session, has.Login)
+		return err
 	})
+	return asksPassword, err
 }
 
-// mayChange says whether what lets a person in may be changed in a session: a new person who came by a link may, having nothing yet;
-// whoever has something shows it first, both factors where two are owed. Otherwise a stolen session, or an administrator's link,
-// would become an account. The error is ErrNoSession, ErrSecond or ErrConfirm.
+// mayChange says whether what lets a person in may be changed in a session: a new person who came by a link just now may, having
+// nothing yet; whoever has something shows it first, more than the password where there is more. Otherwise a stolen session, a
+// password alone, or an administrator's link, would become an account. The error is ErrNoSession, ErrOldLink, ErrSecond or ErrConfirm.
 func mayChange(ctx context.Context, tx Tx, token string, now time.Time) (Person, Session, error) {
 	who, session, err := living(ctx, tx, hashToken(token), now)
 	if err != nil {
 		return who, session, err
 	}
 	has, err := tx.HasMeans(ctx, who.ID)
+	more := has.TOTP || has.Passkeys > 0
 	switch {
-	case err != nil || has.None():
+	case err != nil || has.None() && session.FirstSet(now):
 		return who, session, err
-	case !session.Whole && (has.TOTP || has.Passkeys > 0):
+	case has.None():
+		return who, session, ErrOldLink
+	case !session.Whole && more:
 		return who, session, ErrSecond
-	case !session.Fresh(now):
+	case !session.Fresh(now) || more && !session.strong():
 		return who, session, ErrConfirm
 	}
 	return who, session, nil
 }
 
-// Proof is what somebody shows to confirm that it is they: one of both.
+// Proof is what somebody shows to confirm that it is they: one of both, or both, which are then both looked at.
 type Proof struct {
 	Password string
 	Code     string // of an authenticator, or a recovery code
@@ -212,33 +258,13 @@ type Proof struct {
 // Confirm takes the proof of the person of a session that it is they. A code also pays the second factor that the session may owe. The
 // error is ErrPassword, ErrCode, *ThrottledError or ErrNoSession.
 func (s *Service) Confirm(ctx context.Context, token string, p Proof, now time.Time) error {
+	if p.Password != "" || p.Code == "" {
+		if _, err := s.present(ctx, token, p.Password, now); err != nil {
+			return err
+		}
+	}
 	if p.Code != "" {
 		return s.confirmByCode(ctx, token, p.Code, now)
-	}
-	var account Account
-	err := s.store.Read(ctx, func(tx Tx) error {
-		who, _, err := living(ctx, tx, hashToken(token), now)
-		if err == nil {
-			account, err = tx.Account(ctx, who.ID)
-		}
-		return err
-	})
-	if errors.Is(err, ErrNoAccount) || err == nil && s.Passwords == nil {
-		err = ErrPassword
-	}
-	if err != nil {
-		return err
-	}
-	try := attempt{byDevice, "confirm " + account.Person} // whoever may try has the session
-	if err := s.throttle.take(now, try); err != nil {
-		return err
-	}
-	if _, err = s.verified(ctx, account.Login, s.Passwords.Normal(p.Password)); errors.Is(err, ErrPassword) {
-		return err
-	}
-	s.throttle.giveBack(now, try)
-	if err != nil {
-		return err
 	}
 	defer s.recent.forget()
 	return s.store.Change(ctx, func(tx Tx) error {
@@ -247,6 +273,32 @@ func (s *Service) Confirm(ctx context.Context, token string, p Proof, now time.T
 		}
 		return tx.ConfirmSession(ctx, hashToken(token), ByPassword, false, now)
 	})
+}
+
+// present gives the account of a session's person, if the password is theirs.
+func (s *Service) present(ctx context.Context, token, password string, now time.Time) (account Account, err error) {
+	err = s.store.Read(ctx, func(tx Tx) error {
+		who, _, err := living(ctx, tx, hashToken(token), now)
+		if err == nil {
+			account, err = tx.Account(ctx, who.ID)
+		}
+		return err
+	})
+	if errors.Is(err, ErrNoAccount) || err == nil && (s.Passwords == nil || len(password) > 4*MaxPassword) {
+		err = ErrPassword
+	}
+	if err != nil {
+		return account, err
+	}
+	try := attempt{byDevice, "confirm " + account.Person} // whoever may try has the session
+	if err := s.throttle.take(now, try); err != nil {
+		return account, err
+	}
+	account, err = s.verified(ctx, account.Login, s.Passwords.Normal(password))
+	if !errors.Is(err, ErrPassword) {
+		s.throttle.giveBack(now, try)
+	}
+	return account, err
 }
 
 // Has says what a person has to show that it is they.

@@ -117,6 +117,9 @@ var (
 	ErrSecond = errors.New("the second factor is missing: give a code of your authenticator, or enrol one")
 	// ErrConfirm is returned for what a person has to answer for, when they have not shown just now that it is they.
 	ErrConfirm = errors.New("confirm first that it is you, with your password, authenticator or passkey")
+	// ErrOldLink is returned where a person who has nothing to show yet sets the first of it in a session by a link that began longer
+	// than EnrolFor ago.
+	ErrOldLink = errors.New("you have nothing to show yet that it is you, and came by a link too long ago: ask for a new link")
 	// ErrLoginTaken is returned for a login name that somebody else has.
 	ErrLoginTaken = errors.New("somebody else has this login name")
 	// ErrNoAccount is returned by a store for a person, or a login name, without a password.
@@ -133,7 +136,7 @@ type Link struct {
 	Person  string
 	Made    time.Time
 	Expires time.Time
-	Console bool // made by whoever has the data directory
+	Console bool // counts for both factors: made for that by whoever has the data directory
 }
 
 // Means is how a person showed that it is they.
@@ -174,6 +177,17 @@ func (s Session) Fresh(now time.Time) bool {
 	return !s.Confirmed.IsZero() && ago >= 0 && ago < ConfirmFor
 }
 
+// FirstSet says whether a person who has nothing to show yet may set the first of it in the session: it began by a link, just now.
+func (s Session) FirstSet(now time.Time) bool {
+	ago := now.Sub(s.Made)
+	return (s.By == ByLink || s.By == ByConsole) && ago >= 0 && ago <= EnrolFor
+}
+
+// strong says whether what was shown last in the session is more than a password.
+func (s Session) strong() bool {
+	return s.ConfirmedBy == ByTOTP || s.ConfirmedBy == ByRecovery || s.ConfirmedBy == ByPasskey || s.ConfirmedBy == ByConsole
+}
+
 // Session and link times.
 const (
 	IdleEnd       = 24 * time.Hour     // a session that nobody uses ends
@@ -181,6 +195,7 @@ const (
 	LinkEnd       = 24 * time.Hour     // a person's login link
 	AdminLinkEnd  = time.Hour          // an administrator's login link made at the console
 	ConfirmFor    = 5 * time.Minute    // after it a person is asked again before they sign
+	EnrolFor      = 30 * time.Minute   // after login by a link, a person who has nothing yet sets the first of it
 	SessionID     = 16                 // characters of a session's hash that name it
 	maxAgent      = 120
 	maxSessions   = 100             // that are listed

@@ -167,10 +167,11 @@ func pageRights() []Right {
 		{Route: "POST /check/:id/repair", Roles: []Role{Admin, Dispatcher}, Act: true},
 		{Route: "GET /people", Roles: []Role{Admin}},
 		{Route: "GET /rights", Roles: []Role{Admin}},
-		{Route: "POST /people", Roles: []Role{Admin}, Act: true},
-		{Route: "POST /people/:id/link", Roles: []Role{Admin}, Act: true},
-		{Route: "POST /people/:id/remove", Roles: []Role{Admin}, Act: true},
-		{Route: "POST /people/:id/role", Roles: []Role{Admin}, Act: true},
+		// Signed, or a stolen session of an administrator would make itself an account that outlives it.
+		{Route: "POST /people", Roles: []Role{Admin}, Act: true, Sign: always},
+		{Route: "POST /people/:id/link", Roles: []Role{Admin}, Act: true, Sign: always},
+		{Route: "POST /people/:id/remove", Roles: []Role{Admin}, Act: true, Sign: always},
+		{Route: "POST /people/:id/role", Roles: []Role{Admin}, Act: true, Sign: always},
 		{Route: "POST /people/:id/reset", Roles: []Role{Admin}, Act: true, Sign: always},
 		{Route: "GET /me", Roles: all},
 	}

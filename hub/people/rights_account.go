@@ -1,7 +1,7 @@
 package people
 
 // accountRights is what everybody may do with what lets themselves in. Most of it is for sessions that still owe the second factor, too:
-// which of it a half session may do is for the service to say, since it depends on what the person has.
+// which of it a half session may do is for the service to say, since it depends on what the person has. Of sessions it ends only itself.
 func accountRights() []Right {
 	return []Right{
 		{Route: "POST /v1/logout", Roles: all, Act: true, Half: true},
@@ -9,7 +9,7 @@ func accountRights() []Right {
 		{Route: "POST /v1/me/confirm", Roles: all, Act: true, Half: true},
 		{Route: "PUT /v1/me/password", Roles: all, Act: true, Half: true},
 		{Route: "GET /v1/me/sessions", Roles: all},
-		{Route: "DELETE /v1/me/sessions", Roles: all, Act: true, Half: true},
+		{Route: "DELETE /v1/me/sessions", Roles: all, Act: true},
 		{Route: "DELETE /v1/me/sessions/:id", Roles: all, Act: true},
 
 		{Route: "POST /logout", Roles: all, Act: true, Half: true},
@@ -18,6 +18,6 @@ func accountRights() []Right {
 		{Route: "POST /account/password", Roles: all, Act: true, Half: true},
 		{Route: "POST /account/totp", Roles: all, Act: true, Half: true},
 		{Route: "POST /account/recovery", Roles: all, Act: true},
-		{Route: "POST /account/sessions", Roles: all, Act: true, Half: true},
+		{Route: "POST /account/sessions", Roles: all, Act: true},
 	}
 }

@@ -76,7 +76,8 @@ func TestWhatIsSigned(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{"POST /v1/quality/decisions", "POST /quality released|condemned",
 		"POST /v1/fridges/:id/openings", "POST /v1/openings/:id/confirm", "POST /doors/:id",
-		"POST /v1/devices/:id/commissioning sign", "POST /devices/:id/commissioning sign", "POST /people/:id/reset"}, got)
+		"POST /v1/devices/:id/commissioning sign", "POST /devices/:id/commissioning sign",
+		"POST /people", "POST /people/:id/link", "POST /people/:id/remove", "POST /people/:id/role", "POST /people/:id/reset"}, got)
 }
 
 func TestARouteOutsideTheTableAnswersNobody(t *testing.T) {

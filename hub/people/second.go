@@ -3,6 +3,7 @@ package people
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -38,7 +39,7 @@ type Enrolment struct {
 // the one of before does. The error is what mayChange says.
 func (s *Service) BeginTOTP(ctx context.Context, token string, now time.Time) (e Enrolment, err error) {
 	if s.Vault == nil {
-		return e, ErrNoPasswords
+		return e, ErrNoKey
 	}
 	secret := newTOTPSecret()
 	err = s.store.Change(ctx, func(tx Tx) error {
@@ -61,7 +62,7 @@ func (s *Service) BeginTOTP(ctx context.Context, token string, now time.Time) (e
 // The session is whole from then on, and the person's others end. The error is ErrCode, *ThrottledError, or what mayChange says.
 func (s *Service) ConfirmTOTP(ctx context.Context, token, code string, now time.Time) (recovery []string, err error) {
 	if s.Vault == nil {
-		return nil, ErrNoPasswords
+		return nil, ErrNoKey
 	}
 	recovery, hashes := drawRecovery()
 	err = s.guarded(ctx, token, now, func(tx Tx, _ Person, _ Session) error {
@@ -149,16 +150,16 @@ func (s *Service) matched(ctx context.Context, tx Tx, person, code string, now t
 // guarded runs what takes a code, and counts wrong ones.
 func (s *Service) guarded(ctx context.Context, token string, now time.Time, fn func(tx Tx, who Person, session Session) error) error {
 	hash := hashToken(token)
-	var person string
+	// Half sessions have a bucket of their own: who has only the password must not keep a whole one from confirming.
+	try := attempt{kind: byCode}
 	err := s.store.Read(ctx, func(tx Tx) error {
-		who, _, err := living(ctx, tx, hash, now)
-		person = who.ID
+		who, session, err := living(ctx, tx, hash, now)
+		try.key = fmt.Sprint(who.ID, " ", session.Whole)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	try := attempt{byCode, person}
 	if err := s.throttle.take(now, try); err != nil {
 		return err
 	}
@@ -178,19 +179,13 @@ func (s *Service) guarded(ctx context.Context, token string, now time.Time, fn f
 
 // confirmByCode takes a code of the authenticator, or a recovery code.
 func (s *Service) confirmByCode(ctx context.Context, token, code string, now time.Time) error {
+	if len(normalCode(code)) == recoveryLength { // first: it needs no key, and is how one gets in where that is gone
+		return s.confirmByRecovery(ctx, token, hashToken(normalCode(code)), now)
+	}
 	if s.Vault == nil {
-		return ErrNoPasswords
+		return ErrNoKey
 	}
 	return s.guarded(ctx, token, now, func(tx Tx, who Person, session Session) error {
-		if len(normalCode(code)) == recoveryLength {
-			if err := tx.UseRecovery(ctx, who.ID, hashToken(normalCode(code)), now); err != nil {
-				return err
-			}
-			if err := tx.RecordAct(ctx, NewAct(now, who.ID, "person.recovered", who.ID, "")); err != nil {
-				return err
-			}
-			return tx.ConfirmSession(ctx, session.Hash, ByRecovery, true, now)
-		}
 		_, step, err := s.matched(ctx, tx, who.ID, code, now, func(t TOTP) []byte { return t.Secret })
 		if err != nil {
 			return err
@@ -199,5 +194,24 @@ func (s *Service) confirmByCode(ctx context.Context, token, code string, now tim
 			return err
 		}
 		return tx.ConfirmSession(ctx, session.Hash, ByTOTP, true, now)
+	})
+}
+
+// confirmByRecovery spends a recovery code. None is counted in a bucket: nobody guesses 80 bits, and codes of the authenticator that
+// somebody tried out must not keep its owner from the way that is left.
+func (s *Service) confirmByRecovery(ctx context.Context, token, codeHash string, now time.Time) error {
+	defer s.recent.forget()
+	return s.store.Change(ctx, func(tx Tx) error {
+		who, session, err := living(ctx, tx, hashToken(token), now)
+		if err != nil {
+			return err
+		}
+		if err := tx.UseRecovery(ctx, who.ID, codeHash, now); err != nil {
+			return err
+		}
+		if err := tx.RecordAct(ctx, NewAct(now, who.ID, "person.recovered", who.ID, "")); err != nil {
+			return err
+		}
+		return tx.ConfirmSession(ctx, session.Hash, ByRecovery, true, now)
 	})
 }

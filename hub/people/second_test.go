@@ -14,18 +14,39 @@ import (
 	"meguri/hub/store"
 )
 
-func aDispatcherOwesASecondFactorUnlessTheLinkIsTheConsoles(t *testing.T, s *store.Store) {
+// console logs a person in by a link that counts for both factors.
+func console(t *testing.T, svc *people.Service, p people.Person, at time.Time) string {
+	t.Helper()
+	code, err := svc.LinkWhole(t.Context(), p.ID, at)
+	require.NoError(t, err)
+	_, err = svc.Login(t.Context(), code, people.From{}, at.Add(people.AdminLinkEnd))
+	require.ErrorIs(t, err, people.ErrLink)
+	in, err := svc.Login(t.Context(), code, people.From{}, at)
+	require.NoError(t, err)
+	return in.Token
+}
+
+func aDispatcherOwesASecondFactorUnlessTheLinkSaysOtherwise(t *testing.T, s *store.Store) {
 	svc := withAccounts(t, s)
 	for _, role := range []people.Role{people.Admin, people.Dispatcher, people.Quality, people.Support, people.Kitting, people.System} {
-		for by, owes := range map[string]bool{"p-admin": role.NeedsSecond(), people.Console: false} {
-			_, code, err := svc.Add(t.Context(), by, people.Person{Name: "A", Role: role}, start)
+		for _, whole := range []bool{false, true} {
+			a := people.Person{Name: "A", Role: role}
+			_, code, err := svc.Add(t.Context(), people.Console, a, start)
+			if whole {
+				_, code, err = svc.AddWhole(t.Context(), a, start)
+			}
 			require.NoError(t, err)
 			in, err := svc.Login(t.Context(), code, people.From{}, start)
 			require.NoError(t, err)
-			require.Equal(t, !owes, in.Session.Whole, "%s %s", role, by)
-			require.Equal(t, by == people.Console, in.Session.Fresh(start), "an administrator's link is nobody's word")
+			require.Equal(t, whole || !role.NeedsSecond(), in.Session.Whole, "%s", role)
+			require.Equal(t, whole, in.Session.Fresh(start), "a link is nobody's word")
 		}
 	}
+	_, code, err := svc.AdminLink(t.Context(), start)
+	require.NoError(t, err)
+	first, err := svc.Login(t.Context(), code, people.From{}, start)
+	require.NoError(t, err)
+	require.True(t, first.Session.Whole)
 	enrolled(t, svc, people.Dispatcher, "aoki")
 	in, err := svc.PasswordLogin(t.Context(), "aoki", secretWord, people.From{}, start)
 	require.NoError(t, err)
@@ -52,7 +73,7 @@ func anAuthenticatorIsEnrolledAndPaysTheSecondFactor(t *testing.T, s *store.Stor
 	require.False(t, in.Session.Whole)
 	_, err = svc.BeginTOTP(t.Context(), in.Token, at)
 	require.ErrorIs(t, err, people.ErrSecond, "a password alone enrols nobody else's authenticator")
-	require.ErrorIs(t, svc.SetPassword(t.Context(), in.Token, "aoki", secretWord, at), people.ErrSecond)
+	require.ErrorIs(t, svc.SetPassword(t.Context(), in.Token, "", "aoki", secretWord, at), people.ErrSecond)
 	require.ErrorIs(t, svc.Confirm(t.Context(), in.Token, people.Proof{Code: "000000"}, at), people.ErrCode)
 	require.NoError(t, svc.Confirm(t.Context(), in.Token, people.Proof{Code: " " + people.CodeAt(secret, at)[:3] + " " + people.CodeAt(secret, at)[3:]}, at))
 	_, session, err = svc.Session(t.Context(), in.Token, at)
@@ -106,7 +127,7 @@ func noCodeIsTakenTwice(t *testing.T, s *store.Store) {
 func codesCannotBeTriedOut(t *testing.T, s *store.Store) {
 	svc := withAccounts(t, s)
 	_, token := enrolled(t, svc, people.Dispatcher, "aoki")
-	secret, _ := authenticated(t, svc, token, start)
+	secret, recovery := authenticated(t, svc, token, start)
 	var throttled *people.ThrottledError
 	tries := 0
 	for ; !errors.As(svc.Confirm(t.Context(), token, people.Proof{Code: "123456"}, start.Add(time.Hour)), &throttled); tries++ {
@@ -114,11 +135,74 @@ func codesCannotBeTriedOut(t *testing.T, s *store.Store) {
 	}
 	require.Equal(t, 8, tries)
 	at := start.Add(time.Hour)
-	in, err := svc.PasswordLogin(t.Context(), "aoki", secretWord, people.From{}, at)
-	require.NoError(t, err)
-	require.ErrorAs(t, svc.Confirm(t.Context(), in.Token, people.Proof{Code: people.CodeAt(secret, at)}, at), &throttled, "nor in another session")
+	half := func() string {
+		in, err := svc.PasswordLogin(t.Context(), "aoki", secretWord, people.From{}, at)
+		require.NoError(t, err)
+		return in.Token
+	}
+	require.NoError(t, svc.Confirm(t.Context(), half(), people.Proof{Code: people.CodeAt(secret, at)}, at), "a whole session keeps no new one out")
+	for tries = 0; !errors.As(svc.Confirm(t.Context(), half(), people.Proof{Code: "123456"}, at), &throttled); tries++ {
+		require.Less(t, tries, 50)
+	}
+	require.Equal(t, 8, tries, "in however many sessions")
+	at = at.Add(time.Hour)
+	for tries = 0; !errors.As(svc.Confirm(t.Context(), half(), people.Proof{Code: "123456"}, at), &throttled); tries++ {
+		require.Less(t, tries, 50)
+	}
+	require.NoError(t, svc.Confirm(t.Context(), token, people.Proof{Code: people.CodeAt(secret, at)}, at), "half sessions keep no whole one out")
+	require.NoError(t, svc.Confirm(t.Context(), half(), people.Proof{Code: recovery[0]}, at), "nor the recovery codes")
+	require.ErrorIs(t, svc.Confirm(t.Context(), half(), people.Proof{Code: recovery[0]}, at), people.ErrCode)
 	at = at.Add(10 * time.Minute)
-	require.NoError(t, svc.Confirm(t.Context(), in.Token, people.Proof{Code: people.CodeAt(secret, at)}, at))
+	require.NoError(t, svc.Confirm(t.Context(), half(), people.Proof{Code: people.CodeAt(secret, at)}, at))
+}
+
+func aPasswordAloneChangesNothingBesideAnAuthenticator(t *testing.T, s *store.Store) {
+	svc := withAccounts(t, s)
+	p, token := enrolled(t, svc, people.Dispatcher, "aoki")
+	secret, recovery := authenticated(t, svc, token, start)
+	at := start.Add(time.Hour)
+	const next = "another horse battery"
+	require.NoError(t, svc.Confirm(t.Context(), token, people.Proof{Password: secretWord}, at), "enough to sign by")
+	require.ErrorIs(t, svc.SetPassword(t.Context(), token, secretWord, "aoki", next, at), people.ErrConfirm)
+	_, err := svc.BeginTOTP(t.Context(), token, at)
+	require.ErrorIs(t, err, people.ErrConfirm)
+	_, err = svc.NewRecovery(t.Context(), token, at)
+	require.ErrorIs(t, err, people.ErrConfirm)
+
+	code := people.CodeAt(secret, at)
+	require.ErrorIs(t, svc.Confirm(t.Context(), token, people.Proof{Password: "wrong password", Code: code}, at), people.ErrPassword, "both are looked at")
+	require.ErrorIs(t, svc.Confirm(t.Context(), token, people.Proof{Password: secretWord, Code: "000000"}, at), people.ErrCode)
+	require.NoError(t, svc.Confirm(t.Context(), token, people.Proof{Password: secretWord, Code: code}, at))
+	require.ErrorIs(t, svc.SetPassword(t.Context(), token, "wrong password", "aoki", next, at), people.ErrPassword)
+	require.NoError(t, svc.SetPassword(t.Context(), token, secretWord, "aoki", next, at))
+
+	for _, way := range []string{"recovery", "console"} { // who does not know it any more
+		at = at.Add(time.Hour)
+		if way == "recovery" {
+			require.NoError(t, svc.Confirm(t.Context(), token, people.Proof{Code: recovery[0]}, at))
+		} else {
+			token = console(t, svc, p, at)
+		}
+		require.NoError(t, svc.SetPassword(t.Context(), token, "", "aoki", next+way, at), way)
+		_, err = svc.PasswordLogin(t.Context(), "aoki", next+way, people.From{}, at)
+		require.NoError(t, err)
+	}
+}
+
+func aHubWithoutItsKeyLetsPeopleInByRecoveryCodes(t *testing.T, s *store.Store) {
+	svc := withAccounts(t, s)
+	_, token := enrolled(t, svc, people.Dispatcher, "aoki")
+	_, recovery := authenticated(t, svc, token, start)
+	svc.Vault = nil
+	in, err := svc.PasswordLogin(t.Context(), "aoki", secretWord, people.From{Device: "d.x"}, start)
+	require.NoError(t, err)
+	require.Empty(t, in.Device)
+	require.ErrorIs(t, svc.Confirm(t.Context(), in.Token, people.Proof{Code: "123456"}, start), people.ErrNoKey)
+	require.NoError(t, svc.Confirm(t.Context(), in.Token, people.Proof{Code: recovery[0]}, start))
+	_, err = svc.BeginTOTP(t.Context(), in.Token, start)
+	require.ErrorIs(t, err, people.ErrNoKey)
+	_, err = svc.ConfirmTOTP(t.Context(), in.Token, "123456", start)
+	require.ErrorIs(t, err, people.ErrNoKey)
 }
 
 func anotherAuthenticatorCountsOnceItHasGivenACode(t *testing.T, s *store.Store) {

@@ -27,6 +27,8 @@ type Tx interface {
 	HasOwn(ctx context.Context, role Role, place string) (bool, error)
 	RemovePerson(ctx context.Context, id string, at time.Time) error
 	AddLink(ctx context.Context, l Link) error
+	// HasLink says whether there is an unused link that has not expired at now.
+	HasLink(ctx context.Context, hash string, now time.Time) (bool, error)
 	// UseLink marks an unused link that has not expired at now as used and gives its person; ErrLink for any other.
 	UseLink(ctx context.Context, hash string, now time.Time) (l Link, err error)
 	// Session is ErrNoSession for an unknown hash.
@@ -67,7 +69,7 @@ type accountTx interface {
 type Service struct {
 	// Passwords hashes passwords; a service without it takes none.
 	Passwords Hasher
-	// Vault seals what must not stand in the database as it is; a service without it takes no authenticators.
+	// Vault seals what must not stand in the database as it is; a service without it takes no authenticators (ErrNoKey) and marks no browsers.
 	Vault *Vault
 
 	store    Store
@@ -81,20 +83,29 @@ func New(s Store) *Service { return &Service{store: s, throttle: throttle{seed: 
 // Add adds a person and gives the code of their one-time login link, valid for LinkEnd. by is who does it. A wrong field is
 // a *FieldError.
 func (s *Service) Add(ctx context.Context, by string, p Person, now time.Time) (added Person, code string, err error) {
+	return s.add(ctx, by, p, false, now)
+}
+
+// AddWhole is Add at the console with a link that counts for both factors, valid for AdminLinkEnd.
+func (s *Service) AddWhole(ctx context.Context, p Person, now time.Time) (added Person, code string, err error) {
+	return s.add(ctx, Console, p, true, now)
+}
+
+func (s *Service) add(ctx context.Context, by string, p Person, whole bool, now time.Time) (added Person, code string, err error) {
 	p.ID, p.Added, p.AddedBy, p.Removed = NewID("p"), now, by, time.Time{}
 	p.Name, p.Place = strings.TrimSpace(p.Name), strings.TrimSpace(p.Place)
 	if err := p.check(); err != nil {
 		return Person{}, "", err
 	}
 	code = newToken()
-	err = s.store.Change(ctx, func(tx Tx) error { return addWithLink(ctx, tx, by, p, code, LinkEnd, now) })
+	err = s.store.Change(ctx, func(tx Tx) error { return addWithLink(ctx, tx, by, p, code, whole, now) })
 	if err != nil {
 		return Person{}, "", fmt.Errorf("add person: %w", err)
 	}
 	return p, code, nil
 }
 
-func addWithLink(ctx context.Context, tx Tx, by string, p Person, code string, valid time.Duration, now time.Time) error {
+func addWithLink(ctx context.Context, tx Tx, by string, p Person, code string, whole bool, now time.Time) error {
 	if err := placed(ctx, tx, p); err != nil {
 		return err
 	}
@@ -104,7 +115,7 @@ func addWithLink(ctx context.Context, tx Tx, by string, p Person, code string, v
 	if err := tx.RecordAct(ctx, NewAct(now, by, "person.add", p.ID, string(p.Role)+" "+p.Place)); err != nil {
 		return err
 	}
-	return link(ctx, tx, by, p.ID, code, valid, now)
+	return link(ctx, tx, by, p.ID, code, whole, now)
 }
 
 // placed refuses a person whose place is not in the network: they would find nothing of their own. A customer's pseudonym is no
@@ -121,22 +132,37 @@ func placed(ctx context.Context, tx Tx, p Person) error {
 	return err
 }
 
-func link(ctx context.Context, tx Tx, by, person, code string, valid time.Duration, now time.Time) error {
-	err := tx.AddLink(ctx, Link{Hash: hashToken(code), Person: person, Made: now, Expires: now.Add(valid), Console: by == Console})
+// link makes the login link of a code; a whole one counts for both factors, and not for long.
+func link(ctx context.Context, tx Tx, by, person, code string, whole bool, now time.Time) error {
+	valid := LinkEnd
+	detail := "valid for "
+	if whole {
+		valid, detail = AdminLinkEnd, "for both factors, valid for "
+	}
+	err := tx.AddLink(ctx, Link{Hash: hashToken(code), Person: person, Made: now, Expires: now.Add(valid), Console: whole})
 	if err != nil {
 		return err
 	}
-	return tx.RecordAct(ctx, NewAct(now, by, "person.link", person, "valid for "+valid.String()))
+	return tx.RecordAct(ctx, NewAct(now, by, "person.link", person, detail+valid.String()))
 }
 
 // Link makes a new one-time login link for a person, valid for LinkEnd. The error is ErrNoPerson for one who is not there.
 func (s *Service) Link(ctx context.Context, by, person string, now time.Time) (code string, err error) {
+	return s.linkFor(ctx, by, person, false, now)
+}
+
+// LinkWhole is Link at the console that counts for both factors, valid for AdminLinkEnd.
+func (s *Service) LinkWhole(ctx context.Context, person string, now time.Time) (code string, err error) {
+	return s.linkFor(ctx, Console, person, true, now)
+}
+
+func (s *Service) linkFor(ctx context.Context, by, person string, whole bool, now time.Time) (code string, err error) {
 	code = newToken()
 	err = s.store.Change(ctx, func(tx Tx) error {
 		if _, err := active(ctx, tx, person); err != nil {
 			return err
 		}
-		return link(ctx, tx, by, person, code, LinkEnd, now)
+		return link(ctx, tx, by, person, code, whole, now)
 	})
 	if err != nil {
 		return "", fmt.Errorf("login link for %s: %w", person, err)
@@ -163,10 +189,10 @@ func (s *Service) AdminLink(ctx context.Context, now time.Time) (admin Person, c
 		}
 		if len(admins) > 0 {
 			admin = admins[0]
-			return link(ctx, tx, Console, admin.ID, code, AdminLinkEnd, now)
+			return link(ctx, tx, Console, admin.ID, code, true, now)
 		}
 		admin = Person{ID: NewID("p"), Name: "Administrator", Role: Admin, Added: now, AddedBy: Console}
-		return addWithLink(ctx, tx, Console, admin, code, AdminLinkEnd, now)
+		return addWithLink(ctx, tx, Console, admin, code, true, now)
 	})
 	if err != nil {
 		return Person{}, "", fmt.Errorf("administrator's login link: %w", err)

@@ -1,6 +1,8 @@
 package people_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -72,6 +74,17 @@ func oneGetsIn(t *testing.T, svc *people.Service) {
 	got, err := svc.List(t.Context())
 	require.NoError(t, err)
 	require.Len(t, got, 1)
+}
+
+// reading refuses to change anything.
+type reading struct{ people.Store }
+
+func (reading) Change(context.Context, func(people.Tx) error) error { return errors.New("a write") }
+
+func TestACodeThatWasMadeUpWritesNothing(t *testing.T) {
+	_, s := open(t)
+	_, err := people.New(reading{s.People()}).Login(t.Context(), "made-up", people.From{}, start)
+	require.ErrorIs(t, err, people.ErrLink)
 }
 
 func TestALinkExpires(t *testing.T) {

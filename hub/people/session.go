@@ -27,11 +27,22 @@ type In struct {
 
 // Login exchanges the code of a one-time link for a new session. The error is ErrLink for a code that does not let anybody in.
 //
-// A link that was made on the machine of the hub counts for both factors and as the person's word for ConfirmFor: whoever has the
-// data directory could write anything into the database anyway, so asking for more there would protect nothing, and it is the way
-// back in for who has lost everything. What is done on it says so ("console link"). A link that an administrator made on a page
-// counts for one: it lets a new person in to enrol, and nobody act for a dispatcher.
+// A link that whoever runs the hub has made at its console for that (`hub admin link`, `--whole`) counts for both factors and as the
+// person's word for ConfirmFor: whoever has the data directory could write anything into the database anyway, so asking for more there
+// would protect nothing, and it is the way back in for who has lost everything. What is done on it says so ("console link"). Any other
+// link counts for one: it lets a new person in to enrol, and nobody act for a dispatcher.
 func (s *Service) Login(ctx context.Context, code string, from From, now time.Time) (in In, err error) {
+	var has bool
+	err = s.store.Read(ctx, func(tx Tx) error { // first, for codes that strangers make up are no reason to write
+		has, err = tx.HasLink(ctx, hashToken(code), now)
+		return err
+	})
+	if err == nil && !has {
+		err = ErrLink
+	}
+	if err != nil {
+		return In{}, fmt.Errorf("login: %w", err)
+	}
 	err = s.store.Change(ctx, func(tx Tx) error {
 		used, err := tx.UseLink(ctx, hashToken(code), now)
 		if err != nil {

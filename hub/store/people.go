@@ -75,6 +75,13 @@ func (tx *Tx) AddLink(ctx context.Context, l people.Link) error {
 		l.Hash, l.Person, millis(l.Made), millis(l.Expires), l.Console)
 }
 
+// HasLink says whether there is an unused link that has not expired at now.
+func (tx *Tx) HasLink(ctx context.Context, hash string, now time.Time) (has bool, err error) {
+	err = tx.row(ctx, `SELECT EXISTS (SELECT 1 FROM login_links WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2)`,
+		hash, millis(now)).Scan(&has)
+	return has, err
+}
+
 // UseLink marks an unused link that has not expired at now as used and gives it; people.ErrLink for any other.
 func (tx *Tx) UseLink(ctx context.Context, hash string, now time.Time) (people.Link, error) {
 	scan := func(row scanner) (people.Link, error) {

@@ -25,6 +25,8 @@ type accountView struct {
 	This     string // id of the session that asks
 	Enrol    *people.Enrolment
 	Recovery []string // shown once
+	Present  bool     // a new password asks for the present one
+	Old      bool     // nothing to show yet, and the link was used too long ago
 	Field    string
 	Wrong    string
 	Login    string // as it was given
@@ -38,7 +40,11 @@ func (w *Web) showAccount(c echo.Context, status int, v accountView) (err error)
 		return err
 	}
 	v.Whole, v.Must = who.Whole, who.Role.NeedsSecond()
-	v.May = v.None() || who.Fresh && (who.Whole || !v.TOTP && v.Passkeys == 0)
+	v.Present, err = w.People.MayChange(ctx, api.Token(c), now)
+	v.May, v.Old = err == nil, errors.Is(err, people.ErrOldLink)
+	if err != nil && !v.Old && !errors.Is(err, people.ErrConfirm) && !errors.Is(err, people.ErrSecond) {
+		return err
+	}
 	if who.Whole {
 		if v.Sessions, err = w.People.Sessions(ctx, who.ID, now); err != nil {
 			return err
@@ -61,8 +67,14 @@ func (w *Web) confirmAccount(c echo.Context) error {
 
 func (w *Web) setPassword(c echo.Context) error {
 	login := c.FormValue("login")
-	err := w.People.SetPassword(c.Request().Context(), api.Token(c), login, c.FormValue("password"), w.RealNow())
+	err := w.People.SetPassword(c.Request().Context(), api.Token(c), c.FormValue("present"), login, c.FormValue("password"), w.RealNow())
 	var field *people.FieldError
+	if errors.Is(err, people.ErrPassword) {
+		return w.showAccount(c, http.StatusForbidden, accountView{Field: "present", Login: login, Wrong: chooseLang(c).text("account.err.present")})
+	}
+	if text, status := wrongProof(chooseLang(c), err); text != "" {
+		return w.showAccount(c, status, accountView{Field: "present", Login: login, Wrong: text})
+	}
 	switch l := chooseLang(c); {
 	case errors.As(err, &field):
 		return w.showAccount(c, http.StatusUnprocessableEntity, accountView{Field: field.Field, Login: login, Wrong: l.text("account.err." + field.Field)})

@@ -149,6 +149,27 @@ func TestALinkThatIsShownLeadsWhereThePersonAskedFrom(t *testing.T) {
 	require.Contains(t, ask(h, r, admin).Body.String(), "http://example.com/login?code=")
 }
 
+// A session of an administrator that somebody has taken makes no account, link or role: the page asks for the person and keeps the form.
+func TestAStolenSessionOfAnAdministratorMakesNoAccount(t *testing.T) {
+	h := open(t)
+	admin := h.Token(t, people.Admin)
+	require.Equal(t, http.StatusSeeOther, post(h, "/account/password", admin, url.Values{"login": {"admin"}, "password": {secretWord}}).Code)
+	p, _ := invited(t, h, people.Support)
+	h.Later(people.ConfirmFor)
+	form := url.Values{"name": {"Mallory"}, "role": {"admin"}}
+	w := post(h, "/people?lang=en", admin, form)
+	require.Equal(t, http.StatusForbidden, w.Code)
+	require.Contains(t, w.Body.String(), `name="name" value="Mallory"`)
+	for _, path := range []string{"link", "role", "remove", "reset"} {
+		require.Equal(t, http.StatusForbidden, post(h, "/people/"+p.ID+"/"+path, admin, url.Values{"role": {"admin"}}).Code, path)
+	}
+	require.NotContains(t, get(h, "/people", admin).Body.String(), "Mallory")
+	form.Set("confirm_password", secretWord)
+	w = post(h, "/people", admin, form)
+	require.Equal(t, 200, w.Code)
+	require.Contains(t, w.Body.String(), "/login?code=")
+}
+
 // signed is an act that has to be signed: how it is done, and what it is kept as.
 type signed struct {
 	role         people.Role
@@ -185,7 +206,7 @@ func TestWhatIsSignedAsksForThePersonAndIsKeptWithHow(t *testing.T) {
 			"loc-002-fridge-1", "door.ask"},
 	} {
 		t.Run(route, func(t *testing.T) {
-			_, code, err := h.People.Add(t.Context(), people.Console, people.Person{Name: "Signer", Role: c.role}, h.RealNow())
+			_, code, err := h.People.AddWhole(t.Context(), people.Person{Name: "Signer", Role: c.role}, h.RealNow())
 			require.NoError(t, err)
 			token := cookie(t, post(h, "/login", "", url.Values{"code": {code}})).Value
 			login := "signer-" + strings.ToLower(c.subject)

@@ -302,7 +302,7 @@ func (s *site) post(path, token string, in, out any) {
 // login gives the token of a new person.
 func (s *site) login(role people.Role) string {
 	s.t.Helper()
-	_, code, err := people.New(s.store.People()).Add(context.Background(), people.Console, people.Person{Name: "Test", Role: role}, time.Now())
+	_, code, err := people.New(s.store.People()).AddWhole(context.Background(), people.Person{Name: "Test", Role: role}, time.Now())
 	require.NoError(s.t, err)
 	var session struct{ Token string }
 	s.post("/v1/login", "", map[string]string{"code": code}, &session)

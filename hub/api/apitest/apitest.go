@@ -136,7 +136,7 @@ func (h *Hub) SetPrices(tb testing.TB) {
 func (h *Hub) Code(tb testing.TB, role people.Role) string {
 	tb.Helper()
 	place := map[people.Role]string{people.Shop: "shop-1", people.Driver: "route-01", people.Customer: "member-0001"}[role]
-	_, code, err := h.People.Add(tb.Context(), people.Console, people.Person{Name: "Test " + string(role), Role: role, Place: place}, h.RealNow())
+	_, code, err := h.People.AddWhole(tb.Context(), people.Person{Name: "Test " + string(role), Role: role, Place: place}, h.RealNow())
 	require.NoError(tb, err)
 	return code
 }

@@ -38,8 +38,9 @@ ALTER TABLE sessions ADD COLUMN confirmed_by TEXT NOT NULL DEFAULT '';      -- a
 ALTER TABLE sessions ADD COLUMN agent TEXT NOT NULL DEFAULT '';             -- what the browser calls itself
 CREATE INDEX sessions_of ON sessions (person_id) WHERE ended_at IS NULL;
 
--- Sessions of roles that need no second factor go on; the others show theirs, or enrol, before they go on.
+-- Sessions of roles that need no second factor go on; the others end, for a cookie is no word for enrolling one: they come back by a link.
 UPDATE sessions SET whole = TRUE WHERE person_id IN (SELECT id FROM persons WHERE role NOT IN ('admin', 'dispatcher', 'quality'));
+UPDATE sessions SET ended_at = seen_at WHERE ended_at IS NULL AND NOT whole;
 
 -- How the person confirmed an act that needs one to answer for it; empty for an act that needs none.
 ALTER TABLE acts ADD COLUMN signed TEXT NOT NULL DEFAULT '';
