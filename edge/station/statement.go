@@ -139,8 +139,9 @@ func (t *turn) rode(c protocol.SlotAssignment) protocol.RideOutcome {
 	}
 	t.record(said)
 	decided := v.outcome != protocol.RideTooWarm && c.Hold == protocol.GoodsReleased // a person has, about such a doubt
-	if cause := v.holds(c.Ride); cause != 0 && g.HeldAt == 0 && !decided {
-		g.HeldAt, g.Cause = max(t.now.UnixMilli(), said.Freed+1), cause
+	worse := v.outcome == protocol.RideTooWarm && g.Cause != protocol.RideBroken     // whoever releases another cause has not released this one
+	if cause := v.holds(c.Ride); cause != 0 && (g.HeldAt == 0 || worse) && !decided {
+		g.HeldAt, g.Cause = max(t.now.UnixMilli(), said.Freed+1, g.HeldAt+1), cause
 		t.record(protocol.GoodsHeld{Position: said.Position, DatedContainer: c.DatedContainer, Cause: cause, Since: v.since, OutsideMS: v.outsideMS,
 			MilliC: v.milliC, HeldAt: g.HeldAt, Shipper: c.Ride.Shipper})
 	}

@@ -81,6 +81,28 @@ func (r *rig) puts() []protocol.Body {
 	return r.slot("f1-1").Records
 }
 
+// TestARideThatWasTooWarmIsADecisionOfItsOwn: whoever releases goods whose probe was silent has not said that they rode well.
+func TestARideThatWasTooWarmIsADecisionOfItsOwn(t *testing.T) {
+	p := withRides()
+	f1 := p["f1"]
+	for i := range f1.Containers {
+		f1.Containers[i].Goods = bears
+	}
+	p["f1"] = f1
+	r := newRig(t, State{}, p)
+	r.puts()
+	r.minutes(30, 0, protocol.SensorMissing)
+	silent := r.s.Goods["c1"]
+	require.Equal(t, protocol.GoodsDoubtful, silent.Cause)
+	held := kept[protocol.GoodsHeld](r.scan(r.says(warmed(60, 60))).Records)
+	require.Len(t, held, 1)
+	require.Equal(t, protocol.RideBroken, held[0].Cause)
+	require.Greater(t, held[0].HeldAt, silent.HeldAt)
+	r.p["f1"].Containers[0].Hold, r.p["f1"].Containers[0].HoldOf = protocol.GoodsReleased, silent.HeldAt
+	r.minutes(1, 5000, 0)
+	require.Equal(t, held[0].HeldAt, r.s.Goods["c1"].HeldAt, "it is held still")
+}
+
 // TestWhatAShipperSaidOfAnotherRideIsNone: yesterday's statement, or that of a board whose key the plan has no more.
 func TestWhatAShipperSaidOfAnotherRideIsNone(t *testing.T) {
 	for name, change := range map[string]func(*rig){
