@@ -127,6 +127,17 @@ func TestAStepOfNoRightIsNeverRefusedAway(t *testing.T) {
 	}
 }
 
+// TestACountSaysNothingOfAPieceThatHasLeftItsShelf: the picker had no network, so the count is heard before the picking and the shipping.
+func TestACountSaysNothingOfAPieceThatHasLeftItsShelf(t *testing.T) {
+	missed := Event{Step: protocol.StepMiss, Place: "A-1"}
+	i := play(t, Item{}, append(round1(), round2()[:4]...)...)
+	require.Equal(t, protocol.InTransitOut, i.Custody)
+	require.Equal(t, protocol.InTransitOut, play(t, i, missed, missed).Custody)
+
+	moved := play(t, Item{}, append(round1(), Event{Step: protocol.StepPutAway, Place: "A-2"})...)
+	require.Equal(t, protocol.Shelved, play(t, moved, missed, missed).Custody)
+}
+
 // TestAPieceIsMissingAfterTwoCountsThatDoNotFindIt and is back when a count does.
 func TestAPieceIsMissingAfterTwoCountsThatDoNotFindIt(t *testing.T) {
 	i := play(t, Item{}, append(round1(), Event{Step: protocol.StepMiss})...)

@@ -35,6 +35,8 @@ func alphabet() (events []Event) {
 			events = append(events, Event{Step: s, Operator: "ann", Damages: []protocol.Damage{{Kind: "stain"}}})
 		case protocol.StepPutAway, protocol.StepCount:
 			events = append(events, Event{Step: s, Place: "A-2"})
+		case protocol.StepMiss: // said by a person, of a piece that may be anywhere
+			events = append(events, Event{Step: s, Operator: "ann"})
 		}
 	}
 	for n := range events {
@@ -118,7 +120,7 @@ func holds(t interface{ Fatalf(string, ...any) }, before, i Item, w witness, tol
 type kernel struct {
 	custody, was                               protocol.Custody
 	inWork, dirty, damaged, bad, fit, out, ran bool
-	bag, order, promised, repairer             string
+	bag, order, promised, repairer, shelf      string
 	misses                                     int
 	promise                                    Promise
 	witness                                    witness
@@ -128,8 +130,11 @@ func kernelOf(i Item, w witness) kernel {
 	k := kernel{custody: i.Custody, inWork: i.InWork, dirty: i.Dirty, damaged: len(i.Damages) > 0, bad: i.Grade == protocol.GradeD, fit: i.Fit(),
 		out: i.wasOut(), ran: i.free(noon), bag: i.Bag, order: i.Order, promised: i.Commitment.Order, repairer: i.RepairedBy,
 		misses: min(i.Misses, missLimit), promise: i.Commitment.State, witness: w}
-	if i.Custody == protocol.Missing {
+	switch i.Custody {
+	case protocol.Missing:
 		k.was = i.Was
+	case protocol.Shelved: // who is put on a shelf or counted there is always told which: elsewhere the place does not matter
+		k.shelf = i.Place
 	}
 	return k
 }
@@ -149,6 +154,9 @@ func TestNoOrderOfEventsBreaksThePromises(t *testing.T) {
 		reached[s.Custody] = true
 		for _, e := range events {
 			i, b := Apply(s.Item, e)
+			if e.Step == protocol.StepMiss && e.Place != "" && (s.Custody != protocol.Shelved || s.Place != e.Place) {
+				require.Equal(t, s.Custody, i.Custody, "a count missed a piece that was not to be on the counted shelf")
+			}
 			next := state{i, s.sees(e, b), n, e}
 			holds(t, s.Item, i, next.witness, func() (story string) {
 				for m := next; m.last >= 0; m = states[m.last] {

@@ -410,7 +410,12 @@ func countElsewhere(i *Item, e Event) (Rule, Effect) {
 	return WrongState, Told
 }
 
+// miss says that a piece is not where it was looked for. A count does so of what should be on its shelf; when it turns out by what is
+// heard later that the piece was not to be there any more, the count says nothing of it.
 func miss(i *Item, e Event) (Rule, Effect) {
+	if e.Place != "" && (i.Custody != protocol.Shelved || i.Place != e.Place) {
+		return "", 0
+	}
 	if i.Misses++; i.Custody == protocol.Shelved && i.Misses < missLimit {
 		return "", 0
 	}

@@ -56,8 +56,8 @@ func (c *crew) sorted(s *scanner, p *piece, i rental.Item) {
 		do(protocol.StepInspectIn, inspect(whole), onAgain(p))
 	case may(protocol.StepInspectReturn):
 		do(protocol.StepInspectReturn, inspect(whole), toClean)
-	case !i.Dirty && may(protocol.StepInspectFinal) && whole(p):
-		do(protocol.StepInspectFinal, inspect(whole), toShelve)
+	case !i.Dirty && may(protocol.StepInspectFinal):
+		do(protocol.StepInspectFinal, inspect(whole), onAgain(p))
 	case may(protocol.StepClean):
 		p.at = toClean
 	case may(protocol.StepUnpack):
@@ -75,7 +75,7 @@ func (c *crew) sorted(s *scanner, p *piece, i rental.Item) {
 	}
 }
 
-// onAgain is where a piece goes that was never out: on its shelf, or to the cleaner first.
+// onAgain is where a piece goes that needs no cleaning: on its shelf, or to be repaired first.
 func onAgain(p *piece) spot {
 	if whole(p) {
 		return toShelve

@@ -101,6 +101,10 @@ func (c *crew) receive() {
 			bags = append(bags, o)
 		}
 	}
+	inside := map[string][]*piece{}
+	for _, p := range c.where(comesBack) {
+		inside[p.place] = append(inside[p.place], p)
+	}
 	for n, o := range bags {
 		s := c.turn(n)
 		s.begin(protocol.StepReceive)
@@ -109,14 +113,14 @@ func (c *crew) receive() {
 		} else {
 			s.do("]C100" + o.bag)
 		}
-		c.unpack(s, o)
+		c.unpack(s, inside[o.bag])
 	}
 }
 
-func (c *crew) unpack(s *scanner, o *order) {
+func (c *crew) unpack(s *scanner, inside []*piece) {
 	var missed []*piece
-	for _, p := range c.where(comesBack) {
-		if p.place != o.bag || c.falls(p) {
+	for _, p := range inside {
+		if c.falls(p) {
 			continue
 		}
 		if c.chance(c.Unscanned) {

@@ -136,8 +136,8 @@ func agrees(p *piece, custody protocol.Custody, inWork bool, place string) bool 
 		return custody == protocol.ReturnInspected || custody == protocol.FinalInspected || custody == protocol.InspectedIn
 	case atCleaner:
 		return custody == protocol.Cleaning && inWork
-	case toRepair:
-		return custody == protocol.Cleaning && !inWork
+	case toRepair: // from the cleaner, or because an inspection was not passed
+		return (custody == protocol.Cleaning || custody == protocol.FinalInspected || custody == protocol.InspectedIn) && !inWork
 	case atRepair:
 		return custody == protocol.Repairing && inWork
 	case toInspect:
@@ -170,6 +170,9 @@ func (c *crew) judge(t *testing.T) {
 		require.NoError(t, err)
 		if i.Custody == protocol.Missing {
 			missing++
+			if p.at != lost && *tell {
+				c.story(t, p)
+			}
 			require.Equal(t, lost, p.at, "%s is called missing, and is at %d %s", p.id, p.at, p.place)
 		}
 		switch {
