@@ -15,6 +15,7 @@ const (
 	MaxBatchRecords = 1000      // records in one batch
 	MaxPart         = 128 << 10 // bytes of one plan part
 	MaxParts        = 256       // parts of one plan
+	MaxElements     = 4096      // elements of one array, and pairs of one map
 )
 
 // ErrMalformed is wrapped by every error of a decoder: the bytes are not what this package describes.
@@ -33,8 +34,8 @@ var decMode = must(cbor.DecOptions{
 	DupMapKey:        cbor.DupMapKeyEnforcedAPF,
 	IndefLength:      cbor.IndefLengthForbidden,
 	MaxNestedLevels:  8,
-	MaxArrayElements: 4096,
-	MaxMapPairs:      4096, // an edge's stored state is read by the same decoder
+	MaxArrayElements: MaxElements,
+	MaxMapPairs:      MaxElements, // an edge's stored state is read by the same decoder
 	UTF8:             cbor.UTF8RejectInvalid,
 	TagsMd:           cbor.TagsForbidden,
 }.DecMode())

@@ -176,7 +176,7 @@ type Manifest struct {
 }
 
 // PartRef names one part: "lock/FRIDGE", "fridge/FRIDGE", "shipper/SHIPPER", "scanner/SHOP", "driver/RUN", "warehouse/WAREHOUSE",
-// "items/WAREHOUSE/1".
+// "warehouse/WAREHOUSE/orders-03", "items/WAREHOUSE/1".
 type PartRef struct {
 	Name string `cbor:"1,keyasint"`
 	Hash Hash   `cbor:"2,keyasint"`

@@ -154,13 +154,15 @@ type OperatorChanged struct {
 	Badge string `cbor:"1,keyasint,omitempty"`
 }
 
-// WarehousePlan is the part "warehouse/POSITION": who may do what with a scanner of a rental warehouse, and the day's lists. Revision 5.
+// WarehousePlan is a part "warehouse/POSITION" or "warehouse/POSITION/LIST": who may do what with a scanner of a rental warehouse, and the
+// day's lists. What is too long for one part comes in several: each list is that of all parts together, in the order of the parts.
+// Revision 5.
 type WarehousePlan struct {
 	Position  string        `cbor:"1,keyasint"`
 	Date      string        `cbor:"2,keyasint"`           // shipping date of the lists, YYYY-MM-DD
 	Operators []Operator    `cbor:"3,keyasint,omitempty"` // badges that are taken
 	Stations  []Workstation `cbor:"4,keyasint,omitempty"` // codes that choose a step
-	Orders    []PickOrder   `cbor:"5,keyasint,omitempty"` // in the order in which they are to be picked
+	Orders    []PickOrder   `cbor:"5,keyasint,omitempty"` // that are to be picked
 	Bags      []ExpectedBag `cbor:"6,keyasint,omitempty"` // that may come back
 	Shelves   []ShelfPlan   `cbor:"7,keyasint,omitempty"` // in the order of the walk
 	Kinds     []DamageKind  `cbor:"8,keyasint,omitempty"` // codes of damages, for inspections

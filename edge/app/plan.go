@@ -56,7 +56,10 @@ func (p *plan) decodePart(kind, position string, body []byte) error {
 	case "driver":
 		return protocol.DecodeBody(body, &p.driver)
 	case "warehouse":
-		return protocol.DecodeBody(body, &p.warehouse)
+		var w protocol.WarehousePlan
+		err := protocol.DecodeBody(body, &w)
+		p.warehouse = warehouse.Join(p.warehouse, w)
+		return err
 	case "items":
 		var i protocol.ItemsPlan
 		err := protocol.DecodeBody(body, &i)

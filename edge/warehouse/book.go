@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"hash/fnv"
 	"slices"
 	"strings"
@@ -70,6 +71,19 @@ type order struct {
 type line struct {
 	protocol.PickLine
 	order *order
+}
+
+// Join makes one of a warehouse's parts, which come in the order of their names.
+func Join(parts ...protocol.WarehousePlan) (all protocol.WarehousePlan) {
+	for _, p := range parts {
+		all.Position, all.Date = cmp.Or(all.Position, p.Position), cmp.Or(all.Date, p.Date)
+		all.Operators, all.Stations, all.Kinds = append(all.Operators, p.Operators...), append(all.Stations, p.Stations...), append(all.Kinds, p.Kinds...)
+		all.Orders, all.Bags, all.Shelves = append(all.Orders, p.Orders...), append(all.Bags, p.Bags...), append(all.Shelves, p.Shelves...)
+		if p.Swaps != (protocol.SwapRule{}) {
+			all.Swaps = p.Swaps
+		}
+	}
+	return all
 }
 
 // NewBook makes a book of the lists. Where a list names a piece, bag or code twice, the later counts.

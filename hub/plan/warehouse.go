@@ -1,12 +1,14 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"slices"
 	"strings"
 	"time"
 
+	"meguri/hub/bulk"
 	"meguri/hub/rental"
 	"meguri/protocol"
 )
@@ -17,11 +19,21 @@ const rentalKnown = 5
 const (
 	// listsAhead is how far the pick lists reach: through tomorrow wherever the warehouse is.
 	listsAhead = 33 * time.Hour
-	// mostOrders and mostBags are how many are read for the lists; what does not fit into the part is left out from the end.
-	mostOrders = 2000
-	mostBags   = 2000
+	// mostLines and mostBags are how many are read for the lists, about what their parts hold; what does not fit into a part is left out
+	// from its end.
+	mostLines = 24_000
+	mostBags  = 20_000
 	// spare is what is left free of a part, for the frame of its lists.
 	spare = 1 << 10
+)
+
+// What grows with a warehouse is cut into so many parts at most: its shelves along the walk, its orders and bags by a hash of their code,
+// so that one that comes or goes changes one part. With the chunks of the pieces they are fewer than protocol.MaxParts.
+const (
+	shelfChunks    = 10
+	shelvesOfChunk = 2000
+	orderChunks    = 16
+	bagChunks      = 32
 )
 
 // warehouse adds the parts of a rental warehouse's scanner.
@@ -63,36 +75,15 @@ func (r *room) takes(thing any) bool {
 // fill gives as many as fit, from the front.
 func fill[T any](r *room, all []T) []T {
 	for n := range all {
-		if !r.takes(all[n]) {
+		if n == protocol.MaxElements || !r.takes(all[n]) {
 			return all[:n]
 		}
 	}
 	return all
 }
 
-// lists adds the part with who may do what, and the day's lists. People come first, then orders by their date, then bags.
+// lists adds the part with who may do what, and those with the shelves and the day's lists.
 func (b *builder) lists(id string) error {
-	warehouses, err := b.tx.Warehouses(b.ctx)
-	if err != nil {
-		return err
-	}
-	w := warehouses[id]
-	part := protocol.WarehousePlan{Position: id, Stations: stations(), Kinds: damageKinds(),
-		Swaps: protocol.SwapRule{SameGarment: w.SwapGarment, Worst: protocol.Grade(w.SwapWorst)}}
-	left := &room{protocol.MaxPart - spare}
-	left.takes(part)
-	operators, err := b.tx.Operators(b.ctx, id)
-	if err != nil {
-		return err
-	}
-	for _, o := range operators {
-		to := protocol.Operator{Badge: o.Badge, Salt: o.Salt, Check: o.Check}
-		for _, s := range o.Steps {
-			to.Steps = append(to.Steps, protocol.Step(s))
-		}
-		part.Operators = append(part.Operators, to)
-	}
-	part.Operators = fill(left, part.Operators)
 	shelves, err := b.tx.Shelves(b.ctx, id)
 	if err != nil {
 		return err
@@ -100,26 +91,87 @@ func (b *builder) lists(id string) error {
 	walk := map[string]int{}
 	for n, s := range shelves {
 		walk[s.ID] = n + 1
-		part.Shelves = append(part.Shelves, protocol.ShelfPlan{Place: s.ID, Room: uint32(s.Room)})
 	}
-	part.Shelves = fill(left, part.Shelves)
-	if part.Orders, err = b.pickOrders(id, walk); err != nil {
+	orders, err := b.pickOrders(id, walk)
+	if err != nil {
 		return err
 	}
-	if len(part.Orders) > 0 {
-		part.Date = b.earliest
-	}
-	part.Orders = fill(left, part.Orders)
-	if part.Bags, err = b.expectedBags(id); err != nil {
+	bags, err := b.expectedBags(id)
+	if err != nil {
 		return err
 	}
-	part.Bags = fill(left, part.Bags)
+	return errors.Join(b.crew(id), b.shelves(id, shelves),
+		cut(b, id+"/orders", orders, orderChunks, func(o protocol.PickOrder) string { return o.Order },
+			func(p *protocol.WarehousePlan, all []protocol.PickOrder) { p.Orders = all }),
+		cut(b, id+"/bags", bags, bagChunks, func(e protocol.ExpectedBag) string { return e.Bag },
+			func(p *protocol.WarehousePlan, all []protocol.ExpectedBag) { p.Bags = all }))
+}
+
+// crew adds the part with the warehouse's people, cards and rules.
+func (b *builder) crew(id string) error {
+	warehouses, err := b.tx.Warehouses(b.ctx)
+	if err != nil {
+		return err
+	}
+	operators, err := b.tx.Operators(b.ctx, id)
+	if err != nil {
+		return err
+	}
+	w := warehouses[id]
+	part := protocol.WarehousePlan{Position: id, Date: b.earliest, Stations: stations(), Kinds: damageKinds(),
+		Swaps: protocol.SwapRule{SameGarment: w.SwapGarment, Worst: protocol.Grade(w.SwapWorst)}}
+	for _, o := range operators {
+		to := protocol.Operator{Badge: o.Badge, Salt: o.Salt, Check: o.Check}
+		for _, s := range o.Steps {
+			to.Steps = append(to.Steps, protocol.Step(s))
+		}
+		part.Operators = append(part.Operators, to)
+	}
+	left := &room{protocol.MaxPart - spare}
+	left.takes(protocol.WarehousePlan{Stations: part.Stations, Kinds: part.Kinds})
+	part.Operators = fill(left, part.Operators)
 	return b.add("warehouse/"+id, part)
+}
+
+// shelves adds the parts with the shelves, in the order of the walk.
+func (b *builder) shelves(id string, all []bulk.Shelf) error {
+	for n, some := range slices.Collect(slices.Chunk(all[:min(len(all), shelfChunks*shelvesOfChunk)], shelvesOfChunk)) {
+		part := protocol.WarehousePlan{Position: id}
+		for _, s := range some {
+			part.Shelves = append(part.Shelves, protocol.ShelfPlan{Place: s.ID, Room: uint32(s.Room)})
+		}
+		part.Shelves = fill(&room{protocol.MaxPart - spare}, part.Shelves)
+		if err := b.add(fmt.Sprintf("warehouse/%s/shelves-%02d", id, n), part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cut adds a list in parts by a hash of what each thing is called.
+func cut[T any](b *builder, name string, all []T, most int, called func(T) string, put func(*protocol.WarehousePlan, []T)) error {
+	chunks := make([][]T, chunksFor(len(all), most))
+	for _, x := range all {
+		n := int(crc32.ChecksumIEEE([]byte(called(x)))) % len(chunks)
+		chunks[n] = append(chunks[n], x)
+	}
+	position, _, _ := strings.Cut(name, "/")
+	for n, chunk := range chunks {
+		if len(chunk) == 0 {
+			continue
+		}
+		part := protocol.WarehousePlan{Position: position}
+		put(&part, fill(&room{protocol.MaxPart - spare}, chunk))
+		if err := b.add(fmt.Sprintf("warehouse/%s-%02d", name, n), part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pickOrders lists the orders that are to be shipped until tomorrow, each with its pieces in the order of the walk.
 func (b *builder) pickOrders(id string, walk map[string]int) ([]protocol.PickOrder, error) {
-	lines, err := b.tx.PickLines(b.ctx, id, b.now.Add(listsAhead).UTC().Format(time.DateOnly), mostOrders*4)
+	lines, err := b.tx.PickLines(b.ctx, id, b.now.Add(listsAhead).UTC().Format(time.DateOnly), mostLines)
 	if err != nil {
 		return nil, err
 	}

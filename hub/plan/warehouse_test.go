@@ -3,6 +3,8 @@ package plan
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"meguri/edge/warehouse"
 	"meguri/hub/bulk"
 	"meguri/hub/rental"
 	"meguri/hub/store"
@@ -72,6 +75,20 @@ func partsOf(t *testing.T, s *store.Store, now time.Time) map[string][]byte {
 	return parts
 }
 
+// joined is what a scanner makes of the lists.
+func joined(t *testing.T, parts map[string][]byte) (all protocol.WarehousePlan) {
+	t.Helper()
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		if strings.HasPrefix(name, "warehouse/") {
+			var part protocol.WarehousePlan
+			require.NoError(t, protocol.DecodeBody(parts[name], &part), name)
+			require.Equal(t, "w-1", part.Position)
+			all = warehouse.Join(all, part)
+		}
+	}
+	return all
+}
+
 // changed names the parts of one plan that another does not have.
 func changed(is, was map[string][]byte) (names []string) {
 	for name, body := range is {
@@ -86,15 +103,14 @@ func TestScannersOfAWarehouseGetItsLists(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty func() string) {
 		s := openWarehouse(t, empty(), 40, 3)
 		parts := partsOf(t, s, at(9, 0))
-		var lists protocol.WarehousePlan
-		require.NoError(t, protocol.DecodeBody(parts["warehouse/w-1"], &lists))
+		lists := joined(t, parts)
 		require.Equal(t, "2026-12-02", lists.Date)
 		require.Equal(t, protocol.SwapRule{SameGarment: true, Worst: protocol.GradeB}, lists.Swaps)
 		require.Equal(t, protocol.CheckPIN("2468", lists.Operators[0].Salt), lists.Operators[0].Check)
 		require.Equal(t, protocol.Operator{Badge: "op-2", Steps: []protocol.Step{3, 4}}, lists.Operators[1])
 		require.Equal(t, "S-9", lists.Shelves[0].Place, "in the order of the walk")
 		require.Len(t, lists.Orders, 3)
-		require.Equal(t, []string{"0001", "0002", "0003"}, []string{lists.Orders[0].Tote, lists.Orders[1].Tote, lists.Orders[2].Tote})
+		require.ElementsMatch(t, []string{"0001", "0002", "0003"}, []string{lists.Orders[0].Tote, lists.Orders[1].Tote, lists.Orders[2].Tote})
 		for _, o := range lists.Orders {
 			require.Greater(t, o.Lines[0].Shelf, o.Lines[1].Shelf, "shelves are walked from 9 to 0")
 		}
@@ -121,10 +137,45 @@ func TestScannersOfAWarehouseGetItsLists(t *testing.T) {
 	})
 }
 
+// TestTheListsOfALargeWarehouseAreWhole: 5,000 shelves, 1,500 orders of three pieces for tomorrow, and as many bags out for ten days.
+func TestTheListsOfALargeWarehouseAreWhole(t *testing.T) {
+	b := &builder{parts: map[string][]byte{}}
+	var shelves []bulk.Shelf
+	for n := range 5000 {
+		shelves = append(shelves, bulk.Shelf{ID: fmt.Sprintf("R%02d-%03d", n/100, n%100), Room: 60})
+	}
+	var orders []protocol.PickOrder
+	var bags []protocol.ExpectedBag
+	for n := range 15_000 {
+		bag := protocol.ExpectedBag{Bag: fmt.Sprintf("%018d", n), Order: fmt.Sprintf("rental-order-%06d", n)}
+		o := protocol.PickOrder{Order: bag.Order, Tote: fmt.Sprintf("%04d", n%10000)}
+		for m := range 3 {
+			bag.Items = append(bag.Items, pieceOf(100_000+3*n+m))
+			o.Lines = append(o.Lines, protocol.PickLine{Item: pieceOf(3*n + m), Shelf: shelves[n%len(shelves)].ID})
+		}
+		if bags = append(bags, bag); n < 1500 {
+			orders = append(orders, o)
+		}
+	}
+	require.NoError(t, b.shelves("w-1", shelves))
+	require.NoError(t, cut(b, "w-1/orders", orders, orderChunks, func(o protocol.PickOrder) string { return o.Order },
+		func(p *protocol.WarehousePlan, all []protocol.PickOrder) { p.Orders = all }))
+	require.NoError(t, cut(b, "w-1/bags", bags, bagChunks, func(e protocol.ExpectedBag) string { return e.Bag },
+		func(p *protocol.WarehousePlan, all []protocol.ExpectedBag) { p.Bags = all }))
+	all := joined(t, b.parts)
+	require.Len(t, all.Orders, len(orders))
+	require.Len(t, all.Bags, len(bags))
+	require.Len(t, all.Shelves, len(shelves))
+	for n, s := range all.Shelves {
+		require.Equal(t, shelves[n].ID, s.Place, "in the order of the walk")
+	}
+	require.LessOrEqual(t, 1+shelfChunks+orderChunks+bagChunks+restChunks+moveChunks, protocol.MaxParts)
+}
+
 func TestAScanChangesFewPartsOfAWarehouse(t *testing.T) {
 	s := openWarehouse(t, storetest.SQLite(t), 1000, 0)
 	before := partsOf(t, s, at(9, 0))
-	require.Equal(t, 16+1, len(before), "1000 pieces stand still in 16 chunks")
+	require.Equal(t, 16+2, len(before), "1000 pieces stand still in 16 chunks, beside people and shelves")
 	for _, body := range before {
 		require.LessOrEqual(t, len(body), protocol.MaxPart)
 	}

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing/fstest"
 	"time"
 
+	"meguri/edge/warehouse"
 	"meguri/hub/bulk"
 	"meguri/hub/effect"
 	"meguri/hub/link"
@@ -103,10 +106,13 @@ func (h *hub) lists(now time.Time) (p protocol.WarehousePlan, items []protocol.I
 	}); err != nil {
 		return p, nil, err
 	}
-	for name, body := range parts {
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		body := parts[name]
 		switch {
 		case strings.HasPrefix(name, "warehouse/"):
-			err = errors.Join(err, protocol.DecodeBody(body, &p))
+			var part protocol.WarehousePlan
+			err = errors.Join(err, protocol.DecodeBody(body, &part))
+			p = warehouse.Join(p, part)
 		case strings.HasPrefix(name, "items/"):
 			var i protocol.ItemsPlan
 			err = errors.Join(err, protocol.DecodeBody(body, &i))
