@@ -242,5 +242,5 @@ type KnownItem struct {
 	Fit        bool    `cbor:"7,keyasint,omitempty"` // its last qualifying inspection is passed, and newer than its last return
 	Clean      bool    `cbor:"8,keyasint,omitempty"`
 	Damaged    bool    `cbor:"9,keyasint,omitempty"`
-	RepairedBy string  `cbor:"10,keyasint,omitempty"` // badge; another person has to inspect it
+	RepairedBy string  `cbor:"10,keyasint,omitempty"` // badges, one a line; another person has to inspect it
 }

@@ -37,7 +37,7 @@ func (b *Book) view(id string) view {
 // piece is what the rules of the round take. Only whether the inspection is newer than the return matters of either's place.
 func (v view) piece() rental.Item {
 	i := rental.Item{Custody: v.Custody, Was: protocol.Shelved, InWork: v.inWork, Place: v.Place, Bag: v.Bag, Batch: v.batch, Order: v.Order,
-		Grade: v.Grade, Dirty: !v.Clean, RepairedBy: v.RepairedBy, Events: 2, Passed: v.Fit}
+		Grade: v.Grade, Dirty: !v.Clean, RepairedBy: rental.RepairersOf(v.RepairedBy), Events: 2, Passed: v.Fit}
 	if v.wasOut {
 		i.Returned = 1
 	}
@@ -73,7 +73,7 @@ func (n *Note) set(id string, i rental.Item) {
 		order = i.Order
 	}
 	n.Item = protocol.KnownItem{Item: id, Custody: i.Custody, Order: order, Place: i.Place, Bag: i.Bag, Grade: i.Grade, Fit: i.Fit(),
-		Clean: !i.Dirty, Damaged: len(i.Damages) > 0, RepairedBy: i.RepairedBy}
+		Clean: !i.Dirty, Damaged: len(i.Damages) > 0, RepairedBy: i.Repairers()}
 	n.Batch, n.InWork, n.WasOut = i.Batch, i.InWork, i.Returned > 0
 }
 

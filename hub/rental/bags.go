@@ -1,6 +1,7 @@
 package rental
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -18,7 +19,7 @@ var bagMoves = []protocol.Step{protocol.StepShip, protocol.StepVoidShip, protoco
 
 var bagStates = map[protocol.Step]string{protocol.StepShip: store.BagShipped, protocol.StepVoidShip: store.BagPacking,
 	protocol.StepDeliver: store.BagShipped, protocol.StepSendBack: store.BagShipped, protocol.StepReceive: store.BagReceived,
-	protocol.StepUnpack: store.BagEmptied}
+	protocol.StepUnpack: store.BagEmptied, protocol.StepPack: store.BagPacking}
 
 // Bag takes in what was done to a bag as a whole, with all that is in it.
 func (k *Keeper) Bag(ctx context.Context, tx *store.Tx, src Source, b protocol.BagScanned) error {
@@ -38,7 +39,7 @@ func (k *Keeper) Bag(ctx context.Context, tx *store.Tx, src Source, b protocol.B
 		}
 	}
 	if slices.Contains(bagMoves, b.Step) {
-		return k.moveBag(ctx, tx, src.Warehouse, bag, e)
+		return k.moveBag(ctx, tx, src.Warehouse, bag, e, nil)
 	}
 	if b.Step != protocol.StepUnpack {
 		return nil
@@ -46,7 +47,7 @@ func (k *Keeper) Bag(ctx context.Context, tx *store.Tx, src Source, b protocol.B
 	if err := k.finds(ctx, tx, src, e, b.Found); err != nil {
 		return err
 	}
-	return k.emptied(ctx, tx, e)
+	return k.emptied(ctx, tx, e.Bag, e.Operator, e.At)
 }
 
 // bagName is a bag's SSCC, or the name that a device has given to one without a label.
@@ -83,7 +84,7 @@ func (k *Keeper) bag(ctx context.Context, tx *store.Tx, src Source, e store.BagE
 	if !found {
 		bag = store.Bag{ID: e.Bag, Warehouse: src.Warehouse, State: store.BagPacking}
 	}
-	if e.Order != "" {
+	if e.Order != "" && (bag.Order == "" || !e.At.Before(bag.Changed)) {
 		bag.Order = e.Order
 	}
 	if waybill != "" {
@@ -95,14 +96,16 @@ func (k *Keeper) bag(ctx context.Context, tx *store.Tx, src Source, e store.BagE
 	return bag, tx.SaveRentalBag(ctx, bag)
 }
 
-// moveBag has the pieces go where their bag goes.
-func (k *Keeper) moveBag(ctx context.Context, tx *store.Tx, warehouse string, bag store.Bag, e store.BagEvent) error {
+// moveBag has the pieces go where their bag goes, but those that have it in their history already. Which were in it then, their histories
+// decide: here are all that may have been.
+func (k *Keeper) moveBag(ctx context.Context, tx *store.Tx, warehouse string, bag store.Bag, e store.BagEvent, but []string) error {
 	inside, err := tx.BagContents(ctx, e.Bag)
 	if err != nil {
 		return err
 	}
 	for _, c := range inside {
-		if c.Packed.IsZero() || c.Packed.After(e.At) || !c.Unpacked.IsZero() && c.Unpacked.Before(e.At) {
+		if c.Packed.IsZero() || c.Packed.After(e.At) || !c.Unpacked.IsZero() && c.Unpacked.Before(e.At) || c.Exception != "" ||
+			slices.Contains(but, c.Item) {
 			continue
 		}
 		if _, err := k.record(ctx, tx, warehouse, e.For(c.Item)); err != nil {
@@ -115,89 +118,122 @@ func (k *Keeper) moveBag(ctx context.Context, tx *store.Tx, warehouse string, ba
 	return nil
 }
 
-// packed notes that a piece is in its bag. What was done to the bag since then, and was heard before, is done to the piece, too.
+// packed notes that a piece is in its bag. What was done to the bag since then, and was heard before, is done to the piece, too. A pack
+// that a rule is against puts nothing into a bag: the piece lies where it was.
 func (k *Keeper) packed(ctx context.Context, tx *store.Tx, src Source, d done) error {
-	bag := d.event.Bag
-	if bag == "" || d.now.Bag != bag && d.now.Custody == protocol.Packed {
+	name := d.event.Bag
+	if name == "" || !d.counts() {
 		return nil
 	}
-	e := store.BagEvent{Bag: bag, Step: protocol.StepPack, At: src.At, Order: d.now.Order}
-	if _, err := k.bag(ctx, tx, src, e, ""); err != nil {
+	bag, err := k.bag(ctx, tx, src, store.BagEvent{Bag: name, Step: protocol.StepPack, At: src.At, Order: d.event.Order}, "")
+	if err != nil {
 		return err
 	}
-	if err := tx.PackInto(ctx, bag, d.now.ID, src.At); err != nil {
+	if err := tx.PackInto(ctx, name, d.now.ID, src.At); err != nil {
 		return err
 	}
-	since, err := tx.BagEventsSince(ctx, bag, src.At)
-	since = slices.DeleteFunc(since, func(e store.BagEvent) bool { return !slices.Contains(bagMoves, e.Step) })
-	if err != nil || len(since) == 0 {
+	since, err := tx.BagEventsSince(ctx, name, src.At)
+	if err != nil {
 		return err
 	}
-	history, err := tx.RentalHistory(ctx, d.now.ID)
-	for _, later := range since {
+	if err := k.follow(ctx, tx, src, d.now.ID, since); err != nil {
+		return err
+	}
+	item, err := tx.RentalItem(ctx, d.now.ID)
+	switch {
+	case err != nil:
+		return err
+	case !item.Inside(name):
+		_, err = tx.ExceptBag(ctx, name, item.ID, goneOn)
+		return err
+	case bag.State == store.BagEmptied:
+		return k.emptied(ctx, tx, name, "", bag.Changed)
+	}
+	return nil
+}
+
+// follow has a piece go where its bag went, as far as that is not in its history yet.
+func (k *Keeper) follow(ctx context.Context, tx *store.Tx, src Source, item string, all []store.BagEvent) error {
+	all = slices.DeleteFunc(all, func(e store.BagEvent) bool { return !slices.Contains(bagMoves, e.Step) })
+	if len(all) == 0 {
+		return nil
+	}
+	history, err := tx.RentalHistory(ctx, item)
+	for _, e := range all {
 		if err != nil {
 			return err
 		}
-		e := later.For(d.now.ID)
-		if known := func(h store.RentalEvent) bool { return h.Device == e.Device && h.Number == e.Number }; !slices.ContainsFunc(history, known) {
-			_, err = k.record(ctx, tx, src.Warehouse, e)
+		if !slices.ContainsFunc(history, func(h store.RentalEvent) bool { return h.Device == e.Device && h.Number == e.Number }) {
+			_, err = k.record(ctx, tx, src.Warehouse, e.For(item))
 		}
 	}
 	return err
 }
 
+// goneOn is why a piece need not come out of a bag that it was packed into.
+const goneOn = "it was seen elsewhere since"
+
 // unpacked notes that a piece came out of a bag; a bag that was said to be empty before is then no riddle any more.
 func (k *Keeper) unpacked(ctx context.Context, tx *store.Tx, src Source, d done) error {
-	bag := d.event.Bag
-	if bag == "" {
-		bag = d.before.Bag
-	}
+	bag := cmp.Or(d.event.Bag, d.before.Bag)
 	if bag == "" {
 		return nil
 	}
 	if err := tx.UnpackFrom(ctx, bag, d.now.ID, src.At); err != nil {
 		return err
 	}
-	if was := d.before.Bag; was != "" && was != bag { // it was expected in another one, where nobody has to look for it
-		if err := tx.SettleWorkWhy(ctx, bagMissingWork(was, d.now.ID), "it came out of bag "+bag, src.Recorded); err != nil {
-			return err
-		}
-		if err := tx.ExceptBag(ctx, was, d.now.ID, "in bag "+bag); err != nil {
-			return err
-		}
-	}
 	return tx.SettleWorkWhy(ctx, bagMissingWork(bag, d.now.ID), "it was scanned: "+stepText(d.event), src.Recorded)
 }
 
+// leavesBag closes the books of the bag that a piece was in, when it is there no more: where it did not come out of that bag, why it need
+// not. Then nobody has to look for it there.
+func (k *Keeper) leavesBag(ctx context.Context, tx *store.Tx, d done) error {
+	bag := d.before.Bag
+	if !d.before.Inside(bag) || d.now.Inside(bag) {
+		return nil
+	}
+	if cameOut := d.event.Step == protocol.StepUnpack && (d.event.Bag == bag || d.event.Bag == ""); !cameOut {
+		if _, err := tx.ExceptBag(ctx, bag, d.now.ID, short(Words(d.event))); err != nil {
+			return err
+		}
+	}
+	return tx.SettleWorkWhy(ctx, bagMissingWork(bag, d.now.ID), stepText(d.event), d.event.Recorded)
+}
+
 // emptied checks a bag in which nothing is left: what was packed, and neither came out nor was declared, is missing.
-func (k *Keeper) emptied(ctx context.Context, tx *store.Tx, e store.BagEvent) error {
-	inside, err := tx.BagContents(ctx, e.Bag)
+func (k *Keeper) emptied(ctx context.Context, tx *store.Tx, bag, by string, at time.Time) error {
+	inside, err := tx.BagContents(ctx, bag)
 	if err != nil {
 		return err
 	}
 	for _, c := range inside {
-		if c.Packed.IsZero() || !c.Unpacked.IsZero() || c.Exception != "" {
+		if c.Packed.IsZero() || c.Packed.After(at) || !c.Unpacked.IsZero() || c.Exception != "" {
 			continue
 		}
 		item, err := tx.RentalItem(ctx, c.Item)
 		if err != nil {
 			return err
 		}
-		if item.Bag != e.Bag || gone(item) { // it has gone on without its bag
+		if !item.Inside(bag) {
 			continue
 		}
-		detail := fmt.Sprintf("packed into bag %s at %s, and not in it when it was emptied by %s: ask the customer", e.Bag,
-			c.Packed.UTC().Format("2006-01-02 15:04"), e.Operator)
-		if err := tx.AgainWork(ctx, bagMissingWork(e.Bag, c.Item), WorkBagMissing, c.Item, detail, e.At); err != nil {
+		detail := fmt.Sprintf("packed into bag %s at %s, and not in it when it was emptied by %s: ask the customer", bag,
+			c.Packed.UTC().Format("2006-01-02 15:04"), cmp.Or(by, "somebody"))
+		if err := tx.AgainWork(ctx, bagMissingWork(bag, c.Item), WorkBagMissing, c.Item, detail, at); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Except declares that a piece that was packed need not come out of its bag, and why: the customer keeps it, or has sent it alone.
+// Except declares that a piece that was packed need not come out of its bag, and why: the customer keeps it, or has sent it alone. It is
+// store.ErrNotFound when the piece is not in the bag.
 func (k *Keeper) Except(ctx context.Context, tx *store.Tx, e store.BagEvent, item, why string) error {
-	if err := tx.ExceptBag(ctx, e.Bag, item, short(why)); err != nil {
+	was, err := tx.ExceptBag(ctx, e.Bag, item, short(why))
+	if err == nil && !was {
+		err = fmt.Errorf("piece %.80s in bag %.40s: %w", item, e.Bag, store.ErrNotFound)
+	}
+	if err != nil {
 		return err
 	}
 	return tx.SettleWorkWhy(ctx, bagMissingWork(e.Bag, item), "declared: "+short(why), e.Recorded)
@@ -220,14 +256,11 @@ func (k *Keeper) finds(ctx context.Context, tx *store.Tx, src Source, e store.Ba
 	return nil
 }
 
-// mould quarantines a piece that an inspection has found mould on, and has a person look at those that were in the bag or batch with it.
-func (k *Keeper) mould(ctx context.Context, tx *store.Tx, src Source, d done) error {
-	if !slices.ContainsFunc(d.event.Damages, func(x protocol.Damage) bool { return x.Kind == "mould" }) || d.now.Custody == protocol.Quarantined {
+// mould has a person look at a piece that an inspection has found mould on, which the rules have quarantined, and at those that were in
+// the bag with it.
+func (k *Keeper) mould(ctx context.Context, tx *store.Tx, d done) error {
+	if !slices.ContainsFunc(d.event.Damages, func(x protocol.Damage) bool { return x.Kind == rental.Mould }) {
 		return nil
-	}
-	err := k.act(ctx, tx, d.now.ID, rental.Event{Step: protocol.StepQuarantine, Reason: "mould", Place: d.event.Place}, src.Recorded)
-	if err != nil {
-		return err
 	}
 	detail := "mould: " + stepText(d.event)
 	if d.before.Bag != "" {
@@ -241,7 +274,7 @@ func (k *Keeper) mould(ctx context.Context, tx *store.Tx, src Source, d done) er
 			}
 		}
 	}
-	return tx.AgainWork(ctx, WorkMould+"/"+eventWork(d.event), WorkMould, d.now.ID, short1000(detail), src.At)
+	return tx.AgainWork(ctx, WorkMould+"/"+eventWork(d.event), WorkMould, d.now.ID, short1000(detail), d.event.At)
 }
 
 // short1000 bounds a detail that lists pieces.

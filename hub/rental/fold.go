@@ -16,51 +16,78 @@ import (
 
 // refold tells a piece's whole history again with an occurrence that came late, or that nobody is sure about the order of. What was
 // broken by the older view and is explained now is work no more; what is broken by the newer one becomes work.
-func (k *Keeper) refold(ctx context.Context, tx *store.Tx, item store.RentalItem, late store.RentalEvent) (store.RentalItem, error) {
+func (k *Keeper) refold(ctx context.Context, tx *store.Tx, item store.RentalItem, late store.RentalEvent) (store.RentalItem, *rental.Breach, error) {
 	history, err := tx.RentalHistory(ctx, item.ID)
 	if err != nil {
-		return item, err
+		return item, nil, err
 	}
-	history = append(history, late)
-	now, err := k.tell(ctx, tx, item, history, late)
+	now, breach, err := k.tell(ctx, tx, item, append(history, late), late)
 	if err != nil {
-		return now, err
+		return now, breach, err
 	}
-	return now, tx.SaveRental(ctx, now)
+	return now, breach, tx.SaveRental(ctx, now)
 }
 
-// Redate gives a record a better time, and tells the histories again of the pieces that it is about.
+// Redate gives a record a better time, and tells the histories again of the pieces and bags that it is about.
 func (k *Keeper) Redate(ctx context.Context, tx *store.Tx, src Source) error {
 	pieces, err := tx.PiecesOfEvent(ctx, src.Device, src.Number)
-	if err != nil || len(pieces) == 0 {
+	if err != nil {
 		return err
 	}
 	if err := tx.MoveRentalEvents(ctx, src.Device, src.Number, pieces, src.At, src.Within); err != nil {
 		return err
 	}
 	for _, p := range pieces {
-		item, err := tx.RentalItem(ctx, p)
-		if errors.Is(err, store.ErrNotFound) {
-			continue // nobody has registered it
-		}
-		if err != nil {
+		if err := k.retell(ctx, tx, src, p); err != nil {
 			return err
 		}
-		history, err := tx.RentalHistory(ctx, p)
-		if err != nil {
-			return err
-		}
-		now, err := k.tell(ctx, tx, item, history, store.RentalEvent{Recorded: src.Recorded})
-		if err != nil {
-			return err
-		}
-		if err := tx.SaveRental(ctx, now); err != nil {
-			return err
-		}
-		d := done{known: true, event: store.RentalEvent{Item: p, Event: rental.Event{At: src.At}, Recorded: src.Recorded}, before: item, now: now}
-		if err := k.settle(ctx, tx, d); err != nil {
-			return err
-		}
+	}
+	e, found, err := tx.MoveBagEvent(ctx, src.Device, src.Number, src.At, src.Within)
+	if err != nil || !found || !slices.Contains(bagMoves, e.Step) {
+		return err
+	}
+	bag, _, err := tx.RentalBag(ctx, e.Bag)
+	if err != nil {
+		return err
+	}
+	return k.moveBag(ctx, tx, src.Warehouse, bag, e, pieces)
+}
+
+// retell tells one piece's history again, after a record of it got a better time.
+func (k *Keeper) retell(ctx context.Context, tx *store.Tx, src Source, piece string) error {
+	item, err := tx.RentalItem(ctx, piece)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // nobody has registered it
+	}
+	if err != nil {
+		return err
+	}
+	history, err := tx.RentalHistory(ctx, piece)
+	if err != nil {
+		return err
+	}
+	n := slices.IndexFunc(history, func(e store.RentalEvent) bool { return e.Device == src.Device && e.Number == src.Number })
+	if n < 0 {
+		return nil
+	}
+	d := done{known: true, event: history[n], before: item}
+	d.event.Recorded = src.Recorded
+	if d.now, d.breach, err = k.tell(ctx, tx, item, history, store.RentalEvent{Event: rental.Event{Device: src.Device, Number: src.Number},
+		Recorded: src.Recorded}); err != nil {
+		return err
+	}
+	if err := tx.SaveRental(ctx, d.now); err != nil {
+		return err
+	}
+	if err := k.settle(ctx, tx, d); err != nil {
+		return err
+	}
+	switch {
+	case d.event.ByBag:
+	case d.event.Step == protocol.StepPack:
+		return k.packed(ctx, tx, src, d)
+	case d.event.Step == protocol.StepUnpack:
+		return k.unpacked(ctx, tx, src, d)
 	}
 	return nil
 }
@@ -71,9 +98,10 @@ type key struct {
 	number uint64
 }
 
-// tell folds a history from its beginning, and keeps with each occurrence what it breaks now. The last one, when it has an item, is
-// not stored yet.
-func (k *Keeper) tell(ctx context.Context, tx *store.Tx, item store.RentalItem, history []store.RentalEvent, late store.RentalEvent) (store.RentalItem, error) {
+// tell folds a history from its beginning, and keeps with each occurrence what it breaks now. It is told again because of the late one,
+// whose breach it gives; when that has an item, it is not stored yet.
+func (k *Keeper) tell(ctx context.Context, tx *store.Tx, item store.RentalItem, history []store.RentalEvent, late store.RentalEvent) (store.RentalItem,
+	*rental.Breach, error) {
 	events := make([]rental.Event, len(history))
 	stored := make(map[key]store.RentalEvent, len(history))
 	for n, e := range history {
@@ -96,10 +124,10 @@ func (k *Keeper) tell(ctx context.Context, tx *store.Tx, item store.RentalItem, 
 		was := stored[at]
 		isNew := late.Item != "" && at == key{late.Device, late.Number}
 		if err := k.judge(ctx, tx, now, was, judged[at], late, isNew); err != nil {
-			return now, err
+			return now, nil, err
 		}
 	}
-	return now, nil
+	return now, judged[key{late.Device, late.Number}].breach, nil
 }
 
 // judgement is what an occurrence breaks; the zero one is nothing.
@@ -125,11 +153,17 @@ func (k *Keeper) judge(ctx context.Context, tx *store.Tx, item store.RentalItem,
 			return err
 		}
 	}
-	switch {
-	case before == j.rule:
+	if before == j.rule {
 		return nil
+	}
+	if before != "" {
+		if err := tx.SettleWorkWhy(ctx, eventWork(was), "it is explained by what was heard later: "+lateText(late), late.Recorded); err != nil {
+			return err
+		}
+	}
+	switch {
 	case j.rule == "":
-		return tx.SettleWorkWhy(ctx, eventWork(was), "it is explained by what was heard later: "+stepText(late), late.Recorded)
+		return nil
 	case j.breach == nil:
 		return tx.AgainWork(ctx, eventWork(was), WorkDoubt, item.ID, stepText(was)+": "+j.why, was.Recorded)
 	}
@@ -168,6 +202,14 @@ func whyOf(b rental.Breach) string {
 		legal = "legal: " + strings.Join(names, ", ")
 	}
 	return string(b.Rule) + "; " + effect + "; " + legal
+}
+
+// lateText is why a history is told again.
+func lateText(e store.RentalEvent) string {
+	if e.Item == "" {
+		return "a scan's time is better known"
+	}
+	return stepText(e)
 }
 
 // stepText is an occurrence in words, with who and when.

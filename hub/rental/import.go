@@ -268,8 +268,7 @@ func (k *Keeper) intake(ctx context.Context, tx *store.Tx, i bulk.RentalItem, sc
 		if scanned {
 			_, err = k.record(ctx, tx, i.WarehouseID, one)
 		} else {
-			item.Acts = e.Number
-			item, err = k.extend(ctx, tx, item, one)
+			item, _, err = k.extend(ctx, tx, item, one)
 		}
 		if err != nil {
 			return err

@@ -52,7 +52,7 @@ func (k *Keeper) Overdue(ctx context.Context, tx *store.Tx, now time.Time, most 
 
 // goesOn settles the work of a piece that has stood still.
 func (k *Keeper) goesOn(ctx context.Context, tx *store.Tx, d done) error {
-	if d.before.Custody == d.now.Custody || d.event.Recorded.Sub(d.before.Since) < leastPatience {
+	if d.before.Custody == d.now.Custody && d.before.Since.Equal(d.now.Since) || d.event.Recorded.Sub(d.before.Since) < leastPatience {
 		return nil
 	}
 	return tx.SettleWorkWhy(ctx, store.OverdueWork(d.now.ID, d.before.Since), "it has gone on: "+stepText(d.event), d.event.Recorded)

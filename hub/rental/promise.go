@@ -1,6 +1,7 @@
 package rental
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,27 +12,26 @@ import (
 	"meguri/protocol"
 )
 
-// settle brings what hangs on a piece in line with how it is now: the promise that it stands for, its order, and whether somebody has
-// to look for it.
+// settle brings what hangs on a piece in line with how it is now: the promise that it stands for, its bag, its order, and whether somebody
+// has to look for it.
 func (k *Keeper) settle(ctx context.Context, tx *store.Tx, d done) error {
-	if d.before.Commitment != d.now.Commitment || gone(d.now) != gone(d.before) {
-		if err := k.promise(ctx, tx, d); err != nil {
+	promised := d.before.Commitment != d.now.Commitment || gone(d.now) != gone(d.before)
+	moved := d.before.Custody != d.now.Custody || d.before.Returned != d.now.Returned || d.before.Bag != d.now.Bag || !d.before.Since.Equal(d.now.Since)
+	var parts []func(context.Context, *store.Tx, done) error
+	if promised {
+		parts = append(parts, k.promise)
+	}
+	if moved {
+		parts = append(parts, k.leavesBag, k.missing, k.goesOn, k.orderMoves)
+	}
+	for _, part := range parts {
+		if err := part(ctx, tx, d); err != nil {
 			return err
 		}
 	}
-	if d.before.Custody == d.now.Custody && d.before.Returned == d.now.Returned {
-		return nil
+	if promised || moved {
+		k.changed(tx, d.now.Warehouse)
 	}
-	if err := k.missing(ctx, tx, d); err != nil {
-		return err
-	}
-	if err := k.goesOn(ctx, tx, d); err != nil {
-		return err
-	}
-	if err := k.orderMoves(ctx, tx, d); err != nil {
-		return err
-	}
-	k.changed(tx, d.now.Warehouse)
 	return nil
 }
 
@@ -55,6 +55,9 @@ func (k *Keeper) promise(ctx context.Context, tx *store.Tx, d done) error {
 	}
 	if was != "" {
 		if err := tx.EndCommitment(ctx, d.now.ID, ended(d), d.event.At); err != nil {
+			return err
+		}
+		if err := tx.SettleWorkWhy(ctx, swapWork(d.now.ID, was), "it stands for that order no more", d.event.Recorded); err != nil {
 			return err
 		}
 	}
@@ -84,13 +87,21 @@ func ended(d done) string {
 // take finds the line of an order that a piece stands for from now on. When another piece was allocated for it, that one is free
 // again: the picker has found an equivalent. A piece that no line wants is work for a person.
 func (k *Keeper) take(ctx context.Context, tx *store.Tx, d done, order string) error {
+	o, err := tx.RentalOrder(ctx, order)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if o.State != "open" && o.State != "shipped" {
+		return tx.AgainWork(ctx, swapWork(d.now.ID, order), WorkPromise, d.now.ID, fmt.Sprintf("%s: order %s is %s: put the piece back, and send "+
+			"nothing", stepText(d.event), order, cmp.Or(o.State, "not known")), d.event.At)
+	}
 	lines, err := tx.RentalLines(ctx, order)
 	if err != nil {
 		return err
 	}
 	line := lineFor(lines, d.now)
 	if line == nil {
-		return tx.AgainWork(ctx, swapWork(d), WorkSwap, d.now.ID, fmt.Sprintf("%s: order %s does not want it, or has no line open for it",
+		return tx.AgainWork(ctx, swapWork(d.now.ID, order), WorkSwap, d.now.ID, fmt.Sprintf("%s: order %s does not want it, or has no line open for it",
 			stepText(d.event), order), d.event.At)
 	}
 	if line.Piece != "" && line.Piece != d.now.ID {
@@ -102,30 +113,30 @@ func (k *Keeper) take(ctx context.Context, tx *store.Tx, d done, order string) e
 	if err != nil {
 		return err
 	}
-	return tx.SettleWorkWhy(ctx, swapWork(d), "a line of the order is open for it", d.event.Recorded)
+	return tx.SettleWorkWhy(ctx, swapWork(d.now.ID, order), "a line of the order is open for it", d.event.Recorded)
 }
 
-func swapWork(d done) string { return WorkSwap + "/" + d.now.ID + "/" + promisedTo(d.now) }
+func swapWork(item, order string) string { return WorkSwap + "/" + item + "/" + order }
 
-// lineFor is the line that a piece fits best: the one that names it, one that is open, or one whose piece is still on its shelf.
+// lineFor is the line that a piece fits best: the one that names it, an open one that names none, an open one whose own piece nobody has
+// found, or one whose piece is still on its shelf.
 func lineFor(lines []store.RentalLine, item store.RentalItem) *store.RentalLine {
-	var open, other *store.RentalLine
+	var any, named, other *store.RentalLine
 	for n := range lines {
 		l := &lines[n]
 		switch {
 		case l.Chosen == item.ID && l.Piece == "":
 			return l
 		case l.GTIN != item.GTIN:
-		case l.Piece == "" && open == nil:
-			open = l
+		case l.Piece == "" && l.Chosen == "" && any == nil:
+			any = l
+		case l.Piece == "" && l.Chosen != "" && named == nil:
+			named = l
 		case l.Piece != "" && l.Promise == rental.Allocated && other == nil:
 			other = l
 		}
 	}
-	if open != nil {
-		return open
-	}
-	return other
+	return cmp.Or(any, named, other)
 }
 
 // swapped lets the piece go that a line had before.
@@ -153,19 +164,58 @@ func (k *Keeper) missing(ctx context.Context, tx *store.Tx, d done) error {
 
 // orderMoves follows an order with its pieces, and has the outside world told that a return has come.
 func (k *Keeper) orderMoves(ctx context.Context, tx *store.Tx, d done) error {
+	was, is := d.before.Custody, d.now.Custody
 	switch {
-	case d.now.Custody == protocol.InTransitOut && d.now.Order != "":
+	case is == was:
+		return nil
+	case (is == protocol.InTransitOut || is == protocol.OnRent) && d.now.Order != "":
 		return tx.MoveRentalOrder(ctx, d.now.Order, "open", "shipped", d.event.At)
-	case d.before.Returned != d.now.Returned && d.before.Order != "":
+	case was == protocol.InTransitOut && is == protocol.Packed:
+		return k.notShipped(ctx, tx, d.now.Order)
+	case d.before.Order != "" && cameBack(d):
 		return k.returned(ctx, tx, d.before.Order, d.event.At, d.event.Recorded)
 	}
 	return nil
 }
 
+// cameBack says that a piece was handed in by its customer: it was out, as far as anybody knew, and whoever takes returns in has it. One
+// that turns up elsewhere in the house has come back, too, but may never have left.
+func cameBack(d done) bool {
+	switch d.event.Step {
+	case protocol.StepReceive, protocol.StepUnpack, protocol.StepInspectReturn:
+		return (d.before.Out() || d.before.Custody == protocol.Packed && d.now.Custody == protocol.ReturnReceived) && !d.now.Out() && !gone(d.now)
+	}
+	return false
+}
+
+// notShipped opens an order again of which nothing has left after all.
+func (k *Keeper) notShipped(ctx context.Context, tx *store.Tx, order string) error {
+	left, err := tx.PiecesOf(ctx, order, []protocol.Custody{protocol.InTransitOut, protocol.OnRent, protocol.InTransitBack})
+	if err != nil || len(left) > 0 {
+		return err
+	}
+	return tx.MoveRentalOrder(ctx, order, "shipped", "open", time.Time{})
+}
+
 // returned notes that pieces of an order have come back, and makes the notice that starts the customer's next styling, once an order.
 func (k *Keeper) returned(ctx context.Context, tx *store.Tx, order string, at, now time.Time) error {
-	if err := tx.MoveRentalOrder(ctx, order, "shipped", "returned", at); err != nil {
+	o, err := tx.RentalOrder(ctx, order)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
 		return err
+	}
+	switch o.State {
+	case "open": // its bag was at the dock, and nobody has scanned that it left
+		return tx.AgainWork(ctx, "rental_unshipped/"+order, WorkRule, order, "a bag of it was received, and was never scanned as shipped: see whether the "+
+			"customer has had it; if not, it is to be inspected, picked and packed again", at)
+	case "shipped":
+		if err := tx.MoveRentalOrder(ctx, order, "shipped", "returned", at); err != nil {
+			return err
+		}
+	case "cancelled":
+		return nil
 	}
 	return tx.AddReturnNotice(ctx, order, at, now)
 }

@@ -56,6 +56,9 @@ func (k *Keeper) Item(ctx context.Context, tx *store.Tx, src Source, b protocol.
 		return err
 	}
 	done, err := k.record(ctx, tx, src.Warehouse, e)
+	if err == nil && done.known && done.now.Warehouse != src.Warehouse {
+		err = k.elsewhere(ctx, tx, src, done)
+	}
 	if err != nil || !done.known {
 		return err
 	}
@@ -65,9 +68,23 @@ func (k *Keeper) Item(ctx context.Context, tx *store.Tx, src Source, b protocol.
 	case protocol.StepUnpack:
 		return k.unpacked(ctx, tx, src, done)
 	case protocol.StepInspectIn, protocol.StepInspectReturn, protocol.StepInspectFinal:
-		return k.mould(ctx, tx, src, done)
+		return k.mould(ctx, tx, done)
 	}
 	return nil
+}
+
+// elsewhere has a person look at a piece that was scanned in another warehouse than its own. Who serves no warehouse has nothing to say of
+// any piece.
+func (k *Keeper) elsewhere(ctx context.Context, tx *store.Tx, src Source, d done) error {
+	there, err := tx.HasWarehouse(ctx, src.Warehouse)
+	if err == nil && !there {
+		err = fmt.Errorf("%w: %s", ErrNoWarehouse, src.Warehouse)
+	}
+	if err != nil {
+		return err
+	}
+	return tx.AgainWork(ctx, eventWork(d.event), WorkRule, d.now.ID, fmt.Sprintf("it belongs to warehouse %s, and %s at %s: send it back, or have "+
+		"it registered there", d.now.Warehouse, stepText(d.event), src.Warehouse), d.event.At)
 }
 
 func (src Source) stamp(e *store.RentalEvent) {
@@ -98,8 +115,12 @@ func bounded(e rental.Event) rental.Event {
 type done struct {
 	known       bool // the piece is registered with us
 	event       store.RentalEvent
+	breach      *rental.Breach // of the occurrence, by all that is known; nil for none
 	before, now store.RentalItem
 }
+
+// counts says that the occurrence has done what it says.
+func (d done) counts() bool { return d.breach == nil || d.breach.Effect == rental.Told }
 
 // record adds an occurrence to a piece's history and folds it in.
 func (k *Keeper) record(ctx context.Context, tx *store.Tx, warehouse string, e store.RentalEvent) (done, error) {
@@ -116,9 +137,9 @@ func (k *Keeper) record(ctx context.Context, tx *store.Tx, warehouse string, e s
 	}
 	d := done{known: true, event: e, before: item}
 	if fresh || !follows(item, e) {
-		d.now, err = k.refold(ctx, tx, item, e)
+		d.now, d.breach, err = k.refold(ctx, tx, item, e)
 	} else {
-		d.now, err = k.extend(ctx, tx, item, e)
+		d.now, d.breach, err = k.extend(ctx, tx, item, e)
 	}
 	if err != nil {
 		return d, err
@@ -165,7 +186,7 @@ func follows(i store.RentalItem, e store.RentalEvent) bool {
 }
 
 // extend folds an occurrence that comes last.
-func (k *Keeper) extend(ctx context.Context, tx *store.Tx, item store.RentalItem, e store.RentalEvent) (store.RentalItem, error) {
+func (k *Keeper) extend(ctx context.Context, tx *store.Tx, item store.RentalItem, e store.RentalEvent) (store.RentalItem, *rental.Breach, error) {
 	now := item
 	at := e.At
 	if at.Before(item.Folded.At) { // a clock that was set back does not turn a device's own order round
@@ -175,15 +196,18 @@ func (k *Keeper) extend(ctx context.Context, tx *store.Tx, item store.RentalItem
 	now.Item, breach = rental.Apply(item.Item, e.Event)
 	now.Follow(at, item)
 	now.Folded = store.Folded{At: at, Within: e.Within, Device: e.Device, Number: e.Number}
+	if e.Device == "" {
+		now.Acts = max(now.Acts, e.Number)
+	}
 	if breach != nil {
 		e.Breach, e.Why = string(breach.Rule), whyOf(*breach)
 		now.Breaches++
 		if err := k.look(ctx, tx, now, e, *breach); err != nil {
-			return now, err
+			return now, breach, err
 		}
 	}
 	if err := tx.AddRentalEvent(ctx, e); err != nil {
-		return now, err
+		return now, breach, err
 	}
-	return now, tx.SaveRental(ctx, now)
+	return now, breach, tx.SaveRental(ctx, now)
 }

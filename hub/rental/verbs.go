@@ -57,7 +57,7 @@ func (k *Keeper) act(ctx context.Context, tx *store.Tx, item string, e rental.Ev
 	}
 	i.Acts = e.Number
 	d := done{known: true, event: store.RentalEvent{Item: item, Event: e, Recorded: now, Verdict: protocol.VerdictAccept}, before: i}
-	if d.now, err = k.extend(ctx, tx, i, d.event); err != nil {
+	if d.now, d.breach, err = k.extend(ctx, tx, i, d.event); err != nil {
 		return err
 	}
 	return k.settle(ctx, tx, d)
@@ -186,8 +186,19 @@ func (k *Keeper) allocateLine(ctx context.Context, tx *store.Tx, o store.RentalO
 	return out, nil
 }
 
-// CancelOrder takes all promises of an order back. Pieces that have left their shelf have to be put back first.
+// ErrNotOpen is an order that is not open any more, or not yet.
+var ErrNotOpen = errors.New("only an open order is cancelled")
+
+// CancelOrder takes all promises of an order back. Pieces that have left their shelf have to be put back first. Expected errors are
+// ErrNotOpen, a *Refusal and store.ErrNotFound.
 func (k *Keeper) CancelOrder(ctx context.Context, tx *store.Tx, order, by, reason string, now time.Time) error {
+	o, err := tx.RentalOrder(ctx, order)
+	if err == nil && o.State != "open" {
+		err = fmt.Errorf("%w: order %s is %s", ErrNotOpen, order, o.State)
+	}
+	if err != nil {
+		return err
+	}
 	lines, err := tx.RentalLines(ctx, order)
 	if err != nil {
 		return err

@@ -40,7 +40,6 @@ type RentalEvent struct {
 	Item string
 	rental.Event
 	Recorded time.Time
-	ByBag    bool // the bag was scanned, not the piece
 	Verdict  protocol.ScanVerdict
 	Told     string // the rule that the scanner has named
 	Breach   string // the rule that it broke, by all that is known; empty for none
@@ -188,7 +187,7 @@ func rentalValues(values []any, i RentalItem) ([]any, error) {
 		until = millis(i.Commitment.Until)
 	}
 	return append(values, i.ID, i.GTIN, i.Warehouse, int64(i.Custody), millis(i.Since), i.Place, i.Bag, i.Order, i.Batch, i.InWork,
-		int64(i.Commitment.State), i.Commitment.Order, until, int64(i.Grade), i.Fit(), i.Dirty, len(i.Damages) > 0, i.RepairedBy, i.Turns, string(state), int64(i.Acts), i.Breaches,
+		int64(i.Commitment.State), i.Commitment.Order, until, int64(i.Grade), i.Fit(), i.Dirty, len(i.Damages) > 0, i.Repairers(), i.Turns, string(state), int64(i.Acts), i.Breaches,
 		millis(i.Folded.At), i.Folded.Within.Milliseconds(), i.Folded.Device, int64(i.Folded.Number)), nil
 }
 
@@ -308,10 +307,13 @@ func (tx *Tx) MoveRentalEvents(ctx context.Context, device string, number uint64
 	return nil
 }
 
-// AgainWork opens work for a person, also when it had been settled by itself before; when a person has closed it, it stays closed.
+// AgainWork opens work for a person for what was so at a time, also when it had been settled by itself before. When a person has closed it
+// since, it stays closed; when it is so again after that, it is work again.
 func (tx *Tx) AgainWork(ctx context.Context, id, kind, subject, detail string, at time.Time) error {
 	return tx.write(ctx, `INSERT INTO work_items (id, kind, subject, detail, opened_at, closed_by) VALUES ($1, $2, $3, $4, $5, '')
-		ON CONFLICT (id) DO UPDATE SET detail = excluded.detail, closed_at = NULL WHERE work_items.closed_by = ''`, id, kind, subject, detail, millis(at))
+		ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, closed_at = NULL, closed_by = '',
+		detail = excluded.detail || CASE WHEN work_items.closed_by = '' THEN '' ELSE ' [before this, ' || work_items.closed_by || ' had closed it]' END
+		WHERE work_items.closed_by = '' OR work_items.closed_at < excluded.opened_at`, id, kind, subject, detail, millis(at))
 }
 
 // SettleWorkWhy closes work that has become needless by itself, and adds why.

@@ -40,7 +40,7 @@ type BagEvent struct {
 // For is what that was for a piece in the bag.
 func (e BagEvent) For(item string) RentalEvent {
 	return RentalEvent{Item: item, Event: rental.Event{Device: e.Device, Number: e.Number, At: e.At, Within: e.Within, Step: e.Step,
-		Operator: e.Operator, Place: e.Place, Bag: e.Bag}, Recorded: e.Recorded, ByBag: true, Verdict: e.Verdict, Told: e.Rule}
+		Operator: e.Operator, Place: e.Place, Bag: e.Bag, ByBag: true}, Recorded: e.Recorded, Verdict: e.Verdict, Told: e.Rule}
 }
 
 func scanBag(row scanner) (b Bag, err error) {
@@ -81,19 +81,38 @@ func (tx *Tx) AddBagEvent(ctx context.Context, e BagEvent) error {
 		millis(e.At), e.Within.Milliseconds(), millis(e.Recorded), e.Operator, e.Place, e.Order, int64(e.Verdict), e.Rule)
 }
 
+const bagEventColumns = `SELECT bag_id, device_id, life, number, step, happened_at, within_ms, recorded_at, who, place, order_id, verdict, rule
+	FROM rental_bag_history`
+
+func scanBagEvent(row scanner) (e BagEvent, err error) {
+	var device, life string
+	var at, within, recorded int64
+	err = row.Scan(&e.Bag, &device, &life, &e.Number, &e.Step, &at, &within, &recorded, &e.Operator, &e.Place, &e.Order, &e.Verdict, &e.Rule)
+	e.At, e.Within, e.Recorded = fromMillis(at), time.Duration(within)*time.Millisecond, fromMillis(recorded)
+	if device != "" {
+		e.Device = DeviceLife(device, life)
+	}
+	return e, err
+}
+
 // BagEventsSince gives what was done to a bag since a time, in order of time.
 func (tx *Tx) BagEventsSince(ctx context.Context, bag string, since time.Time) ([]BagEvent, error) {
-	return list(ctx, tx, func(row scanner) (e BagEvent, err error) {
-		var device, life string
-		var at, within, recorded int64
-		err = row.Scan(&e.Bag, &device, &life, &e.Number, &e.Step, &at, &within, &recorded, &e.Operator, &e.Place, &e.Order, &e.Verdict, &e.Rule)
-		e.At, e.Within, e.Recorded = fromMillis(at), time.Duration(within)*time.Millisecond, fromMillis(recorded)
-		if device != "" {
-			e.Device = DeviceLife(device, life)
-		}
-		return e, err
-	}, `SELECT bag_id, device_id, life, number, step, happened_at, within_ms, recorded_at, who, place, order_id, verdict, rule
-		FROM rental_bag_history WHERE bag_id = $1 AND happened_at >= $2 ORDER BY happened_at, device_id, life, number LIMIT 1000`, bag, millis(since))
+	return list(ctx, tx, scanBagEvent, bagEventColumns+` WHERE bag_id = $1 AND happened_at >= $2 ORDER BY happened_at, device_id, life, number
+		LIMIT 1000`, bag, millis(since))
+}
+
+// MoveBagEvent gives what was done to a bag a better time; found is false when the record was about no bag.
+func (tx *Tx) MoveBagEvent(ctx context.Context, device string, number uint64, at time.Time, within time.Duration) (e BagEvent, found bool, err error) {
+	id, life := deviceAndLife(device)
+	if err := tx.write(ctx, `UPDATE rental_bag_history SET happened_at = $4, within_ms = $5 WHERE device_id = $1 AND life = $2 AND number = $3`,
+		id, life, int64(number), millis(at), within.Milliseconds()); err != nil {
+		return e, false, err
+	}
+	all, err := list(ctx, tx, scanBagEvent, bagEventColumns+" WHERE device_id = $1 AND life = $2 AND number = $3", id, life, int64(number))
+	if err != nil || len(all) == 0 {
+		return e, false, err
+	}
+	return all[0], true, nil
 }
 
 // BagContent is a piece that was put into a bag, or came out of it.
@@ -120,15 +139,19 @@ func (tx *Tx) PackInto(ctx context.Context, bag, item string, at time.Time) erro
 		unpacked_at = CASE WHEN rental_bag_items.unpacked_at > excluded.packed_at THEN rental_bag_items.unpacked_at END`, bag, item, millis(at))
 }
 
-// UnpackFrom notes that a piece came out of a bag, also when nobody has said that it was in it.
+// UnpackFrom notes that a piece came out of a bag, also when nobody has said that it was in it; that it went in later stands.
 func (tx *Tx) UnpackFrom(ctx context.Context, bag, item string, at time.Time) error {
 	return tx.write(ctx, `INSERT INTO rental_bag_items (bag_id, item_id, unpacked_at, exception) VALUES ($1, $2, $3, '')
-		ON CONFLICT (bag_id, item_id) DO UPDATE SET unpacked_at = excluded.unpacked_at`, bag, item, millis(at))
+		ON CONFLICT (bag_id, item_id) DO UPDATE SET unpacked_at = excluded.unpacked_at
+		WHERE COALESCE(rental_bag_items.packed_at, 0) <= excluded.unpacked_at AND COALESCE(rental_bag_items.unpacked_at, 0) <= excluded.unpacked_at`,
+		bag, item, millis(at))
 }
 
-// ExceptBag declares that a piece need not come out of a bag.
-func (tx *Tx) ExceptBag(ctx context.Context, bag, item, why string) error {
-	return tx.write(ctx, "UPDATE rental_bag_items SET exception = $3 WHERE bag_id = $1 AND item_id = $2", bag, item, why)
+// ExceptBag declares that a piece that was packed need not come out of a bag, and says whether it was packed in it and has not come out.
+func (tx *Tx) ExceptBag(ctx context.Context, bag, item, why string) (was bool, err error) {
+	n, err := tx.exec(ctx, `UPDATE rental_bag_items SET exception = $3 WHERE bag_id = $1 AND item_id = $2 AND packed_at IS NOT NULL
+		AND unpacked_at IS NULL`, bag, item, why)
+	return n > 0, err
 }
 
 // ShelvedAt gives the pieces that should be on a shelf.

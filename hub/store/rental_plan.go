@@ -42,7 +42,8 @@ func (tx *Tx) BagsOut(ctx context.Context, warehouse string, most int) ([]BagOut
 	return list(ctx, tx, func(row scanner) (b BagOut, err error) {
 		return b, row.Scan(&b.Bag, &b.Order, &b.Item)
 	}, `SELECT b.id, b.order_id, c.item_id FROM (SELECT id, order_id, state, changed_at FROM rental_bags WHERE warehouse_id = $1
-		AND state IN ('shipped', 'received') ORDER BY state, changed_at, id LIMIT $2) b
+		AND state IN ('shipped', 'received') AND EXISTS (SELECT 1 FROM rental_bag_items o WHERE o.bag_id = rental_bags.id
+			AND o.packed_at IS NOT NULL AND o.unpacked_at IS NULL AND o.exception = '') ORDER BY state, changed_at, id LIMIT $2) b
 		JOIN rental_bag_items c ON c.bag_id = b.id AND c.packed_at IS NOT NULL AND c.unpacked_at IS NULL AND c.exception = ''
 		ORDER BY b.state, b.changed_at, b.id, c.item_id`, warehouse, most)
 }

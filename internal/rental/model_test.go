@@ -2,6 +2,7 @@ package rental
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,14 +26,19 @@ func alphabet() (events []Event) {
 		}
 		events = append(events, Event{Step: s, Operator: "ann", Place: "A-1"})
 		switch s {
+		case protocol.StepShip, protocol.StepVoidShip, protocol.StepDeliver, protocol.StepSendBack, protocol.StepReceive:
+			events = append(events, Event{Step: s, Bag: "b-1", ByBag: true}, Event{Step: s, Bag: "b-2", ByBag: true})
+		}
+		switch s {
 		case protocol.StepPick, protocol.StepPack, protocol.StepReceive, protocol.StepUnpack:
 			events = append(events, Event{Step: s, Order: "r-1", Bag: "b-1"}, Event{Step: s, Order: "r-2", Bag: "b-2"})
 		case protocol.StepInspectIn, protocol.StepInspectReturn, protocol.StepInspectFinal:
 			events = append(events, Event{Step: s, Operator: "ann", Conformant: true, Grade: protocol.GradeA},
 				Event{Step: s, Operator: "bob", Conformant: true}, Event{Step: s, Operator: "ann", Damages: []protocol.Damage{{Kind: "tear"}}},
-				Event{Step: s, Operator: "bob", Conformant: true, Dirty: true}, Event{Step: s, Operator: "bob", Grade: protocol.GradeD})
+				Event{Step: s, Operator: "bob", Conformant: true, Dirty: true}, Event{Step: s, Operator: "bob", Grade: protocol.GradeD},
+				Event{Step: s, Operator: "cyd", Conformant: true}, Event{Step: s, Operator: "bob", Damages: []protocol.Damage{{Kind: Mould}}})
 		case protocol.StepRepaired:
-			events = append(events, Event{Step: s, Operator: "ann", Damages: []protocol.Damage{{Kind: "stain"}}})
+			events = append(events, Event{Step: s, Operator: "bob", Damages: []protocol.Damage{{Kind: "stain"}}})
 		case protocol.StepPutAway, protocol.StepCount:
 			events = append(events, Event{Step: s, Place: "A-2"})
 		case protocol.StepMiss: // said by a person, of a piece that may be anywhere
@@ -50,29 +56,31 @@ type witness struct {
 	outside  bool // it has left the house
 	unproved bool // nobody has found it good since it came, or came back
 	dirty    bool // nobody has cleaned it since it came back
-	repairer string
+	ann, bob bool // has repaired it since it was found good last
 }
 
-func (w witness) sees(e Event, b *Breach) witness {
+func (w witness) sees(before Item, e Event, b *Breach) witness {
 	counts := b == nil || b.Effect == Told
 	switch {
 	case e.Act != 0:
+	case e.ByBag && !before.Inside(e.Bag): // it was not in it
 	case (e.Step == protocol.StepShip || e.Step == protocol.StepDeliver || e.Step == protocol.StepSendBack) && counts:
 		w.outside = true
 	case e.Step == protocol.StepVoidShip && counts: // it had not left
 		w.outside = false
 	case e.Step == protocol.StepRepaired && counts:
-		w.repairer = e.Operator
+		w.ann, w.bob = w.ann || e.Operator == "ann", w.bob || e.Operator == "bob"
 	case e.Step == protocol.StepCleaned && counts:
 		w.dirty = false
 	case e.Step == protocol.StepClean && counts:
 		w.unproved = true
 	case (e.Step == protocol.StepInspectIn || e.Step == protocol.StepInspectFinal) && counts:
 		w.unproved = !e.Conformant
-		if e.Conformant && e.Operator != "" && e.Operator != w.repairer {
-			w.repairer = ""
+		if e.Conformant && (e.Operator == "ann" && !w.ann || e.Operator == "bob" && !w.bob || e.Operator == "cyd") {
+			w.ann, w.bob = false, false
 		}
 	case e.Step == protocol.StepMiss || e.Step == protocol.StepSell || e.Step == protocol.StepRetire || e.Step == protocol.StepRegister:
+	case e.ByBag && e.Step != protocol.StepReceive: // nobody has seen the piece
 	case w.outside && (b == nil || b.Effect != Ignored): // any other sight of a piece that is outside: it is back
 		w.outside, w.unproved, w.dirty = false, true, true
 	case e.Step == protocol.StepReceive && (b == nil || b.Effect != Ignored):
@@ -94,8 +102,8 @@ func holds(t interface{ Fatalf(string, ...any) }, before, i Item, w witness, tol
 		fail("available without a passed inspection since it came back")
 	case i.Available(noon) && w.dirty:
 		fail("available and not cleaned")
-	case i.Available(noon) && w.repairer != "":
-		fail("available and nobody but the repairer has inspected it")
+	case i.Available(noon) && (w.ann || w.bob):
+		fail("available and nobody but a repairer has inspected it")
 	case i.Available(noon) && (i.Dirty || len(i.Damages) > 0 || i.Grade == protocol.GradeD):
 		fail("available in bad condition")
 	case (i.Custody == protocol.Sold || i.Custody == protocol.Retired) && i.promised():
@@ -128,7 +136,7 @@ type kernel struct {
 
 func kernelOf(i Item, w witness) kernel {
 	k := kernel{custody: i.Custody, inWork: i.InWork, dirty: i.Dirty, damaged: len(i.Damages) > 0, bad: i.Grade == protocol.GradeD, fit: i.Fit(),
-		out: i.wasOut(), ran: i.free(noon), bag: i.Bag, order: i.Order, promised: i.Commitment.Order, repairer: i.RepairedBy,
+		out: i.wasOut(), ran: i.free(noon), bag: i.Bag, order: i.Order, promised: i.Commitment.Order, repairer: strings.Join(i.RepairedBy, " "),
 		misses: min(i.Misses, missLimit), promise: i.Commitment.State, witness: w}
 	switch i.Custody {
 	case protocol.Missing:
@@ -157,7 +165,7 @@ func TestNoOrderOfEventsBreaksThePromises(t *testing.T) {
 			if e.Step == protocol.StepMiss && e.Place != "" && (s.Custody != protocol.Shelved || s.Place != e.Place) {
 				require.Equal(t, s.Custody, i.Custody, "a count missed a piece that was not to be on the counted shelf")
 			}
-			next := state{i, s.sees(e, b), n, e}
+			next := state{i, s.sees(s.Item, e, b), n, e}
 			holds(t, s.Item, i, next.witness, func() (story string) {
 				for m := next; m.last >= 0; m = states[m.last] {
 					story = fmt.Sprintf("%d/%d %s%s by %q; ", m.by.Step, m.by.Act, m.by.Order, m.by.Bag, m.by.Operator) + story
@@ -182,7 +190,8 @@ func TestEveryRoundEndsOnTheShelfAgain(t *testing.T) {
 	again := play(t, i, round2()...)
 	require.True(t, again.Available(noon))
 	require.Equal(t, i.Commitment, again.Commitment)
-	require.Empty(t, again.Order+again.Bag+again.RepairedBy)
+	require.Empty(t, again.Order+again.Bag)
+	require.Empty(t, again.RepairedBy)
 }
 
 // play applies events of which none may break a rule.

@@ -4,6 +4,7 @@ package rental
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"meguri/protocol"
@@ -15,7 +16,7 @@ type Item struct {
 	Was     protocol.Custody // before it was quarantined or missing
 	InWork  bool             // while Cleaning or Repairing: it is in the batch or on the work order, not back from it
 	Place   string           // shelf, dock or table at which it was seen last
-	Bag     string           // SSCC of the bag that it is in
+	Bag     string           // SSCC of the bag that it is in, went out in, or came out of and was not inspected since
 	Batch   string           // cleaning batch or repair work order, the last one
 	Order   string           // for which it is picked, packed or out
 	Reason  string           // why it is quarantined, missing or retired
@@ -26,13 +27,24 @@ type Item struct {
 	Grade      protocol.Grade
 	Dirty      bool // it has been out since it was cleaned last
 	Damages    []protocol.Damage
-	RepairedBy string // since the last final inspection; another person has to make that
+	RepairedBy []string // badges, sorted, since the last final inspection that it passed; another person has to make that
 
 	// Places in the piece's history, from 1; 0 is never.
 	Events    int // that were folded
 	Inspected int // the last inspection that lets it be let: the incoming one, or a final one
 	Returned  int // when it came back last
 	Passed    bool
+}
+
+// Repairers is RepairedBy as scanners are told and a column has it: one badge a line, for what is typed has no line breaks.
+func (i Item) Repairers() string { return strings.Join(i.RepairedBy, "\n") }
+
+// RepairersOf reads what Repairers has written.
+func RepairersOf(lines string) []string {
+	if lines == "" {
+		return nil
+	}
+	return strings.Split(lines, "\n")
 }
 
 // Commitment is what a piece is promised to. Only the hub gives it; a scan moves it on.
@@ -80,6 +92,7 @@ type Event struct {
 	Act  Act
 
 	Operator, Place, Bag, Order, Batch, Reason string
+	ByBag                                      bool      // its bag was scanned, not the piece
 	Until                                      time.Time // of Allocate
 
 	// Of inspections, and of StepRepaired: the damages that are left.
@@ -167,10 +180,24 @@ func hold(i Item, e Event, reason string) Item {
 		i.Place = e.Place
 	}
 	i.Bag = e.Bag
+	// Whoever takes a piece in from outside is believed: nobody may have scanned how it left.
 	if out || e.Step == protocol.StepReceive || e.Step == protocol.StepUnpack {
 		i.back()
 	}
 	return i
+}
+
+// Out says that the piece is with a customer or on the way, or was when it got lost.
+func (i Item) Out() bool { return !i.inHouse() }
+
+// Inside says that the piece is in a bag, as far as anybody knows: what is done to the bag is done to it. A bag that a customer has is
+// the one that their pieces went out in. A piece that got lost is in no bag until somebody has seen it there.
+func (i Item) Inside(bag string) bool {
+	switch i.Custody {
+	case protocol.Packed, protocol.InTransitOut, protocol.OnRent, protocol.InTransitBack, protocol.ReturnReceived:
+		return bag != "" && i.Bag == bag
+	}
+	return false
 }
 
 // back says that the piece has come back from somebody: whoever had it, it is to be inspected and cleaned before it is let again.

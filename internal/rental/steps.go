@@ -93,6 +93,8 @@ func step(i *Item, e Event) (Rule, Effect) {
 	switch {
 	case !ok:
 		return UnknownStep, Ignored
+	case e.ByBag && !i.Inside(e.Bag): // by what is known now it was not in it
+		return "", 0
 	case i.Custody == 0 && e.Step != protocol.StepRegister:
 		return Unregistered, Ignored
 	case (i.Custody == protocol.Sold || i.Custody == protocol.Retired) && e.Step != protocol.StepRegister:
@@ -100,8 +102,11 @@ func step(i *Item, e Event) (Rule, Effect) {
 	case repeats(*i, e):
 		return "", 0
 	case !slices.Contains(r.from, i.Custody):
-		if r.otherwise != nil {
+		switch {
+		case r.otherwise != nil:
 			return r.otherwise(i, e)
+		case e.ByBag: // nobody has the piece in their hand
+			return WrongState, Ignored
 		}
 		return WrongState, Held
 	}
@@ -132,7 +137,7 @@ func repeats(i Item, e Event) bool {
 	case protocol.StepRepair:
 		return i.Custody == protocol.Repairing && i.InWork && i.Batch == e.Batch
 	case protocol.StepRepaired:
-		return i.Custody == protocol.Repairing && !i.InWork
+		return i.Custody == protocol.Repairing && !i.InWork && slices.Contains(i.RepairedBy, e.Operator)
 	case protocol.StepMiss:
 		return i.Custody == protocol.Missing
 	}
@@ -171,6 +176,7 @@ func inspectIn(i *Item, e Event) (Rule, Effect) {
 	i.at(protocol.InspectedIn, e)
 	i.Dirty = e.Dirty
 	i.Inspected, i.Passed = i.Events, e.Conformant
+	i.mould(e)
 	return "", 0
 }
 
@@ -184,13 +190,23 @@ func (i *Item) inspected(e Event, fit bool) (Rule, Effect) {
 	switch {
 	case fit && (len(e.Damages) > 0 || grade == protocol.GradeD || e.Dirty):
 		return StillDamaged, Ignored
-	case fit && i.RepairedBy != "" && (e.Operator == "" || e.Operator == i.RepairedBy):
+	case fit && len(i.RepairedBy) > 0 && (e.Operator == "" || slices.Contains(i.RepairedBy, e.Operator)):
 		return SamePerson, Ignored
 	case fit:
-		i.RepairedBy = ""
+		i.RepairedBy = nil
 	}
 	i.Grade, i.Damages = grade, slices.Clone(e.Damages)
 	return "", 0
+}
+
+// Mould is the kind of damage that other pieces catch.
+const Mould = "mould"
+
+// mould puts a piece on which an inspection has found mould where it touches no other.
+func (i *Item) mould(e Event) {
+	if slices.ContainsFunc(e.Damages, func(d protocol.Damage) bool { return d.Kind == Mould }) {
+		*i = hold(*i, e, Mould)
+	}
 }
 
 func putAway(i *Item, e Event) (Rule, Effect) {
@@ -280,7 +296,7 @@ func unpack(i *Item, e Event) (Rule, Effect) {
 func deliver(i *Item, e Event) (Rule, Effect) {
 	was := i.Custody
 	i.at(protocol.OnRent, e)
-	i.Commitment.State, i.Bag = Fulfilled, ""
+	i.Commitment.State = Fulfilled
 	if was == protocol.Packed {
 		return StepSkipped, Told
 	}
@@ -308,6 +324,7 @@ func inspectReturn(i *Item, e Event) (Rule, Effect) {
 	}
 	i.at(protocol.ReturnInspected, e)
 	i.Bag, i.Order, i.Dirty, i.Passed = "", "", true, false
+	i.mould(e)
 	if was == protocol.ReturnReceived {
 		return StepSkipped, Told
 	}
@@ -348,13 +365,17 @@ func repair(i *Item, e Event) (Rule, Effect) {
 	return "", 0
 }
 
+// repaired: whoever says so has repaired it, also after another has said so.
 func repaired(i *Item, e Event) (Rule, Effect) {
-	batch := i.Batch
-	if !i.InWork {
-		return WrongState, Ignored
+	batch, back := i.Batch, i.InWork
+	if n, already := slices.BinarySearch(i.RepairedBy, e.Operator); !already {
+		i.RepairedBy = slices.Insert(slices.Clone(i.RepairedBy), n, e.Operator)
+	}
+	if !back {
+		return "", 0
 	}
 	i.at(protocol.Repairing, e)
-	i.Damages, i.RepairedBy = slices.Clone(e.Damages), e.Operator
+	i.Damages = slices.Clone(e.Damages)
 	if e.Batch != "" && e.Batch != batch {
 		return OtherBatch, Told
 	}
@@ -375,6 +396,7 @@ func inspectFinal(i *Item, e Event) (Rule, Effect) {
 	i.at(protocol.FinalInspected, e)
 	i.Inspected, i.Passed = i.Events, e.Conformant
 	i.Dirty = i.Dirty || e.Dirty
+	i.mould(e)
 	return "", 0
 }
 
