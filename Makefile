@@ -95,7 +95,7 @@ sim-doors: ## doors: GRANTS grants at locks that are cut off, and PICKUPS pickup
 
 .PHONY: sim-warehouse
 sim-warehouse: ## a rental warehouse of PIECES over DAYS days with SCANNERS people who slip; where each piece is, and what the hub says; FROM is the seed
-	$(GO) test ./internal/e2e/garments -count 1 -v -timeout 300m -pieces $(or $(PIECES),10000) -days $(or $(DAYS),30) -scanners $(or $(SCANNERS),20) -keep $(or $(KEEP),10) -wseed $(or $(FROM),1)
+	$(GO) test ./internal/e2e/garments -count 1 -v -timeout 300m -pieces $(or $(PIECES),10000) -days $(or $(DAYS),30) -scanners $(or $(SCANNERS),20) -keep $(or $(KEEP),30) -counts $(or $(COUNTS),20) -wseed $(or $(FROM),1)
 
 .PHONY: cold
 cold: ## the cold chain's rules against the heat of boxes and fridges; DRAW=DIR draws the cases

@@ -17,6 +17,7 @@ type Params struct {
 	Scanners int
 	Days     int
 	Keep     int // days for which customers keep pieces, on average
+	Counts   int // days until all shelves were counted
 
 	// Chances, of one step to one piece.
 	Unscanned float64 // it is done and not scanned
@@ -37,7 +38,7 @@ type Params struct {
 
 // Usual are people as they are: one slip in some hundred acts.
 func Usual(seed uint64) Params {
-	return Params{Seed: seed, Pieces: 240, Scanners: 5, Days: 12, Keep: 3, Unscanned: 0.004, Twice: 0.02, Misplaced: 0.004, Lost: 0.0004,
+	return Params{Seed: seed, Pieces: 240, Scanners: 5, Days: 12, Keep: 3, Counts: 4, Unscanned: 0.004, Twice: 0.02, Misplaced: 0.004, Lost: 0.0004,
 		Kept: 0.005, Bought: 0.01, Damaged: 0.06, Ruined: 0.005, Belongings: 0.02, Foreign: 0.01, Unlabelled: 0.01, Offline: 0.06}
 }
 
