@@ -25,7 +25,7 @@ var bagStates = map[protocol.Step]string{protocol.StepShip: store.BagShipped, pr
 func (k *Keeper) Bag(ctx context.Context, tx *store.Tx, src Source, b protocol.BagScanned) error {
 	e := store.BagEvent{Bag: bagName(src, b), Device: src.Device, Number: src.Number, Step: b.Step, At: src.At, Within: src.Within,
 		Recorded: src.Recorded, Operator: short(b.Operator), Place: short(b.Place), Order: short(b.Order), Verdict: b.Verdict, Rule: short(b.Rule)}
-	bag, err := k.bag(ctx, tx, src, e, short(b.Waybill))
+	bag, err := k.bag(ctx, tx, src.Warehouse, e, short(b.Waybill))
 	if err != nil {
 		return err
 	}
@@ -76,13 +76,13 @@ func named(ctx context.Context, tx *store.Tx, src Source, bag string) (string, e
 }
 
 // bag brings the row of a bag up to date. What comes late does not turn it back.
-func (k *Keeper) bag(ctx context.Context, tx *store.Tx, src Source, e store.BagEvent, waybill string) (store.Bag, error) {
+func (k *Keeper) bag(ctx context.Context, tx *store.Tx, warehouse string, e store.BagEvent, waybill string) (store.Bag, error) {
 	bag, found, err := tx.RentalBag(ctx, e.Bag)
 	if err != nil {
 		return bag, err
 	}
 	if !found {
-		bag = store.Bag{ID: e.Bag, Warehouse: src.Warehouse, State: store.BagPacking}
+		bag = store.Bag{ID: e.Bag, Warehouse: warehouse, State: store.BagPacking}
 	}
 	if e.Order != "" && (bag.Order == "" || !e.At.Before(bag.Changed)) {
 		bag.Order = e.Order
@@ -104,100 +104,27 @@ func (k *Keeper) moveBag(ctx context.Context, tx *store.Tx, warehouse string, ba
 		return err
 	}
 	for _, c := range inside {
-		if c.Packed.IsZero() || c.Packed.After(e.At) || !c.Unpacked.IsZero() && c.Unpacked.Before(e.At) || c.Exception != "" ||
-			slices.Contains(but, c.Item) {
+		// One that was packed later may have been in it before, too.
+		if c.Packed.IsZero() || !c.Unpacked.IsZero() && c.Unpacked.Before(e.At) ||
+			strings.HasPrefix(c.Exception, declared) || slices.Contains(but, c.Item) {
 			continue
 		}
 		if _, err := k.record(ctx, tx, warehouse, e.For(c.Item)); err != nil {
 			return err
 		}
 	}
-	if e.Step == protocol.StepReceive && bag.Order != "" { // also when nothing that we know of is in it
-		return k.returned(ctx, tx, bag.Order, e.At, e.Recorded)
-	}
-	return nil
-}
-
-// packed notes that a piece is in its bag. What was done to the bag since then, and was heard before, is done to the piece, too. A pack
-// that a rule is against puts nothing into a bag: the piece lies where it was.
-func (k *Keeper) packed(ctx context.Context, tx *store.Tx, src Source, d done) error {
-	name := d.event.Bag
-	if name == "" || !d.counts() {
-		return nil
-	}
-	bag, err := k.bag(ctx, tx, src, store.BagEvent{Bag: name, Step: protocol.StepPack, At: src.At, Order: d.event.Order}, "")
-	if err != nil {
-		return err
-	}
-	if err := tx.PackInto(ctx, name, d.now.ID, src.At); err != nil {
-		return err
-	}
-	since, err := tx.BagEventsSince(ctx, name, src.At)
-	if err != nil {
-		return err
-	}
-	if err := k.follow(ctx, tx, src, d.now.ID, since); err != nil {
-		return err
-	}
-	item, err := tx.RentalItem(ctx, d.now.ID)
+	cameBack := bag.State == store.BagReceived || bag.State == store.BagEmptied
 	switch {
-	case err != nil:
-		return err
-	case !item.Inside(name):
-		_, err = tx.ExceptBag(ctx, name, item.ID, goneOn)
-		return err
-	case bag.State == store.BagEmptied:
-		return k.emptied(ctx, tx, name, "", bag.Changed)
+	case bag.Order == "":
+	case e.Step == protocol.StepReceive: // also when nothing that we know of is in it
+		return k.returned(ctx, tx, bag.Order, e.At, e.Recorded)
+	case e.Step == protocol.StepShip && cameBack && bag.Changed.After(e.At): // heard after its return
+		if err := tx.MoveRentalOrder(ctx, bag.Order, "open", "shipped", e.At); err != nil {
+			return err
+		}
+		return k.returned(ctx, tx, bag.Order, bag.Changed, e.Recorded)
 	}
 	return nil
-}
-
-// follow has a piece go where its bag went, as far as that is not in its history yet.
-func (k *Keeper) follow(ctx context.Context, tx *store.Tx, src Source, item string, all []store.BagEvent) error {
-	all = slices.DeleteFunc(all, func(e store.BagEvent) bool { return !slices.Contains(bagMoves, e.Step) })
-	if len(all) == 0 {
-		return nil
-	}
-	history, err := tx.RentalHistory(ctx, item)
-	for _, e := range all {
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(history, func(h store.RentalEvent) bool { return h.Device == e.Device && h.Number == e.Number }) {
-			_, err = k.record(ctx, tx, src.Warehouse, e.For(item))
-		}
-	}
-	return err
-}
-
-// goneOn is why a piece need not come out of a bag that it was packed into.
-const goneOn = "it was seen elsewhere since"
-
-// unpacked notes that a piece came out of a bag; a bag that was said to be empty before is then no riddle any more.
-func (k *Keeper) unpacked(ctx context.Context, tx *store.Tx, src Source, d done) error {
-	bag := cmp.Or(d.event.Bag, d.before.Bag)
-	if bag == "" {
-		return nil
-	}
-	if err := tx.UnpackFrom(ctx, bag, d.now.ID, src.At); err != nil {
-		return err
-	}
-	return tx.SettleWorkWhy(ctx, bagMissingWork(bag, d.now.ID), "it was scanned: "+stepText(d.event), src.Recorded)
-}
-
-// leavesBag closes the books of the bag that a piece was in, when it is there no more: where it did not come out of that bag, why it need
-// not. Then nobody has to look for it there.
-func (k *Keeper) leavesBag(ctx context.Context, tx *store.Tx, d done) error {
-	bag := d.before.Bag
-	if !d.before.Inside(bag) || d.now.Inside(bag) {
-		return nil
-	}
-	if cameOut := d.event.Step == protocol.StepUnpack && (d.event.Bag == bag || d.event.Bag == ""); !cameOut {
-		if _, err := tx.ExceptBag(ctx, bag, d.now.ID, short(Words(d.event))); err != nil {
-			return err
-		}
-	}
-	return tx.SettleWorkWhy(ctx, bagMissingWork(bag, d.now.ID), stepText(d.event), d.event.Recorded)
 }
 
 // emptied checks a bag in which nothing is left: what was packed, and neither came out nor was declared, is missing.
@@ -207,14 +134,7 @@ func (k *Keeper) emptied(ctx context.Context, tx *store.Tx, bag, by string, at t
 		return err
 	}
 	for _, c := range inside {
-		if c.Packed.IsZero() || c.Packed.After(at) || !c.Unpacked.IsZero() || c.Exception != "" {
-			continue
-		}
-		item, err := tx.RentalItem(ctx, c.Item)
-		if err != nil {
-			return err
-		}
-		if !item.Inside(bag) {
+		if !c.Open() || c.Packed.After(at) {
 			continue
 		}
 		detail := fmt.Sprintf("packed into bag %s at %s, and not in it when it was emptied by %s: ask the customer", bag,
@@ -229,7 +149,7 @@ func (k *Keeper) emptied(ctx context.Context, tx *store.Tx, bag, by string, at t
 // Except declares that a piece that was packed need not come out of its bag, and why: the customer keeps it, or has sent it alone. It is
 // store.ErrNotFound when the piece is not in the bag.
 func (k *Keeper) Except(ctx context.Context, tx *store.Tx, e store.BagEvent, item, why string) error {
-	was, err := tx.ExceptBag(ctx, e.Bag, item, short(why))
+	was, err := tx.ExceptBag(ctx, e.Bag, item, short(declared+why))
 	if err == nil && !was {
 		err = fmt.Errorf("piece %.80s in bag %.40s: %w", item, e.Bag, store.ErrNotFound)
 	}

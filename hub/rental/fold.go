@@ -70,7 +70,7 @@ func (k *Keeper) retell(ctx context.Context, tx *store.Tx, src Source, piece str
 	if n < 0 {
 		return nil
 	}
-	d := done{known: true, event: history[n], before: item}
+	d := done{known: true, event: history[n], before: item, told: true}
 	d.event.Recorded = src.Recorded
 	if d.now, d.breach, err = k.tell(ctx, tx, item, history, store.RentalEvent{Event: rental.Event{Device: src.Device, Number: src.Number},
 		Recorded: src.Recorded}); err != nil {
@@ -79,17 +79,7 @@ func (k *Keeper) retell(ctx context.Context, tx *store.Tx, src Source, piece str
 	if err := tx.SaveRental(ctx, d.now); err != nil {
 		return err
 	}
-	if err := k.settle(ctx, tx, d); err != nil {
-		return err
-	}
-	switch {
-	case d.event.ByBag:
-	case d.event.Step == protocol.StepPack:
-		return k.packed(ctx, tx, src, d)
-	case d.event.Step == protocol.StepUnpack:
-		return k.unpacked(ctx, tx, src, d)
-	}
-	return nil
+	return k.settle(ctx, tx, d)
 }
 
 // key names an occurrence within a piece's history.

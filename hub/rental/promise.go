@@ -22,10 +22,20 @@ func (k *Keeper) settle(ctx context.Context, tx *store.Tx, d done) error {
 		parts = append(parts, k.promise)
 	}
 	if moved {
-		parts = append(parts, k.leavesBag, k.missing, k.goesOn, k.orderMoves)
+		parts = append(parts, k.missing, k.goesOn, k.orderMoves)
 	}
 	for _, part := range parts {
 		if err := part(ctx, tx, d); err != nil {
+			return err
+		}
+	}
+	switch {
+	case d.told:
+		if err := k.tellBooks(ctx, tx, d); err != nil {
+			return err
+		}
+	case moved || d.event.Step == protocol.StepUnpack:
+		if err := k.keepBooks(ctx, tx, d); err != nil {
 			return err
 		}
 	}
@@ -208,10 +218,13 @@ func (k *Keeper) returned(ctx context.Context, tx *store.Tx, order string, at, n
 	}
 	switch o.State {
 	case "open": // its bag was at the dock, and nobody has scanned that it left
-		return tx.AgainWork(ctx, "rental_unshipped/"+order, WorkRule, order, "a bag of it was received, and was never scanned as shipped: see whether the "+
+		return tx.AgainWork(ctx, unshippedWork(order), WorkRule, order, "a bag of it was received, and was never scanned as shipped: see whether the "+
 			"customer has had it; if not, it is to be inspected, picked and packed again", at)
 	case "shipped":
 		if err := tx.MoveRentalOrder(ctx, order, "shipped", "returned", at); err != nil {
+			return err
+		}
+		if err := tx.SettleWorkWhy(ctx, unshippedWork(order), "it was shipped before", now); err != nil {
 			return err
 		}
 	case "cancelled":

@@ -63,10 +63,6 @@ func (k *Keeper) Item(ctx context.Context, tx *store.Tx, src Source, b protocol.
 		return err
 	}
 	switch b.Step {
-	case protocol.StepPack:
-		return k.packed(ctx, tx, src, done)
-	case protocol.StepUnpack:
-		return k.unpacked(ctx, tx, src, done)
 	case protocol.StepInspectIn, protocol.StepInspectReturn, protocol.StepInspectFinal:
 		return k.mould(ctx, tx, done)
 	}
@@ -117,6 +113,7 @@ type done struct {
 	event       store.RentalEvent
 	breach      *rental.Breach // of the occurrence, by all that is known; nil for none
 	before, now store.RentalItem
+	told        bool // the whole history was told again
 }
 
 // counts says that the occurrence has done what it says.
@@ -136,7 +133,7 @@ func (k *Keeper) record(ctx context.Context, tx *store.Tx, warehouse string, e s
 		return done{}, err
 	}
 	d := done{known: true, event: e, before: item}
-	if fresh || !follows(item, e) {
+	if d.told = fresh || !follows(item, e); d.told {
 		d.now, d.breach, err = k.refold(ctx, tx, item, e)
 	} else {
 		d.now, d.breach, err = k.extend(ctx, tx, item, e)

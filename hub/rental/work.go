@@ -29,6 +29,7 @@ const (
 
 func unregisteredWork(item string) string { return "rental_unregistered/" + item }
 func missingWork(item string) string      { return WorkMissing + "/" + item }
+func unshippedWork(order string) string   { return "rental_unshipped/" + order }
 func bagMissingWork(bag, item string) string {
 	return WorkBagMissing + "/" + bag + "/" + item
 }

@@ -118,33 +118,67 @@ func (tx *Tx) MoveBagEvent(ctx context.Context, device string, number uint64, at
 // BagContent is a piece that was put into a bag, or came out of it.
 type BagContent struct {
 	Item             string
-	Packed, Unpacked time.Time // zero when it was not
-	Exception        string    // why it need not come out
+	Packed, Unpacked time.Time // zero when it was not; Unpacked is when it was in the bag no more, however it left
+	Exception        string    // why it did not, or need not, come out of the bag
+}
+
+const bagContentColumns = "SELECT bag_id, item_id, packed_at, unpacked_at, exception FROM rental_bag_items"
+
+type bagContent struct {
+	bag string
+	BagContent
+}
+
+func scanBagContent(row scanner) (c bagContent, err error) {
+	var packed, unpacked sql.NullInt64
+	err = row.Scan(&c.bag, &c.Item, &packed, &unpacked, &c.Exception)
+	c.Packed, c.Unpacked = fromOptionalMillis(packed), fromOptionalMillis(unpacked)
+	return c, err
 }
 
 // BagContents gives what a bag was packed with and what came out of it.
-func (tx *Tx) BagContents(ctx context.Context, bag string) ([]BagContent, error) {
-	return list(ctx, tx, func(row scanner) (c BagContent, err error) {
-		var packed, unpacked sql.NullInt64
-		err = row.Scan(&c.Item, &packed, &unpacked, &c.Exception)
-		c.Packed, c.Unpacked = fromOptionalMillis(packed), fromOptionalMillis(unpacked)
-		return c, err
-	}, "SELECT item_id, packed_at, unpacked_at, exception FROM rental_bag_items WHERE bag_id = $1 ORDER BY item_id", bag)
+func (tx *Tx) BagContents(ctx context.Context, bag string) (contents []BagContent, err error) {
+	all, err := list(ctx, tx, scanBagContent, bagContentColumns+" WHERE bag_id = $1 ORDER BY item_id", bag)
+	for _, c := range all {
+		contents = append(contents, c.BagContent)
+	}
+	return contents, err
 }
 
-// PackInto notes that a piece went into a bag; that it came out of the bag before does not count any more, unless that was later.
-func (tx *Tx) PackInto(ctx context.Context, bag, item string, at time.Time) error {
-	return tx.write(ctx, `INSERT INTO rental_bag_items (bag_id, item_id, packed_at, exception) VALUES ($1, $2, $3, '')
-		ON CONFLICT (bag_id, item_id) DO UPDATE SET packed_at = excluded.packed_at, exception = '',
-		unpacked_at = CASE WHEN rental_bag_items.unpacked_at > excluded.packed_at THEN rental_bag_items.unpacked_at END`, bag, item, millis(at))
+// Open says that the piece was packed, and neither came out nor was declared.
+func (c BagContent) Open() bool {
+	return !c.Packed.IsZero() && c.Unpacked.IsZero() && c.Exception == ""
 }
 
-// UnpackFrom notes that a piece came out of a bag, also when nobody has said that it was in it; that it went in later stands.
-func (tx *Tx) UnpackFrom(ctx context.Context, bag, item string, at time.Time) error {
-	return tx.write(ctx, `INSERT INTO rental_bag_items (bag_id, item_id, unpacked_at, exception) VALUES ($1, $2, $3, '')
-		ON CONFLICT (bag_id, item_id) DO UPDATE SET unpacked_at = excluded.unpacked_at
-		WHERE COALESCE(rental_bag_items.packed_at, 0) <= excluded.unpacked_at AND COALESCE(rental_bag_items.unpacked_at, 0) <= excluded.unpacked_at`,
-		bag, item, millis(at))
+// Same says that another row says the same.
+func (c BagContent) Same(as BagContent) bool {
+	return c.Packed.Equal(as.Packed) && c.Unpacked.Equal(as.Unpacked) && c.Exception == as.Exception
+}
+
+// BagContent gives what is known of one piece in a bag; the zero value for nothing.
+func (tx *Tx) BagContent(ctx context.Context, bag, item string) (BagContent, error) {
+	all, err := list(ctx, tx, scanBagContent, bagContentColumns+" WHERE bag_id = $1 AND item_id = $2", bag, item)
+	if err != nil || len(all) == 0 {
+		return BagContent{}, err
+	}
+	return all[0].BagContent, nil
+}
+
+// BagsOfPiece gives the bags that a piece was put into or came out of.
+func (tx *Tx) BagsOfPiece(ctx context.Context, item string) (map[string]BagContent, error) {
+	all, err := list(ctx, tx, scanBagContent, bagContentColumns+" WHERE item_id = $1", item)
+	rows := make(map[string]BagContent, len(all))
+	for _, c := range all {
+		rows[c.bag] = c.BagContent
+	}
+	return rows, err
+}
+
+// SaveBagContent stores what is known of one piece in a bag.
+func (tx *Tx) SaveBagContent(ctx context.Context, bag string, c BagContent) error {
+	return tx.write(ctx, `INSERT INTO rental_bag_items (bag_id, item_id, packed_at, unpacked_at, exception) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (bag_id, item_id) DO UPDATE SET packed_at = excluded.packed_at, unpacked_at = excluded.unpacked_at, exception = excluded.exception`,
+		bag, c.Item, optionalMillis(c.Packed), optionalMillis(c.Unpacked), c.Exception)
 }
 
 // ExceptBag declares that a piece that was packed need not come out of a bag, and says whether it was packed in it and has not come out.

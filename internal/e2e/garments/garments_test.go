@@ -193,7 +193,7 @@ func (c *crew) judge(t *testing.T) {
 	t.Logf("%d pieces where the hub says, %d in work for a person, %d lost and noticed when they have stood still for too long, %d wrong; "+
 		"%d lost by chance, %d called missing; %d things to look at", right, inWork, len(lostYet), len(wrong), c.lost, missing, len(open))
 	require.Empty(t, wrong)
-	require.LessOrEqual(t, inWork, 1+len(c.pieces)/100, "most pieces are simply where the hub says")
+	require.LessOrEqual(t, inWork, 3+len(c.pieces)/50, "most pieces are simply where the hub says")
 }
 
 // bagsAddUp gives the pieces that were packed into a bag that has come back, and neither came out nor were excepted, and for which nobody
