@@ -21,8 +21,7 @@ func (k *Keeper) refold(ctx context.Context, tx *store.Tx, item store.RentalItem
 	if err != nil {
 		return item, err
 	}
-	history = append(history, late)
-	now, err := k.tell(ctx, tx, item, history, late)
+	now, err := k.tell(ctx, tx, item, history, append(slices.Clip(history), late), late)
 	if err != nil {
 		return now, err
 	}
@@ -34,6 +33,12 @@ func (k *Keeper) Redate(ctx context.Context, tx *store.Tx, src Source) error {
 	pieces, err := tx.PiecesOfEvent(ctx, src.Device, src.Number)
 	if err != nil || len(pieces) == 0 {
 		return err
+	}
+	before := map[string][]store.RentalEvent{}
+	for _, p := range pieces {
+		if before[p], err = tx.RentalHistory(ctx, p); err != nil {
+			return err
+		}
 	}
 	if err := tx.MoveRentalEvents(ctx, src.Device, src.Number, pieces, src.At, src.Within); err != nil {
 		return err
@@ -50,7 +55,7 @@ func (k *Keeper) Redate(ctx context.Context, tx *store.Tx, src Source) error {
 		if err != nil {
 			return err
 		}
-		now, err := k.tell(ctx, tx, item, history, store.RentalEvent{Recorded: src.Recorded})
+		now, err := k.tell(ctx, tx, item, before[p], history, store.RentalEvent{Recorded: src.Recorded})
 		if err != nil {
 			return err
 		}
@@ -71,17 +76,23 @@ type key struct {
 	number uint64
 }
 
-// tell folds a history from its beginning, and keeps with each occurrence what it breaks now. The last one, when it has an item, is
-// not stored yet.
-func (k *Keeper) tell(ctx context.Context, tx *store.Tx, item store.RentalItem, history []store.RentalEvent, late store.RentalEvent) (store.RentalItem, error) {
-	events := make([]rental.Event, len(history))
+// tell folds a history from its beginning that was another one before, and keeps with each occurrence what it breaks now. The late one,
+// when it has an item, is not stored yet.
+func (k *Keeper) tell(ctx context.Context, tx *store.Tx, item store.RentalItem, before, history []store.RentalEvent, late store.RentalEvent) (store.RentalItem, error) {
+	events := eventsOf(history)
 	stored := make(map[key]store.RentalEvent, len(history))
-	for n, e := range history {
-		events[n] = e.Event
+	for _, e := range history {
 		stored[key{e.Device, e.Number}] = e
 	}
 	story := rental.Fold(events)
-	now := retold(item, events)
+	_, strides := retold(item, eventsOf(before))
+	for n := range strides {
+		strides[n].Undone = true
+	}
+	now, anew := retold(item, events)
+	if err := tx.AddStrides(ctx, append(strides, anew...)...); err != nil {
+		return now, err
+	}
 	judged := map[key]judgement{}
 	for _, d := range story.Doubts {
 		judged[key{d.Second.Device, d.Second.Number}] = judgement{rule: Doubt, why: "it is not known whether this was before or after " +
@@ -136,10 +147,19 @@ func (k *Keeper) judge(ctx context.Context, tx *store.Tx, item store.RentalItem,
 	return k.look(ctx, tx, item, was, *j.breach)
 }
 
-// retold folds events for what Fold does not tell: since when the piece is where it is, and how often it has come back.
-func retold(item store.RentalItem, events []rental.Event) store.RentalItem {
-	now := item
-	now.Item, now.Turns, now.Folded = rental.Item{}, 0, store.Folded{}
+func eventsOf(history []store.RentalEvent) []rental.Event {
+	events := make([]rental.Event, len(history))
+	for n, e := range history {
+		events[n] = e.Event
+	}
+	return events
+}
+
+// retold folds events for what Fold does not tell: since when the piece is where it is, how often it has come back, and how long it
+// stayed where it was.
+func retold(item store.RentalItem, events []rental.Event) (now store.RentalItem, strides []store.Stride) {
+	now = item
+	now.Item, now.Turns, now.Folded, now.Since = rental.Item{}, 0, store.Folded{}, time.Time{}
 	for _, e := range rental.Ordered(events) {
 		before := now
 		at := e.At
@@ -148,12 +168,15 @@ func retold(item store.RentalItem, events []rental.Event) store.RentalItem {
 		}
 		now.Item, _ = rental.Apply(now.Item, e)
 		now.Follow(at, before)
+		if now.Custody != before.Custody {
+			strides = append(strides, strideOf(before, now))
+		}
 		now.Folded = store.Folded{At: at, Within: e.Within, Device: e.Device, Number: e.Number}
 		if e.Device == "" {
 			now.Acts = max(now.Acts, e.Number)
 		}
 	}
-	return now
+	return now, strides
 }
 
 // whyOf is a breach in words, with what would have been legal.

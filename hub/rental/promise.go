@@ -19,20 +19,15 @@ func (k *Keeper) settle(ctx context.Context, tx *store.Tx, d done) error {
 			return err
 		}
 	}
-	if d.before.Custody == d.now.Custody && d.before.Returned == d.now.Returned {
-		return nil
+	if d.before.Custody != d.now.Custody || d.before.Returned != d.now.Returned {
+		for _, follow := range []func(context.Context, *store.Tx, done) error{k.missing, k.goesOn, k.orderMoves, k.refund} {
+			if err := follow(ctx, tx, d); err != nil {
+				return err
+			}
+		}
+		k.changed(tx, d.now.Warehouse)
 	}
-	if err := k.missing(ctx, tx, d); err != nil {
-		return err
-	}
-	if err := k.goesOn(ctx, tx, d); err != nil {
-		return err
-	}
-	if err := k.orderMoves(ctx, tx, d); err != nil {
-		return err
-	}
-	k.changed(tx, d.now.Warehouse)
-	return nil
+	return k.ends(ctx, tx, d)
 }
 
 func gone(i store.RentalItem) bool {
@@ -68,7 +63,9 @@ func (k *Keeper) promise(ctx context.Context, tx *store.Tx, d done) error {
 func ended(d done) string {
 	switch {
 	case d.now.Custody == protocol.Sold:
-		return "sold"
+		return store.EndSold
+	case d.event.Act == rental.Release && d.event.Reason == reasonLost:
+		return store.EndLost
 	case d.event.Act == rental.Release && d.event.Reason == reasonExpired:
 		return "expired"
 	case d.event.Act == rental.Release && d.event.Reason == reasonSwapped:
@@ -76,7 +73,7 @@ func ended(d done) string {
 	case d.event.Act == rental.Release:
 		return "released"
 	case d.before.Returned != d.now.Returned:
-		return "returned"
+		return store.EndReturned
 	}
 	return "lost"
 }
@@ -100,6 +97,9 @@ func (k *Keeper) take(ctx context.Context, tx *store.Tx, d done, order string) e
 	}
 	err = tx.AddCommitment(ctx, store.Commitment{Item: d.now.ID, Order: order, Line: line.Line, Made: d.event.At})
 	if err != nil {
+		return err
+	}
+	if err := tx.ReopenRentalOrder(ctx, order); err != nil {
 		return err
 	}
 	return tx.SettleWorkWhy(ctx, swapWork(d), "a line of the order is open for it", d.event.Recorded)

@@ -37,6 +37,9 @@ func (tx *Tx) Flush(ctx context.Context) error {
 	if err := tx.flushRentalHistory(ctx); err != nil {
 		return err
 	}
+	if err := tx.flushStrides(ctx); err != nil {
+		return err
+	}
 	return tx.flushEvents(ctx)
 }
 
@@ -71,6 +74,11 @@ func (tx *Tx) settle(ctx context.Context, query string, args []any) error {
 	}
 	if len(tx.rentals.history) > 0 && strings.Contains(query, "rental_history") {
 		if err := tx.flushRentalHistory(ctx); err != nil {
+			return err
+		}
+	}
+	if len(tx.rentals.strides) > 0 && strings.Contains(query, "rental_days") {
+		if err := tx.flushStrides(ctx); err != nil {
 			return err
 		}
 	}

@@ -81,6 +81,7 @@ type rentals struct {
 	changed map[string]bool
 	undo    []rentalWas
 	history []RentalEvent
+	strides []Stride
 }
 
 type rentalWas struct {
