@@ -67,7 +67,7 @@ func (tx *Tx) settle(ctx context.Context, query string, args []any) error {
 			return err
 		}
 	}
-	if len(tx.rentals.changed) > 0 && query != oneRental && strings.Contains(query, "rental_items") {
+	if len(tx.rentals.changed) > 0 && query != oneRental && query != someRentals && strings.Contains(query, "rental_items") {
 		if err := tx.flushRentals(ctx); err != nil {
 			return err
 		}

@@ -38,6 +38,9 @@ CREATE TABLE rental_days (
 ALTER TABLE cleaning_batches ADD COLUMN sent_at BIGINT; -- to who cleans it
 ALTER TABLE repair_orders ADD COLUMN repairer TEXT NOT NULL DEFAULT ''; -- badge of who has repaired it; empty before
 
+-- The sums of days have taken its place, and each scan had to write it.
+DROP INDEX rental_history_time;
+
 -- Cleaning batches and repair work are asked for by their pieces.
 CREATE INDEX rental_items_batch ON rental_items (batch) WHERE batch <> '';
 
