@@ -8,11 +8,13 @@ import (
 	"os"
 
 	"meguri/hub/label"
+	"meguri/hub/store"
 )
 
 // LabelCmd is `hub label`.
 type LabelCmd struct {
-	Kind   string   `arg:"" help:"item (GTIN and serial number), shelf (GLN, or our address, slot or place), bag (SSCC), container or shipper (GRAI)." enum:"item,shelf,bag,container,shipper"`
+	Kind   string   `arg:"" help:"item (GTIN and serial number), shelf (GLN, or our address, slot or place), bag (SSCC), container or shipper (GRAI), card of a menu, badge, batch or work order, tote." enum:"item,shelf,bag,container,shipper,card,badge,batch,tote"`
+	All    bool     `help:"All there are of this kind: the cards of the menu, or this hub's badges or shelves."`
 	Code   string   `arg:"" optional:"" help:"What the barcode holds: a bracketed element string, scan data or a Digital Link."`
 	Text   []string `arg:"" optional:"" help:"Lines of words, also in Japanese."`
 	CSV    *os.File `name:"csv" help:"File of labels instead: a column code, perhaps one kind, and text… for the words." placeholder:"FILE"`
@@ -35,7 +37,7 @@ func (c *LabelCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
-	labels, err := c.labels()
+	labels, err := c.labels(g)
 	if err != nil {
 		return err
 	}
@@ -67,9 +69,12 @@ func (c *LabelCmd) sheet() (label.Sheet, error) {
 	return label.Find(sheets, c.Sheet)
 }
 
-func (c *LabelCmd) labels() ([]label.Label, error) {
+func (c *LabelCmd) labels(g *Globals) ([]label.Label, error) {
+	if c.All && c.CSV == nil && c.Code == "" {
+		return c.allOf(g)
+	}
 	if (c.CSV == nil) == (c.Code == "") {
-		return nil, errors.New("want a code, or --csv with a file of them")
+		return nil, errors.New("want a code, or --csv with a file of them, or --all")
 	}
 	if c.CSV == nil {
 		one, err := label.New(label.Kind(c.Kind), c.Code, c.Text...)
@@ -83,4 +88,39 @@ func (c *LabelCmd) labels() ([]label.Label, error) {
 		return nil, fmt.Errorf("%s: there are no labels", c.CSV.Name())
 	}
 	return labels, nil
+}
+
+// allOf makes the labels of everything of a kind.
+func (c *LabelCmd) allOf(g *Globals) (labels []label.Label, err error) {
+	if label.Kind(c.Kind) == label.Card {
+		return label.Cards()
+	}
+	add := func(code string, lines ...string) {
+		one, fault := label.New(label.Kind(c.Kind), code, lines...)
+		labels, err = append(labels, one), errors.Join(err, fault)
+	}
+	return labels, withStore(g, func(s *store.Store) error {
+		return s.Read(g.Ctx, func(tx *store.Tx) error {
+			switch label.Kind(c.Kind) {
+			case label.Badge:
+				all, fault := tx.Operators(g.Ctx, "")
+				for _, o := range all {
+					add("(96)"+o.Badge, o.Badge, o.Warehouse)
+				}
+				err = errors.Join(err, fault)
+			case label.Shelf:
+				all, fault := tx.Shelves(g.Ctx, "")
+				for _, shelf := range all {
+					add("(92)"+shelf.ID, shelf.ID, shelf.WarehouseID)
+				}
+				err = errors.Join(err, fault)
+			default:
+				return errors.New("--all: want card, badge or shelf")
+			}
+			if err == nil && len(labels) == 0 {
+				return fmt.Errorf("--all: this hub has no %s", c.Kind)
+			}
+			return err
+		})
+	})
 }

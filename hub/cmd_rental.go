@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -30,6 +28,9 @@ type RentalCmd struct {
 	Deliver  RentalDeliverCmd  `cmd:"" help:"Say that an order is with its customer, by the carrier's word."`
 	SentBack RentalSentBackCmd `cmd:"" help:"Say that an order is on its way back."`
 	Sell     RentalSellCmd     `cmd:"" help:"Sell a piece to the customer who has it."`
+	Lose     RentalLoseCmd     `cmd:"" help:"Declare that a piece does not come back."`
+	Charges  RentalChargesCmd  `cmd:"" help:"List what customers owe for pieces that they keep or have lost."`
+	Settle   RentalSettleCmd   `cmd:"" help:"Note how a charge was settled; an order closes when nothing of it is open."`
 	Retire   RentalRetireCmd   `cmd:"" help:"Take a piece out of the fleet."`
 	Bags     RentalBagsCmd     `cmd:"" help:"List bags."`
 	Bag      RentalBagCmd      `cmd:"" help:"Print what a bag was packed with, and what came out of it."`
@@ -111,7 +112,7 @@ func (c *RentalStagesCmd) Run(g *Globals) error {
 			if err != nil {
 				return err
 			}
-			cycles, err := tx.CycleTimes(g.Ctx, c.Warehouse, since)
+			turns, err := tx.StageTurns(g.Ctx, c.Warehouse, since)
 			if err != nil {
 				return err
 			}
@@ -123,8 +124,9 @@ func (c *RentalStagesCmd) Run(g *Globals) error {
 			for _, st := range stages {
 				fmt.Fprintf(w, "%s\t%d\tmean %s\tlongest %s\n", rental.CustodyName(st.Custody), st.Pieces, rental.Hours(st.Waited), rental.Hours(now.Sub(st.Oldest)))
 			}
-			for _, cy := range cycles {
-				fmt.Fprintf(w, "after %s\t%d\tmean %s\tlongest %s\n", rental.StepName(cy.Step), cy.Count, rental.Hours(cy.Mean), rental.Hours(cy.Longer))
+			for _, t := range turns {
+				fmt.Fprintf(w, "in %d days: %s\t%d came, %d went on\tafter %s\tlongest %s\n", c.Days, rental.CustodyName(t.Custody), t.Entered, t.GoneOn,
+					rental.Hours(t.Mean), rental.Hours(t.Longest))
 			}
 			fmt.Fprintf(w, "turns per piece %.2f, damaged returns %.1f %%, missing %.2f %%, retired %d, sold %d, repairs ¥%d\n", rates.TurnsPerPiece(),
 				100*rates.DamageRate(), 100*rates.LossRate(), rates.Retired, rates.Sold, rates.RepairYen)
@@ -158,53 +160,6 @@ func (c *RentalTodayCmd) Run(g *Globals) error {
 				fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", rental.NextFor(l), l.ShipDate, l.Order, l.Line, l.Garment, l.Piece, l.Place)
 			}
 			return w.Flush()
-		})
-	})
-}
-
-// RentalOrdersCmd lists orders.
-type RentalOrdersCmd struct {
-	State string `help:"open, shipped, returned, closed or cancelled." enum:"open,shipped,returned,closed,cancelled,all" default:"open"`
-}
-
-// Run lists them.
-func (c *RentalOrdersCmd) Run(g *Globals) error {
-	return withStore(g, func(s *store.Store) error {
-		return s.Read(g.Ctx, func(tx *store.Tx) error {
-			all, err := tx.RentalOrders(g.Ctx, strings.TrimPrefix(c.State, "all"), store.MaxPage)
-			w := tabwriter.NewWriter(g.Stdout, 0, 0, 2, ' ', 0)
-			for _, o := range all {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", o.ID, o.ShipDate, o.State, o.Customer, o.Tote)
-			}
-			return errors.Join(err, w.Flush())
-		})
-	})
-}
-
-// RentalOrderCmd prints an order.
-type RentalOrderCmd struct {
-	Order string `arg:""`
-}
-
-// Run prints it.
-func (c *RentalOrderCmd) Run(g *Globals) error {
-	return withStore(g, func(s *store.Store) error {
-		return s.Read(g.Ctx, func(tx *store.Tx) error {
-			o, err := tx.RentalOrder(g.Ctx, c.Order)
-			if err != nil {
-				return err
-			}
-			lines, err := tx.RentalLines(g.Ctx, c.Order)
-			w := tabwriter.NewWriter(g.Stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintf(w, "%s\t%s\t%s\tcustomer %s\ttote %s\n", o.ID, o.ShipDate, o.State, o.Customer, o.Tote)
-			for _, l := range lines {
-				where := ""
-				if l.Piece != "" {
-					where = rental.CustodyName(l.Custody) + " " + l.Place
-				}
-				fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", l.Line, l.GTIN, l.Piece, where)
-			}
-			return errors.Join(err, w.Flush())
 		})
 	})
 }
@@ -293,14 +248,6 @@ func (c *RentalSentBackCmd) Run(g *Globals) error {
 		return err
 	})
 }
-
-// RentalSellCmd sells a piece (買取).
-type RentalSellCmd struct {
-	Item string `arg:""`
-}
-
-// Run sells it.
-func (c *RentalSellCmd) Run(g *Globals) error { return g.rentalStep(c.Item, protocol.StepSell, "") }
 
 // RentalRetireCmd retires a piece.
 type RentalRetireCmd struct {

@@ -7,9 +7,11 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"meguri/hub/api"
 	"meguri/hub/people"
 	"meguri/hub/rental"
 	"meguri/hub/store"
+	"meguri/internal/plural"
 )
 
 // RentalBagsCmd lists bags.
@@ -85,9 +87,11 @@ func (c *RentalExceptCmd) Run(g *Globals) error {
 
 // RentalBatchCmd is about cleaning batches.
 type RentalBatchCmd struct {
-	List  RentalBatchListCmd  `cmd:"" help:"List batches."`
-	Open  RentalBatchOpenCmd  `cmd:"" help:"Open a batch, for the own laundry or a vendor."`
-	Close RentalBatchCloseCmd `cmd:"" help:"Close a batch."`
+	List    RentalBatchListCmd    `cmd:"" help:"List batches."`
+	Open    RentalBatchOpenCmd    `cmd:"" help:"Open a batch, for the own laundry or a vendor."`
+	Send    RentalBatchSendCmd    `cmd:"" help:"Note that a batch has gone to who cleans it."`
+	Receive RentalBatchReceiveCmd `cmd:"" help:"Say that all of a batch is back and clean, and close it."`
+	Close   RentalBatchCloseCmd   `cmd:"" help:"Close a batch from which all is back."`
 }
 
 // RentalBatchListCmd lists batches.
@@ -102,7 +106,8 @@ func (c *RentalBatchListCmd) Run(g *Globals) error {
 			all, err := tx.CleaningBatches(g.Ctx, c.All, store.MaxPage)
 			w := tabwriter.NewWriter(g.Stdout, 0, 0, 2, ' ', 0)
 			for _, b := range all {
-				fmt.Fprintf(w, "%s\t%s\t%s\tdue %s\t%d in it\t%d back\n", b.ID, b.Warehouse, b.Vendor, b.Due.UTC().Format(time.RFC3339), b.In, b.Back)
+				fmt.Fprintf(w, "%s\t%s\t%s\tsent %s\tdue %s\t%d in it\t%d back%s\n", b.ID, b.Warehouse, b.Vendor, timeOrDash(b.Sent), timeOrDash(b.Due), b.In, b.Back,
+					map[bool]string{true: "\toverdue"}[api.Overdue(b, g.Clock.Now())])
 			}
 			return errors.Join(err, w.Flush())
 		})
@@ -119,32 +124,37 @@ type RentalBatchOpenCmd struct {
 
 // Run opens it.
 func (c *RentalBatchOpenCmd) Run(g *Globals) error {
-	return g.rentalAct("batch.open", c.ID, func(_ *rental.Keeper, tx *store.Tx, now time.Time) error {
-		there, err := tx.HasWarehouse(g.Ctx, c.Warehouse)
-		if err == nil && !there {
-			err = fmt.Errorf("warehouse %s: %w", c.Warehouse, store.ErrNotFound)
-		}
-		if err != nil {
-			return err
-		}
-		ok, err := tx.AddCleaningBatch(g.Ctx, store.CleaningBatch{ID: c.ID, Warehouse: c.Warehouse, Vendor: c.Vendor, Made: now, By: people.Console,
+	return g.rentalAct("batch.open", c.ID, func(k *rental.Keeper, tx *store.Tx, now time.Time) error {
+		return k.OpenBatch(g.Ctx, tx, store.CleaningBatch{ID: c.ID, Warehouse: c.Warehouse, Vendor: c.Vendor, Made: now, By: people.Console,
 			Due: now.AddDate(0, 0, c.Days)})
-		return exists(ok, err, "batch "+c.ID)
 	})
 }
 
-func exists(ok bool, err error, what string) error {
-	if err == nil && !ok {
-		return fmt.Errorf("%s is there already", what)
-	}
-	return err
+// RentalBatchSendCmd sends a batch.
+type RentalBatchSendCmd struct {
+	ID   string `arg:""`
+	Days int    `help:"It is back in so many days." default:"2"`
 }
 
-func opened(ok bool, err error, what string) error {
-	if err == nil && !ok {
-		return fmt.Errorf("open %s: %w", what, store.ErrNotFound)
-	}
-	return err
+// Run sends it.
+func (c *RentalBatchSendCmd) Run(g *Globals) error {
+	return g.rentalAct("batch.send", c.ID, func(k *rental.Keeper, tx *store.Tx, now time.Time) error {
+		return k.SendBatch(g.Ctx, tx, c.ID, now.AddDate(0, 0, c.Days), now)
+	})
+}
+
+// RentalBatchReceiveCmd says that all of a batch is back.
+type RentalBatchReceiveCmd struct {
+	ID string `arg:""`
+}
+
+// Run says it.
+func (c *RentalBatchReceiveCmd) Run(g *Globals) error {
+	return g.rentalAct("batch.receive", c.ID, func(k *rental.Keeper, tx *store.Tx, now time.Time) error {
+		n, err := k.ReceiveBatch(g.Ctx, tx, c.ID, people.Console, now)
+		fmt.Fprintln(g.Stdout, plural.Of(n, "piece"))
+		return err
+	})
 }
 
 // RentalBatchCloseCmd closes a batch.
@@ -154,9 +164,8 @@ type RentalBatchCloseCmd struct {
 
 // Run closes it.
 func (c *RentalBatchCloseCmd) Run(g *Globals) error {
-	return g.rentalAct("batch.close", c.ID, func(_ *rental.Keeper, tx *store.Tx, now time.Time) error {
-		ok, err := tx.CloseCleaningBatch(g.Ctx, c.ID, now)
-		return opened(ok, err, "batch "+c.ID)
+	return g.rentalAct("batch.close", c.ID, func(k *rental.Keeper, tx *store.Tx, now time.Time) error {
+		return k.CloseBatch(g.Ctx, tx, c.ID, now)
 	})
 }
 
@@ -179,11 +188,20 @@ func (c *RentalRepairListCmd) Run(g *Globals) error {
 			all, err := tx.RepairOrders(g.Ctx, c.All, store.MaxPage)
 			w := tabwriter.NewWriter(g.Stdout, 0, 0, 2, ' ', 0)
 			for _, r := range all {
-				fmt.Fprintf(w, "%s\t%s\t%s\tsince %s\tclosed %s\t¥%d\n", r.ID, r.Item, r.What, r.Made.UTC().Format(time.RFC3339), timeOrDash(r.Closed), r.CostYen)
+				fmt.Fprintf(w, "%s\t%s\t%s\tsince %s\tclosed %s\tby %s\t¥%d\t%s%s\n", r.ID, r.Item, r.What, timeOrDash(r.Made), timeOrDash(r.Closed), r.Repairer, r.CostYen,
+					rental.CustodyName(r.Custody), awaits(r))
 			}
 			return errors.Join(err, w.Flush())
 		})
 	})
+}
+
+// awaits says whose final inspection a piece waits for.
+func awaits(r store.RepairOrder) string {
+	if r.Unseen == "" {
+		return ""
+	}
+	return ", to be inspected by another person than " + r.Unseen
 }
 
 // RentalRepairOpenCmd opens a work order.
@@ -199,25 +217,21 @@ func (c *RentalRepairOpenCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
-	return g.rentalAct("repair.open", c.ID, func(_ *rental.Keeper, tx *store.Tx, now time.Time) error {
-		if _, err := tx.RentalItem(g.Ctx, id); err != nil {
-			return err
-		}
-		ok, err := tx.AddRepairOrder(g.Ctx, store.RepairOrder{ID: c.ID, Item: id, What: c.What, Made: now, By: people.Console})
-		return exists(ok, err, "work order "+c.ID)
+	return g.rentalAct("repair.open", c.ID, func(k *rental.Keeper, tx *store.Tx, now time.Time) error {
+		return k.OpenRepair(g.Ctx, tx, store.RepairOrder{ID: c.ID, Item: id, What: c.What, Made: now, By: people.Console})
 	})
 }
 
 // RentalRepairCloseCmd closes a work order.
 type RentalRepairCloseCmd struct {
-	ID   string `arg:""`
-	Cost int64  `help:"What it has cost, in yen."`
+	ID    string `arg:""`
+	Cost  int64  `help:"What it has cost, in yen."`
+	Badge string `help:"Who has repaired the piece, when it was not scanned as repaired. Another person makes the final inspection."`
 }
 
 // Run closes it.
 func (c *RentalRepairCloseCmd) Run(g *Globals) error {
-	return g.rentalAct("repair.close", c.ID, func(_ *rental.Keeper, tx *store.Tx, now time.Time) error {
-		ok, err := tx.CloseRepairOrder(g.Ctx, c.ID, c.Cost, now)
-		return opened(ok, err, "work order "+c.ID)
+	return g.rentalAct("repair.close", c.ID, func(k *rental.Keeper, tx *store.Tx, now time.Time) error {
+		return k.CloseRepair(g.Ctx, tx, c.ID, c.Badge, c.Cost, now)
 	})
 }

@@ -64,8 +64,9 @@ func TestAWarehouseFromTheCommandLine(t *testing.T) {
 	run(&RentalRetireCmd{Item: dressPiece, Reason: "worn"})
 	require.Contains(t, run(&RentalStagesCmd{Days: 30}), "retired")
 	run(&RentalBatchOpenCmd{ID: "b-1", Warehouse: "w-1", Vendor: "Laundry", Days: 2})
-	require.ErrorContains(t, (&RentalBatchOpenCmd{ID: "b-1", Warehouse: "w-1"}).Run(g), "there already")
+	require.ErrorContains(t, (&RentalBatchOpenCmd{ID: "b-1", Warehouse: "w-1"}).Run(g), "there is one of this name already")
 	require.Contains(t, run(&RentalBatchListCmd{}), "Laundry")
+	require.ErrorContains(t, (&RentalBatchSendCmd{ID: "b-1"}).Run(g), "send of batch b-1: no piece is in it")
 	run(&RentalBatchCloseCmd{ID: "b-1"})
 	require.Empty(t, strings.TrimSpace(run(&RentalBatchListCmd{})))
 	run(&RentalRepairOpenCmd{ID: "r-1", Item: coatPiece, What: "button"})
@@ -73,6 +74,9 @@ func TestAWarehouseFromTheCommandLine(t *testing.T) {
 	require.Contains(t, run(&RentalRepairListCmd{All: true}), "¥800")
 	run(&RentalCancelCmd{Order: "o-1", Reason: "customer's wish"})
 	require.Contains(t, run(&RentalOrdersCmd{State: "cancelled"}), "o-1")
+	require.ErrorContains(t, (&RentalLoseCmd{Item: coatPiece, Reason: "fire"}).Run(g), "lose of "+coatPiece+": it is in the house")
+	require.ErrorContains(t, (&RentalSettleCmd{Order: "o-1", Item: coatPiece, Note: "card"}).Run(g), "open charge of order o-1")
+	require.Empty(t, run(&RentalChargesCmd{}))
 	require.Empty(t, run(&RentalBagsCmd{State: "all"}))
 }
 

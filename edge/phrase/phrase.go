@@ -46,7 +46,7 @@ func (p Phrase) In(l Language) string {
 	}
 	places := make([]string, 0, 2*len(p.Args))
 	for i, a := range p.Args {
-		places = append(places, "{"+strconv.Itoa(i+1)+"}", a)
+		places = append(places, "{"+strconv.Itoa(i+1)+"}", called(p.Key, a, l))
 	}
 	return strings.NewReplacer(places...).Replace(text)
 }

@@ -73,3 +73,21 @@ func TestAnUnknownLanguageIsRefusedByName(t *testing.T) {
 	}
 	require.ErrorContains(t, Language("de").Check(), `language "de": want en or ja`)
 }
+
+func TestStepsAndDamagesHaveTheirNamesInTheLanguageOfTheKit(t *testing.T) {
+	require.Equal(t, "返却検品 を開始します。", New(StepBegun, "inspect_return").In(Japanese))
+	require.Equal(t, "Inspect a return: ready.", New(StepBegun, "inspect_return").In(English))
+	require.Equal(t, "損傷2: かび", New(DamageNoted, "mould", "2").In(Japanese))
+	require.Equal(t, "Table 7: ready.", New(StepBegun, "Table 7").In(English), "a name that somebody has chosen")
+	require.Equal(t, "stain 確認しました。", New(PieceRight, "stain").In(Japanese), "a piece that is called like a damage")
+	require.Len(t, steps, 22)
+	for of, names := range words {
+		for name, w := range names {
+			require.NotEmpty(t, w.en, name)
+			require.Regexp(t, `\p{Han}|\p{Hiragana}|\p{Katakana}`, w.ja)
+			for _, l := range []Language{English, Japanese} {
+				require.LessOrEqual(t, width(New(of, name, "1").In(l)), columns)
+			}
+		}
+	}
+}

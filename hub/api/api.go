@@ -170,6 +170,12 @@ func (a *API) routes(e *echo.Echo) {
 	post("/rental/orders/:id/release", a.releaseRental)
 	post("/rental/orders/:id/deliver", a.deliverRental)
 	get("/rental/bags", a.listBags)
+	post("/rental/orders/:id/end", a.endRentalOrder)
+	post("/rental/items/:id/end", a.endPiece)
+	get("/rental/batches", a.listBatches)
+	post("/rental/batches", a.changeBatch)
+	get("/rental/repairs", a.listRepairs)
+	post("/rental/repairs", a.changeRepair)
 	get("/findings", a.listFindings)
 	get("/summary", a.getSummary)
 }

@@ -127,8 +127,9 @@ type stageJSON struct {
 }
 
 type cycleJSON struct {
-	Step      string `json:"step"`
-	Count     int    `json:"count"`
+	Custody   string `json:"custody"`
+	Entered   int    `json:"entered"`
+	GoneOn    int    `json:"gone_on"`
 	MeanMS    int64  `json:"mean_ms"`
 	LongestMS int64  `json:"longest_ms"`
 }
@@ -155,7 +156,7 @@ func (a *API) getStages(c echo.Context) error {
 		if err != nil {
 			return err
 		}
-		cycles, err := tx.CycleTimes(ctx, warehouse, now.AddDate(0, 0, -statsDays))
+		turns, err := tx.StageTurns(ctx, warehouse, now.AddDate(0, 0, -statsDays))
 		if err != nil {
 			return err
 		}
@@ -163,8 +164,8 @@ func (a *API) getStages(c echo.Context) error {
 		out.Stages = each(stages, func(s store.StageCount) stageJSON {
 			return stageJSON{rental.CustodyName(s.Custody), s.Pieces, s.Oldest, s.Waited.Milliseconds()}
 		})
-		out.Cycles = each(cycles, func(s store.CycleTime) cycleJSON {
-			return cycleJSON{rental.StepName(s.Step), s.Count, s.Mean.Milliseconds(), s.Longer.Milliseconds()}
+		out.Cycles = each(turns, func(s store.StageTurn) cycleJSON {
+			return cycleJSON{rental.CustodyName(s.Custody), s.Entered, s.GoneOn, s.Mean.Milliseconds(), s.Longest.Milliseconds()}
 		})
 		out.Rates = ratesJSON{r.Pieces, r.TurnsPerPiece(), r.DamageRate(), r.LossRate(), r.Retired, r.Sold, r.RepairYen}
 		return err
@@ -220,7 +221,26 @@ type rentalOrderJSON struct {
 	ShipDate    string           `json:"ship_date"`
 	State       string           `json:"state,omitempty"`
 	Tote        string           `json:"tote,omitempty"`
+	Pieces      *progressJSON    `json:"pieces,omitempty"`
 	Lines       []rentalLineJSON `json:"lines,omitempty"`
+	Charges     []chargeJSON     `json:"charges,omitempty"`
+}
+
+// progressJSON is what has become of an order's pieces so far.
+type progressJSON struct {
+	Open     int `json:"open"`
+	Returned int `json:"returned"`
+	Sold     int `json:"sold"`
+	Lost     int `json:"lost"`
+}
+
+type chargeJSON struct {
+	ItemID    string     `json:"item_id"`
+	Kind      string     `json:"kind"`
+	Yen       int64      `json:"yen"`
+	MadeAt    time.Time  `json:"made_at"`
+	SettledAt *time.Time `json:"settled_at,omitempty"`
+	Note      string     `json:"note,omitempty"`
 }
 
 type rentalLineJSON struct {
@@ -229,6 +249,7 @@ type rentalLineJSON struct {
 	Chosen  string `json:"chosen,omitempty"`
 	ItemID  string `json:"item_id,omitempty"`
 	Custody string `json:"custody,omitempty"`
+	Ended   string `json:"ended,omitempty"`
 	Why     string `json:"why,omitempty"`
 }
 
@@ -236,11 +257,25 @@ func toRentalOrder(o store.RentalOrder) rentalOrderJSON {
 	return rentalOrderJSON{OrderID: o.ID, CustomerID: o.Customer, WarehouseID: o.Warehouse, ShipDate: o.ShipDate, State: o.State, Tote: o.Tote}
 }
 
+func progressOf(ctx context.Context, tx *store.Tx, order string) (*progressJSON, error) {
+	all, err := tx.RentalProgress(ctx, order)
+	p, has := all[order]
+	if err != nil || !has {
+		return nil, err
+	}
+	return &progressJSON{p.Open, p.Returned, p.Sold, p.Lost}, nil
+}
+
 func (a *API) listRentalOrders(c echo.Context) error {
 	out := rentalOrdersJSON{}
 	err := a.read(c, func(ctx context.Context, tx *store.Tx) error {
 		all, err := tx.RentalOrders(ctx, c.QueryParam("state"), maxList)
 		out.Orders = each(all, toRentalOrder)
+		for n := range out.Orders {
+			if err == nil {
+				out.Orders[n].Pieces, err = progressOf(ctx, tx, out.Orders[n].OrderID)
+			}
+		}
 		return err
 	})
 	if err != nil {
@@ -260,11 +295,30 @@ func (a *API) rentalOrder(c echo.Context, status int, tried []rental.LineOutcome
 			return err
 		}
 		out = toRentalOrder(o)
+		if out.Pieces, err = progressOf(ctx, tx, o.ID); err != nil {
+			return err
+		}
+		charges, err := tx.RentalCharges(ctx, o.ID)
+		if err != nil {
+			return err
+		}
+		for _, c := range charges {
+			out.Charges = append(out.Charges, chargeJSON{c.Item, c.Kind, c.Yen, c.Made, optional(c.Settled), c.Note})
+		}
+		ends, err := tx.RentalEnds(ctx, o.ID)
+		if err != nil {
+			return err
+		}
 		lines, err := tx.RentalLines(ctx, o.ID)
 		out.Lines = each(lines, func(l store.RentalLine) rentalLineJSON {
 			line := rentalLineJSON{Line: l.Line, GTIN: l.GTIN, Chosen: l.Chosen, ItemID: l.Piece}
 			if l.Piece != "" {
 				line.Custody = rental.CustodyName(l.Custody)
+			}
+			for _, e := range ends {
+				if e.Line == l.Line && l.Piece == "" {
+					line.ItemID, line.Ended = e.Item, e.How
+				}
 			}
 			for _, t := range tried {
 				if t.Line == l.Line && l.Piece == "" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"meguri/hub/bulk"
 	"meguri/hub/link"
 	"meguri/hub/plan"
 	"meguri/hub/rental"
@@ -34,6 +35,21 @@ func (e *Effects) rental(ctx context.Context, tx *store.Tx, ev link.Event) error
 		return &link.NotApplied{Reason: err.Error()}
 	}
 	return err
+}
+
+// Ahead reads the pieces that events of a batch are about.
+func (e *Effects) Ahead(ctx context.Context, tx *store.Tx, bodies []protocol.Body) error {
+	var ids []string
+	for _, body := range bodies {
+		scan, is := body.(protocol.ItemScanned)
+		if !is {
+			continue
+		}
+		if id, _, err := bulk.SGTIN(scan.Item); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	return tx.ReadRentals(ctx, ids)
 }
 
 func (e *Effects) keeper() *rental.Keeper {

@@ -20,6 +20,10 @@ const (
 	Bag       Kind = "bag"       // a logistic unit: SSCC
 	Container Kind = "container" // a returnable asset: GRAI with serial number
 	Shipper   Kind = "shipper"   // likewise
+	Card      Kind = "card"      // of a menu: a station, a step, an answer, a damage
+	Badge     Kind = "badge"     // of a person in a rental warehouse
+	Batch     Kind = "batch"     // of cleaning, or a repair work order
+	Tote      Kind = "tote"      // into which is picked
 )
 
 // form says what a kind's barcode has to hold and how it is drawn.
@@ -35,6 +39,10 @@ var forms = map[Kind]form{
 	Bag:       {one: []gs1.AI{gs1.SSCC}, linear: true},
 	Container: {one: []gs1.AI{gs1.GRAI}},
 	Shipper:   {one: []gs1.AI{gs1.GRAI}},
+	Card:      {one: []gs1.AI{gs1.Menu}},
+	Badge:     {one: []gs1.AI{gs1.Badge}},
+	Batch:     {one: []gs1.AI{gs1.Batch}},
+	Tote:      {one: []gs1.AI{gs1.Tote}},
 }
 
 // graiKind is the length of a GRAI that names a kind of asset and no single one.
@@ -58,7 +66,7 @@ type Label struct {
 func New(kind Kind, code string, lines ...string) (Label, error) {
 	f, ok := forms[kind]
 	if !ok {
-		return Label{}, fmt.Errorf("kind %q: want item, shelf, bag, container or shipper", kind)
+		return Label{}, fmt.Errorf("kind %q: want item, shelf, bag, container, shipper, card, badge, batch or tote", kind)
 	}
 	m, err := gs1.Read(code)
 	if err != nil {

@@ -161,6 +161,9 @@ func (t *taking) take(ctx context.Context, skip int) error {
 	if err := t.lookAhead(ctx, entries); err != nil {
 		return err
 	}
+	if err := t.readAhead(ctx, entries); err != nil {
+		return err
+	}
 	for _, e := range entries {
 		var err error
 		if t.batch.Log == protocol.Readings {
@@ -188,6 +191,21 @@ func (t *taking) take(ctx context.Context, skip int) error {
 		return err
 	}
 	return t.redate(ctx)
+}
+
+// readAhead has the effects read what the events of a batch are about.
+func (t *taking) readAhead(ctx context.Context, entries []entry) error {
+	ahead, ok := t.receiver.config.Effects.(Ahead)
+	if !ok || len(entries) < 2 {
+		return nil
+	}
+	bodies := make([]protocol.Body, 0, len(entries))
+	for _, e := range entries {
+		if e.unread == nil && e.body != nil {
+			bodies = append(bodies, e.body)
+		}
+	}
+	return ahead.Ahead(ctx, t.tx, bodies)
 }
 
 func (t *taking) count() {

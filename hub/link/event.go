@@ -29,6 +29,12 @@ type Effects interface {
 	Apply(ctx context.Context, tx *store.Tx, e Event) error
 }
 
+// Ahead is what Effects may be, too: it is told of all that a batch says before any of it is applied, so that what they are about is read
+// at once, and not one by one.
+type Ahead interface {
+	Ahead(ctx context.Context, tx *store.Tx, bodies []protocol.Body) error
+}
+
 // NotApplied says why an event cannot be applied.
 type NotApplied struct{ Reason string }
 

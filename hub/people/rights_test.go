@@ -100,8 +100,10 @@ func TestWhoMayChangeWhat(t *testing.T) {
 	confirm, cancel, lines := "POST /v1/orders/:id/confirm", "POST /v1/orders/:id/cancel", "PUT /v1/orders/:id/lines"
 	repair := "POST /check/:id/repair"
 	work := []string{"POST /v1/work-items/:id/close", "POST /work-items/:id/close"}
-	rent := []string{"POST /v1/rental/orders", "POST /v1/rental/orders/:id/allocate", "POST /v1/rental/orders/:id/release", "POST /v1/rental/orders/:id/deliver"}
-	promised := []string{rent[0], rent[2], rent[3]}
+	rent := []string{"POST /v1/rental/orders", "POST /v1/rental/orders/:id/allocate", "POST /v1/rental/orders/:id/release", "POST /v1/rental/orders/:id/deliver",
+		"POST /v1/rental/orders/:id/end", "POST /v1/rental/items/:id/end", "POST /v1/rental/batches", "POST /v1/rental/repairs"}
+	rentPages := []string{"POST /rental/orders/:id", "POST /rental/items/:id", "POST /rental/cleaning", "POST /rental/repairs"}
+	promised := []string{rent[0], rent[2], rent[3], rent[4], rent[5], rentPages[0], rentPages[1]}
 	limit := "PUT /v1/products/:id/limit"
 	hold, decide, probe := "POST /v1/quality/holds", "POST /v1/quality/decisions", "POST /v1/probings"
 	ask, confirmDoor := "POST /v1/fridges/:id/openings", "POST /v1/openings/:id/confirm"
@@ -115,11 +117,11 @@ func TestWhoMayChangeWhat(t *testing.T) {
 	sure := slices.Concat(maintain, append(answers(programs), programs+"confirm"), append(answers(pages), pages+"confirm"))
 	require.Equal(t, map[Role][]string{
 		Admin: slices.Concat([]string{order, refund, risk, confirm, cancel, lines}, disrupt,
-			[]string{"POST /people", "POST /people/:id/link", "POST /people/:id/remove", "POST /people/:id/role", "POST /people/:id/reset"}, answer, rent),
+			[]string{"POST /people", "POST /people/:id/link", "POST /people/:id/remove", "POST /people/:id/role", "POST /people/:id/reset"}, answer, rent, rentPages),
 		Dispatcher: slices.Concat([]string{order, refund, risk, cancel, lines}, disrupt, answer),
 		Support:    slices.Concat([]string{order, refund, risk, confirm, cancel, lines, work[0], riskPage, work[1]}, promised),
 		Quality:    slices.Concat([]string{hold, decide, probe, work[0], "POST /quality", work[1]}, sure),
-		Warehouse:  slices.Concat(work, rent),
+		Warehouse:  slices.Concat(work, rent, rentPages),
 		Kitting:    slices.Concat([]string{probe, command, "POST /v1/devices/:id/commissioning", work[0], "POST /devices/:id/commissioning", work[1]}, maintain),
 		Driver:     {"POST /v1/sheets/:id/confirm", probe, "POST /sheet/:id/confirm"},
 		Shop:       {limit},

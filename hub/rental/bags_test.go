@@ -336,7 +336,7 @@ func elsewhere(w *world) {
 
 func nothingDone(w *world) {
 	pieces := w.out("o-0", "bag-0", 20)
-	require.ErrorIs(w.t, w.keeper.CancelOrder(w.ctx, w.tx, "o-0", "lead-1", "no", at(30)), rental.ErrNotOpen)
+	require.ErrorAs(w.t, w.keeper.CancelOrder(w.ctx, w.tx, "o-0", "lead-1", "no", at(30)), new(*rental.Refusal))
 	require.ErrorIs(w.t, w.keeper.CancelOrder(w.ctx, w.tx, "nobody", "lead-1", "no", at(30)), store.ErrNotFound)
 	err := w.keeper.Except(w.ctx, w.tx, store.BagEvent{Bag: "bag-7", Recorded: at(30)}, pieces[0], "kept")
 	require.ErrorIs(w.t, err, store.ErrNotFound)

@@ -1,7 +1,9 @@
 package rental_test
 
 import (
+	"flag"
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -29,27 +31,50 @@ func BenchmarkRegister(b *testing.B) {
 	b.ReportMetric(10_000*float64(b.N)/b.Elapsed().Seconds(), "pieces/s")
 }
 
-// BenchmarkScans applies scans as the link does, 1000 in a transaction, each in a savepoint, and stored as an event; "plain" only stores
-// the events.
+// BenchmarkScans applies scans as the link does, 1000 in a transaction, each in a savepoint, and stored as an event: with the pieces of
+// a batch read ahead, or one by one; "plain" only stores the events. The ratio is to that, in time of the processor: what else runs on the
+// machine does not change it much.
 func BenchmarkScans(b *testing.B) {
-	for _, how := range []string{"scans", "plain"} {
-		b.Run(how, func(b *testing.B) { benchmarkScans(b, how == "scans") })
+	plain := 0.0
+	for _, how := range []string{"plain", "one-by-one", "ahead"} {
+		b.Run(how, func(b *testing.B) {
+			spent := benchmarkScans(b, how)
+			b.ReportMetric(scansAtOnce*float64(b.N)/b.Elapsed().Seconds(), "events/s")
+			b.ReportMetric(1e6/spent, "events/cpu-s")
+			if how == "plain" {
+				plain = spent
+			} else if plain > 0 {
+				b.ReportMetric(spent/plain, "times-plain")
+			}
+		})
 	}
 }
 
 const scansAtOnce = 1000
 
-func benchmarkScans(b *testing.B, applied bool) {
+// benchmarkScans gives the microseconds of the processor that an event takes.
+func benchmarkScans(b *testing.B, how string) float64 {
 	s := open(b, storetest.SQLite(b), 2000)
 	change(b, s, func(tx *store.Tx) error { return addScanner(b, tx) })
 	effects := &effect.Effects{}
 	number := uint64(0)
+	began := processor(b)
 	for b.Loop() {
 		change(b, s, func(tx *store.Tx) error {
-			for n := range scansAtOnce {
+			all := make([]link.Event, scansAtOnce)
+			bodies := make([]protocol.Body, scansAtOnce)
+			for n := range all {
 				number++
-				ev := scanOf(number, piece(dress, n%2000))
-				if applied {
+				all[n] = scanOf(number, piece(dress, int(number*7919)%2000)) // over the whole house
+				bodies[n] = all[n].Body
+			}
+			if how == "ahead" {
+				if err := effects.Ahead(b.Context(), tx, bodies); err != nil {
+					return err
+				}
+			}
+			for _, ev := range all {
+				if how != "plain" {
 					if err := tx.Savepoint(b.Context(), func() error { return effects.Apply(b.Context(), tx, ev) }); err != nil {
 						return err
 					}
@@ -61,7 +86,14 @@ func benchmarkScans(b *testing.B, applied bool) {
 			return nil
 		})
 	}
-	b.ReportMetric(scansAtOnce*float64(b.N)/b.Elapsed().Seconds(), "events/s")
+	return float64((processor(b) - began).Microseconds()) / (scansAtOnce * float64(b.N))
+}
+
+// processor is the time that the program has had of the processor so far.
+func processor(tb testing.TB) time.Duration {
+	var u syscall.Rusage
+	require.NoError(tb, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func change(tb testing.TB, s *store.Store, fn func(*store.Tx) error) {
@@ -145,4 +177,53 @@ func outAgain(b *testing.B, tx *store.Tx, k *rental.Keeper, source func(time.Tim
 		}
 	}
 	return k.Bag(b.Context(), tx, source(at.Add(time.Minute)), protocol.BagScanned{Bag: "bag", Step: protocol.StepShip, Verdict: 1})
+}
+
+var (
+	housePieces = flag.Int("house", 1000, "pieces of each of two garments in BenchmarkPages")
+	houseDays   = flag.Int64("housedays", 90, "days that BenchmarkPages' warehouse has worked")
+)
+
+// BenchmarkPages asks what the page of a warehouse asks. The ratio is to reading as many bare rows of pieces.
+func BenchmarkPages(b *testing.B) {
+	s := open(b, storetest.SQLite(b), *housePieces)
+	change(b, s, func(tx *store.Tx) error {
+		for n := range *houseDays * 22 {
+			from := protocol.Custody(n % 22)
+			at := day.AddDate(0, 0, -int(n/22))
+			if err := tx.AddStrides(b.Context(), store.Stride{Warehouse: "w-1", At: at, From: from, To: from + 1, Stayed: time.Hour}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	read := func(fn func(tx *store.Tx) error) time.Duration {
+		began := time.Now()
+		require.NoError(b, s.Read(b.Context(), fn))
+		return time.Since(began)
+	}
+	var asked, bare time.Duration
+	for b.Loop() {
+		asked += read(func(tx *store.Tx) error {
+			if _, err := rental.TodoUntil(b.Context(), tx, "", "2026-12-02"); err != nil {
+				return err
+			}
+			if _, err := tx.Stages(b.Context(), "", day); err != nil {
+				return err
+			}
+			if _, err := tx.StageTurns(b.Context(), "", day.AddDate(0, 0, -90)); err != nil {
+				return err
+			}
+			_, err := tx.Rates(b.Context(), "", day.AddDate(0, 0, -90))
+			return err
+		})
+		b.StopTimer()
+		bare += read(func(tx *store.Tx) error {
+			_, err := tx.KnownItems(b.Context(), "w-1", 1_000_000)
+			return err
+		})
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(asked)/float64(bare), "times-bare")
+	b.ReportMetric(asked.Seconds()*1000/float64(b.N), "ms/page")
 }

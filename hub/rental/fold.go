@@ -21,7 +21,7 @@ func (k *Keeper) refold(ctx context.Context, tx *store.Tx, item store.RentalItem
 	if err != nil {
 		return item, nil, err
 	}
-	now, breach, err := k.tell(ctx, tx, item, append(history, late), late)
+	now, breach, err := k.tell(ctx, tx, item, history, append(slices.Clip(history), late), late)
 	if err != nil {
 		return now, breach, err
 	}
@@ -34,11 +34,17 @@ func (k *Keeper) Redate(ctx context.Context, tx *store.Tx, src Source) error {
 	if err != nil {
 		return err
 	}
+	before := map[string][]store.RentalEvent{}
+	for _, p := range pieces {
+		if before[p], err = tx.RentalHistory(ctx, p); err != nil {
+			return err
+		}
+	}
 	if err := tx.MoveRentalEvents(ctx, src.Device, src.Number, pieces, src.At, src.Within); err != nil {
 		return err
 	}
 	for _, p := range pieces {
-		if err := k.retell(ctx, tx, src, p); err != nil {
+		if err := k.retell(ctx, tx, src, p, before[p]); err != nil {
 			return err
 		}
 	}
@@ -54,7 +60,7 @@ func (k *Keeper) Redate(ctx context.Context, tx *store.Tx, src Source) error {
 }
 
 // retell tells one piece's history again, after a record of it got a better time.
-func (k *Keeper) retell(ctx context.Context, tx *store.Tx, src Source, piece string) error {
+func (k *Keeper) retell(ctx context.Context, tx *store.Tx, src Source, piece string, before []store.RentalEvent) error {
 	item, err := tx.RentalItem(ctx, piece)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil // nobody has registered it
@@ -72,7 +78,7 @@ func (k *Keeper) retell(ctx context.Context, tx *store.Tx, src Source, piece str
 	}
 	d := done{known: true, event: history[n], before: item, told: true}
 	d.event.Recorded = src.Recorded
-	if d.now, d.breach, err = k.tell(ctx, tx, item, history, store.RentalEvent{Event: rental.Event{Device: src.Device, Number: src.Number},
+	if d.now, d.breach, err = k.tell(ctx, tx, item, before, history, store.RentalEvent{Event: rental.Event{Device: src.Device, Number: src.Number},
 		Recorded: src.Recorded}); err != nil {
 		return err
 	}
@@ -88,18 +94,24 @@ type key struct {
 	number uint64
 }
 
-// tell folds a history from its beginning, and keeps with each occurrence what it breaks now. It is told again because of the late one,
-// whose breach it gives; when that has an item, it is not stored yet.
-func (k *Keeper) tell(ctx context.Context, tx *store.Tx, item store.RentalItem, history []store.RentalEvent, late store.RentalEvent) (store.RentalItem,
-	*rental.Breach, error) {
-	events := make([]rental.Event, len(history))
+// tell folds a history from its beginning that was another one before, and keeps with each occurrence what it breaks now. It is told again
+// because of the late one, whose breach it gives; when that has an item, it is not stored yet.
+func (k *Keeper) tell(ctx context.Context, tx *store.Tx, item store.RentalItem, before, history []store.RentalEvent, late store.RentalEvent) (
+	store.RentalItem, *rental.Breach, error) {
+	events := eventsOf(history)
 	stored := make(map[key]store.RentalEvent, len(history))
-	for n, e := range history {
-		events[n] = e.Event
+	for _, e := range history {
 		stored[key{e.Device, e.Number}] = e
 	}
 	story := rental.Fold(events)
-	now := retold(item, events)
+	_, strides := retold(item, eventsOf(before))
+	for n := range strides {
+		strides[n].Undone = true
+	}
+	now, anew := retold(item, events)
+	if err := tx.AddStrides(ctx, append(strides, anew...)...); err != nil {
+		return now, nil, err
+	}
 	judged := map[key]judgement{}
 	for _, d := range story.Doubts {
 		judged[key{d.Second.Device, d.Second.Number}] = judgement{rule: Doubt, why: "it is not known whether this was before or after " +
@@ -160,10 +172,19 @@ func (k *Keeper) judge(ctx context.Context, tx *store.Tx, item store.RentalItem,
 	return k.look(ctx, tx, item, was, *j.breach)
 }
 
-// retold folds events for what Fold does not tell: since when the piece is where it is, and how often it has come back.
-func retold(item store.RentalItem, events []rental.Event) store.RentalItem {
-	now := item
-	now.Item, now.Turns, now.Folded = rental.Item{}, 0, store.Folded{}
+func eventsOf(history []store.RentalEvent) []rental.Event {
+	events := make([]rental.Event, len(history))
+	for n, e := range history {
+		events[n] = e.Event
+	}
+	return events
+}
+
+// retold folds events for what Fold does not tell: since when the piece is where it is, how often it has come back, and how long it
+// stayed where it was.
+func retold(item store.RentalItem, events []rental.Event) (now store.RentalItem, strides []store.Stride) {
+	now = item
+	now.Item, now.Turns, now.Folded, now.Since = rental.Item{}, 0, store.Folded{}, time.Time{}
 	for _, e := range rental.Ordered(events) {
 		before := now
 		at := e.At
@@ -172,12 +193,15 @@ func retold(item store.RentalItem, events []rental.Event) store.RentalItem {
 		}
 		now.Item, _ = rental.Apply(now.Item, e)
 		now.Follow(at, before)
+		if now.Custody != before.Custody {
+			strides = append(strides, strideOf(before, now))
+		}
 		now.Folded = store.Folded{At: at, Within: e.Within, Device: e.Device, Number: e.Number}
 		if e.Device == "" {
 			now.Acts = max(now.Acts, e.Number)
 		}
 	}
-	return now
+	return now, strides
 }
 
 // whyOf is a breach in words, with what would have been legal.

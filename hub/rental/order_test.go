@@ -1,6 +1,7 @@
 package rental_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -51,6 +52,7 @@ func TestWhoIsHeardFirstDoesNotMatter(t *testing.T) {
 			if _, err := k.AllocateOrder(t.Context(), tx, "o-0", at(900), "test", at(-60)); err != nil {
 				return err
 			}
+			atFirst := turned(t, tx, p)
 			waiting := slices.Clone(all)
 			for len(waiting) > 0 { // each device's next one may be heard next
 				n := rapid.IntRange(0, len(waiting)-1).Draw(r, "heard")
@@ -60,6 +62,7 @@ func TestWhoIsHeardFirstDoesNotMatter(t *testing.T) {
 				}
 				waiting = slices.Delete(waiting, n, n+1)
 			}
+			require.Equal(r, turned(t, tx, p), atFirst, "what the round did on each day is what the history says, beyond what it said before")
 			return agrees(r, t, tx, p)
 		})
 		require.ErrorIs(r, err, errUndo)
@@ -94,4 +97,44 @@ func agrees(r *rapid.T, t *testing.T, tx *store.Tx, p string) error {
 	}
 	require.LessOrEqual(r, live, 1)
 	return errUndo
+}
+
+// turned is what the days say of the round without what a piece's own history says: what other pieces did.
+func turned(t *testing.T, tx *store.Tx, p string) map[protocol.Custody][3]int {
+	days, err := tx.StageTurns(t.Context(), "", at(-1e6))
+	require.NoError(t, err)
+	rest := map[protocol.Custody][3]int{}
+	for _, d := range days {
+		rest[d.Custody] = [3]int{d.Entered, d.GoneOn, d.Damaged}
+	}
+	life, err := rental.LifeOf(t.Context(), tx, p)
+	require.NoError(t, err)
+	item, since, last := rules.Item{}, time.Time{}, time.Time{}
+	for _, m := range life.Events {
+		before := item
+		item, _ = rules.Apply(item, m.Event)
+		if last = later(last, m.At); item.Custody == before.Custody {
+			continue
+		}
+		into, from := rest[item.Custody], rest[before.Custody]
+		into[0]--
+		if len(item.Damages) > 0 {
+			into[2]--
+		}
+		rest[item.Custody] = into
+		if before.Custody != 0 && last.Sub(since) >= time.Second {
+			from[1]--
+			rest[before.Custody] = from
+		}
+		since = last
+	}
+	maps.DeleteFunc(rest, func(_ protocol.Custody, n [3]int) bool { return n == [3]int{} })
+	return rest
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }

@@ -22,7 +22,7 @@ func (k *Keeper) settle(ctx context.Context, tx *store.Tx, d done) error {
 		parts = append(parts, k.promise)
 	}
 	if moved {
-		parts = append(parts, k.missing, k.goesOn, k.orderMoves)
+		parts = append(parts, k.missing, k.goesOn, k.orderMoves, k.refund)
 	}
 	for _, part := range parts {
 		if err := part(ctx, tx, d); err != nil {
@@ -42,7 +42,7 @@ func (k *Keeper) settle(ctx context.Context, tx *store.Tx, d done) error {
 	if promised || moved {
 		k.changed(tx, d.now.Warehouse)
 	}
-	return nil
+	return k.ends(ctx, tx, d)
 }
 
 func gone(i store.RentalItem) bool {
@@ -81,7 +81,9 @@ func (k *Keeper) promise(ctx context.Context, tx *store.Tx, d done) error {
 func ended(d done) string {
 	switch {
 	case d.now.Custody == protocol.Sold:
-		return "sold"
+		return store.EndSold
+	case d.event.Act == rental.Release && d.event.Reason == reasonLost:
+		return store.EndLost
 	case d.event.Act == rental.Release && d.event.Reason == reasonExpired:
 		return "expired"
 	case d.event.Act == rental.Release && d.event.Reason == reasonSwapped:
@@ -89,7 +91,7 @@ func ended(d done) string {
 	case d.event.Act == rental.Release:
 		return "released"
 	case d.before.Returned != d.now.Returned:
-		return "returned"
+		return store.EndReturned
 	}
 	return "lost"
 }
@@ -101,7 +103,7 @@ func (k *Keeper) take(ctx context.Context, tx *store.Tx, d done, order string) e
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	if o.State != "open" && o.State != "shipped" {
+	if !wants(o, d.event.At) {
 		return tx.AgainWork(ctx, swapWork(d.now.ID, order), WorkPromise, d.now.ID, fmt.Sprintf("%s: order %s is %s: put the piece back, and send "+
 			"nothing", stepText(d.event), order, cmp.Or(o.State, "not known")), d.event.At)
 	}
@@ -123,7 +125,21 @@ func (k *Keeper) take(ctx context.Context, tx *store.Tx, d done, order string) e
 	if err != nil {
 		return err
 	}
+	if err := tx.ReopenRentalOrder(ctx, order); err != nil {
+		return err
+	}
 	return tx.SettleWorkWhy(ctx, swapWork(d.now.ID, order), "a line of the order is open for it", d.event.Recorded)
+}
+
+// wants says whether an order may have had a piece picked for it at a time. What was picked before it came back was just heard late.
+func wants(o store.RentalOrder, at time.Time) bool {
+	switch o.State {
+	case "open", "shipped":
+		return true
+	case "returned", "closed":
+		return !o.Returned.IsZero() && at.Before(o.Returned)
+	}
+	return false
 }
 
 func swapWork(item, order string) string { return WorkSwap + "/" + item + "/" + order }

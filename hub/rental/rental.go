@@ -206,5 +206,16 @@ func (k *Keeper) extend(ctx context.Context, tx *store.Tx, item store.RentalItem
 	if err := tx.AddRentalEvent(ctx, e); err != nil {
 		return now, breach, err
 	}
+	if now.Custody != item.Custody {
+		if err := tx.AddStrides(ctx, strideOf(item, now)); err != nil {
+			return now, breach, err
+		}
+	}
 	return now, breach, tx.SaveRental(ctx, now)
+}
+
+// strideOf is a piece that goes from one state to another.
+func strideOf(before, now store.RentalItem) store.Stride {
+	stayed := now.Since.Truncate(time.Millisecond).Sub(before.Since.Truncate(time.Millisecond)) // as it is stored
+	return store.Stride{Warehouse: now.Warehouse, At: now.Since, From: before.Custody, To: now.Custody, Stayed: stayed, Damaged: len(now.Damages) > 0}
 }

@@ -18,6 +18,7 @@ type Refusal struct {
 	Item    string
 	Act     string
 	Reason  string
+	Key     Why // of Reason, for screens; empty where that is a rule of the round
 	Custody protocol.Custody
 	Order   string // that the piece is promised to
 	Next    []protocol.Step
@@ -28,13 +29,31 @@ func (r *Refusal) Error() string {
 	for n, s := range r.Next {
 		names[n] = StepName(s)
 	}
+	if r.Custody == 0 { // not of a piece
+		return fmt.Sprintf("%s of %s: %s", r.Act, r.Item, r.Reason)
+	}
 	return fmt.Sprintf("%s of %s: %s; it is %s; legal next: %s", r.Act, r.Item, r.Reason, CustodyName(r.Custody), cmp.Or(strings.Join(names, ", "), "nothing"))
 }
+
+// Why names a reason that is no rule of the round.
+type Why string
+
+// Reasons of refusals that are no rules of the round.
+const (
+	WhyTaken   Why = "taken"
+	WhyNotOpen Why = "not_open"
+	WhyEmpty   Why = "empty"
+	WhyNotBack Why = "not_back"
+	WhyNoBadge Why = "no_badge"
+	WhyInHouse Why = "in_house"
+	WhyCost    Why = "cost"
+)
 
 // Reasons of releases that the hub makes itself.
 const (
 	reasonExpired = "expired"
 	reasonSwapped = "swapped"
+	reasonLost    = "declared lost"
 )
 
 // act does something of the hub's to a piece, only when the rules allow it: unlike a scan it has not happened yet. It is the last thing
@@ -186,18 +205,15 @@ func (k *Keeper) allocateLine(ctx context.Context, tx *store.Tx, o store.RentalO
 	return out, nil
 }
 
-// ErrNotOpen is an order that is not open any more, or not yet.
-var ErrNotOpen = errors.New("only an open order is cancelled")
-
 // CancelOrder takes all promises of an order back. Pieces that have left their shelf have to be put back first. Expected errors are
-// ErrNotOpen, a *Refusal and store.ErrNotFound.
+// a *Refusal and store.ErrNotFound.
 func (k *Keeper) CancelOrder(ctx context.Context, tx *store.Tx, order, by, reason string, now time.Time) error {
 	o, err := tx.RentalOrder(ctx, order)
-	if err == nil && o.State != "open" {
-		err = fmt.Errorf("%w: order %s is %s", ErrNotOpen, order, o.State)
-	}
 	if err != nil {
 		return err
+	}
+	if o.State != "open" {
+		return &Refusal{Item: "order " + order, Act: "cancel", Key: WhyNotOpen, Reason: "only an open order is cancelled, and this one is " + o.State}
 	}
 	lines, err := tx.RentalLines(ctx, order)
 	if err != nil {

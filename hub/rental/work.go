@@ -25,6 +25,7 @@ const (
 	WorkMould        = "rental_mould"
 	WorkMissing      = "rental_missing" // a piece is not where it should be
 	WorkOverdue      = "rental_overdue" // a piece stands still, and may be lost
+	WorkCharge       = "rental_charge"  // a piece has come back that its customer was charged for
 )
 
 func unregisteredWork(item string) string { return "rental_unregistered/" + item }

@@ -37,6 +37,9 @@ func (tx *Tx) Flush(ctx context.Context) error {
 	if err := tx.flushRentalHistory(ctx); err != nil {
 		return err
 	}
+	if err := tx.flushStrides(ctx); err != nil {
+		return err
+	}
 	return tx.flushEvents(ctx)
 }
 
@@ -64,13 +67,18 @@ func (tx *Tx) settle(ctx context.Context, query string, args []any) error {
 			return err
 		}
 	}
-	if len(tx.rentals.changed) > 0 && query != oneRental && strings.Contains(query, "rental_items") {
+	if len(tx.rentals.changed) > 0 && query != oneRental && query != someRentals && strings.Contains(query, "rental_items") {
 		if err := tx.flushRentals(ctx); err != nil {
 			return err
 		}
 	}
 	if len(tx.rentals.history) > 0 && strings.Contains(query, "rental_history") {
 		if err := tx.flushRentalHistory(ctx); err != nil {
+			return err
+		}
+	}
+	if len(tx.rentals.strides) > 0 && strings.Contains(query, "rental_days") {
+		if err := tx.flushStrides(ctx); err != nil {
 			return err
 		}
 	}

@@ -80,6 +80,7 @@ type rentals struct {
 	changed map[string]bool
 	undo    []rentalWas
 	history []RentalEvent
+	strides []Stride
 }
 
 type rentalWas struct {
@@ -155,6 +156,39 @@ func (tx *Tx) RentalItem(ctx context.Context, id string) (RentalItem, error) {
 	}
 	tx.rentals.set(i, false)
 	return i, nil
+}
+
+// rentalsAtOnce is how many pieces one statement reads.
+const rentalsAtOnce = 64
+
+// someRentals sees pieces that were not read before, so that nothing that waits concerns them.
+var someRentals = "SELECT " + rentalColumns + " WHERE id IN ($1" + moreMarks(rentalsAtOnce) + ")"
+
+func moreMarks(n int) string {
+	var b strings.Builder
+	for i := 2; i <= n; i++ {
+		b.WriteString(", $" + strconv.Itoa(i))
+	}
+	return b.String()
+}
+
+// ReadRentals reads pieces that will be asked for soon, many with one statement. Those that are not there are left out.
+func (tx *Tx) ReadRentals(ctx context.Context, ids []string) error {
+	ids = slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(ids))), func(id string) bool { _, has := tx.rentals.read[id]; return has })
+	for some := range slices.Chunk(ids, rentalsAtOnce) {
+		args := make([]any, rentalsAtOnce)
+		for n := range args {
+			args[n] = some[min(n, len(some)-1)]
+		}
+		items, err := list(ctx, tx, scanRental, someRentals, args...)
+		if err != nil {
+			return err
+		}
+		for _, i := range items {
+			tx.rentals.set(i, false)
+		}
+	}
+	return nil
 }
 
 // SaveRental stores a piece, together with others.

@@ -20,7 +20,7 @@ type RentalOrder struct {
 	Tote, Bag                         string
 	Made                              time.Time
 	By                                string
-	Shipped, Returned                 time.Time // zero before
+	Shipped, Returned, Closed         time.Time // zero before
 }
 
 // RentalLine is one piece of an order: what was chosen, and which piece stands for it now.
@@ -35,13 +35,13 @@ type RentalLine struct {
 	Place   string           // of Piece
 }
 
-const rentalOrderColumns = `id, customer_id, warehouse_id, ship_date, state, tote, bag, made_at, made_by, shipped_at, returned_at FROM rental_orders`
+const rentalOrderColumns = `id, customer_id, warehouse_id, ship_date, state, tote, bag, made_at, made_by, shipped_at, returned_at, closed_at FROM rental_orders`
 
 func scanRentalOrder(row scanner) (o RentalOrder, err error) {
 	var made int64
-	var shipped, returned sql.NullInt64
-	err = row.Scan(&o.ID, &o.Customer, &o.Warehouse, &o.ShipDate, &o.State, &o.Tote, &o.Bag, &made, &o.By, &shipped, &returned)
-	o.Made, o.Shipped, o.Returned = fromMillis(made), fromOptionalMillis(shipped), fromOptionalMillis(returned)
+	var shipped, returned, closed sql.NullInt64
+	err = row.Scan(&o.ID, &o.Customer, &o.Warehouse, &o.ShipDate, &o.State, &o.Tote, &o.Bag, &made, &o.By, &shipped, &returned, &closed)
+	o.Made, o.Shipped, o.Returned, o.Closed = fromMillis(made), fromOptionalMillis(shipped), fromOptionalMillis(returned), fromOptionalMillis(closed)
 	return o, err
 }
 

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"meguri/internal/rental"
@@ -27,28 +26,6 @@ func (tx *Tx) Stages(ctx context.Context, warehouse string, now time.Time) ([]St
 		return c, err
 	}, `SELECT custody, COUNT(*), MIN(since), CAST(SUM($2 - since) AS BIGINT) FROM rental_items WHERE $1 = '' OR warehouse_id = $1
 		GROUP BY custody ORDER BY custody`, warehouse, millis(now))
-}
-
-// CycleTime is how long pieces took from one step until the next that was done to them.
-type CycleTime struct {
-	Step   protocol.Step
-	Count  int
-	Mean   time.Duration
-	Longer time.Duration // of the longest
-}
-
-// CycleTimes gives, for steps that were done since a time, how long it took until the next.
-func (tx *Tx) CycleTimes(ctx context.Context, warehouse string, since time.Time) ([]CycleTime, error) {
-	return list(ctx, tx, func(row scanner) (c CycleTime, err error) {
-		var sum, most int64
-		err = row.Scan(&c.Step, &c.Count, &sum, &most)
-		c.Mean, c.Longer = time.Duration(sum/int64(max(c.Count, 1)))*time.Millisecond, time.Duration(most)*time.Millisecond
-		return c, err
-	}, `SELECT step, COUNT(*), CAST(SUM(until_next) AS BIGINT), MAX(until_next) FROM (
-		SELECT h.step, LEAD(h.happened_at) OVER (PARTITION BY h.item_id ORDER BY h.happened_at, h.number) - h.happened_at AS until_next
-		FROM rental_history h JOIN rental_items i ON i.id = h.item_id
-		WHERE h.happened_at >= $2 AND h.step <> 0 AND h.step <> 19 AND ($1 = '' OR i.warehouse_id = $1)) t
-		WHERE until_next IS NOT NULL GROUP BY step ORDER BY step`, warehouse, millis(since))
 }
 
 // RentalRates are what the round costs.
@@ -83,13 +60,19 @@ func (tx *Tx) Rates(ctx context.Context, warehouse string, since time.Time) (r R
 	if err != nil {
 		return r, err
 	}
-	err = tx.row(ctx, `SELECT COALESCE(SUM(CASE h.step WHEN 12 THEN 1 ELSE 0 END), 0),
-		COALESCE(SUM(CASE WHEN h.step = 12 AND h.damages <> '' THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE h.step WHEN 22 THEN 1 ELSE 0 END), 0),
-		COALESCE(SUM(CASE h.step WHEN 21 THEN 1 ELSE 0 END), 0) FROM rental_history h JOIN rental_items i ON i.id = h.item_id
-		WHERE h.happened_at >= $2 AND h.breach = '' AND ($1 = '' OR i.warehouse_id = $1)`, warehouse, millis(since)).
-		Scan(&r.Returns, &r.Damaged, &r.Retired, &r.Sold)
+	turns, err := tx.StageTurns(ctx, warehouse, since)
 	if err != nil {
 		return r, err
+	}
+	for _, t := range turns {
+		switch t.Custody {
+		case protocol.ReturnInspected:
+			r.Returns, r.Damaged = t.Entered, t.Damaged
+		case protocol.Retired:
+			r.Retired = t.Entered
+		case protocol.Sold:
+			r.Sold = t.Entered
+		}
 	}
 	err = tx.row(ctx, `SELECT COALESCE(SUM(r.cost_yen), 0) FROM repair_orders r JOIN rental_items i ON i.id = r.item_id
 		WHERE r.closed_at >= $2 AND ($1 = '' OR i.warehouse_id = $1)`, warehouse, millis(since)).Scan(&r.RepairYen)
@@ -133,74 +116,6 @@ func (tx *Tx) WaitingIn(ctx context.Context, warehouse string, custody protocol.
 		return w, err
 	}, `SELECT i.id, g.name, i.place, CASE i.promise WHEN 0 THEN i.order_id ELSE i.promised_to END, i.custody, i.since FROM rental_items i JOIN garments g ON g.gtin = i.gtin
 		WHERE ($1 = '' OR i.warehouse_id = $1) AND i.custody = $2 ORDER BY i.since, i.id LIMIT $3`, warehouse, int64(custody), most)
-}
-
-// CleaningBatch is pieces that are cleaned together, by the own laundry or a vendor.
-type CleaningBatch struct {
-	ID, Warehouse, Vendor string
-	Made, Due, Closed     time.Time
-	By                    string
-	In, Back              int // pieces in it, and back from it
-}
-
-// AddCleaningBatch opens a batch; ok is false when there is one of that id.
-func (tx *Tx) AddCleaningBatch(ctx context.Context, b CleaningBatch) (ok bool, err error) {
-	n, err := tx.exec(ctx, `INSERT INTO cleaning_batches (id, warehouse_id, vendor, made_at, made_by, due_at) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (id) DO NOTHING`, b.ID, b.Warehouse, b.Vendor, millis(b.Made), b.By, millis(b.Due))
-	return n == 1, err
-}
-
-// CloseCleaningBatch closes a batch; ok is false when there is none that is open.
-func (tx *Tx) CloseCleaningBatch(ctx context.Context, id string, at time.Time) (ok bool, err error) {
-	n, err := tx.exec(ctx, "UPDATE cleaning_batches SET closed_at = $2 WHERE id = $1 AND closed_at IS NULL", id, millis(at))
-	return n == 1, err
-}
-
-// CleaningBatches gives batches, the open ones or all, those that are due first first.
-func (tx *Tx) CleaningBatches(ctx context.Context, closedToo bool, most int) ([]CleaningBatch, error) {
-	return list(ctx, tx, func(row scanner) (b CleaningBatch, err error) {
-		var made, due int64
-		var closed sql.NullInt64
-		err = row.Scan(&b.ID, &b.Warehouse, &b.Vendor, &made, &b.By, &due, &closed, &b.In, &b.Back)
-		b.Made, b.Due, b.Closed = fromMillis(made), fromMillis(due), fromOptionalMillis(closed)
-		return b, err
-	}, `SELECT b.id, b.warehouse_id, b.vendor, b.made_at, b.made_by, b.due_at, b.closed_at,
-		(SELECT COUNT(*) FROM rental_items i WHERE i.custody = 13 AND i.batch = b.id AND i.in_work),
-		(SELECT COUNT(*) FROM rental_items i WHERE i.batch = b.id AND NOT i.in_work)
-		FROM cleaning_batches b WHERE $1 OR b.closed_at IS NULL ORDER BY b.due_at, b.id LIMIT $2`, closedToo, most)
-}
-
-// RepairOrder is work on one piece.
-type RepairOrder struct {
-	ID, Item, What string
-	Made, Closed   time.Time
-	By             string
-	CostYen        int64
-}
-
-// AddRepairOrder opens a work order; ok is false when there is one of that id.
-func (tx *Tx) AddRepairOrder(ctx context.Context, r RepairOrder) (ok bool, err error) {
-	n, err := tx.exec(ctx, `INSERT INTO repair_orders (id, item_id, what, made_at, made_by, cost_yen) VALUES ($1, $2, $3, $4, $5, 0)
-		ON CONFLICT (id) DO NOTHING`, r.ID, r.Item, r.What, millis(r.Made), r.By)
-	return n == 1, err
-}
-
-// CloseRepairOrder closes a work order with what it has cost; ok is false when there is none that is open.
-func (tx *Tx) CloseRepairOrder(ctx context.Context, id string, costYen int64, at time.Time) (ok bool, err error) {
-	n, err := tx.exec(ctx, "UPDATE repair_orders SET closed_at = $2, cost_yen = $3 WHERE id = $1 AND closed_at IS NULL", id, millis(at), costYen)
-	return n == 1, err
-}
-
-// RepairOrders gives work orders, the open ones or all, the oldest first.
-func (tx *Tx) RepairOrders(ctx context.Context, closedToo bool, most int) ([]RepairOrder, error) {
-	return list(ctx, tx, func(row scanner) (r RepairOrder, err error) {
-		var made int64
-		var closed sql.NullInt64
-		err = row.Scan(&r.ID, &r.Item, &r.What, &made, &r.By, &closed, &r.CostYen)
-		r.Made, r.Closed = fromMillis(made), fromOptionalMillis(closed)
-		return r, err
-	}, `SELECT id, item_id, what, made_at, made_by, closed_at, cost_yen FROM repair_orders WHERE $1 OR closed_at IS NULL ORDER BY made_at, id LIMIT $2`,
-		closedToo, most)
 }
 
 // GarmentStages gives where the pieces of a garment are that are in the house or on their way back, and not promised.

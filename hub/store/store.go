@@ -294,7 +294,7 @@ func (tx *Tx) Lost(err error) bool { return errors.Is(err, errLost) || tx.e.tran
 func (tx *Tx) Savepoint(ctx context.Context, fn func() error) error {
 	tx.depth++
 	step := step{level: tx.depth, after: len(tx.after), pending: tx.pending, positions: len(tx.positions.undo),
-		rentals: len(tx.rentals.undo), history: tx.rentals.history, written: tx.written}
+		rentals: len(tx.rentals.undo), history: tx.rentals.history, strides: tx.rentals.strides, written: tx.written}
 	defer func() {
 		if p := recover(); p != nil {
 			_ = tx.leave(ctx, step, errPanicked)
@@ -311,6 +311,7 @@ type step struct {
 	level, after, positions, rentals, written int
 	pending                                   []EventRow
 	history                                   []RentalEvent
+	strides                                   []Stride
 }
 
 // leave ends a step, which has failed with err when that is not nil.
@@ -327,7 +328,7 @@ func (tx *Tx) leave(ctx context.Context, s step, err error) error {
 		tx.pending = s.pending
 		tx.positions.back(s.positions)
 		tx.rentals.back(s.rentals)
-		tx.rentals.history = s.history
+		tx.rentals.history, tx.rentals.strides = s.history, s.strides
 		clear(tx.quiet) // what was cleared is not
 	}
 	if tx.bold {

@@ -15,7 +15,6 @@ import (
 	"meguri/hub/rental"
 	"meguri/hub/store"
 	rules "meguri/internal/rental"
-	"meguri/protocol"
 )
 
 // rentalView is a rental warehouse now: what must be done to ship what is due, where pieces wait, and what the round costs.
@@ -27,7 +26,7 @@ type rentalView struct {
 	Lines      []rentalTodo
 	More       int // lines that are not shown
 	Stages     []rentalStage
-	Cycles     []store.CycleTime
+	Cycles     []rentalTurn
 	Rates      store.RentalRates
 	Days       int
 }
@@ -49,8 +48,10 @@ type rentalStage struct {
 	Longer time.Duration
 }
 
-// StepName is the name of a step that a cycle begins with.
-func (rentalView) StepName(s protocol.Step) string { return rental.StepName(s) }
+type rentalTurn struct {
+	store.StageTurn
+	Name string
+}
 
 // Percent is a rate as people read it.
 func (rentalView) Percent(rate float64) float64 { return rate * 100 }
@@ -62,7 +63,7 @@ func (w *Web) rental(c echo.Context) error {
 	l, ctx, now := chooseLang(c), c.Request().Context(), w.Clock.Now()
 	v := rentalView{Warehouse: c.QueryParam("warehouse"), Days: rentalDays}
 	err := w.read(ctx, func(tx *store.Tx) error {
-		v.Warehouses, v.Steps, v.Lines, v.Stages = nil, nil, nil, nil
+		v.Warehouses, v.Steps, v.Lines, v.Stages, v.Cycles = nil, nil, nil, nil, nil
 		known, err := tx.Warehouses(ctx)
 		if err != nil {
 			return err
@@ -78,8 +79,12 @@ func (w *Web) rental(c echo.Context) error {
 		for _, s := range stages {
 			v.Stages = append(v.Stages, rentalStage{s, rental.CustodyName(s.Custody), now.Sub(s.Oldest)})
 		}
-		if v.Cycles, err = tx.CycleTimes(ctx, v.Warehouse, now.AddDate(0, 0, -rentalDays)); err != nil {
+		turns, err := tx.StageTurns(ctx, v.Warehouse, now.AddDate(0, 0, -rentalDays))
+		if err != nil {
 			return err
+		}
+		for _, s := range turns {
+			v.Cycles = append(v.Cycles, rentalTurn{s, rental.CustodyName(s.Custody)})
 		}
 		v.Rates, err = tx.Rates(ctx, v.Warehouse, now.AddDate(0, 0, -rentalDays))
 		return err
@@ -111,6 +116,8 @@ type pieceView struct {
 	Promised  string
 	Available bool
 	Moments   []pieceMoment
+	Ends      []string // what a person may decide about it
+	Wrong     string
 }
 
 type pieceMoment struct {
@@ -163,13 +170,15 @@ func (m *pieceMoment) say() {
 	}
 }
 
-func (w *Web) piece(c echo.Context) error {
+func (w *Web) piece(c echo.Context) error { return w.showPiece(c, http.StatusOK, "") }
+
+func (w *Web) showPiece(c echo.Context, status int, wrong string) error {
 	ctx := c.Request().Context()
 	id, _, err := bulk.SGTIN(api.Param(c, "id"))
 	if err != nil {
 		return echo.NewHTTPError(http.StatusNotFound)
 	}
-	var v pieceView
+	v := pieceView{Wrong: wrong}
 	err = w.read(ctx, func(tx *store.Tx) (err error) {
 		v.Life, err = rental.LifeOf(ctx, tx, id)
 		return err
@@ -195,5 +204,8 @@ func (w *Web) piece(c echo.Context) error {
 		one.say()
 		v.Moments = append(v.Moments, one)
 	}
-	return w.render(c, http.StatusOK, "piece", v.Item.ID, "", v)
+	if w.mayAct(api.Who(c), "POST /rental/items/:id") {
+		v.Ends = endsOf(v.Item)
+	}
+	return w.render(c, status, "piece", v.Item.ID, "", v)
 }

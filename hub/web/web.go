@@ -99,6 +99,7 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.POST("/quality", w.changeQuality)
 	e.GET("/rental", w.rental)
 	e.GET("/rental/items/:id", w.piece)
+	w.rentalRoutes(e)
 	e.GET("/work-items", w.work)
 	e.POST("/work-items/:id/close", w.closeWork)
 	e.GET("/check", w.check)

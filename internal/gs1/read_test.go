@@ -214,7 +214,7 @@ func TestElementsAskForAndExcludeEachOther(t *testing.T) {
 		{code: "(8006)095201234567880102(01)" + tea, at: 0, rule: "excluded pair"},
 	})
 	_, err := Read("(8030)AB")
-	require.ErrorContains(t, err, "needs (00), (01) with (21), (253)")
+	require.ErrorContains(t, err, "needs (00), (01) with (21), (03) with (21), (253)")
 	require.ErrorContains(t, err, " or (8018)")
 }
 

@@ -9,6 +9,11 @@ const (
 	logistic  = "00|01"
 	measured  = "30|31nn|32nn|35nn|36nn" // something the price is by
 	person    = "8017|8018"
+
+	// With the GTIN of a master UDI-DI, (03), in the place of (01) and (02), by the dictionary of 2026-07-27.
+	tradeOrMaster    = trade + "|03"
+	oneTradeOrMaster = oneTrade + "|03"
+	unitOrMaster     = tradeUnit + "|03"
 )
 
 // table has every application identifier of the GS1 General Specifications, release 26 (January 2026): section 3.2 for what they
@@ -30,17 +35,17 @@ var identification = []row{
 	{ai: "01", title: "GTIN", is: is(n(14, checkDigit, prefixSecond)), fixed: true, inQuery: true, key: "22 10 21|235",
 		never: "255 37"},
 	{ai: "02", title: "CONTENT", is: is(n(14, checkDigit, prefixSecond)), fixed: true, inQuery: true, never: "01 03", needs: "37"},
-	{ai: "03", title: "MTO GTIN", is: is(n(14, checkDigit, prefixSecond)), fixed: true, never: "01 02 37"},
-	{ai: "20", title: "VARIANT", is: is(n(2)), fixed: true, inQuery: true, needs: oneTrade},
+	{ai: "03", title: "MTO GTIN", is: is(n(14, checkDigit, prefixSecond)), fixed: true, never: "01 02 235 37"},
+	{ai: "20", title: "VARIANT", is: is(n(2)), fixed: true, inQuery: true, needs: oneTradeOrMaster},
 	{ai: "21", title: "SERIAL", is: is(upTo(x(20))), needs: "01|03|8006", never: "235"},
 	{ai: "22", title: "CPV", is: is(upTo(x(20))), needs: "01"},
 	{ai: "235", title: "TPX", is: is(upTo(x(28))), needs: "01"},
-	{ai: "240", title: "ADDITIONAL ID", is: is(upTo(x(30))), inQuery: true, needs: oneTrade},
-	{ai: "241", title: "CUST. PART No.", is: is(upTo(x(30))), inQuery: true, needs: oneTrade},
+	{ai: "240", title: "ADDITIONAL ID", is: is(upTo(x(30))), inQuery: true, needs: oneTradeOrMaster},
+	{ai: "241", title: "CUST. PART No.", is: is(upTo(x(30))), inQuery: true, needs: oneTradeOrMaster},
 	{ai: "242", title: "MTO VARIANT", is: is(upTo(n(6))), inQuery: true, needs: oneTrade},
-	{ai: "243", title: "PCN", is: is(upTo(x(20))), inQuery: true, needs: "01"},
-	{ai: "250", title: "SECONDARY SERIAL", is: is(upTo(x(30))), inQuery: true, needs: tradeUnit + " 21"},
-	{ai: "251", title: "REF. TO SOURCE", is: is(upTo(x(30))), inQuery: true, needs: tradeUnit},
+	{ai: "243", title: "PCN", is: is(upTo(x(20))), inQuery: true, needs: "01|03"},
+	{ai: "250", title: "SECONDARY SERIAL", is: is(upTo(x(30))), inQuery: true, needs: unitOrMaster + " 21"},
+	{ai: "251", title: "REF. TO SOURCE", is: is(upTo(x(30))), inQuery: true, needs: unitOrMaster},
 	{ai: "253", title: "GDTI", is: is(n(13, checkDigit, prefixFirst), perhaps(upTo(x(17)))), inQuery: true, key: "-"},
 	{ai: "254", title: "GLN EXTENSION COMPONENT", is: is(upTo(x(20))), needs: "414"},
 	{ai: "255", title: "GCN", is: is(n(13, checkDigit, prefixFirst), perhaps(upTo(n(12)))), inQuery: true, key: "-",
@@ -122,12 +127,12 @@ var places = []row{
 	{ai: "417", title: "PARTY", is: is(n(13, checkDigit, prefixFirst)), fixed: true, inQuery: true, key: "7040"},
 	{ai: "420", title: "SHIP TO POST", is: is(upTo(x(20))), inQuery: true, never: "421"},
 	{ai: "421", title: "SHIP TO POST", is: is(n(3, country), upTo(x(9))), inQuery: true, never: "4307"},
-	{ai: "422", title: "ORIGIN", is: is(n(3, country)), inQuery: true, needs: oneTrade, never: "426"},
-	{ai: "423", title: "COUNTRY - INITIAL PROCESS", is: upToFive(), inQuery: true, needs: trade, never: "426"},
-	{ai: "424", title: "COUNTRY - PROCESS", is: is(n(3, country)), inQuery: true, needs: trade, never: "426"},
-	{ai: "425", title: "COUNTRY - DISASSEMBLY", is: upToFive(), inQuery: true, needs: trade, never: "426"},
-	{ai: "426", title: "COUNTRY - FULL PROCESS", is: is(n(3, country)), inQuery: true, needs: trade},
-	{ai: "427", title: "ORIGIN SUBDIVISION", is: is(upTo(x(3))), inQuery: true, needs: trade + " 422"},
+	{ai: "422", title: "ORIGIN", is: is(n(3, country)), inQuery: true, needs: oneTradeOrMaster, never: "426"},
+	{ai: "423", title: "COUNTRY - INITIAL PROCESS", is: upToFive(), inQuery: true, needs: tradeOrMaster, never: "426"},
+	{ai: "424", title: "COUNTRY - PROCESS", is: is(n(3, country)), inQuery: true, needs: tradeOrMaster, never: "426"},
+	{ai: "425", title: "COUNTRY - DISASSEMBLY", is: upToFive(), inQuery: true, needs: tradeOrMaster, never: "426"},
+	{ai: "426", title: "COUNTRY - FULL PROCESS", is: is(n(3, country)), inQuery: true, needs: tradeOrMaster},
+	{ai: "427", title: "ORIGIN SUBDIVISION", is: is(upTo(x(3))), inQuery: true, needs: tradeOrMaster + " 422"},
 }
 
 // upToFive are the countries of 423 and 425.
