@@ -373,6 +373,30 @@ func TestWhatAStationHoldsForTheWayIsReconciledWithTheReadings(t *testing.T) {
 			rides := read(s, func(tx *store.Tx) ([]store.RideJudged, error) { return tx.RidesJudged(s.Context(), cold.ID) })
 			require.Equal(s, store.RideUnknown, rides[0].Outcome)
 		},
+		"also when they come in a burst, before the watch has heard that goods wait for them": func(s *site) {
+			cold, _ := s.delivered()
+			s.reads("box-1", "box-1-cold/air", at(6, 0), repeat(60, 4)...)
+			s.judge(at(8, 30))
+			s.ridden(cold, protocol.RideUnstated, 77)
+			s.judge(at(8, 40))
+			s.reads("box-1", "box-1-cold/air", at(7, 0), repeat(120, 4)...)
+			s.judge(at(8, 41))
+			s.judge(at(9, 1))
+			require.Empty(s, s.holds())
+		},
+		"and a place is looked at again the less often the longer that takes": func(s *site) {
+			cold, _ := s.delivered()
+			s.reads("box-1", "box-1-cold/air", at(6, 0), repeat(60, 4)...)
+			s.ridden(cold, protocol.RideUnstated, 77)
+			var judged int
+			for minute := range 10 * 60 {
+				n, err := s.service.JudgeDue(s.Context(), at(8, 32+minute))
+				require.NoError(s, err)
+				judged += n
+			}
+			require.Less(s, judged, 60)
+			require.Greater(s, judged, 20)
+		},
 		"also when they are here before": func(s *site) {
 			cold, _ := s.delivered()
 			s.reads("box-1", "box-1-cold/air", at(6, 0), repeat(180, 4)...)
