@@ -489,7 +489,7 @@ func TestAStationKnowsHowItsGoodsComeToIt(t *testing.T) {
 		if err := tx.AddDevice(ctx, fleet.Device{ID: "box-1", Role: fleet.Shipper, Place: "box-1-cold", AddedBy: "test", AddedAt: at(0, 0)}); err != nil {
 			return err
 		}
-		if err := tx.SaveSigningKey(ctx, "box-1", make([]byte, 32), at(3, 0)); err != nil {
+		if _, err := tx.SaveSigningKey(ctx, "box-1", make([]byte, 32), at(3, 0)); err != nil {
 			return err
 		}
 		containers, err := tx.ContainersOfLocation(ctx, day1, "loc-1")

@@ -472,6 +472,16 @@ func TestAKeyIsAShippersAndWordOfARideItsStations(t *testing.T) {
 		s.says("box-1", at(5, 0), protocol.SigningKey{Public: make([]byte, 32)})
 		require.Equal(s, map[string][]byte{"box-1-cold": make([]byte, 32)}, keys())
 		require.True(s, s.touched["loc-1"])
+		clear(s.touched)
+		s.says("box-1", at(5, 1), protocol.SigningKey{Public: make([]byte, 32)})
+		require.Empty(s, s.touched, "each boot says it, and nobody needs another plan for that")
+		knowing := func(id string) []string {
+			return read(s, func(tx *store.Tx) ([]string, error) {
+				return tx.StationsKnowing(s.Context(), fleet.Device{Role: devices[id].Role, Place: devices[id].Place})
+			})
+		}
+		require.Equal(s, []string{"loc-1"}, knowing("box-1"), "who hears of it when it is shut out or replaced")
+		require.Empty(s, knowing("station-1"))
 		s.says("box-1", at(5, 1), protocol.SigningKey{Public: bytes.Repeat([]byte{1}, 32)})
 		require.Equal(s, bytes.Repeat([]byte{1}, 32), keys()["box-1-cold"], "the newest counts")
 		s.refused("station-1", protocol.SigningKey{Public: make([]byte, 32)})
