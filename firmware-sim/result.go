@@ -45,8 +45,12 @@ type hubAccount struct {
 }
 
 const (
-	settleFor  = 60 * time.Second // on the machine's clock: a hub that was killed is back, and all agents have reached it
-	settleLook = 200 * time.Millisecond
+	// settleFor is on the machine's clock: a hub that was killed is back, and all agents have reached it. It is waited for by looking, so that
+	// only a machine that is busy takes that long.
+	settleFor = 3 * time.Minute
+	// settleQuiet is for how long all has to stay so: what closes the last delivery changes plans, and they are made a moment after it.
+	settleQuiet = 2 * time.Second
+	settleLook  = 200 * time.Millisecond
 )
 
 // settle waits until the hub has heard of all that the agents have recorded, every device is there with its newest plan, and
@@ -57,13 +61,19 @@ func settle(ctx context.Context, cfg scenario.Config, day *scenario.Day, began t
 		res.taken.Events += a.Events
 		res.taken.Readings += a.Readings
 	}
-	deadline := time.Now().Add(settleFor)
+	deadline, since := time.Now().Add(settleFor), time.Time{}
 	for {
 		done, err := res.look(ctx, cfg)
 		if err != nil {
 			return nil, err
 		}
-		if done || time.Now().After(deadline) {
+		switch now := time.Now(); {
+		case !done:
+			since = time.Time{}
+		case since.IsZero():
+			since = now
+		}
+		if !since.IsZero() && time.Since(since) >= settleQuiet || time.Now().After(deadline) {
 			break
 		}
 		if err := clock.Real().Sleep(ctx, settleLook); err != nil {
@@ -98,8 +108,8 @@ func (r *result) look(ctx context.Context, cfg scenario.Config) (done bool, err 
 	for _, d := range deliveries {
 		done = done && d.ClosedAt != nil
 	}
-	devices, err := cfg.Dispatcher.Devices(ctx)
-	for _, d := range devices {
+	r.hub.devices, err = cfg.Dispatcher.Devices(ctx) // these are compared: what is made while the hub is asked for the rest is not of the day
+	for _, d := range r.hub.devices {
 		done = done && d.Online && d.PlanActive == d.PlanSent
 	}
 	return done, err
@@ -111,9 +121,6 @@ func (r *result) ask(ctx context.Context, cfg scenario.Config, began time.Time) 
 	h.events, h.samples = map[string][]hubclient.Event{}, map[string][]hubclient.Reading{}
 	h.orders, h.containers = map[string]string{}, map[string]hubclient.Container{}
 	if h.Summary, err = cfg.Dispatcher.Summary(ctx, cfg.Date); err != nil {
-		return err
-	}
-	if h.devices, err = cfg.Dispatcher.Devices(ctx); err != nil {
 		return err
 	}
 	if h.work, err = cfg.Dispatcher.Work(ctx); err != nil {

@@ -205,7 +205,7 @@ type DeviceRevokeCmd struct {
 
 // Run shuts the device, or its old certificate, out.
 func (c *DeviceRevokeCmd) Run(g *Globals) error {
-	now := time.Now()
+	now, places := time.Now(), map[string]bool{}
 	err := g.change(func(tx *store.Tx) error {
 		if c.Old {
 			if err := tx.TakeNextCertificate(g.Ctx, c.ID, now); err != nil {
@@ -216,12 +216,28 @@ func (c *DeviceRevokeCmd) Run(g *Globals) error {
 		if err := tx.RevokeDevice(g.Ctx, c.ID, now); err != nil {
 			return err
 		}
+		d, err := tx.Device(g.Ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		if err := knowing(g.Ctx, tx, d, places); err != nil {
+			return err
+		}
 		return tx.RecordAct(g.Ctx, people.NewAct(now, people.Console, "device.revoke", c.ID, ""))
 	})
 	if err != nil {
 		return err
 	}
-	return g.writeCRL()
+	return errors.Join(g.writeCRL(), withStore(g, func(s *store.Store) error { return makePlans(g, s, places) }))
+}
+
+// knowing adds the places whose plans speak of a device that is shut out.
+func knowing(ctx context.Context, tx *store.Tx, d fleet.Device, places map[string]bool) error {
+	stations, err := tx.StationsKnowing(ctx, d)
+	for _, s := range stations {
+		places[s] = true
+	}
+	return err
 }
 
 // change runs fn in a transaction on the database.

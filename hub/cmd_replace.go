@@ -9,9 +9,7 @@ import (
 	"meguri/hub/dispatch"
 	"meguri/hub/door"
 	"meguri/hub/fleet"
-	"meguri/hub/live"
 	"meguri/hub/people"
-	"meguri/hub/plan"
 	"meguri/hub/store"
 	"meguri/internal/plural"
 )
@@ -25,11 +23,12 @@ type DeviceReplaceCmd struct {
 
 // Run replaces the device, in one transaction. What follows from it a running hub does, too.
 func (c *DeviceReplaceCmd) Run(g *Globals) error {
-	var place string
+	places := map[string]bool{}
 	var codes []dispatch.Grant
 	err := c.to(g, c.With, func(certificate fleet.Certificate) error {
 		return g.change(func(tx *store.Tx) (err error) {
-			place, codes, err = c.replace(g.Ctx, tx, certificate, time.Now(), g.Clock.Now())
+			clear(places)
+			codes, err = c.replace(g.Ctx, tx, certificate, time.Now(), g.Clock.Now(), places)
 			return err
 		})
 	})
@@ -43,63 +42,66 @@ func (c *DeviceReplaceCmd) Run(g *Globals) error {
 	}
 	fmt.Fprintf(g.Stdout, "if the old board's storage can still be read: edge export --file %s.db > %s.cbor, then hub device drain %s %s.cbor\n",
 		c.Old, c.Old, c.Old, c.Old)
-	return errors.Join(g.writeCRL(), withStore(g, func(s *store.Store) error {
-		return plan.NewMaker(s, live.New(), g.Clock, g.Logger).Make(g.Ctx, place)
-	}))
+	return errors.Join(g.writeCRL(), withStore(g, func(s *store.Store) error { return makePlans(g, s, places) }))
 }
 
 // replace shuts the old board out, adds the new one in its place, and issues codes anew of which nobody knows any more how
 // often they were used. now is the machine's time, by which devices are added; today the hub's, by which codes are valid.
-func (c *DeviceReplaceCmd) replace(ctx context.Context, tx *store.Tx, certificate fleet.Certificate, now, today time.Time) (
-	place string, codes []dispatch.Grant, err error) {
+// places gets those whose devices need another plan.
+func (c *DeviceReplaceCmd) replace(ctx context.Context, tx *store.Tx, certificate fleet.Certificate, now, today time.Time, places map[string]bool) (
+	codes []dispatch.Grant, err error) {
 	old, err := tx.Device(ctx, c.Old)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	by, err := tx.ReplacedBy(ctx, c.Old)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	if by != "" {
-		return "", nil, fmt.Errorf("device %s: %w, by %s", c.Old, fleet.ErrReplaced, by)
+		return nil, fmt.Errorf("device %s: %w, by %s", c.Old, fleet.ErrReplaced, by)
 	}
 	if err := tx.RevokeDevice(ctx, c.Old, now); err != nil && !errors.Is(err, fleet.ErrRevoked) {
-		return "", nil, err
+		return nil, err
+	}
+	places[old.Place] = true
+	if err := knowing(ctx, tx, old, places); err != nil {
+		return nil, err
 	}
 	d := fleet.Device{ID: c.With, Role: old.Role, Place: old.Place, AddedAt: now, AddedBy: people.Console}
 	if err := tx.AddDevice(ctx, d); err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	if err := tx.AddCertificate(ctx, certificate); err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	if err := tx.ReplaceDevice(ctx, c.Old, c.With); err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	if old.Role == fleet.Station {
 		if err := door.RevokePasses(ctx, tx, old.Place, func(p dispatch.Pass) bool { return p.Uses > 0 }, today,
 			"the lock was replaced, and nobody knows how often it was used"); err != nil {
-			return "", nil, err
+			return nil, err
 		}
 		anew, err := door.Reissue(ctx, tx, old.Place, door.Counted, door.Act{By: people.Console, At: today,
 			Reason: "the lock at " + old.Place + " was replaced"})
 		if err != nil {
-			return "", nil, err
+			return nil, err
 		}
 		codes = anew.Codes
 		switch _, err := tx.LocationView(ctx, old.Place); {
 		case errors.Is(err, store.ErrNotFound): // a collection spot: its shelves serve no customers, and have no checks
-			return old.Place, codes, tx.RecordAct(ctx, people.NewAct(now, people.Console, "device.replace", c.Old,
+			return codes, tx.RecordAct(ctx, people.NewAct(now, people.Console, "device.replace", c.Old,
 				fmt.Sprintf("%s %s by %s, %s issued anew", old.Role, old.Place, c.With, plural.Of(len(codes), "code"))))
 		case err != nil:
-			return "", nil, err
+			return nil, err
 		}
 		err = tx.BeginCommissioning(ctx, fleet.Commissioning{ID: people.NewID("m"), Device: c.With, Former: c.Old, Location: old.Place,
 			BeganAt: today, BeganBy: people.Console})
 		if err != nil {
-			return "", nil, err
+			return nil, err
 		}
 	}
 	detail := fmt.Sprintf("%s %s by %s, %s issued anew", old.Role, old.Place, c.With, plural.Of(len(codes), "code"))
-	return old.Place, codes, tx.RecordAct(ctx, people.NewAct(now, people.Console, "device.replace", c.Old, detail))
+	return codes, tx.RecordAct(ctx, people.NewAct(now, people.Console, "device.replace", c.Old, detail))
 }

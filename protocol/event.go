@@ -354,10 +354,13 @@ const (
 	RideBroken    GoodsCause = 3 // by the shipper's statement: outside for longer than allowed on the way. This and what follows: revision 5
 	RideDoubtful  GoodsCause = 4 // by the shipper's statement: without a valid reading for longer than allowed on the way
 	RideUnstated  GoodsCause = 5 // handed in without a statement, and their category has them wait for it
+	// RideCarried: between the last that their shipper had said and their hand-in was more time than they may be without a reading. What
+	// the shipper reads after that says nothing of them, so a person decides.
+	RideCarried GoodsCause = 6
 )
 
 // OfRide says whether a cause is about the way in a shipper.
-func (c GoodsCause) OfRide() bool { return c == RideBroken || c == RideDoubtful || c == RideUnstated }
+func (c GoodsCause) OfRide() bool { return c >= RideBroken && c <= RideCarried }
 
 // RideJudged says what a station knows, by itself, of the way of goods that were handed in: what it decided on. GoodsHeld says so when
 // they are held. A later one of the same goods takes its place.

@@ -174,6 +174,8 @@ func goldenParts() map[string]any {
 		"lock-goods": LockPlan{Position: "L001-F1", Grants: []Grant{}, Containers: []SlotAssignment{{DatedContainer: "dc-1",
 			Slot: "L001-F1-S01", Hold: GoodsWait, HoldAt: someTime, HoldOf: someTime - 1,
 			Goods: GoodsLimit{MinMilliC: -500, MaxMilliC: 10_000, OutsideMS: 1_800_000, GapMS: 900_000, DoubtHolds: true}}}},
+		"lock-decided": LockPlan{Position: "L001-F1", Grants: []Grant{}, Containers: []SlotAssignment{{DatedContainer: "dc-1", Slot: "L001-F1-S01",
+			Hold: GoodsReleased, HoldAt: someTime, HoldOf: someTime, Released: []int64{someTime}, Lifted: []int64{someTime - 1}}}},
 		"lock-ride": LockPlan{Position: "L001-F1", Grants: []Grant{}, Containers: []SlotAssignment{{DatedContainer: "dc-1",
 			Slot: "L001-F1-S01", Ride: Ride{Shipper: "V1-S1", Limit: GoodsLimit{MaxMilliC: 8_000, OutsideMS: 1_200_000, GapMS: 1_200_000, DoubtHolds: true},
 				From: someTime, UnstatedHolds: true}}}, Shippers: []ShipperKey{{Shipper: "V1-S1", Public: tokenPublic}}},

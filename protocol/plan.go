@@ -140,9 +140,16 @@ type SlotAssignment struct {
 	HoldAt int64 `cbor:"7,keyasint,omitempty"`
 	// HoldOf is HeldAt of the newest GoodsHeld that was released. A station that has held them by a later decision goes on to.
 	HoldOf int64 `cbor:"8,keyasint,omitempty"`
+	// Released and Lifted are HeldAt of the GoodsHeld that a person has released, and of those that the hub has ended itself because its
+	// readings say otherwise: the newest MaxDecided of each. Since revision 5.
+	Released []int64 `cbor:"10,keyasint,omitempty"`
+	Lifted   []int64 `cbor:"11,keyasint,omitempty"`
 	// Ride is how the goods come here, since revision 5; zero where nothing says what they may bear on the way.
 	Ride Ride `cbor:"9,keyasint,omitzero"`
 }
+
+// MaxDecided is how many decisions of each kind a plan names of a container.
+const MaxDecided = 16
 
 // Ride is goods on their way in a shipper.
 type Ride struct {

@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 
 	edgelog "meguri/edge/log"
@@ -114,7 +115,7 @@ func (a *agent) goods(v *verdict, air map[string][]protocol.Sample) {
 	v.changed = v.changed || len(d.Records) > 0
 	for container, g := range d.State.Goods {
 		before := a.station.Goods[container]
-		v.changed = v.changed || g.HeldAt != before.HeldAt || g.OutsideMS != before.OutsideMS
+		v.changed = v.changed || !slices.Equal(g.Held, before.Held) || g.OutsideMS != before.OutsideMS
 	}
 }
 

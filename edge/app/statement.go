@@ -28,10 +28,14 @@ func (s signing) key() ed25519.PrivateKey {
 // states says whether the device makes statements: a shipper that has something to show them on.
 func (a *agent) states() bool { return a.cfg.Kit.Shipper != nil && a.cfg.Kit.Shipper.Display != "" }
 
-// signingWord is what a boot has to say of its key: which one it is, where it has just been drawn.
+// signingWord is what a boot has to say of its key: which one it is, each time, for a hub that was set back to a backup has forgotten it, and
+// what was told while the device served elsewhere was not applied. It is drawn here where there is none.
 func (a *agent) signingWord() ([]protocol.Body, map[string]any) {
-	if !a.states() || a.signing.key() != nil {
+	switch {
+	case !a.states():
 		return nil, nil
+	case a.signing.key() != nil:
+		return []protocol.Body{a.signingKey()}, nil
 	}
 	a.signing.Seed = make([]byte, ed25519.SeedSize)
 	_, _ = rand.Read(a.signing.Seed) // never fails, crypto/rand

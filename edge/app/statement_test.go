@@ -61,7 +61,9 @@ func TestAShipperShowsAStatementAfterEachRoundAndRemembersOverAPowerCut(t *testi
 		require.Equal(t, before.From, s.From)
 		require.Greater(t, s.Boot, before.Boot)
 		require.Equal(t, []protocol.Stretch{{Ago: 120, Seconds: 60, MilliC: 12_000}}, s.Outside)
-		require.Len(t, said[protocol.SigningKey](r), 1, "it is told once")
+		keys := said[protocol.SigningKey](r)
+		require.Len(t, keys, 2, "each boot tells it")
+		require.Equal(t, keys[0], keys[1], "and it stays the same")
 		require.Len(t, said[protocol.Alarm](r), 0)
 	})
 }

@@ -8,26 +8,99 @@ import (
 	"meguri/protocol"
 )
 
-// Goods is what a station knows of how warm or cold the goods of a dated container have stood here.
+// Goods is what a station knows of how warm or cold the goods of a dated container have stood here, and what it has decided about them.
 type Goods struct {
-	LastAt    int64               `cbor:"1,keyasint,omitempty"` // of the last valid reading, Unix milliseconds
-	Outside   bool                `cbor:"2,keyasint,omitempty"` // it lay outside what they may bear
-	OutsideMS int64               `cbor:"3,keyasint,omitempty"` // known time outside, since they came or were released
-	Counted   int64               `cbor:"6,keyasint,omitempty"` // of it, milliseconds for which the last reading has stood
-	HeldAt    int64               `cbor:"4,keyasint,omitempty"` // when this station decided that they may not be handed out, 0 for not; names the decision
-	Cause     protocol.GoodsCause `cbor:"5,keyasint,omitempty"`
+	LastAt    int64 `cbor:"1,keyasint,omitempty"` // of the last valid reading, Unix milliseconds
+	Outside   bool  `cbor:"2,keyasint,omitempty"` // it lay outside what they may bear
+	OutsideMS int64 `cbor:"3,keyasint,omitempty"` // known time outside, since they came or a person has forgiven it
+	Counted   int64 `cbor:"6,keyasint,omitempty"` // of it, milliseconds for which the last reading has stood
 
-	Ride protocol.RideOutcome `cbor:"7,keyasint,omitempty"` // what is known here of their way; 0 for nothing recorded yet
+	Held  []Held `cbor:"8,keyasint,omitempty"` // the decisions that nobody has ended, each cause once, in the order in which they came
+	Named int64  `cbor:"9,keyasint,omitempty"` // the newest name of a decision here: none is given twice
+
+	Ride        protocol.RideOutcome `cbor:"7,keyasint,omitempty"`  // what is known here of their way; 0 for nothing recorded yet
+	Carried     bool                 `cbor:"10,keyasint,omitempty"` // for too long out of their shipper's readings: no statement can end that doubt
+	RideDecided bool                 `cbor:"11,keyasint,omitempty"` // a person has released them as they rode: that it is in doubt is no news
+
+	// The one decision that agents before revision 5 kept.
+	WasHeldAt int64               `cbor:"4,keyasint,omitempty"`
+	WasCause  protocol.GoodsCause `cbor:"5,keyasint,omitempty"`
+}
+
+// Held is a decision of the station that goods may not be handed out.
+type Held struct {
+	At    int64               `cbor:"1,keyasint"` // Unix milliseconds; names the decision
+	Cause protocol.GoodsCause `cbor:"2,keyasint"`
+}
+
+// goods is what is known of the goods of a container.
+func (t *turn) goods(container string) (g Goods, known bool) {
+	g, known = t.State.Goods[container]
+	if g.WasHeldAt != 0 {
+		g.Held, g.Named = []Held{{g.WasHeldAt, g.WasCause}}, g.WasHeldAt
+		g.WasHeldAt, g.WasCause = 0, 0
+	}
+	return g, known
+}
+
+// keepGoods is called once a turn at least before a container's goods are changed.
+func (t *turn) keepGoods(container string, g Goods) {
+	t.State.Goods = cloned(t.State.Goods)
+	t.State.Goods[container] = g
+}
+
+// decidedBy says what the plan tells of a decision: that a person has released it, or that the hub itself has ended it.
+func (h Held) decidedBy(c protocol.SlotAssignment) (released, lifted bool) {
+	lifted = slices.Contains(c.Lifted, h.At)
+	return slices.Contains(c.Released, h.At) || !lifted && c.Hold == protocol.GoodsReleased && c.HoldOf == h.At, lifted
+}
+
+// settled ends the decisions that the plan says were decided, and forgives what each of them was about, and nothing else.
+func (g Goods) settled(c protocol.SlotAssignment, now int64) Goods {
+	var open []Held
+	for _, h := range g.Held {
+		released, lifted := h.decidedBy(c)
+		switch {
+		case !released && !lifted:
+			open = append(open, h)
+		case h.Cause == protocol.GoodsBroken:
+			g.OutsideMS, g.Counted, g.Outside = 0, 0, false
+		case h.Cause == protocol.GoodsDoubtful:
+			g.LastAt, g.Counted, g.Outside = now, 0, false
+		case released && h.Cause.OfRide():
+			g.RideDecided = true
+		}
+	}
+	g.Held = open
+	return g
+}
+
+// hold decides that goods may not be handed out, and records it. The same cause is not decided on twice while it is open.
+func (t *turn) hold(c protocol.SlotAssignment, g Goods, said protocol.GoodsHeld) Goods {
+	if slices.ContainsFunc(g.Held, func(h Held) bool { return h.Cause == said.Cause }) {
+		return g
+	}
+	g.Named = max(t.now.UnixMilli(), g.Named+1)
+	g.Held = append(slices.Clone(g.Held), Held{g.Named, said.Cause})
+	said.Position, said.DatedContainer, said.HeldAt = t.positionOf(c), c.DatedContainer, g.Named
+	t.record(said)
+	return g
 }
 
 // GoodsUnrecorded is what holds of goods after a round whose decisions could not be recorded: what the probes said counts, and who is
-// held by it is decided again by the next round.
+// held by it is decided again by the next round. So a time without a reading is not over yet where it would hold them.
 func GoodsUnrecorded(before, after map[string]Goods) map[string]Goods {
 	goods := maps.Clone(after)
 	for container, g := range after {
-		if was := before[container]; g.HeldAt != 0 && was.HeldAt == 0 {
-			goods[container] = was
+		was := before[container]
+		if g.Named <= was.Named {
+			continue
 		}
+		doubtful := slices.ContainsFunc(g.Held, func(h Held) bool { return h.At > was.Named && h.Cause == protocol.GoodsDoubtful })
+		if g.Held, g.Named = was.Held, was.Named; doubtful {
+			g = was
+		}
+		goods[container] = g
 	}
 	return goods
 }
@@ -78,10 +151,9 @@ func Sampled(s State, p Plan, air map[string]Air, now time.Time) Decision {
 	for _, position := range slices.Sorted(maps.Keys(p)) {
 		for _, c := range p[position].Containers {
 			planned[c.DatedContainer] = true
-			if c.Goods == (protocol.GoodsLimit{}) || !t.isIn(c.DatedContainer) {
-				continue
+			if c.Goods != (protocol.GoodsLimit{}) && t.isIn(c.DatedContainer) {
+				t.judge(c, air[position])
 			}
-			t.judge(position, c, air[position])
 		}
 	}
 	if len(p) > 0 { // a station that waits for a plan forgets nothing
@@ -91,65 +163,52 @@ func Sampled(s State, p Plan, air map[string]Air, now time.Time) Decision {
 }
 
 // judge goes on with the goods of one container.
-func (t *turn) judge(position string, c protocol.SlotAssignment, air Air) {
-	g, known := t.State.Goods[c.DatedContainer]
+func (t *turn) judge(c protocol.SlotAssignment, air Air) {
+	g, known := t.goods(c.DatedContainer)
+	now := t.now.UnixMilli()
 	if !known { // put here before this version kept it, or by word of the hub: what was before is for the hub to say
-		g.LastAt = t.now.UnixMilli()
+		g.LastAt = now
 	}
-	if g.HeldAt != 0 && !t.held(c) { // a person has released them: what was is forgiven, and counted anew
-		g = Goods{LastAt: t.now.UnixMilli(), Ride: g.Ride}
-	}
+	g = g.settled(c, now)
 	since, ok := t.since(g.LastAt)
 	if !ok || g.LastAt == 0 {
-		g.LastAt, g.Outside, since = t.now.UnixMilli(), false, 0
+		g.LastAt, g.Outside, since = now, false, 0
 	}
 	if g.Outside {
 		stood := min(since, readingStands).Milliseconds()
 		g.OutsideMS, g.Counted = g.OutsideMS+stood-g.Counted, stood
 	}
-	switch {
-	case g.OutsideMS > c.Goods.OutsideMS:
-		g = t.holdGoods(position, c, g, protocol.GoodsBroken, air)
-	case since > time.Duration(c.Goods.GapMS)*time.Millisecond+readingStands && c.Goods.DoubtHolds:
-		g = t.holdGoods(position, c, g, protocol.GoodsDoubtful, air)
+	if g.OutsideMS > c.Goods.OutsideMS {
+		g = t.hold(c, g, protocol.GoodsHeld{Cause: protocol.GoodsBroken, Since: now - g.OutsideMS + c.Goods.OutsideMS, OutsideMS: g.OutsideMS,
+			MilliC: air.worst(c.Goods)})
+	}
+	if until := time.Duration(c.Goods.GapMS)*time.Millisecond + readingStands; since > until && c.Goods.DoubtHolds {
+		g = t.hold(c, g, protocol.GoodsHeld{Cause: protocol.GoodsDoubtful, Since: g.LastAt + until.Milliseconds(), OutsideMS: g.OutsideMS,
+			MilliC: air.worst(c.Goods)})
 	}
 	if air.Known {
-		g.LastAt, g.Counted = t.now.UnixMilli(), 0
+		g.LastAt, g.Counted = now, 0
 		g.Outside = air.MinMilliC < c.Goods.MinMilliC || air.MaxMilliC > c.Goods.MaxMilliC
 	}
 	t.State.Goods[c.DatedContainer] = g
 }
 
-func (t *turn) holdGoods(position string, c protocol.SlotAssignment, g Goods, cause protocol.GoodsCause, air Air) Goods {
-	if g.HeldAt != 0 {
-		return g
+// worst is the reading that is told with a decision; 0 without one.
+func (a Air) worst(l protocol.GoodsLimit) int64 {
+	if a.MinMilliC < l.MinMilliC {
+		return a.MinMilliC
 	}
-	g.HeldAt, g.Cause = t.now.UnixMilli(), cause
-	held := protocol.GoodsHeld{Position: position, DatedContainer: c.DatedContainer, Cause: cause, Since: g.HeldAt, OutsideMS: g.OutsideMS,
-		HeldAt: g.HeldAt}
-	if cause == protocol.GoodsBroken {
-		held.Since -= g.OutsideMS - c.Goods.OutsideMS
-	} else {
-		held.Since = g.LastAt + readingStands.Milliseconds() + c.Goods.GapMS
-	}
-	if air.Known {
-		held.MilliC = air.MaxMilliC
-		if air.MinMilliC < c.Goods.MinMilliC {
-			held.MilliC = air.MinMilliC
-		}
-	}
-	t.record(held)
-	return g
+	return a.MaxMilliC
 }
 
-// held says whether goods may not be handed out: the hub says so, or this station has decided it and no person has released them since.
+// held says whether goods may not be handed out: the hub says so, or this station has decided it and that decision stands.
 func (t *turn) held(c protocol.SlotAssignment) bool {
 	switch c.Hold {
 	case protocol.GoodsWait, protocol.GoodsCondemned:
 		return true
 	}
-	g := t.State.Goods[c.DatedContainer]
-	return g.HeldAt != 0 && !(c.Hold == protocol.GoodsReleased && c.HoldOf == g.HeldAt)
+	g, _ := t.goods(c.DatedContainer)
+	return len(g.settled(c, 0).Held) > 0
 }
 
 // heldOf says whether goods of a grant are held here.

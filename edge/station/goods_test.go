@@ -88,7 +88,7 @@ func TestAReleaseForgivesWhatWasAndTheCountBeginsAnew(t *testing.T) {
 	}
 	r.p["f1"].Containers[0].Hold, r.p["f1"].Containers[0].HoldAt = protocol.GoodsReleased, r.now.UnixMilli()
 	r.requireRefused(r.code("f1", "111111"), heldReason, phrase.New(phrase.GoodsHeld)) // of another decision
-	r.p["f1"].Containers[0].HoldOf = r.s.Goods["c1"].HeldAt
+	r.p["f1"].Containers[0].HoldOf = r.held("c1").At
 	r.requireOpens("f1", "111111")
 	r.contact("f1", false)
 	r.contact("f1", true)
@@ -159,7 +159,7 @@ func TestAStationCountsAsAStopwatchDoes(t *testing.T) {
 			}
 			d := Sampled(r.s, r.p, map[string]Air{"f1": {MinMilliC: milliC, MaxMilliC: milliC, Known: known}}, r.now)
 			r.s = d.State
-			require.Equal(t, held, r.s.Goods["c1"].HeldAt != 0)
+			require.Equal(t, held, len(r.s.Goods["c1"].Held) > 0)
 		}
 	})
 }
@@ -175,8 +175,8 @@ func TestWhatStoodHereBeforeItWasCountedIsNotHeldForThat(t *testing.T) {
 }
 
 func TestAClockThatIsSetMovesWhatItHasNoted(t *testing.T) {
-	goods := map[string]Goods{"c1": {LastAt: 150, HeldAt: 120}, "c2": {LastAt: 90, HeldAt: 0}}
-	require.Equal(t, map[string]Goods{"c1": {LastAt: 50, HeldAt: 120}, "c2": {LastAt: 90}}, GoodsMoved(goods, 100, 200, -100))
+	goods := map[string]Goods{"c1": {LastAt: 150, Held: []Held{{At: 120}}}, "c2": {LastAt: 90}}
+	require.Equal(t, map[string]Goods{"c1": {LastAt: 50, Held: []Held{{At: 120}}}, "c2": {LastAt: 90}}, GoodsMoved(goods, 100, 200, -100))
 	require.EqualValues(t, 150, goods["c1"].LastAt, "what was given stays as it is")
 	require.Nil(t, GoodsMoved(nil, 0, 1, 1))
 }

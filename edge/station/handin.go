@@ -89,11 +89,11 @@ func (t *turn) put(c protocol.SlotAssignment, slot string) {
 	}
 	maps.DeleteFunc(t.State.In, func(_ string, b Box) bool { return b.GRAI == box.GRAI }) // it stands in one place only
 	t.State.In[c.DatedContainer] = Box{GRAI: box.GRAI, At: t.now.UnixMilli()}
-	t.State.Goods = cloned(t.State.Goods)
-	t.State.Goods[c.DatedContainer] = Goods{LastAt: t.now.UnixMilli()}
+	before, _ := t.goods(c.DatedContainer)
+	t.keepGoods(c.DatedContainer, Goods{LastAt: t.now.UnixMilli(), Named: before.Named})
 	t.State.Scanned = Box{}
 	t.record(protocol.ContainerPlaced{GRAI: box.GRAI, Slot: slot})
-	if t.rode(c); t.held(c) {
+	if t.rode(c, true); t.held(c) {
 		t.show("", phrase.HandedInHeld)
 		return
 	}

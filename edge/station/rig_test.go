@@ -159,6 +159,14 @@ func (r *rig) after(d time.Duration) Decision {
 	return r.take(Tick)
 }
 
+// held is the newest decision about the goods of a container that stands; zero for none.
+func (r *rig) held(container string) Held {
+	if held := r.s.Goods[container].Held; len(held) > 0 {
+		return held[len(held)-1]
+	}
+	return Held{}
+}
+
 // fires are the relays that a decision moves.
 func fires(d Decision) (all []Fire) {
 	for _, a := range d.Actions {

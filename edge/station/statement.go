@@ -41,7 +41,7 @@ func (t *turn) statement(text string) {
 		}
 		outcome := judgeRide(s, c.Ride, t.now.UnixMilli()).outcome
 		if t.isIn(c.DatedContainer) {
-			outcome = t.rode(c)
+			outcome = t.rode(c, false)
 		}
 		if outcome == protocol.RideTooWarm || outcome == protocol.RideUncertain && worst == protocol.RideSound {
 			worst = outcome
@@ -108,46 +108,78 @@ func (t *turn) reachesBack(s protocol.Statement) bool {
 	})
 }
 
+// longestRide is how long goods are taken to have been on their way when nobody knows since when, as the hub does.
+const longestRide = 12 * time.Hour
+
+// loaded is when goods were loaded that were put in here at a time. When nobody knows, or they came before they were to be loaded by the
+// plan, it is the earliest that it can have been.
+func loaded(r protocol.Ride, placed int64) int64 {
+	if r.From == 0 || r.From >= placed {
+		return placed - longestRide.Milliseconds()
+	}
+	return r.From
+}
+
 // stated is what the shipper of a ride has said of it. What it said of a ride before counts no more, nor what a board has said whose key
 // the plan no longer has.
-func (t *turn) stated(r protocol.Ride) (Stated, bool) {
+func (t *turn) stated(r protocol.Ride, placed int64) (Stated, bool) {
 	s, ok := t.State.Stated[r.Shipper]
-	return s, ok && s.Said.Until > r.From && bytes.Equal(s.Key, t.shipperKeys()[r.Shipper])
+	return s, ok && s.Said.Until > loaded(r, placed) && bytes.Equal(s.Key, t.shipperKeys()[r.Shipper])
 }
 
 // rode notes what is known of the way of goods that stand here, and holds them when that calls for it. What was too warm stays so; a doubt
-// ends with a newer statement that knows better. That no statement came is noted where one could have.
-func (t *turn) rode(c protocol.SlotAssignment) protocol.RideOutcome {
-	g, placed := t.State.Goods[c.DatedContainer], t.State.In[c.DatedContainer].At
+// ends with a newer statement that knows better, but for one that no shipper can end. That no statement came is noted where one could have.
+// putting says that they are put in just now.
+func (t *turn) rode(c protocol.SlotAssignment, putting bool) protocol.RideOutcome {
+	placed := t.State.In[c.DatedContainer].At
+	g, _ := t.goods(c.DatedContainer)
 	if c.Ride.Shipper == "" || placed == 0 {
 		return g.Ride
 	}
 	v := ride{outcome: protocol.RideUnknown}
-	if stated, ok := t.stated(c.Ride); ok {
+	if stated, ok := t.stated(c.Ride, placed); ok {
 		v = judgeRide(stated.Said, c.Ride, placed)
 	} else if t.shipperKeys()[c.Ride.Shipper] == nil && !c.Ride.UnstatedHolds {
 		return g.Ride
 	}
-	if v.outcome == g.Ride || g.Ride == protocol.RideTooWarm || g.Ride != 0 && v.outcome == protocol.RideUnknown {
+	if !g.learns(v.outcome) {
 		return g.Ride
 	}
-	g.Ride = v.outcome
+	g = g.settled(c, t.now.UnixMilli())
+	g.Ride, g.Carried = v.outcome, g.Carried || putting && v.carried
 	said := protocol.RideJudged{Position: t.positionOf(c), DatedContainer: c.DatedContainer, Shipper: c.Ride.Shipper, Outcome: v.outcome,
 		From: v.from, Until: v.until, OutsideMS: v.outsideMS, GapMS: v.gapMS, MilliC: v.milliC}
-	if before := g.HeldAt; g.Cause == protocol.RideUnstated || g.Cause == protocol.RideDoubtful { // more is known now
-		said.Freed, g.HeldAt, g.Cause = before, 0, 0
-	}
+	g, said.Freed = g.freed()
 	t.record(said)
-	decided := v.outcome != protocol.RideTooWarm && c.Hold == protocol.GoodsReleased // a person has, about such a doubt
-	worse := v.outcome == protocol.RideTooWarm && g.Cause != protocol.RideBroken     // whoever releases another cause has not released this one
-	if cause := v.holds(c.Ride); cause != 0 && (g.HeldAt == 0 || worse) && !decided {
-		g.HeldAt, g.Cause = max(t.now.UnixMilli(), said.Freed+1, g.HeldAt+1), cause
-		t.record(protocol.GoodsHeld{Position: said.Position, DatedContainer: c.DatedContainer, Cause: cause, Since: v.since, OutsideMS: v.outsideMS,
-			MilliC: v.milliC, HeldAt: g.HeldAt, Shipper: c.Ride.Shipper})
+	for _, cause := range v.causes(c.Ride, g.Carried) {
+		if cause == protocol.RideBroken || !g.RideDecided {
+			g = t.hold(c, g, protocol.GoodsHeld{Cause: cause, Since: v.since, OutsideMS: v.outsideMS, MilliC: v.milliC, Shipper: c.Ride.Shipper})
+		}
 	}
-	t.State.Goods = cloned(t.State.Goods)
-	t.State.Goods[c.DatedContainer] = g
+	t.keepGoods(c.DatedContainer, g)
 	return v.outcome
+}
+
+// learns says whether an outcome is more than is known of a ride.
+func (g Goods) learns(outcome protocol.RideOutcome) bool {
+	switch {
+	case outcome == g.Ride, g.Ride == protocol.RideTooWarm, g.Ride != 0 && outcome == protocol.RideUnknown:
+		return false
+	}
+	return !g.Carried || outcome == protocol.RideTooWarm
+}
+
+// freed ends the decision for a doubt that ends with more knowledge, and gives its name; 0 for none.
+func (g Goods) freed() (Goods, int64) {
+	var name int64
+	g.Held = slices.DeleteFunc(slices.Clone(g.Held), func(h Held) bool {
+		ends := h.Cause == protocol.RideUnstated || h.Cause == protocol.RideDoubtful
+		if ends {
+			name = h.At
+		}
+		return ends
+	})
+	return g, name
 }
 
 func (t *turn) positionOf(c protocol.SlotAssignment) string {
@@ -164,34 +196,40 @@ func (t *turn) positionOf(c protocol.SlotAssignment) string {
 // ride is what a statement says of goods on their way.
 type ride struct {
 	outcome          protocol.RideOutcome
+	carried          bool  // from the end of the statement until they were put in was longer than they may be without a reading
 	from, until      int64 // that was judged, Unix milliseconds
 	outsideMS, gapMS int64
-	milliC           int64 // the worst reading outside
-	since            int64 // since when it has been so
+	milliC           int64 // the worst reading outside; 0 for none
+	since            int64 // when it became so, Unix milliseconds
 }
 
 // judgeRide says how goods rode from their loading until they were put in here. What the statement does not speak of is a gap: the time
 // before it begins, and the time that they were carried after it ends.
 func judgeRide(s protocol.Statement, r protocol.Ride, placed int64) ride {
-	v := ride{outcome: protocol.RideSound, from: r.From, until: placed, since: placed}
-	if r.From == 0 || r.From >= placed { // nobody knows when, or they were loaded earlier than planned
-		v.from = s.From
-	}
+	v := ride{outcome: protocol.RideSound, from: loaded(r, placed), until: placed, since: placed}
 	v.gap(v.from, s.From, r.Limit)
 	for _, g := range s.Gaps {
 		v.gap(span(s, g, r.Limit))
 	}
 	v.gap(s.Until, placed, r.Limit)
-	if s.Low != r.Limit.MinMilliC || s.High != r.Limit.MaxMilliC { // of another plan: it says only whether all was inside
-		if s.Readings == 0 || s.MinMilliC < r.Limit.MinMilliC || s.MaxMilliC > r.Limit.MaxMilliC {
-			v.outcome = protocol.RideUncertain
+	v.carried = placed-s.Until > r.Limit.GapMS
+	if same, wider := ranges(s, r.Limit); same || wider { // outside of a wider range is outside, and for that long at least
+		for _, o := range s.Outside {
+			v.outside(s, o, r.Limit)
 		}
-		return v
+		if same {
+			return v
+		}
 	}
-	for _, o := range s.Outside {
-		v.outside(s, o, r.Limit)
+	if inside := s.Readings > 0 && s.MinMilliC >= r.Limit.MinMilliC && s.MaxMilliC <= r.Limit.MaxMilliC; !inside && v.outcome == protocol.RideSound {
+		v.outcome = protocol.RideUncertain // of another plan: it says only whether all was inside
 	}
 	return v
+}
+
+// ranges compares the range that a statement speaks of with what goods may bear.
+func ranges(s protocol.Statement, l protocol.GoodsLimit) (same, wider bool) {
+	return s.Low == l.MinMilliC && s.High == l.MaxMilliC, s.Low <= l.MinMilliC && s.High >= l.MaxMilliC
 }
 
 // span is a stretch in time, as gap takes it.
@@ -222,15 +260,18 @@ func (v *ride) outside(s protocol.Statement, one protocol.Stretch, l protocol.Go
 	}
 }
 
-// holds is the cause for which goods are held that rode so; 0 for none.
-func (v ride) holds(r protocol.Ride) protocol.GoodsCause {
+// causes are those for which goods are held that rode so, and were carried for too long after it or not.
+func (v ride) causes(r protocol.Ride, carried bool) (all []protocol.GoodsCause) {
 	switch {
 	case v.outcome == protocol.RideTooWarm:
-		return protocol.RideBroken
-	case v.outcome == protocol.RideUncertain && r.Limit.DoubtHolds:
-		return protocol.RideDoubtful
+		all = append(all, protocol.RideBroken)
+	case v.outcome == protocol.RideUncertain && r.Limit.DoubtHolds && !carried:
+		all = append(all, protocol.RideDoubtful)
 	case v.outcome == protocol.RideUnknown && r.UnstatedHolds:
-		return protocol.RideUnstated
+		all = append(all, protocol.RideUnstated)
 	}
-	return 0
+	if carried && r.Limit.DoubtHolds {
+		all = append(all, protocol.RideCarried)
+	}
+	return all
 }

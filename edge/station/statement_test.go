@@ -38,6 +38,17 @@ func withRides(change ...func(*protocol.Ride)) Plan {
 func unstatedHolds(r *protocol.Ride) { r.UnstatedHolds = true }
 func doubtPasses(r *protocol.Ride)   { r.Limit.DoubtHolds = false }
 
+func loadedAt(ms int64) func(*protocol.Ride) {
+	return func(r *protocol.Ride) { r.From = ms }
+}
+
+// wide is of a plan with a wider range, and says how warm it was.
+func wide(s *protocol.Statement) { s.Low, s.High = -1000, 12_000 }
+
+func reaching(back time.Duration) func(*protocol.Statement) {
+	return func(s *protocol.Statement) { s.From = s.Until - back.Milliseconds() }
+}
+
 // says is a statement of five hours up to now, changed.
 func (r *rig) says(change ...func(*protocol.Statement)) string {
 	r.t.Helper()
@@ -92,15 +103,15 @@ func TestARideThatWasTooWarmIsADecisionOfItsOwn(t *testing.T) {
 	r := newRig(t, State{}, p)
 	r.puts()
 	r.minutes(30, 0, protocol.SensorMissing)
-	silent := r.s.Goods["c1"]
+	silent := r.held("c1")
 	require.Equal(t, protocol.GoodsDoubtful, silent.Cause)
 	held := kept[protocol.GoodsHeld](r.scan(r.says(warmed(60, 60))).Records)
 	require.Len(t, held, 1)
 	require.Equal(t, protocol.RideBroken, held[0].Cause)
-	require.Greater(t, held[0].HeldAt, silent.HeldAt)
-	r.p["f1"].Containers[0].Hold, r.p["f1"].Containers[0].HoldOf = protocol.GoodsReleased, silent.HeldAt
+	require.Greater(t, held[0].HeldAt, silent.At)
+	r.p["f1"].Containers[0].Hold, r.p["f1"].Containers[0].HoldOf = protocol.GoodsReleased, silent.At
 	r.minutes(1, 5000, 0)
-	require.Equal(t, held[0].HeldAt, r.s.Goods["c1"].HeldAt, "it is held still")
+	require.Equal(t, held[0].HeldAt, r.held("c1").At, "it is held still")
 }
 
 // TestWhatAShipperSaidOfAnotherRideIsNone: yesterday's statement, or that of a board whose key the plan has no more.
@@ -145,8 +156,21 @@ func TestGoodsThatWereTooWarmOnTheWayAreHeldAtHandIn(t *testing.T) {
 		"no word of another range, all inside": {[]func(*protocol.Statement){func(s *protocol.Statement) { s.High = 15_000 }}, func() Plan { return withRides() }, protocol.RideSound, 0},
 		"and not all inside": {[]func(*protocol.Statement){func(s *protocol.Statement) { s.High, s.MaxMilliC = 15_000, 12_000 }}, func() Plan { return withRides() },
 			protocol.RideUncertain, protocol.RideDoubtful},
-		"nobody knows when they were loaded": {[]func(*protocol.Statement){warmed(60, 200)}, func() Plan { return withRides(func(r *protocol.Ride) { r.From = 0 }) },
+		"of a wider range, and outside of that for too long": {[]func(*protocol.Statement){warmed(21, 60), wide}, func() Plan { return withRides() },
 			protocol.RideTooWarm, protocol.RideBroken},
+		"of a wider range, and outside of that for a while": {[]func(*protocol.Statement){warmed(19, 60), wide}, func() Plan { return withRides() },
+			protocol.RideUncertain, protocol.RideDoubtful},
+		"of a range that is wider on one side only": {[]func(*protocol.Statement){warmed(60, 60), wide, func(s *protocol.Statement) { s.Low = 1000 }},
+			func() Plan { return withRides() }, protocol.RideUncertain, protocol.RideDoubtful},
+		"nobody knows when they were loaded": {[]func(*protocol.Statement){warmed(60, 200)}, func() Plan { return withRides(loadedAt(0)) },
+			protocol.RideTooWarm, protocol.RideBroken},
+		"nor of all that time how it was": {nil, func() Plan { return withRides(loadedAt(0)) }, protocol.RideUncertain, protocol.RideDoubtful},
+		"but it was well for 12 hours": {[]func(*protocol.Statement){reaching(12 * time.Hour)}, func() Plan { return withRides(loadedAt(0)) },
+			protocol.RideSound, 0},
+		"they came before they were to be loaded": {nil, func() Plan { return withRides(loadedAt(at(2 * time.Hour))) },
+			protocol.RideUncertain, protocol.RideDoubtful},
+		"they came before that, and it was well for 12 hours": {[]func(*protocol.Statement){reaching(12 * time.Hour)},
+			func() Plan { return withRides(loadedAt(at(2 * time.Hour))) }, protocol.RideSound, 0},
 	} {
 		for _, order := range []string{"statement first", "box first"} {
 			t.Run(name+", "+order, func(t *testing.T) {
@@ -171,7 +195,7 @@ func TestGoodsThatWereTooWarmOnTheWayAreHeldAtHandIn(t *testing.T) {
 				require.Len(t, held, 1)
 				require.Equal(t, c.cause, held[0].Cause)
 				require.Equal(t, "box", held[0].Shipper)
-				require.Equal(t, r.s.Goods["c1"].HeldAt, held[0].HeldAt)
+				require.Equal(t, r.held("c1").At, held[0].HeldAt)
 				r.requireRefused(r.code("f1", "111111"), heldReason, phrase.New(phrase.GoodsHeld))
 				require.Empty(t, r.scan(text).Records, "told twice it is known")
 				r.p["f1"].Containers[0].Hold, r.p["f1"].Containers[0].HoldOf = protocol.GoodsReleased, held[0].HeldAt
@@ -200,14 +224,23 @@ func TestBoxesThatAreCarriedLongAfterTheStatementAreInDoubt(t *testing.T) {
 	r = newRig(t, State{}, withRides())
 	r.scan(r.says())
 	r.now = r.now.Add(21 * time.Minute)
-	require.Equal(t, protocol.RideDoubtful, kept[protocol.GoodsHeld](r.puts())[0].Cause)
+	require.Equal(t, protocol.RideCarried, kept[protocol.GoodsHeld](r.puts())[0].Cause)
+	r.now = r.now.Add(time.Minute)
+	require.Empty(t, r.scan(r.says()).Records, "what the empty shipper reads says nothing of them")
+	r.requireRefused(r.code("f1", "111111"), heldReason, phrase.New(phrase.GoodsHeld))
+	held := kept[protocol.GoodsHeld](r.scan(r.says(warmed(60, 60))).Records)
+	require.Len(t, held, 1, "but that it had been warm before is known")
+	require.Equal(t, protocol.RideBroken, held[0].Cause)
+	r.p["f1"].Containers[0].Released = []int64{held[0].HeldAt}
+	r.requireRefused(r.code("f1", "111111"), heldReason, phrase.New(phrase.GoodsHeld))
+	r.p["f1"].Containers[0].Released = []int64{held[0].HeldAt, r.s.Goods["c1"].Held[0].At}
+	r.requireOpens("f1", "111111")
 }
 
-// What is in doubt because the boxes were carried for long is known once the shipper has said how it was until then.
+// What is in doubt because the shipper had the range of another plan is known once it has spoken of its new one.
 func TestANewerStatementEndsADoubt(t *testing.T) {
 	r := newRig(t, State{}, withRides())
-	r.scan(r.says())
-	r.now = r.now.Add(21 * time.Minute)
+	r.scan(r.says(func(s *protocol.Statement) { s.High, s.MaxMilliC = 15_000, 12_000 }))
 	held := kept[protocol.GoodsHeld](r.puts())
 	require.Len(t, held, 1)
 	r.now = r.now.Add(time.Minute)

@@ -95,7 +95,7 @@ func New(id, kind, subject, detail string, at time.Time) (Alarm, Transition) {
 // did notes one more transition.
 func (a Alarm) did(what What, at time.Time, by, detail string) (Alarm, Transition) {
 	a.Changes++
-	a.Done = a.over()
+	a.Done = a.Done || a.over() // what is over stays so; Revise alone opens it again
 	return a, Transition{Number: a.Changes, At: at, What: what, By: by, Detail: detail, Revision: a.Revision}
 }
 

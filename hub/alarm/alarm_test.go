@@ -250,3 +250,15 @@ func TestEveryKindNamesConsequenceActionAndOwnerInBothLanguages(t *testing.T) {
 	require.Equal(t, []string{Power}, CausesOf("temperature_low"))
 	require.Nil(t, CausesOf("late"))
 }
+
+// A newer hub may ask more of a kind than the one by which an alarm was over: whatever is noted of it then does not bring it back.
+func TestWhatIsOverStaysSoWhateverIsNotedOfIt(t *testing.T) {
+	a := Alarm{ID: "a", Kind: Power, Raised: time.Unix(10, 0), Cleared: time.Unix(20, 0), Revision: 1, Done: true} // never acknowledged
+	b, _, changed := a.Under("outage", time.Unix(30, 0))
+	require.True(t, changed)
+	require.True(t, b.Over())
+	c, _, changed, err := b.Revise(Judgement{Raised: time.Unix(10, 0), Cleared: time.Unix(40, 0)}, time.Unix(50, 0))
+	require.NoError(t, err)
+	require.True(t, changed)
+	require.False(t, c.Over(), "it was worse than anybody knew")
+}

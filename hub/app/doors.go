@@ -7,18 +7,17 @@ import (
 
 	"meguri/hub/dispatch"
 	"meguri/hub/door"
-	"meguri/hub/fleet"
 	"meguri/hub/store"
 )
 
 // raiseCommissioning raises the alarm of boards that take too long to be put into service.
 func (d *day) raiseCommissioning(ctx context.Context, now time.Time) error {
-	var late []string
+	var late, over []string
 	err := d.store.Read(ctx, func(tx *store.Tx) (err error) {
-		late, err = tx.LateCommissionings(ctx, now.Add(-fleet.CommissionWithin))
+		late, over, err = door.LateBoards(ctx, tx, now)
 		return err
 	})
-	if err == nil && len(late) > 0 {
+	if err == nil && len(late)+len(over) > 0 {
 		err = d.store.Change(ctx, func(tx *store.Tx) error {
 			_, err := door.RaiseLate(ctx, tx, now)
 			return err

@@ -69,7 +69,7 @@ func TestShopsGetTheirCodeWhenThePackingListIsFixed(t *testing.T) {
 				b.device("shelf-1", "spot-1")
 				b.turnAt(at(2, 0))
 				b.change(func(tx *store.Tx) error {
-					_, err := tx.RevokePass(b.t.Context(), dispatch.ShopPassID("shop-a", day1), at(3, 0))
+					_, err := tx.RevokePass(b.t.Context(), dispatch.ShopPassID("shop-a", "spot-1", day1, 0), at(3, 0))
 					return err
 				})
 				b.turnAt(at(3, 1))
@@ -89,6 +89,42 @@ func TestShopsGetTheirCodeWhenThePackingListIsFixed(t *testing.T) {
 				})
 				b.turnAt(at(3, 0))
 				require.Empty(b.t, b.shopPassesAt("spot-1", at(3, 0)))
+			},
+			"and get another one when something is, after all": func(b *bench) {
+				b.device("shelf-1", "spot-1")
+				b.turnAt(at(2, 0))
+				first := b.shopPassesAt("spot-1", at(2, 0))[0]
+				b.change(func(tx *store.Tx) error { // as when a run was planned elsewhere for a while
+					ended, err := tx.EndIdlePass(b.t.Context(), first.ID, at(3, 0))
+					require.True(b.t, ended)
+					return err
+				})
+				b.turnAt(at(3, 1))
+				again := b.shopPassesAt("spot-1", at(3, 1))
+				require.Len(b.t, again, 1)
+				require.Equal(b.t, dispatch.ShopPassID("shop-a", "spot-1", day1, 1), again[0].ID)
+				require.NotEqual(b.t, first.ID, again[0].ID, "a lock that knows the former one is told of another")
+				b.change(func(tx *store.Tx) error {
+					_, err := tx.RevokePass(b.t.Context(), again[0].ID, at(3, 2))
+					return err
+				})
+				b.turnAt(at(3, 3))
+				require.Empty(b.t, b.shopPassesAt("spot-1", at(3, 3)), "a person's word stands")
+			},
+			"one that cannot be made stops nothing else": func(b *bench) {
+				b.device("shelf-1", "spot-1")
+				b.turnAt(at(1, 59))
+				require.NoError(b.t, b.freeze(b.t.Context(), day1, at(2, 0)))
+				b.change(func(tx *store.Tx) error { // what this hub made before the spot was in the id is a shop's own pass, too
+					return tx.AddPass(b.t.Context(), dispatch.Pass{ID: dispatch.ShopPassID("shop-a", "spot-1", day1, 0), PlaceID: "spot-2", Holder: dispatch.Shop,
+						ShopID: "shop-a", Name: "in the way", Reason: "test", From: at(1, 0), Until: at(1, 1), IssuedAt: at(1, 0)})
+				})
+				b.change(func(tx *store.Tx) error {
+					return tx.AddPass(b.t.Context(), dispatch.Pass{ID: "idle", Date: day1, PlaceID: "spot-2", Holder: dispatch.Shop, ShopID: "shop-b",
+						Name: "shop-b", Reason: dispatch.CutoffReason, From: at(1, 0), Until: at(8, 0), IssuedAt: at(1, 0)})
+				})
+				require.ErrorContains(b.t, newDay(b.store).shopPasses(b.t.Context(), at(2, 0)), "shop-a at spot-1")
+				require.Empty(b.t, b.shopPassesAt("spot-2", at(2, 0)), "what else was due is done")
 			},
 			"one, whichever hub is faster": func(b *bench) {
 				b.device("shelf-1", "spot-1")

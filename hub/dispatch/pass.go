@@ -20,6 +20,7 @@ type Pass struct {
 	FridgeID  string // empty: each door of the place
 	Holder    Holder
 	ShopID    string // of a shop
+	Date      string // of a shop, made by the clock: for which delivery date; else empty
 	Name      string // who it is for
 	Reason    string
 	PIN       string // empty: it has a token only

@@ -175,19 +175,44 @@ func (s *Service) Sign(ctx context.Context, device string, engineer bool, act Ac
 	})
 }
 
-// RaiseLate raises the alarm of boards that take too long.
-func RaiseLate(ctx context.Context, tx *store.Tx, now time.Time) (raised bool, err error) {
+// LateBoards gives the boards that take too long and have no alarm of it yet, and the alarms of such that are no longer put into service: one
+// that was shut out meanwhile nobody can sign.
+func LateBoards(ctx context.Context, tx *store.Tx, now time.Time) (raise, over []string, err error) {
 	late, err := tx.LateCommissionings(ctx, now.Add(-fleet.CommissionWithin))
+	if err != nil {
+		return nil, nil, err
+	}
+	active, err := tx.ActiveAlarms(ctx, AlarmCommissioning)
+	known := map[string]bool{}
+	for _, a := range active {
+		if known[a.Subject] = true; !slices.Contains(late, a.Subject) {
+			over = append(over, a.ID)
+		}
+	}
+	return slices.DeleteFunc(late, func(d string) bool { return known[d] }), over, err
+}
+
+// RaiseLate raises the alarm of boards that take too long, and ends those of boards that are put into service no more.
+func RaiseLate(ctx context.Context, tx *store.Tx, now time.Time) (raised bool, err error) {
+	late, over, err := LateBoards(ctx, tx, now)
+	if err != nil {
+		return false, err
+	}
+	for _, id := range over {
+		if err := tx.ClearAlarmOf(ctx, id, now); err != nil {
+			return false, err
+		}
+	}
 	for _, device := range late {
-		c, failed := tx.Commissioning(ctx, device)
-		if failed != nil {
-			return raised, failed
+		c, err := tx.Commissioning(ctx, device)
+		if err != nil {
+			return raised, err
 		}
 		raised = true
-		if err = tx.RaiseAlarm(ctx, AlarmCommissioning+"/"+c.ID, AlarmCommissioning, device,
+		if err := tx.RaiseAlarm(ctx, AlarmCommissioning+"/"+c.ID, AlarmCommissioning, device,
 			fmt.Sprintf("%d checks of the board at %s are missing", len(c.Missing()), c.Location), c.Due()); err != nil {
 			return raised, err
 		}
 	}
-	return raised, err
+	return raised, nil
 }

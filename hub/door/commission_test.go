@@ -216,5 +216,21 @@ func TestABoardThatTakesThePlaceOfAnother(t *testing.T) {
 			})
 			require.Contains(s, alarms(at(12, 17)), "temperature", "what is still wrong then is told")
 		},
+		"the alarm of a board that is shut out before anybody has signed ends": func(s *site) {
+			s.replaced()
+			active := func() (n int) {
+				s.change(func(ctx context.Context, tx *store.Tx) error {
+					_, err := door.RaiseLate(ctx, tx, at(12, 20))
+					require.NoError(s, err)
+					all, err := tx.ActiveAlarms(ctx, door.AlarmCommissioning)
+					n = len(all)
+					return err
+				})
+				return n
+			}
+			require.Equal(s, 1, active())
+			s.change(func(ctx context.Context, tx *store.Tx) error { return tx.RevokeDevice(ctx, fresh, at(12, 20)) })
+			require.Zero(s, active(), "nobody can sign it any more")
+		},
 	})
 }

@@ -121,10 +121,8 @@ func (s *Service) Stolen(ctx context.Context, device string, act Act, now time.T
 				return err
 			}
 		}
-		if d.Role == fleet.Shipper { // what it signs is to count nowhere from now on
-			if r.Others, err = tx.StationsOf(ctx, d.Place); err != nil {
-				return err
-			}
+		if r.Others, err = tx.StationsKnowing(ctx, d); err != nil { // what it signs is to count nowhere from now on
+			return err
 		}
 		for _, place := range append(r.Others, d.Place) {
 			s.touch(tx, place)

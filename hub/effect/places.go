@@ -266,7 +266,7 @@ func (e *Effects) goodsHeld(ctx context.Context, tx *store.Tx, ev link.Event, b 
 		since = ev.At
 	}
 	leg, position := coldchain.Station, b.Position
-	if b.Cause.OfRide() {
+	if b.Cause.OfRide() && b.Cause != protocol.RideCarried { // which no reading of the shipper can settle
 		leg, position = coldchain.Shipper, c.ShipperID
 		loaded := c.LoadedAt
 		if loaded.IsZero() { // nobody has scanned it
@@ -291,6 +291,8 @@ func heldBecause(b protocol.GoodsHeld, outside time.Duration) string {
 			outside.Round(time.Minute))
 	case protocol.RideDoubtful:
 		return "the station held it by the statement of shipper " + b.Shipper + ": no valid reading on the way for longer than allowed"
+	case protocol.RideCarried:
+		return "the station held it: too long between the last word of shipper " + b.Shipper + " and its hand-in"
 	case protocol.RideUnstated:
 		return "the station held it: it came without the statement of shipper " + b.Shipper
 	}

@@ -12,7 +12,7 @@ import (
 	"meguri/protocol"
 )
 
-// signingKey keeps the key with which a shipper signs, and has the stations that its goods go to know it.
+// signingKey keeps the key with which a shipper signs, and has the stations that its goods go to know it when it is another one: each boot says it.
 func (e *Effects) signingKey(ctx context.Context, tx *store.Tx, ev link.Event, b protocol.SigningKey) error {
 	switch {
 	case ev.Role != plan.RoleShipper:
@@ -20,7 +20,8 @@ func (e *Effects) signingKey(ctx context.Context, tx *store.Tx, ev link.Event, b
 	case len(b.Public) != ed25519.PublicKeySize:
 		return &link.NotApplied{Reason: fmt.Sprintf("a public key of %d bytes, want %d", len(b.Public), ed25519.PublicKeySize)}
 	}
-	if err := tx.SaveSigningKey(ctx, ev.Device, b.Public, ev.Received); err != nil {
+	changed, err := tx.SaveSigningKey(ctx, ev.Device, b.Public, ev.Received)
+	if err != nil || !changed {
 		return err
 	}
 	stations, err := tx.StationsOf(ctx, ev.Place)

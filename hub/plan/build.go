@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -296,8 +297,9 @@ func Tokens(ctx context.Context, tx *store.Tx, g dispatch.Grant) ([]protocol.Tok
 
 func (b *builder) shipper(shipper string) error {
 	limit, err := b.tx.ShipperLimit(b.ctx, shipper)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil // sampled all the same, by the device's own default
+	limited := err == nil
+	if errors.Is(err, store.ErrNotFound) { // its category may have rules all the same, as store.RulesAt has it
+		limit, err = store.TemperatureLimit{ID: shipper, MinMilliC: math.MinInt32, MaxMilliC: math.MaxInt32}, nil
 	}
 	if err != nil {
 		return err
@@ -305,6 +307,9 @@ func (b *builder) shipper(shipper string) error {
 	watched := air(limit)
 	if watched.Rules, err = b.airRules(limit); err != nil {
 		return err
+	}
+	if !limited && len(watched.Rules) == 0 {
+		return nil // sampled all the same, by the device's own default
 	}
 	return b.add("shipper/"+shipper, watched)
 }

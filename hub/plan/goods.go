@@ -34,6 +34,9 @@ func (b *builder) goods(slot protocol.SlotAssignment, c dispatch.Container, own 
 		return slot, nil
 	}
 	slot.HoldAt, slot.HoldOf = held.At.UnixMilli(), held.DeviceAt
+	if b.revision >= ridesKnown {
+		slot.Released, slot.Lifted = newest(held.Released), newest(held.Lifted)
+	}
 	switch held.Decision {
 	case store.Undecided:
 		slot.Hold = protocol.GoodsWait
@@ -43,6 +46,11 @@ func (b *builder) goods(slot protocol.SlotAssignment, c dispatch.Container, own 
 		slot.Hold = protocol.GoodsReleased
 	}
 	return slot, nil
+}
+
+// newest are as many of the newest decisions as a plan names.
+func newest(decisions []int64) []int64 {
+	return decisions[max(0, len(decisions)-protocol.MaxDecided):]
 }
 
 func goodsLimit(l coldchain.Limit) protocol.GoodsLimit {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -489,7 +490,7 @@ func TestAStationKnowsHowItsGoodsComeToIt(t *testing.T) {
 		if err := tx.AddDevice(ctx, fleet.Device{ID: "box-1", Role: fleet.Shipper, Place: "box-1-cold", AddedBy: "test", AddedAt: at(0, 0)}); err != nil {
 			return err
 		}
-		if err := tx.SaveSigningKey(ctx, "box-1", make([]byte, 32), at(3, 0)); err != nil {
+		if _, err := tx.SaveSigningKey(ctx, "box-1", make([]byte, 32), at(3, 0)); err != nil {
 			return err
 		}
 		containers, err := tx.ContainersOfLocation(ctx, day1, "loc-1")
@@ -513,4 +514,39 @@ func TestAStationKnowsHowItsGoodsComeToIt(t *testing.T) {
 	require.Equal(t, []protocol.ShipperKey{{Shipper: "box-1-cold", Public: make([]byte, 32)}}, lock(protocol.Revision).Shippers)
 	require.Zero(t, lock(protocol.Revision - 1).Containers[0].Ride)
 	require.Empty(t, lock(protocol.Revision-1).Shippers)
+}
+
+// A category may have alarm rules for its way and no limit there: its shippers watch by them.
+func TestAShipperWithRulesAndNoLimitHasAPlan(t *testing.T) {
+	b := newBench(t, storetest.SQLite(t))
+	boxed := func(revision uint64) map[string][]byte {
+		var parts map[string][]byte
+		require.NoError(t, b.store.Read(t.Context(), func(tx *store.Tx) (err error) {
+			parts, err = Build(t.Context(), tx, RoleShipper, "box-1-cold", revision, at(3, 0))
+			return err
+		}))
+		return parts
+	}
+	files := storetest.Files()
+	var limits []string
+	for line := range strings.Lines(files[bulk.LimitsFile]) {
+		if !strings.HasPrefix(line, "cold,shipper,") {
+			limits = append(limits, line)
+		}
+	}
+	files[bulk.LimitsFile] = strings.Join(limits, "")
+	importAgain := func() {
+		n, err := bulk.ReadNetwork(storetest.FS(files))
+		require.NoError(t, err)
+		storetest.Import(t, b.store, n)
+	}
+	importAgain()
+	require.Empty(t, boxed(protocol.Revision))
+	files[bulk.RulesFile] = "temperature_category,leg,kind,minutes,min_celsius,max_celsius,off_delay_minutes,ignore_start_minutes,ignore_end_minutes\n" +
+		"cold,shipper,instant,,,15,,,\n"
+	importAgain()
+	var watched protocol.TemperaturePlan
+	require.NoError(t, protocol.DecodeBody(boxed(protocol.Revision)["shipper/box-1-cold"], &watched))
+	require.True(t, slices.ContainsFunc(watched.Rules, func(r protocol.AirRule) bool { return !r.Low && r.LimitMilliC == 15_000 }))
+	require.Empty(t, boxed(airRules-1), "an older agent has no rules")
 }

@@ -36,7 +36,7 @@ const (
 func (s *Service) JudgeDue(ctx context.Context, now time.Time) (int, error) {
 	var due []store.Due
 	err := s.Store.Read(ctx, func(tx *store.Tx) (err error) {
-		due, err = tx.DuePositions(ctx, AtOnce)
+		due, err = tx.DuePositions(ctx, now, AtOnce)
 		return err
 	})
 	var failed []error
@@ -159,8 +159,8 @@ func (t *turn) follow(stay store.GoodsStay, j store.Judgement, whole bool) error
 	if err != nil {
 		return err
 	}
-	if whole && j.Leg == coldchain.Shipper && j.State == coldchain.Sound {
-		if err := t.reconcile(j, holds); err != nil {
+	if j.Leg == coldchain.Shipper {
+		if err := t.reconcile(j, holds, whole); err != nil {
 			return err
 		}
 	}

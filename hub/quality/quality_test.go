@@ -368,9 +368,34 @@ func TestWhatAStationHoldsForTheWayIsReconciledWithTheReadings(t *testing.T) {
 			s.judge(at(9, 1))
 			require.Empty(s, s.holds())
 			barred := read(s, func(tx *store.Tx) (map[string]store.Barred, error) { return tx.BarredAt(s.Context(), "loc-1", day) })
-			require.EqualValues(s, 77, barred[cold.ID].DeviceAt, "and the plan names the station's decision")
+			require.Equal(s, []int64{77}, barred[cold.ID].Lifted, "and the plan names the station's decision")
+			require.Empty(s, barred[cold.ID].Released)
 			rides := read(s, func(tx *store.Tx) ([]store.RideJudged, error) { return tx.RidesJudged(s.Context(), cold.ID) })
 			require.Equal(s, store.RideUnknown, rides[0].Outcome)
+		},
+		"also when they come in a burst, before the watch has heard that goods wait for them": func(s *site) {
+			cold, _ := s.delivered()
+			s.reads("box-1", "box-1-cold/air", at(6, 0), repeat(60, 4)...)
+			s.judge(at(8, 30))
+			s.ridden(cold, protocol.RideUnstated, 77)
+			s.judge(at(8, 40))
+			s.reads("box-1", "box-1-cold/air", at(7, 0), repeat(120, 4)...)
+			s.judge(at(8, 41))
+			s.judge(at(9, 1))
+			require.Empty(s, s.holds())
+		},
+		"and a place is looked at again the less often the longer that takes": func(s *site) {
+			cold, _ := s.delivered()
+			s.reads("box-1", "box-1-cold/air", at(6, 0), repeat(60, 4)...)
+			s.ridden(cold, protocol.RideUnstated, 77)
+			var judged int
+			for minute := range 10 * 60 {
+				n, err := s.service.JudgeDue(s.Context(), at(8, 32+minute))
+				require.NoError(s, err)
+				judged += n
+			}
+			require.Less(s, judged, 60)
+			require.Greater(s, judged, 20)
 		},
 		"also when they are here before": func(s *site) {
 			cold, _ := s.delivered()
@@ -406,6 +431,33 @@ func TestWhatAStationHoldsForTheWayIsReconciledWithTheReadings(t *testing.T) {
 			require.NoError(s, err)
 			barred := read(s, func(tx *store.Tx) (map[string]store.Barred, error) { return tx.BarredAt(s.Context(), "loc-1", day) })
 			require.EqualValues(s, 77, barred[cold.ID].DeviceAt)
+			require.Equal(s, []int64{77}, barred[cold.ID].Released)
+		},
+		"each decision of the station is told by its name": func(s *site) {
+			cold, _ := s.delivered()
+			s.ridden(cold, protocol.RideUnstated, 77)
+			s.reads("box-1", "box-1-cold/air", at(6, 0), repeat(180, 4)...)
+			s.judge(at(9, 1))
+			for n, cause := range []protocol.GoodsCause{protocol.GoodsBroken, protocol.GoodsDoubtful} {
+				s.says("station-1", at(9, 10+n), protocol.GoodsHeld{Position: "loc-1-f1", DatedContainer: cold.ID, Cause: cause,
+					Since: at(9, 5).UnixMilli(), HeldAt: int64(78 + n)})
+			}
+			_, err := s.service.Decide(s.Context(), s.act(store.ScopeFridge, "loc-1-f1"), store.Released, []string{s.holds()[0].ID})
+			require.NoError(s, err)
+			barred := read(s, func(tx *store.Tx) (map[string]store.Barred, error) { return tx.BarredAt(s.Context(), "loc-1", day) })[cold.ID]
+			require.Equal(s, store.Undecided, barred.Decision)
+			require.Equal(s, []int64{78}, barred.Released)
+			require.Equal(s, []int64{77}, barred.Lifted)
+		},
+		"that boxes were carried for long no reading of their shipper ends": func(s *site) {
+			cold, _ := s.delivered()
+			s.says("station-1", at(8, 31), protocol.GoodsHeld{Position: "loc-1-f1", DatedContainer: cold.ID, Cause: protocol.RideCarried,
+				Since: at(8, 30).UnixMilli(), HeldAt: 77, Shipper: "box-1-cold"})
+			s.reads("box-1", "box-1-cold/air", at(6, 0), repeat(180, 4)...)
+			s.judge(at(9, 1))
+			require.Len(s, s.holds(), 1)
+			require.Equal(s, "loc-1-f1", s.holds()[0].Position, "a person looks at them where they stand")
+			require.Contains(s, s.holds()[0].Reason, "box-1-cold")
 		},
 	})
 }
@@ -420,6 +472,16 @@ func TestAKeyIsAShippersAndWordOfARideItsStations(t *testing.T) {
 		s.says("box-1", at(5, 0), protocol.SigningKey{Public: make([]byte, 32)})
 		require.Equal(s, map[string][]byte{"box-1-cold": make([]byte, 32)}, keys())
 		require.True(s, s.touched["loc-1"])
+		clear(s.touched)
+		s.says("box-1", at(5, 1), protocol.SigningKey{Public: make([]byte, 32)})
+		require.Empty(s, s.touched, "each boot says it, and nobody needs another plan for that")
+		knowing := func(id string) []string {
+			return read(s, func(tx *store.Tx) ([]string, error) {
+				return tx.StationsKnowing(s.Context(), fleet.Device{Role: devices[id].Role, Place: devices[id].Place})
+			})
+		}
+		require.Equal(s, []string{"loc-1"}, knowing("box-1"), "who hears of it when it is shut out or replaced")
+		require.Empty(s, knowing("station-1"))
 		s.says("box-1", at(5, 1), protocol.SigningKey{Public: bytes.Repeat([]byte{1}, 32)})
 		require.Equal(s, bytes.Repeat([]byte{1}, 32), keys()["box-1-cold"], "the newest counts")
 		s.refused("station-1", protocol.SigningKey{Public: make([]byte, 32)})

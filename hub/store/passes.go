@@ -10,12 +10,12 @@ import (
 )
 
 const passColumns = `id, place_id, COALESCE(fridge_id, ''), holder, COALESCE(shop_id, ''), name, reason, pin, uses, valid_from, valid_until,
-	issued_at, revoked_at FROM passes`
+	issued_at, revoked_at, for_date FROM passes`
 
 func scanPass(row scanner) (p dispatch.Pass, err error) {
 	var from, until, issued int64
 	var revoked sql.NullInt64
-	err = row.Scan(&p.ID, &p.PlaceID, &p.FridgeID, &p.Holder, &p.ShopID, &p.Name, &p.Reason, &p.PIN, &p.Uses, &from, &until, &issued, &revoked)
+	err = row.Scan(&p.ID, &p.PlaceID, &p.FridgeID, &p.Holder, &p.ShopID, &p.Name, &p.Reason, &p.PIN, &p.Uses, &from, &until, &issued, &revoked, &p.Date)
 	p.From, p.Until, p.IssuedAt, p.RevokedAt = fromMillis(from), fromMillis(until), fromMillis(issued), fromOptionalMillis(revoked)
 	return p, err
 }
@@ -23,9 +23,9 @@ func scanPass(row scanner) (p dispatch.Pass, err error) {
 // AddPass stores a pass.
 func (tx *Tx) AddPass(ctx context.Context, p dispatch.Pass) error {
 	text := func(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
-	return tx.write(ctx, `INSERT INTO passes (id, place_id, fridge_id, holder, shop_id, name, reason, pin, uses, valid_from, valid_until, issued_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, p.ID, p.PlaceID, text(p.FridgeID), string(p.Holder), text(p.ShopID), p.Name,
-		p.Reason, p.PIN, int64(p.Uses), millis(p.From), millis(p.Until), millis(p.IssuedAt))
+	return tx.write(ctx, `INSERT INTO passes (id, place_id, fridge_id, holder, shop_id, name, reason, pin, uses, valid_from, valid_until, issued_at,
+		for_date) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`, p.ID, p.PlaceID, text(p.FridgeID), string(p.Holder), text(p.ShopID), p.Name,
+		p.Reason, p.PIN, int64(p.Uses), millis(p.From), millis(p.Until), millis(p.IssuedAt), p.Date)
 }
 
 // PassesAt gives the passes for a place's doors that are not revoked and end after a time, in the order in which they were issued.

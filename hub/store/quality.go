@@ -23,18 +23,26 @@ type Due struct {
 // MarkDue says that goods at a position are to be judged again from a time on. Of several times the earliest counts.
 func (tx *Tx) MarkDue(ctx context.Context, position string, since, now time.Time) error {
 	return tx.write(ctx, `INSERT INTO judge_due (position, since, marked_at) VALUES ($1, $2, $3)
-		ON CONFLICT (position) DO UPDATE SET since = CASE WHEN excluded.since < judge_due.since THEN excluded.since ELSE judge_due.since END`,
-		position, millis(since), millis(now))
+		ON CONFLICT (position) DO UPDATE SET since = CASE WHEN excluded.since < judge_due.since THEN excluded.since ELSE judge_due.since END,
+		not_before = 0`, position, millis(since), millis(now))
 }
 
-// DuePositions gives places that wait, the longest first.
-func (tx *Tx) DuePositions(ctx context.Context, most int) ([]Due, error) {
+// MarkDueAfter is MarkDue from a moment on: a place that waits already, or is marked by something new before that, waits no longer for it.
+func (tx *Tx) MarkDueAfter(ctx context.Context, position string, since, now, after time.Time) error {
+	return tx.write(ctx, `INSERT INTO judge_due (position, since, marked_at, not_before) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (position) DO UPDATE SET since = CASE WHEN excluded.since < judge_due.since THEN excluded.since ELSE judge_due.since END,
+		not_before = CASE WHEN excluded.not_before < judge_due.not_before THEN excluded.not_before ELSE judge_due.not_before END`,
+		position, millis(since), millis(now), millis(after))
+}
+
+// DuePositions gives places that wait and are to be judged by now, the longest first.
+func (tx *Tx) DuePositions(ctx context.Context, now time.Time, most int) ([]Due, error) {
 	return list(ctx, tx, func(row scanner) (d Due, err error) {
 		var since int64
 		err = row.Scan(&d.Position, &since)
 		d.Since = fromMillis(since)
 		return d, err
-	}, "SELECT position, since FROM judge_due ORDER BY marked_at, position LIMIT $1", most)
+	}, "SELECT position, since FROM judge_due WHERE not_before <= $1 ORDER BY marked_at, position LIMIT $2", millis(now), most)
 }
 
 // DueLater puts a place that could not be judged behind all others that wait.

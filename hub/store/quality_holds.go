@@ -204,6 +204,19 @@ type Barred struct {
 	Decision  Decision
 	At        time.Time // when it was held, or decided
 	DeviceAt  int64     // the newest of the station's own decisions that was released, by its name
+	// Released and Lifted name the station's own decisions that a person has released, and that the hub has ended: the oldest first.
+	Released, Lifted []int64
+}
+
+// decided adds a decision of the station's own that does not stand any more.
+func (b *Barred) decided(decision Decision, name int64) {
+	switch {
+	case name == 0:
+	case decision == Released:
+		b.Released, b.DeviceAt = append(b.Released, name), max(b.DeviceAt, name)
+	case decision == Lifted:
+		b.Lifted, b.DeviceAt = append(b.Lifted, name), max(b.DeviceAt, name)
+	}
 }
 
 // BarredAt gives what is held, released or condemned of the containers of a location on a date.
@@ -216,19 +229,18 @@ func (tx *Tx) BarredAt(ctx context.Context, location, date string) (map[string]B
 		if err := row.Scan(&b.Container, &b.Decision, &held, &decided, &own); err != nil {
 			return struct{}{}, err
 		}
+		decision := b.Decision
 		b.At = fromMillis(held)
 		if decided.Valid {
 			b.At = fromMillis(decided.Int64)
 		}
-		was, ok := all[b.Container]
-		if b.Decision == Released || b.Decision == Lifted {
-			b.DeviceAt = own
+		if was, ok := all[b.Container]; ok {
+			if !b.over(was) {
+				b.Decision, b.At = was.Decision, was.At
+			}
+			b.Released, b.Lifted, b.DeviceAt = was.Released, was.Lifted, was.DeviceAt
 		}
-		released := max(b.DeviceAt, was.DeviceAt)
-		if ok && !b.over(was) {
-			b = was
-		}
-		b.DeviceAt = released
+		b.decided(decision, own)
 		all[b.Container] = b
 		return struct{}{}, nil
 	}, `SELECT h.container_id, h.decision, h.held_at, h.decided_at, h.device_held FROM quality_holds h JOIN dated_containers c ON c.id = h.container_id

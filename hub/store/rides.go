@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"meguri/hub/coldchain"
+	"meguri/hub/fleet"
 	"meguri/protocol"
 )
 
@@ -57,10 +58,12 @@ func (tx *Tx) RidesJudged(ctx context.Context, container string) ([]RideJudged, 
 		FROM rides_judged WHERE container_id = $1 ORDER BY at, device_id, incarnation, number`, container)
 }
 
-// SaveSigningKey keeps with which key a device signs from now on.
-func (tx *Tx) SaveSigningKey(ctx context.Context, device string, public []byte, at time.Time) error {
-	return tx.write(ctx, `INSERT INTO signing_keys (device_id, public_key, told_at) VALUES ($1, $2, $3)
-		ON CONFLICT (device_id) DO UPDATE SET public_key = excluded.public_key, told_at = excluded.told_at`, device, public, millis(at))
+// SaveSigningKey keeps with which key a device signs from now on. It is false when that was known.
+func (tx *Tx) SaveSigningKey(ctx context.Context, device string, public []byte, at time.Time) (bool, error) {
+	n, err := tx.exec(ctx, `INSERT INTO signing_keys (device_id, public_key, told_at) VALUES ($1, $2, $3)
+		ON CONFLICT (device_id) DO UPDATE SET public_key = excluded.public_key, told_at = excluded.told_at
+		WHERE signing_keys.public_key <> excluded.public_key`, device, public, millis(at))
+	return n > 0, err
 }
 
 // ShipperKeys gives the keys of the devices at the shippers that carry goods to a location on a date. A device that was revoked, or whose
@@ -85,6 +88,15 @@ func (tx *Tx) StationsOf(ctx context.Context, shipper string) ([]string, error) 
 	return list(ctx, tx, scanText, `SELECT DISTINCT c.location_id FROM dated_containers c
 		JOIN deliveries d ON d.location_id = c.location_id AND d.delivery_date = c.delivery_date
 		WHERE c.shipper_id = $1 AND d.closed_at IS NULL ORDER BY c.location_id`, shipper)
+}
+
+// StationsKnowing gives the locations whose plans speak of a device: those to which a shipper carries goods know its key, and are to know
+// when it counts no more.
+func (tx *Tx) StationsKnowing(ctx context.Context, d fleet.Device) ([]string, error) {
+	if d.Role != fleet.Shipper {
+		return nil, nil
+	}
+	return tx.StationsOf(ctx, d.Place)
 }
 
 // RideWaits says whether a station holds goods for their way in a shipper, until its readings say how that was.
