@@ -30,7 +30,7 @@ var programs = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out, err := exec.Command("go", "build", "-o", dir+"/", "meguri/hub", "meguri/firmware-sim").CombinedOutput()
+	out, err := exec.Command("go", "build", "-o", dir+"/", "meguri/hub", "meguri/edge", "meguri/firmware-sim").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build: %w: %s", err, out)
 	}
