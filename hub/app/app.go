@@ -100,6 +100,9 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 
+	if err := eraseAgain(ctx, c, s); err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", c.HTTP)
 	if err != nil {
 		return fmt.Errorf("HTTP: %w", err)
