@@ -58,6 +58,7 @@ type commandLine struct {
 	Pay         PayCmd         `cmd:"" help:"Try out payments."`
 	Person      PersonCmd      `cmd:"" help:"Add, list and remove persons."`
 	Customer    CustomerCmd    `cmd:"" help:"Who stands behind a pseudonym: enter, show, find and change customers."`
+	Retention   RetentionCmd   `cmd:"" help:"For how long which data are kept: print, set, and delete now what is older."`
 	Rights      RightsCmd      `cmd:"" help:"Print who may do what: roles and routes."`
 	Admin       AdminCmd       `cmd:"" help:"The first administrator."`
 }

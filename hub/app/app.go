@@ -165,6 +165,8 @@ func Run(ctx context.Context, c Config) (err error) {
 	g.Go(func() error { return looks.run(ctx) })
 	packs := &packings{store: s, clock: c.Clock, logger: c.Logger}
 	g.Go(func() error { return packs.run(ctx) })
+	keeps := &keeping{store: s.Retention(), clock: c.Clock, zone: c.Zone, logger: c.Logger}
+	g.Go(func() error { return keeps.run(ctx) })
 	safe.run(ctx, g, c, s, feed.Changed)
 	till.run(ctx, g, c, listener.Addr())
 	g.Go(func() error { return serve(ctx, server, listener, c.Logger) })

@@ -33,6 +33,7 @@ var rules = map[string][]string{
 	"hub/payment":     nil,
 	"hub/people":      nil,
 	"hub/register":    {"hub/people"},
+	"hub/retention":   nil,
 	"internal/gs1":    nil,
 	"internal/rental": {"protocol"},
 	"edge/station":    {"protocol", "internal/gs1", "edge/phrase"},
