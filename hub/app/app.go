@@ -29,6 +29,8 @@ import (
 	"meguri/hub/pki"
 	"meguri/hub/plan"
 	"meguri/hub/quality"
+	"meguri/hub/register"
+	"meguri/hub/register/erased"
 	"meguri/hub/rental"
 	"meguri/hub/report"
 	"meguri/hub/store"
@@ -276,6 +278,7 @@ func newServer(ctx context.Context, c Config, with api.Config, secure *tls.Confi
 		return nil, err
 	}
 	with.People, with.Clock, with.Logger = persons, c.Clock, c.Logger
+	with.NoteErased = func(e register.Erasure) error { return erased.Note(c.PKI, e) }
 	with.TLS, with.Proxies, with.Version = c.TLSCert != "", c.Proxies, version.Text()
 	a, router, err := api.New(with)
 	if err != nil {
