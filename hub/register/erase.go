@@ -161,10 +161,10 @@ func (s *Service) Rewrap(ctx context.Context) (rows int, err error) {
 	if err := s.Store.Change(ctx, func(tx Tx) error { return s.resealSecrets(ctx, tx) }); err != nil {
 		return 0, err
 	}
-	for {
-		n := 0
+	for after := ""; ; { // a row that is entered meanwhile is under the newest key
+		n, last := 0, after
 		err := s.Store.Change(ctx, func(tx Tx) error {
-			some, err := tx.ToRewrap(ctx, s.Vault.KeyID(), rewrapAtOnce)
+			some, err := tx.ToRewrap(ctx, s.Vault.KeyID(), after, rewrapAtOnce)
 			n = len(some)
 			for _, r := range some {
 				if err != nil {
@@ -174,13 +174,14 @@ func (s *Service) Rewrap(ctx context.Context) (rows int, err error) {
 				if next, err = r.Rewrap(s.Vault); err == nil {
 					err = tx.SaveContact(ctx, next, r.Revision)
 				}
+				last = r.ID
 			}
 			return err
 		})
 		if err != nil || n == 0 {
 			return rows, err
 		}
-		rows += n
+		rows, after = rows+n, last
 	}
 }
 

@@ -85,8 +85,8 @@ type Tx interface {
 	Erase(ctx context.Context, e Erasure) error
 	// Holdings is all that is held about a person but the contact.
 	Holdings(ctx context.Context, id string) ([]Section, error)
-	// ToRewrap gives up to most rows whose key is not wrapped by the key with this id.
-	ToRewrap(ctx context.Context, keyID string, most int) ([]Row, error)
+	// ToRewrap gives up to most rows behind the id after, in order, whose key is not wrapped by the key with this id.
+	ToRewrap(ctx context.Context, keyID, after string, most int) ([]Row, error)
 	rewrapTx
 }
 

@@ -94,9 +94,9 @@ func (tx *Tx) FindContacts(ctx context.Context, marks []string) (ids []string, e
 	return ids, nil
 }
 
-// ToRewrap gives up to most rows whose key is not wrapped by the key with this id.
-func (tx *Tx) ToRewrap(ctx context.Context, keyID string, most int) ([]register.Row, error) {
-	return list(ctx, tx, scanContact, `SELECT `+contactColumns+` WHERE k.key_id <> $1 ORDER BY c.id LIMIT $2`, keyID, most)
+// ToRewrap gives up to most rows behind the id after whose key is not wrapped by the key with this id.
+func (tx *Tx) ToRewrap(ctx context.Context, keyID, after string, most int) ([]register.Row, error) {
+	return list(ctx, tx, scanContact, `SELECT `+contactColumns+` WHERE k.key_id <> $1 AND c.id > $2 ORDER BY c.id LIMIT $3`, keyID, after, most)
 }
 
 // SealedSecrets gives the authenticators.
