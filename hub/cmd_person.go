@@ -11,7 +11,7 @@ import (
 	"meguri/hub/store"
 )
 
-// PersonCmd looks after persons: `hub person add|list|link|remove`.
+// PersonCmd looks after persons: `hub person add|list|link|remove`, and after their data.
 type PersonCmd struct {
 	Add    PersonAddCmd    `cmd:"" help:"Add a person and print their one-time login link."`
 	List   PersonListCmd   `cmd:"" help:"List persons."`
@@ -20,6 +20,7 @@ type PersonCmd struct {
 	Reset  PersonResetCmd  `cmd:"" help:"Take a person's password, authenticator and passkeys away, end their sessions, and print a one-time login link."`
 	Acts   PersonActsCmd   `cmd:"" help:"List who did what to something, and how they signed it."`
 	Remove PersonRemoveCmd `cmd:"" help:"Take a person's access away at once."`
+	dataCmds
 }
 
 // AdminCmd is `hub admin link`.

@@ -27,6 +27,9 @@ func (c *RestoreCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
+	if err := reapplyErased(g); err != nil {
+		return fmt.Errorf("restored, but who was erased since may not be: %w", err)
+	}
 	if there, err := pki.Exists(g.pkiDir()); err == nil && !there {
 		fmt.Fprintf(g.Stdout, "there is no certificate authority in %s: copy the old hub's there, or no device can log in\n", g.pkiDir())
 	}

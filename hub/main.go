@@ -57,6 +57,9 @@ type commandLine struct {
 	Token       TokenCmd       `cmd:"" help:"Signed tokens that open doors, and the keys that sign them."`
 	Pay         PayCmd         `cmd:"" help:"Try out payments."`
 	Person      PersonCmd      `cmd:"" help:"Add, list and remove persons."`
+	Customer    CustomerCmd    `cmd:"" help:"Who stands behind a pseudonym: enter, show, find and change customers."`
+	Retention   RetentionCmd   `cmd:"" help:"For how long which data are kept: print, set, and delete now what is older."`
+	Staging     StagingCmd     `cmd:"" help:"Copy the database for development, with invented persons and no secret."`
 	Rights      RightsCmd      `cmd:"" help:"Print who may do what: roles and routes."`
 	Admin       AdminCmd       `cmd:"" help:"The first administrator."`
 }

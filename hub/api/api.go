@@ -20,6 +20,7 @@ import (
 	"meguri/hub/order"
 	"meguri/hub/people"
 	"meguri/hub/quality"
+	"meguri/hub/register"
 	"meguri/hub/report"
 	"meguri/hub/store"
 	"meguri/internal/clock"
@@ -47,6 +48,8 @@ type Config struct {
 	TLS bool
 	// Proxies are the addresses of which the headers X-Forwarded-For and X-Forwarded-Proto are believed; of nobody when there are none.
 	Proxies []netip.Prefix
+	// NoteErased keeps outside of the database that a person is erased; nil for nowhere.
+	NoteErased func(register.Erasure) error
 	// Version of the program, for the health page.
 	Version string
 }
@@ -56,6 +59,7 @@ type API struct {
 	Config
 	Disruptions *disruption.Service
 	Doors       *door.Service
+	Register    *register.Service
 	rights      people.Table
 	document    *document
 }
@@ -79,7 +83,7 @@ func New(c Config) (*API, *echo.Echo, error) {
 		return nil, nil, fmt.Errorf("OpenAPI document: %w", err)
 	}
 	a := &API{Config: c, Disruptions: &disruption.Service{Store: c.Store, Touch: c.Touch},
-		Doors: &door.Service{Store: c.Store, Touch: c.Touch}, rights: people.NewTable(people.Rights()), document: doc}
+		Doors: &door.Service{Store: c.Store, Touch: c.Touch}, Register: newRegister(c), rights: people.NewTable(people.Rights()), document: doc}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = a.addressOf()
@@ -160,6 +164,7 @@ func (a *API) routes(e *echo.Echo) {
 	e.DELETE("/v1/maintenance", a.document.check(a.endMaintenance))
 	get("/work-items", a.listWork)
 	post("/work-items/:id/close", a.closeWork)
+	a.registerRoutes(e)
 	get("/rental/items/:id", a.getPiece)
 	get("/rental/stages", a.getStages)
 	get("/rental/today", a.getRentalToday)

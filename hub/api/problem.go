@@ -21,6 +21,7 @@ import (
 	"meguri/hub/order"
 	"meguri/hub/payment"
 	"meguri/hub/people"
+	"meguri/hub/register"
 	"meguri/hub/store"
 )
 
@@ -105,6 +106,10 @@ var statuses = []struct {
 	{errPaidHere, http.StatusConflict},
 	{errNotCovered, http.StatusConflict},
 	{ErrBadEvent, http.StatusBadRequest},
+	{register.ErrUnknown, http.StatusNotFound},
+	{register.ErrErased, http.StatusGone},
+	{register.ErrThere, http.StatusConflict},
+	{register.ErrChanged, http.StatusConflict},
 	{order.ErrExpired, http.StatusConflict},
 	{order.ErrEnded, http.StatusConflict},
 	{order.ErrKeyReused, http.StatusUnprocessableEntity},
@@ -136,6 +141,7 @@ func ProblemOf(err error) Problem {
 	var alarmField *alarm.FieldError
 	var doorField *door.FieldError
 	var waits *store.MoneyWaits
+	var needed *register.OpenError
 	var tooLarge *http.MaxBytesError
 	var throttled *people.ThrottledError
 	var ofEcho *echo.HTTPError
@@ -144,6 +150,8 @@ func ProblemOf(err error) Problem {
 		p.Status, p.Errors = http.StatusBadRequest, wrong.fields
 	case errors.As(err, &orderField):
 		p.Status, p.Errors = http.StatusUnprocessableEntity, []ProblemField{{orderField.Field, orderField.Want}}
+	case errors.As(err, &needed):
+		p.Status, p.Detail = http.StatusConflict, needed.Error()
 	case errors.As(err, &refused):
 		p.Status, p.Detail = http.StatusConflict, err.Error()
 	case errors.As(err, &broken): // asking again does not help: somebody has to repair it

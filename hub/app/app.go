@@ -29,6 +29,8 @@ import (
 	"meguri/hub/pki"
 	"meguri/hub/plan"
 	"meguri/hub/quality"
+	"meguri/hub/register"
+	"meguri/hub/register/erased"
 	"meguri/hub/rental"
 	"meguri/hub/report"
 	"meguri/hub/store"
@@ -100,6 +102,9 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 
+	if err := eraseAgain(ctx, c, s); err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", c.HTTP)
 	if err != nil {
 		return fmt.Errorf("HTTP: %w", err)
@@ -162,6 +167,8 @@ func Run(ctx context.Context, c Config) (err error) {
 	g.Go(func() error { return looks.run(ctx) })
 	packs := &packings{store: s, clock: c.Clock, logger: c.Logger}
 	g.Go(func() error { return packs.run(ctx) })
+	keeps := &keeping{store: s.Retention(), clock: c.Clock, zone: c.Zone, logger: c.Logger}
+	g.Go(func() error { return keeps.run(ctx) })
 	safe.run(ctx, g, c, s, feed.Changed)
 	till.run(ctx, g, c, listener.Addr())
 	g.Go(func() error { return serve(ctx, server, listener, c.Logger) })
@@ -271,6 +278,7 @@ func newServer(ctx context.Context, c Config, with api.Config, secure *tls.Confi
 		return nil, err
 	}
 	with.People, with.Clock, with.Logger = persons, c.Clock, c.Logger
+	with.NoteErased = func(e register.Erasure) error { return erased.Note(c.PKI, e) }
 	with.TLS, with.Proxies, with.Version = c.TLSCert != "", c.Proxies, version.Text()
 	a, router, err := api.New(with)
 	if err != nil {

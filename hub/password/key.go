@@ -10,52 +10,93 @@ import (
 	"path/filepath"
 
 	"meguri/hub/people"
+	"meguri/internal/durable"
 )
 
 // KeyFile is the name of the key of people's secrets in the hub's directory of keys.
 const KeyFile = "people.key"
 
-// Vault opens the vault of people's secrets: with the key given as base64 text, or else with that of KeyFile in dir, which is made when
-// there is none. sealed says whether secrets exist already: then a key that is gone is not made anew, for no secret would open.
+// Vault opens the vault of people's secrets: with the keys given as base64 text, or else with those of KeyFile in dir, which is made when
+// there is none. Several stand one a line, the newest first. sealed says whether secrets exist already: then a key that is gone is not made
+// anew, for no secret would open.
 func Vault(given, dir string, sealed bool) (*people.Vault, error) {
 	if given != "" {
-		key, err := decode([]byte(given))
-		if err != nil {
-			return nil, err
-		}
-		return people.NewVault(key)
+		return decode([]byte(given))
 	}
 	file := filepath.Join(dir, KeyFile)
 	text, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
 		if sealed {
-			return nil, fmt.Errorf("%s is gone, with which the secrets of authenticators are sealed: put it back from where the directory is kept, or reset the persons concerned", file)
+			return nil, fmt.Errorf("%s is gone, with which contacts and the secrets of authenticators are sealed: put it back from where the directory is kept, or reset the persons concerned", file)
 		}
 		text, err = makeKey(file)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("key of people's secrets: %w", err)
 	}
-	key, err := decode(text)
+	v, err := decode(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	return people.NewVault(key)
+	return v, nil
 }
 
-func decode(text []byte) ([]byte, error) {
-	key, err := base64.StdEncoding.DecodeString(string(bytes.TrimSpace(text)))
-	if err != nil || len(key) != people.VaultKey {
-		return nil, fmt.Errorf("key of people's secrets: want base64 of %d random bytes", people.VaultKey) // and never what it is
+// maxKeys bounds how many keys one vault has: one, and a second while it is changed; a third when that was cut off.
+const maxKeys = 4
+
+func decode(text []byte) (*people.Vault, error) {
+	var keys [][]byte
+	for line := range bytes.FieldsSeq(text) {
+		key, err := base64.StdEncoding.DecodeString(string(line))
+		if err != nil || len(key) != people.VaultKey || len(keys) == maxKeys {
+			return nil, errKeys // and never what it is
+		}
+		keys = append(keys, key)
 	}
-	return key, nil
+	if len(keys) == 0 {
+		return nil, errKeys
+	}
+	return people.NewVault(keys...)
+}
+
+var errKeys = fmt.Errorf("key of people's secrets: want base64 of %d random bytes, or up to %d of them, one a line", people.VaultKey, maxKeys)
+
+// AddKey puts a new key before those of KeyFile in dir, from where on it seals. The old ones stay to open what they have sealed.
+func AddKey(dir string) error {
+	file := filepath.Join(dir, KeyFile)
+	old, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if len(bytes.Fields(old)) >= maxKeys {
+		return fmt.Errorf("%s has %d keys already: finish what was begun, with --no-new", file, maxKeys)
+	}
+	return durable.Replace(file, 0o600, durable.Bytes(drawKey()+string(old)))
+}
+
+// DropOldKeys keeps only the newest key of KeyFile in dir. Nothing may be sealed with another one any more.
+func DropOldKeys(dir string) error {
+	file := filepath.Join(dir, KeyFile)
+	old, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	keys := bytes.Fields(old)
+	if len(keys) < 2 {
+		return nil
+	}
+	return durable.Replace(file, 0o600, durable.Bytes(string(keys[0])+"\n"))
+}
+
+func drawKey() string {
+	key := make([]byte, people.VaultKey)
+	_, _ = rand.Read(key) // never fails, crypto/rand
+	return base64.StdEncoding.EncodeToString(key) + "\n"
 }
 
 // makeKey makes the file whole or not at all. Of two hubs that start at once one makes it and both read it.
 func makeKey(file string) ([]byte, error) {
-	key := make([]byte, people.VaultKey)
-	_, _ = rand.Read(key) // never fails, crypto/rand
-	text := []byte(base64.StdEncoding.EncodeToString(key) + "\n")
+	text := []byte(drawKey())
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return nil, err
 	}

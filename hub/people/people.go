@@ -223,3 +223,6 @@ type Act struct {
 func NewAct(at time.Time, person, act, subject, detail string) Act {
 	return Act{ID: NewID("a"), At: at, Person: person, Act: act, Subject: subject, Detail: detail}
 }
+
+// Erased is the name of whoever was erased.
+const Erased = "erased"

@@ -77,7 +77,8 @@ func TestWhatIsSigned(t *testing.T) {
 	require.ElementsMatch(t, []string{"POST /v1/quality/decisions", "POST /quality released|condemned",
 		"POST /v1/fridges/:id/openings", "POST /v1/openings/:id/confirm", "POST /doors/:id",
 		"POST /v1/devices/:id/commissioning sign", "POST /devices/:id/commissioning sign",
-		"POST /people", "POST /people/:id/link", "POST /people/:id/remove", "POST /people/:id/role", "POST /people/:id/reset"}, got)
+		"POST /people", "POST /people/:id/link", "POST /people/:id/remove", "POST /people/:id/role", "POST /people/:id/reset",
+		"POST /v1/customers/:id/erasure"}, got)
 }
 
 func TestARouteOutsideTheTableAnswersNobody(t *testing.T) {
@@ -104,6 +105,8 @@ func TestWhoMayChangeWhat(t *testing.T) {
 		"POST /v1/rental/orders/:id/end", "POST /v1/rental/items/:id/end", "POST /v1/rental/batches", "POST /v1/rental/repairs"}
 	rentPages := []string{"POST /rental/orders/:id", "POST /rental/items/:id", "POST /rental/cleaning", "POST /rental/repairs"}
 	promised := []string{rent[0], rent[2], rent[3], rent[4], rent[5], rentPages[0], rentPages[1]}
+	known := []string{"POST /v1/customers", "POST /v1/customers/search", "PUT /v1/customers/:id"}
+	erase := []string{"POST /v1/customers/:id/erasure", "POST /customers"}
 	limit := "PUT /v1/products/:id/limit"
 	hold, decide, probe := "POST /v1/quality/holds", "POST /v1/quality/decisions", "POST /v1/probings"
 	ask, confirmDoor := "POST /v1/fridges/:id/openings", "POST /v1/openings/:id/confirm"
@@ -117,16 +120,16 @@ func TestWhoMayChangeWhat(t *testing.T) {
 	sure := slices.Concat(maintain, append(answers(programs), programs+"confirm"), append(answers(pages), pages+"confirm"))
 	require.Equal(t, map[Role][]string{
 		Admin: slices.Concat([]string{order, refund, risk, confirm, cancel, lines}, disrupt,
-			[]string{"POST /people", "POST /people/:id/link", "POST /people/:id/remove", "POST /people/:id/role", "POST /people/:id/reset"}, answer, rent, rentPages),
+			[]string{"POST /people", "POST /people/:id/link", "POST /people/:id/remove", "POST /people/:id/role", "POST /people/:id/reset"}, answer, rent, rentPages, known, erase),
 		Dispatcher: slices.Concat([]string{order, refund, risk, cancel, lines}, disrupt, answer),
-		Support:    slices.Concat([]string{order, refund, risk, confirm, cancel, lines, work[0], riskPage, work[1]}, promised),
+		Support:    slices.Concat([]string{order, refund, risk, confirm, cancel, lines, work[0], riskPage, work[1]}, promised, known, erase),
 		Quality:    slices.Concat([]string{hold, decide, probe, work[0], "POST /quality", work[1]}, sure),
 		Warehouse:  slices.Concat(work, rent, rentPages),
 		Kitting:    slices.Concat([]string{probe, command, "POST /v1/devices/:id/commissioning", work[0], "POST /devices/:id/commissioning", work[1]}, maintain),
 		Driver:     {"POST /v1/sheets/:id/confirm", probe, "POST /sheet/:id/confirm"},
 		Shop:       {limit},
 		Customer:   {order, cancel, lines},
-		System:     slices.Concat([]string{order, refund, confirm, cancel, lines}, rent),
+		System:     slices.Concat([]string{order, refund, confirm, cancel, lines}, rent, known),
 	}, got)
 }
 

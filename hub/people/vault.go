@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -21,23 +22,37 @@ var ErrSealed = errors.New("sealed with another key than this hub's, or altered:
 // ErrNoKey is returned by a hub without the key of people's secrets, for what needs it.
 var ErrNoKey = errors.New("the key of people's secrets is not there: no codes of authenticators are taken, and none enrolled; a recovery code lets you in")
 
-// Vault seals secrets with a key that is not in the database (AES-256-GCM), and marks browsers.
-type Vault struct {
-	aead  cipher.AEAD
-	marks []byte // key of marks
+// Vault seals secrets with keys that are not in the database (AES-256-GCM), and marks browsers. It has one key, or several while they
+// are changed: the first seals, any opens.
+type Vault struct{ keys []vaultKey }
+
+type vaultKey struct {
+	id            string // names the key and says nothing of it
+	aead          cipher.AEAD
+	marks, lookup []byte // keys of marks, and of what somebody is found by
 }
 
-// NewVault makes a vault of a key of VaultKey random bytes.
-func NewVault(key []byte) (*Vault, error) {
-	if len(key) != VaultKey {
-		return nil, fmt.Errorf("key of %d bytes: want %d", len(key), VaultKey)
+// NewVault makes a vault of keys of VaultKey random bytes, the newest first.
+func NewVault(keys ...[]byte) (*Vault, error) {
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("no key: want %d bytes", VaultKey)
 	}
-	block, err := aes.NewCipher(derived(key, "seal"))
-	if err != nil {
-		return nil, err
+	v := &Vault{}
+	for _, key := range keys {
+		if len(key) != VaultKey {
+			return nil, fmt.Errorf("key of %d bytes: want %d", len(key), VaultKey)
+		}
+		block, err := aes.NewCipher(derived(key, "seal"))
+		if err != nil {
+			return nil, err
+		}
+		aead, err := cipher.NewGCM(block)
+		if err != nil {
+			return nil, err
+		}
+		v.keys = append(v.keys, vaultKey{hex.EncodeToString(derived(key, "id")[:8]), aead, derived(key, "marks"), derived(key, "lookup")})
 	}
-	aead, err := cipher.NewGCM(block)
-	return &Vault{aead, derived(key, "marks")}, err
+	return v, nil
 }
 
 func derived(key []byte, purpose string) []byte {
@@ -46,23 +61,39 @@ func derived(key []byte, purpose string) []byte {
 	return m.Sum(nil)
 }
 
+// KeyID names the key that seals.
+func (v *Vault) KeyID() string { return v.keys[0].id }
+
 // Seal makes of a secret what only the same key opens, and only for whom it was sealed.
 func (v *Vault) Seal(secret []byte, whom string) []byte {
-	nonce := make([]byte, v.aead.NonceSize())
+	aead := v.keys[0].aead
+	nonce := make([]byte, aead.NonceSize())
 	_, _ = rand.Read(nonce) // never fails, crypto/rand
-	return v.aead.Seal(nonce, nonce, secret, []byte(whom))
+	return aead.Seal(nonce, nonce, secret, []byte(whom))
 }
 
 // Open gives the secret back; ErrSealed when it cannot.
 func (v *Vault) Open(sealed []byte, whom string) ([]byte, error) {
-	if len(sealed) < v.aead.NonceSize() {
-		return nil, ErrSealed
+	for _, k := range v.keys {
+		if n := k.aead.NonceSize(); len(sealed) >= n {
+			if secret, err := k.aead.Open(nil, sealed[:n], sealed[n:], []byte(whom)); err == nil {
+				return secret, nil
+			}
+		}
 	}
-	secret, err := v.aead.Open(nil, sealed[:v.aead.NonceSize()], sealed[v.aead.NonceSize():], []byte(whom))
-	if err != nil {
-		return nil, ErrSealed
+	return nil, ErrSealed
+}
+
+// Lookups are keyed hashes of a value that somebody is found by, one for each key, the one of the newest first: who was entered under
+// an older key is found until all are under the newest. Nobody without a key can make one of a value, or try values.
+func (v *Vault) Lookups(kind, value string) []string {
+	var all []string
+	for _, k := range v.keys {
+		m := hmac.New(sha256.New, k.lookup)
+		m.Write([]byte(kind + "\x00" + value))
+		all = append(all, base64.RawURLEncoding.EncodeToString(m.Sum(nil)[:18]))
 	}
-	return secret, nil
+	return all
 }
 
 // mark gives what a browser that has logged in to an account keeps, to be known again. It lets nobody in.
@@ -71,20 +102,25 @@ func (v *Vault) mark(login string) string {
 		return ""
 	}
 	nonce := NewID("d")
-	return nonce + "." + v.tag(nonce, login)
+	return nonce + "." + v.keys[0].tag(nonce, login)
 }
 
 // marked gives what tells the browser from others, empty for one that was never logged in to the account.
 func (v *Vault) marked(mark, login string) string {
 	nonce, tag, ok := strings.Cut(mark, ".")
-	if !ok || v == nil || len(mark) > 200 || !hmac.Equal([]byte(tag), []byte(v.tag(nonce, login))) {
+	if !ok || v == nil || len(mark) > 200 {
 		return ""
 	}
-	return nonce
+	for _, k := range v.keys {
+		if hmac.Equal([]byte(tag), []byte(k.tag(nonce, login))) {
+			return nonce
+		}
+	}
+	return ""
 }
 
-func (v *Vault) tag(nonce, login string) string {
-	m := hmac.New(sha256.New, v.marks)
+func (k vaultKey) tag(nonce, login string) string {
+	m := hmac.New(sha256.New, k.marks)
 	m.Write([]byte(nonce + "\x00" + login))
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil)[:18])
 }

@@ -117,6 +117,9 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.POST("/people/:id/remove", w.removePerson)
 	e.POST("/people/:id/role", w.setRole)
 	e.POST("/people/:id/reset", w.resetPerson)
+	e.GET("/customers", w.customers)
+	e.POST("/customers", w.lookUp)
+	e.GET("/retention", w.retention)
 	e.GET("/me", w.me)
 	e.GET("/account", w.account)
 	e.POST("/account/confirm", w.confirmAccount)
@@ -189,7 +192,7 @@ var navigation = []struct{ key, href, icon string }{
 	{"nav.today", "/", "home"}, {"nav.alarms", "/alarms", "bell"}, {"nav.work", "/work-items", "work"}, {"nav.quality", "/quality", "cold"}, {"nav.packing", "/packing", "box"}, {"nav.sheet", "/sheet", "truck"},
 	{"nav.outages", "/outages", "warn"}, {"nav.check", "/check", "check"}, {"nav.payments", "/payments", "yen"},
 	{"nav.history", "/history", "past"}, {"nav.rental", "/rental", "box"},
-	{"nav.devices", "/devices", "device"}, {"nav.people", "/people", "people"}, {"nav.me", "/me", "me"},
+	{"nav.devices", "/devices", "device"}, {"nav.customers", "/customers", "people"}, {"nav.retention", "/retention", "past"}, {"nav.people", "/people", "people"}, {"nav.me", "/me", "me"},
 }
 
 // render answers with a page.

@@ -32,6 +32,8 @@ var rules = map[string][]string{
 	"hub/fleet":       nil,
 	"hub/payment":     nil,
 	"hub/people":      nil,
+	"hub/register":    {"hub/people"},
+	"hub/retention":   nil,
 	"internal/gs1":    nil,
 	"internal/rental": {"protocol"},
 	"edge/station":    {"protocol", "internal/gs1", "edge/phrase"},

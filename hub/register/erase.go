@@ -1,0 +1,208 @@
+package register
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"meguri/hub/people"
+)
+
+// Section is one kind of what is held about a person: rows with named values.
+type Section struct {
+	Name string
+	Rows []map[string]any
+}
+
+// Holdings is all that is held about a person.
+type Holdings struct {
+	ID       string    `json:"id"`
+	Made     time.Time `json:"made_at"`
+	Contact  *Contact  `json:"contact"` // nil where the register has none
+	Sections []Section `json:"-"`
+}
+
+// Export gives all that is held about a customer, by pseudonym, or somebody who works here, by person id. It is kept as looked at.
+func (s *Service) Export(ctx context.Context, id string, act Act) (h Holdings, err error) {
+	if act.Reason, err = checkReason(act.Reason); err != nil {
+		return h, err
+	}
+	if s.Vault == nil {
+		return h, people.ErrNoKey
+	}
+	err = s.Store.Change(ctx, func(tx Tx) error {
+		h = Holdings{ID: id, Made: act.At.UTC()}
+		row, err := tx.Contact(ctx, id)
+		if err == nil {
+			var c Contact
+			if c, err = row.Open(s.Vault); err == nil {
+				h.Contact = &c
+			}
+		}
+		if err != nil && !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrErased) {
+			return err
+		}
+		unknown := errors.Is(err, ErrUnknown)
+		if h.Sections, err = tx.Holdings(ctx, id); err != nil {
+			return err
+		}
+		if unknown && len(h.Sections) == 0 {
+			return ErrUnknown
+		}
+		return tx.AddLooks(ctx, act.look(id, "export"))
+	})
+	return h, err
+}
+
+// Erase makes a person nobody, by somebody's order. What they did stays with the pseudonym, so that orders, goods and money add up.
+// While something open needs them it is an *OpenError, and nothing has happened.
+func (s *Service) Erase(ctx context.Context, id, orderedBy string, act Act) (err error) {
+	if act.Reason, err = checkReason(act.Reason); err != nil {
+		return err
+	}
+	if !slices.Contains(OrderedBy(), orderedBy) {
+		return &people.FieldError{Field: "ordered_by", Want: "one of " + strings.Join(OrderedBy(), ", ")}
+	}
+	e := Erasure{ID: id, At: act.At, OrderedBy: orderedBy, Reason: act.Reason, By: act.By}
+	noted := false
+	return s.Store.Change(ctx, func(tx Tx) error {
+		if e.Kind, err = kindOf(ctx, tx, id); err != nil {
+			return err
+		}
+		needs, err := tx.NeedsPerson(ctx, id)
+		if err != nil {
+			return err
+		}
+		if len(needs) > 0 {
+			return &OpenError{needs}
+		}
+		// Before it is committed: what is noted and not done is done when the hub starts anew, and the other way round it never would be.
+		if s.Note != nil && !noted {
+			if err := s.Note(e); err != nil {
+				return err
+			}
+			noted = true
+		}
+		return erase(ctx, tx, e)
+	})
+}
+
+func erase(ctx context.Context, tx Tx, e Erasure) error {
+	if err := tx.Erase(ctx, e); err != nil {
+		return err
+	}
+	return tx.RecordAct(ctx, people.NewAct(e.At, e.By, "person.erase", e.ID, "by order of: "+e.OrderedBy+"; "+e.Reason))
+}
+
+// kindOf says what somebody is; ErrUnknown for an id that the hub does not know, ErrErased after that.
+func kindOf(ctx context.Context, tx Tx, id string) (string, error) {
+	row, err := tx.Contact(ctx, id)
+	switch {
+	case err == nil && len(row.Wrapped) == 0:
+		return "", ErrErased
+	case err == nil:
+		return row.Kind, nil
+	case !errors.Is(err, ErrUnknown):
+		return "", err
+	}
+	p, err := tx.Person(ctx, id)
+	switch {
+	case err == nil && p.Name == people.Erased:
+		return "", ErrErased
+	case err == nil:
+		return Staff, nil
+	case !errors.Is(err, people.ErrNoPerson):
+		return "", err
+	}
+	held, err := tx.Holdings(ctx, id)
+	if err == nil && len(held) == 0 {
+		err = ErrUnknown
+	}
+	return Customer, err
+}
+
+// Reapply erases again whoever is in the list and is not erased in the database, which was put back from a backup of before. It
+// asks nothing: the order was given and carried out already.
+func (s *Service) Reapply(ctx context.Context, all []Erasure) (again int, err error) {
+	for _, e := range all {
+		done := false
+		err := s.Store.Change(ctx, func(tx Tx) error {
+			done = false
+			_, err := kindOf(ctx, tx, e.ID)
+			if errors.Is(err, ErrErased) || errors.Is(err, ErrUnknown) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			done = true
+			return erase(ctx, tx, e)
+		})
+		if err != nil {
+			return again, err
+		}
+		if done {
+			again++
+		}
+	}
+	return again, nil
+}
+
+// rewrapAtOnce is how many rows change their wrapping in one transaction, so that others can write between.
+const rewrapAtOnce = 500
+
+// Rewrap puts everything under the newest of the hub's keys and says how many rows it was. It may be cut off and begun again.
+func (s *Service) Rewrap(ctx context.Context) (rows int, err error) {
+	if s.Vault == nil {
+		return 0, people.ErrNoKey
+	}
+	if err := s.Store.Change(ctx, func(tx Tx) error { return s.resealSecrets(ctx, tx) }); err != nil {
+		return 0, err
+	}
+	for after := ""; ; { // a row that is entered meanwhile is under the newest key
+		n, last := 0, after
+		err := s.Store.Change(ctx, func(tx Tx) error {
+			some, err := tx.ToRewrap(ctx, s.Vault.KeyID(), after, rewrapAtOnce)
+			n = len(some)
+			for _, r := range some {
+				if err != nil {
+					return err
+				}
+				var next Row
+				if next, err = r.Rewrap(s.Vault); err == nil {
+					err = tx.SaveContact(ctx, next, r.Revision)
+				}
+				last = r.ID
+			}
+			return err
+		})
+		if err != nil || n == 0 {
+			return rows, err
+		}
+		rows, after = rows+n, last
+	}
+}
+
+func (s *Service) resealSecrets(ctx context.Context, tx Tx) error {
+	all, err := tx.SealedSecrets(ctx)
+	for _, t := range all {
+		for _, sealed := range []*[]byte{&t.Secret, &t.Pending} {
+			if err != nil || *sealed == nil {
+				continue
+			}
+			var secret []byte
+			if secret, err = s.Vault.Open(*sealed, t.Person); err == nil {
+				*sealed = s.Vault.Seal(secret, t.Person)
+			}
+		}
+		if err == nil {
+			err = tx.SaveTOTP(ctx, t)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return err
+}

@@ -1,0 +1,10 @@
+package retention_test
+
+import (
+	"os"
+	"testing"
+
+	"meguri/internal/pgtest"
+)
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
