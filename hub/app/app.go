@@ -24,6 +24,7 @@ import (
 	"meguri/hub/link"
 	"meguri/hub/live"
 	"meguri/hub/order"
+	"meguri/hub/passkey"
 	"meguri/hub/password"
 	"meguri/hub/people"
 	"meguri/hub/pki"
@@ -46,6 +47,8 @@ type Config struct {
 	TLSKey   string
 	// Proxies are the addresses of which the word is taken for whom they forward; see api.Config.
 	Proxies []netip.Prefix
+	// PublicAddress is where people reach the hub, as passkey.CheckAddress wants it; empty for one that follows from HTTP, or none.
+	PublicAddress string
 
 	// PKI is the directory of the hub's certificate authority, made when there is none; see hub/pki.
 	PKI string
@@ -136,6 +139,9 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, till.close()) }()
+	if c.PublicAddress, err = passkey.Address(c.PublicAddress, listener.Addr().String(), secure != nil); err != nil {
+		return err
+	}
 	server, err := newServer(ctx, c, api.Config{Store: s, Orders: orders, Paying: till.paying, Feed: feed, Touch: plans.Touch,
 		Quality: goods, Sign: tokens.Sign, Reports: newPrinter(c, authority), Told: len(c.Alarms.Recipients) > 0}, secure)
 	if err != nil {
@@ -299,7 +305,20 @@ func newPeople(ctx context.Context, c Config, s *store.Store) (*people.Service, 
 		return nil, err
 	}
 	svc.Passwords = password.New(password.Default)
-	return svc, nil
+	return svc, takePasskeys(c, svc)
+}
+
+// takePasskeys lets people in by passkeys, where it is known at which address.
+func takePasskeys(c Config, svc *people.Service) error {
+	if c.PublicAddress == "" {
+		c.Logger.Info("no passkeys are taken: say by --public-address where people reach the hub")
+		return nil
+	}
+	keys, err := passkey.New(c.PublicAddress)
+	if err == nil { // a nil *Keys in the interface would not be nil
+		svc.Keys = keys
+	}
+	return err
 }
 
 // newPrinter makes what signs reports, with a key of the authority.

@@ -29,6 +29,9 @@ type Has struct {
 // None says that a person has nothing: a new one, who came by a link.
 func (h Has) None() bool { return h.Login == "" && !h.TOTP && h.Passkeys == 0 }
 
+// Second says whether there is more than a password: what a session that began with one factor then owes.
+func (h Has) Second() bool { return h.TOTP || h.Passkeys > 0 }
+
 // Hasher hashes passwords, slowly.
 type Hasher interface {
 	// Normal is the one way in which a password is hashed, however a keyboard composed it.
@@ -235,7 +238,7 @@ func mayChange(ctx context.Context, tx Tx, token string, now time.Time) (Person,
 		return who, session, err
 	}
 	has, err := tx.HasMeans(ctx, who.ID)
-	more := has.TOTP || has.Passkeys > 0
+	more := has.Second()
 	switch {
 	case err != nil || has.None() && session.FirstSet(now):
 		return who, session, err
@@ -249,15 +252,19 @@ func mayChange(ctx context.Context, tx Tx, token string, now time.Time) (Person,
 	return who, session, nil
 }
 
-// Proof is what somebody shows to confirm that it is they: one of both, or both, which are then both looked at.
+// Proof is what somebody shows to confirm that it is they: a passkey, or a password, a code, or both, which are then both looked at.
 type Proof struct {
 	Password string
 	Code     string // of an authenticator, or a recovery code
+	Passkey  string // what one has answered to a challenge of ConfirmOptions
 }
 
-// Confirm takes the proof of the person of a session that it is they. A code also pays the second factor that the session may owe. The
-// error is ErrPassword, ErrCode, *ThrottledError or ErrNoSession.
+// Confirm takes the proof of the person of a session that it is they. A code or a passkey also pays the second factor that the session may
+// owe. The error is ErrPassword, ErrCode, ErrPasskey, ErrPasskeyCopied, *ThrottledError or ErrNoSession.
 func (s *Service) Confirm(ctx context.Context, token string, p Proof, now time.Time) error {
+	if p.Passkey != "" {
+		return s.confirmByPasskey(ctx, token, p.Passkey, now)
+	}
 	if p.Password != "" || p.Code == "" {
 		if _, err := s.present(ctx, token, p.Password, now); err != nil {
 			return err

@@ -73,8 +73,8 @@ func begin(ctx context.Context, tx Tx, who Person, by Means, from From, now time
 	}
 	token := newToken()
 	session := Session{Hash: hashToken(token), Person: who.ID, Made: now, Seen: now, Expires: now.Add(AbsoluteEnd), By: by, Agent: agent(from.Agent),
-		Whole: by == ByConsole || by == ByPasskey || !who.Role.NeedsSecond() && !has.TOTP}
-	if by != ByLink { // who has only a link may have it from anybody who read the mail
+		Whole: by == ByConsole || by == ByPasskey || !who.Role.NeedsSecond() && !has.Second()}
+	if by != ByLink && by != ByCompany { // who has only a link may have it from anybody who read the mail; of the other see CompanyLogin
 		session.Confirmed, session.ConfirmedBy = now, by
 	}
 	if err := tx.AddSession(ctx, session); err != nil {

@@ -25,6 +25,8 @@ var ErrNoKey = errors.New("the key of people's secrets is not there: no codes of
 type Vault struct {
 	aead  cipher.AEAD
 	marks []byte // key of marks
+
+	challenges []byte // key of challenges
 }
 
 // NewVault makes a vault of a key of VaultKey random bytes.
@@ -37,7 +39,7 @@ func NewVault(key []byte) (*Vault, error) {
 		return nil, err
 	}
 	aead, err := cipher.NewGCM(block)
-	return &Vault{aead, derived(key, "marks")}, err
+	return &Vault{aead, derived(key, "marks"), derived(key, "challenges")}, err
 }
 
 func derived(key []byte, purpose string) []byte {

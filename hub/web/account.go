@@ -30,6 +30,8 @@ type accountView struct {
 	Field    string
 	Wrong    string
 	Login    string // as it was given
+	Keys     passkeysHere
+	Mine     []people.Passkey
 }
 
 func (w *Web) account(c echo.Context) error { return w.showAccount(c, http.StatusOK, accountView{}) }
@@ -50,7 +52,10 @@ func (w *Web) showAccount(c echo.Context, status int, v accountView) (err error)
 			return err
 		}
 	}
-	v.This = api.SessionID(c)
+	if v.Mine, err = w.People.Passkeys(ctx, who.ID); err != nil {
+		return err
+	}
+	v.Keys, v.This = w.passkeysFor(c), api.SessionID(c)
 	if v.Login == "" {
 		v.Login = v.Has.Login
 	}
@@ -147,6 +152,7 @@ type confirmView struct {
 	Action string
 	Fields []formField
 	Wrong  string
+	Keys   passkeysHere
 }
 
 // askWithin bounds how long the page that asks may take.
@@ -168,7 +174,7 @@ func (w *Web) askAgain(c echo.Context, p api.Problem) error {
 	if strings.HasPrefix(c.Path(), "/account/") {
 		return w.showAccount(c, status, accountView{Field: "confirm", Wrong: text})
 	}
-	v := confirmView{Action: c.Request().URL.RequestURI(), Wrong: text}
+	v := confirmView{Action: c.Request().URL.RequestURI(), Wrong: text, Keys: w.passkeysFor(c)}
 	var err error
 	if v.Has, err = w.People.Has(ctx, api.Who(c).ID); err != nil {
 		return err
@@ -178,7 +184,7 @@ func (w *Web) askAgain(c echo.Context, p api.Problem) error {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(form)) {
-		if name == api.ProofPassword || name == api.ProofCode {
+		if name == api.ProofPassword || name == api.ProofCode || name == api.ProofPasskey {
 			continue
 		}
 		for _, value := range form[name] {

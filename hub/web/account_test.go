@@ -44,7 +44,7 @@ func TestANewDispatcherEnrolsByThePagesAndSignsInWithBothFactors(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, api.Code)
 	require.Contains(t, api.Body.String(), "urn:meguri:second-factor")
 	body := get(h, "/account?lang=en", token).Body.String()
-	require.Contains(t, body, "Enrol an authenticator to go on")
+	require.Contains(t, body, "Enrol an authenticator or a passkey to go on")
 	require.NotContains(t, body, `class="tabs"`, "no pages that would not open")
 
 	w = post(h, "/account/password?lang=en", token, url.Values{"login": {"Aoki"}, "password": {"short"}})
