@@ -71,6 +71,10 @@ func (c *ServeCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
+	company, err := c.EntryFlags.company()
+	if err != nil {
+		return err
+	}
 	alarms, err := c.AlarmFlags.config()
 	if err != nil {
 		return err
@@ -81,7 +85,7 @@ func (c *ServeCmd) Run(g *Globals) error {
 	}
 	return app.Run(g.Ctx, app.Config{
 		Database: g.Database, HTTP: c.HTTP, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Proxies: c.TrustProxy,
-		PKI: g.pkiDir(), PeopleKey: peopleKey, PublicAddress: c.PublicAddress, Broker: c.Broker, BrokerNames: c.BrokerName, BrokerURL: c.BrokerURL,
+		PKI: g.pkiDir(), PeopleKey: peopleKey, PublicAddress: c.PublicAddress, Company: company, Broker: c.Broker, BrokerNames: c.BrokerName, BrokerURL: c.BrokerURL,
 		Returns: returns, Alarms: alarms, Payments: payments, Backups: c.schedule(), SafeAfterBackup: c.SafeAfterBackup,
 		Clock: g.Clock, Zone: zone, Logger: g.Logger,
 	})

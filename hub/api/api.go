@@ -47,6 +47,8 @@ type Config struct {
 	TLS bool
 	// Proxies are the addresses of which the headers X-Forwarded-For and X-Forwarded-Proto are believed; of nobody when there are none.
 	Proxies []netip.Prefix
+	// Company signs people in by a company's own login; nil for a hub without one.
+	Company Company
 	// Version of the program, for the health page.
 	Version string
 }

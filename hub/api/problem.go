@@ -77,6 +77,8 @@ var statuses = []struct {
 	{people.ErrLastMeans, http.StatusConflict},
 	{people.ErrGroup, http.StatusForbidden},
 	{people.ErrState, http.StatusForbidden},
+	{people.ErrCompany, http.StatusForbidden},
+	{people.ErrCompanyDown, http.StatusServiceUnavailable},
 	{people.ErrNoPasswords, http.StatusConflict},
 	{people.ErrBusy, http.StatusServiceUnavailable},
 	{people.ErrSealed, http.StatusServiceUnavailable},

@@ -23,6 +23,7 @@ import (
 	"meguri/hub/effect"
 	"meguri/hub/link"
 	"meguri/hub/live"
+	"meguri/hub/oidc"
 	"meguri/hub/order"
 	"meguri/hub/passkey"
 	"meguri/hub/password"
@@ -49,6 +50,8 @@ type Config struct {
 	Proxies []netip.Prefix
 	// PublicAddress is where people reach the hub, as passkey.CheckAddress wants it; empty for one that follows from HTTP, or none.
 	PublicAddress string
+	// Company is a company's own login, by OpenID Connect; nil for none. The hub fills in where people are sent back to.
+	Company *oidc.Config
 
 	// PKI is the directory of the hub's certificate authority, made when there is none; see hub/pki.
 	PKI string
@@ -278,6 +281,9 @@ func newServer(ctx context.Context, c Config, with api.Config, secure *tls.Confi
 	}
 	with.People, with.Clock, with.Logger = persons, c.Clock, c.Logger
 	with.TLS, with.Proxies, with.Version = c.TLSCert != "", c.Proxies, version.Text()
+	if with.Company, err = newCompany(c); err != nil {
+		return nil, err
+	}
 	a, router, err := api.New(with)
 	if err != nil {
 		return nil, err
@@ -319,6 +325,19 @@ func takePasskeys(c Config, svc *people.Service) error {
 		svc.Keys = keys
 	}
 	return err
+}
+
+// newCompany makes what signs people in by the company's own login; nil where there is none.
+func newCompany(c Config) (api.Company, error) {
+	if c.Company == nil {
+		return nil, nil
+	}
+	if c.PublicAddress == "" {
+		return nil, errors.New("a company's login sends people back to the hub: say by --public-address where that is")
+	}
+	with := *c.Company
+	with.Back = c.PublicAddress + "/login/company/back"
+	return oidc.New(with)
 }
 
 // newPrinter makes what signs reports, with a key of the authority.

@@ -81,6 +81,11 @@ func (p Person) check() error {
 	return nil
 }
 
+// CheckRole says what is wrong with a role and the place that goes with it, as a *FieldError.
+func CheckRole(role Role, place string) error {
+	return Person{Name: "any", Role: role, Place: place}.check()
+}
+
 func roleList() string {
 	var names []string
 	for _, r := range Roles() {
@@ -136,6 +141,10 @@ var (
 	ErrLastMeans = errors.New("this is the last that lets you in: set a password or add another passkey first")
 	// ErrGroup is returned for somebody whom the company's login lets in, but none of whose groups has a role here.
 	ErrGroup = errors.New("none of your groups has a role here: ask whoever looks after the groups")
+	// ErrCompany is returned for somebody whom the company's login does not let in, or whose answer of it is not right.
+	ErrCompany = errors.New("the company's login did not let you in")
+	// ErrCompanyDown is returned while the company's login cannot be reached.
+	ErrCompanyDown = errors.New("the company's login does not answer: try again, or sign in another way")
 	// ErrState is returned for an answer of the company's login that this browser did not ask for, asked for too long ago, or gave before.
 	ErrState = errors.New("this sign-in did not begin in this browser, began too long ago, or was ended already: begin again")
 	// ErrNoPasswords is returned by a hub, or a command, that takes no passwords.

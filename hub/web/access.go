@@ -18,6 +18,8 @@ type loginView struct {
 	Login string
 	Wrong string
 	Keys  passkeysHere
+	// Company is the name of the company's own login; empty where there is none.
+	Company string
 }
 
 // loginPage shows a button and uses nothing up: what looks at links in mails must not be able to spend one.
@@ -26,7 +28,7 @@ func (w *Web) loginPage(c echo.Context) error {
 }
 
 func (w *Web) showLogin(c echo.Context, status int, v loginView) error {
-	v.Keys = w.passkeysFor(c)
+	v.Keys, v.Company = w.passkeysFor(c), w.companyLogin()
 	return w.render(c, status, "login", chooseLang(c).text("login.title"), "", v)
 }
 

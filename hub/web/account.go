@@ -32,6 +32,7 @@ type accountView struct {
 	Login    string // as it was given
 	Keys     passkeysHere
 	Mine     []people.Passkey
+	Company  string // name of the company's login, for who came by it
 }
 
 func (w *Web) account(c echo.Context) error { return w.showAccount(c, http.StatusOK, accountView{}) }
@@ -54,6 +55,9 @@ func (w *Web) showAccount(c echo.Context, status int, v accountView) (err error)
 	}
 	if v.Mine, err = w.People.Passkeys(ctx, who.ID); err != nil {
 		return err
+	}
+	if api.SessionBy(c) == people.ByCompany {
+		v.Company = w.companyLogin()
 	}
 	v.Keys, v.This = w.passkeysFor(c), api.SessionID(c)
 	if v.Login == "" {

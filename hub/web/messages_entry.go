@@ -7,6 +7,17 @@ var entryMessages = map[string]message{
 	"login.passkey.copy": {"This passkey was refused: it looks like a copy. Sign in another way and remove it.", "このパスキーは複製の疑いがあるため拒否されました。別の方法でサインインし、削除してください。"},
 	"login.or":           {"or", "または"},
 
+	"company.button":  {"Sign in with %s", "%sでサインイン"},
+	"company.again":   {"To sign or to change how you sign in, sign in anew with %s.", "署名やサインイン方法の変更には、%sでもう一度サインインしてください。"},
+	"company.down":    {"The company's login does not answer. Try again in a moment, or sign in another way.", "社内ログインが応答しません。少し待ってやり直すか、別の方法でサインインしてください。"},
+	"company.refused": {"The company's login did not let you in.", "社内ログインで認証できませんでした。"},
+	"company.state":   {"This sign-in did not begin in this browser, or took too long. Begin again.", "このサインインは別のブラウザーで始められたか、時間切れです。最初からやり直してください。"},
+	"company.group":   {"None of your groups has a role here. Ask whoever looks after the groups.", "所属グループに役割が割り当てられていません。グループの管理者に依頼してください。"},
+	"company.removed": {"You were removed here. Ask an administrator of the hub.", "このハブから削除されています。管理者に問い合わせてください。"},
+	"company.place":   {"Your group's role is not set up rightly: want %s.", "グループの役割の設定に誤りがあります：%s"},
+
+	"means.company login": {"company login", "社内ログイン"},
+
 	"passkey.failed": {"The browser gave no passkey. Try again, or choose another way.", "パスキーを取得できませんでした。もう一度試すか、別の方法をお選びください。"},
 	"passkey.none":   {"This browser takes no passkeys here. Use another way, or another browser.", "このブラウザーではパスキーを使えません。別の方法か別のブラウザーをご利用ください。"},
 	"passkey.only":   {"Passkeys work at %s only.", "パスキーは %s でのみ使えます。"},

@@ -72,4 +72,6 @@ func (w *Web) registerEntry(e *echo.Echo) {
 	e.GET("/login/passkey", w.loginOptions)
 	e.GET("/account/passkey", w.passkeyOptions)
 	e.POST("/account/passkeys", w.changePasskeys)
+	e.GET("/login/company", w.beginCompany)
+	e.GET("/login/company/back", w.endCompany)
 }

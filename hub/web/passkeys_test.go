@@ -258,4 +258,3 @@ func TestInABrowserAPasskeyThatWasRemovedLetsNobodyIn(t *testing.T) {
 	k.click("#by-passkey button")
 	appears(t, k.tab, `document.getElementById("wrong")?.textContent.includes("was not taken")`)
 }
-
