@@ -37,10 +37,12 @@ type Hasher interface {
 	// Normal is the one way in which a password is hashed, however a keyboard composed it.
 	Normal(password string) string
 	// Hash is ErrBusy when too many are hashed.
+	// It is only for who has a session: that is somebody known.
 	Hash(ctx context.Context, password string) (string, error)
 	// Verify says whether a password is that of a hash, and whether the hash is of older parameters than new ones. The empty hash is
 	// nobody's: it takes as long, and is not the password's. The error is ErrBusy as above.
-	Verify(ctx context.Context, hash, password string) (right, old bool, err error)
+	// Who is not known waits among strangers, so that they keep nobody known waiting.
+	Verify(ctx context.Context, hash, password string, known bool) (right, old bool, err error)
 }
 
 // Passwords have a length and no other rule: rules of composition make people choose worse ones (NIST SP 800-63B-4, section 3.1.1.2).
@@ -72,7 +74,7 @@ func (s *Service) PasswordLogin(ctx context.Context, login, password string, fro
 	if len(login) > MaxPassword || len(password) > 4*MaxPassword {
 		return In{}, ErrPassword
 	}
-	account, err := s.verified(ctx, login, password)
+	account, err := s.verified(ctx, login, password, mark != "")
 	if errors.Is(err, ErrPassword) {
 		return In{}, err
 	}
@@ -89,7 +91,7 @@ func (s *Service) PasswordLogin(ctx context.Context, login, password string, fro
 
 // verified gives the account of a login name and its password; ErrPassword for any other. A hash of older parameters comes back new,
 // to be stored.
-func (s *Service) verified(ctx context.Context, login, password string) (a Account, err error) {
+func (s *Service) verified(ctx context.Context, login, password string, known bool) (a Account, err error) {
 	if loginName.MatchString(login) { // any other nobody has, and no database need be asked
 		err = s.store.Read(ctx, func(tx Tx) error {
 			a, err = tx.AccountOf(ctx, login)
@@ -99,7 +101,7 @@ func (s *Service) verified(ctx context.Context, login, password string) (a Accou
 	if err != nil && !errors.Is(err, ErrNoAccount) {
 		return a, err
 	}
-	right, old, err := s.Passwords.Verify(ctx, a.Hash, password) // of nobody's hash, too: it has to take as long
+	right, old, err := s.Passwords.Verify(ctx, a.Hash, password, known) // of nobody's hash, too: it has to take as long
 	switch {
 	case err != nil:
 		return a, err
@@ -301,7 +303,7 @@ func (s *Service) present(ctx context.Context, token, password string, now time.
 	if err := s.throttle.take(now, try); err != nil {
 		return account, err
 	}
-	account, err = s.verified(ctx, account.Login, s.Passwords.Normal(password))
+	account, err = s.verified(ctx, account.Login, s.Passwords.Normal(password), true)
 	if !errors.Is(err, ErrPassword) {
 		s.throttle.giveBack(now, try)
 	}

@@ -167,6 +167,21 @@ func (s *Service) EndSession(ctx context.Context, person, id string, now time.Ti
 	})
 }
 
+// SignOutOthers ends all sessions of a session's person but it, and spends their links.
+func (s *Service) SignOutOthers(ctx context.Context, token string, now time.Time) error {
+	defer s.recent.forget()
+	return s.store.Change(ctx, func(tx Tx) error {
+		who, session, err := living(ctx, tx, hashToken(token), now)
+		if err != nil {
+			return err
+		}
+		if err := tx.EndAll(ctx, who.ID, session.Hash, now); err != nil {
+			return err
+		}
+		return tx.RecordAct(ctx, NewAct(now, who.ID, "logout.others", who.ID, ""))
+	})
+}
+
 // SignOutEverywhere ends all sessions of a person, and spends their links.
 func (s *Service) SignOutEverywhere(ctx context.Context, person string, now time.Time) error {
 	defer s.recent.forget()

@@ -32,7 +32,9 @@ type accountView struct {
 	Login    string // as it was given
 	Keys     passkeysHere
 	Mine     []people.Passkey
-	Company  string // name of the company's login, for who came by it
+	Idle     time.Duration // after it a session ends that nobody uses, and
+	Absolute time.Duration // any
+	Company  string        // name of the company's login, for who came by it
 }
 
 func (w *Web) account(c echo.Context) error { return w.showAccount(c, http.StatusOK, accountView{}) }
@@ -59,6 +61,7 @@ func (w *Web) showAccount(c echo.Context, status int, v accountView) (err error)
 	if api.SessionBy(c) == people.ByCompany {
 		v.Company = w.companyLogin()
 	}
+	v.Idle, v.Absolute = people.IdleEnd, people.AbsoluteEnd
 	v.Keys, v.This = w.passkeysFor(c), api.SessionID(c)
 	if v.Login == "" {
 		v.Login = v.Has.Login
@@ -134,9 +137,15 @@ func (w *Web) newRecovery(c echo.Context) error {
 	return w.showRecovery(c, codes)
 }
 
-// endSessions ends one session of the person, or all of them.
+// endSessions ends one session of the person, all others, or all of them.
 func (w *Web) endSessions(c echo.Context) error {
 	id := c.FormValue("session")
+	if c.FormValue("others") != "" {
+		if err := w.People.SignOutOthers(c.Request().Context(), api.Token(c), w.RealNow()); err != nil {
+			return err
+		}
+		return c.Redirect(http.StatusSeeOther, "/account")
+	}
 	if id == "" {
 		if err := w.SignOutEverywhere(c); err != nil {
 			return err

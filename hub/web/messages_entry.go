@@ -23,6 +23,8 @@ var entryMessages = map[string]message{
 	"passkey.only":   {"Passkeys work at %s only.", "パスキーは %s でのみ使えます。"},
 	"passkey.off":    {"Passkeys are off: whoever runs the hub turns them on by saying at which address people reach it (--public-address).", "パスキーは無効です。ハブの運用者が公開アドレス（--public-address）を設定すると使えます。"},
 
+	"account.ends":           {"A session ends when nobody uses it for %s, and %s after it began in any case.", "%s使わないと終了し、使っていても開始から%sで終了します。"},
+	"account.others":         {"End all others", "ほかをすべて終了"},
 	"account.passkeys":       {"Passkeys", "パスキー"},
 	"account.passkeys.what":  {"A passkey on your telephone, computer or security key signs you in by fingerprint, face or PIN, and counts for both factors.", "スマートフォン、パソコン、セキュリティキーの指紋・顔・PINでサインインできます。二段階認証を兼ねます。"},
 	"account.passkeys.none":  {"You have none yet.", "まだありません。"},
