@@ -24,6 +24,7 @@ type sessionJSON struct {
 	ExpiresAt time.Time  `json:"expires_at"`
 	Person    personJSON `json:"person"`
 	Owes      bool       `json:"second_factor_owed"`
+	Device    string     `json:"device,omitempty"`
 }
 
 func (a *API) login(c echo.Context) error {
@@ -32,11 +33,12 @@ func (a *API) login(c echo.Context) error {
 		Login    string `json:"login"`
 		Password string `json:"password"`
 		Second   string `json:"second"`
+		Device   string `json:"device"`
 	}
 	if err := c.Bind(&in); err != nil {
 		return err
 	}
-	got, err := a.enter(c, Credentials{in.Code, in.Login, in.Password})
+	got, err := a.enter(c, Credentials{Code: in.Code, Login: in.Login, Password: in.Password, Device: in.Device})
 	if err != nil {
 		return err
 	}
@@ -47,7 +49,7 @@ func (a *API) login(c echo.Context) error {
 		}
 		got.Session.Whole = got.Session.Whole || err == nil
 	}
-	return c.JSON(http.StatusOK, sessionJSON{got.Token, got.Session.Expires.UTC(), toPerson(got.Person), !got.Session.Whole})
+	return c.JSON(http.StatusOK, sessionJSON{got.Token, got.Session.Expires.UTC(), toPerson(got.Person), !got.Session.Whole, got.Device})
 }
 
 func (a *API) logout(c echo.Context) error {

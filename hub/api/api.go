@@ -50,6 +50,8 @@ type Config struct {
 	Proxies []netip.Prefix
 	// NoteErased keeps outside of the database that a person is erased; nil for nowhere.
 	NoteErased func(register.Erasure) error
+	// Company signs people in by a company's own login; nil for a hub without one.
+	Company Company
 	// Version of the program, for the health page.
 	Version string
 }

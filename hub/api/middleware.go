@@ -203,10 +203,11 @@ func bodyField(c echo.Context, name string) string {
 // ofAPI says whether a route is for programs, with bodies of JSON.
 func ofAPI(c echo.Context) bool { return strings.HasPrefix(c.Path(), "/v1/") }
 
-// ProofPassword and ProofCode are the fields of any form with which a person confirms that it is they.
+// ProofPassword, ProofCode and ProofPasskey are the fields of any form with which a person confirms that it is they.
 const (
 	ProofPassword = "confirm_password"
 	ProofCode     = "confirm_code"
+	ProofPasskey  = "confirm_passkey"
 )
 
 // proofOfForm takes the proof that came with a form, and says whether there was one. A wrong one wraps people.ErrConfirm, so that it
@@ -215,7 +216,7 @@ func (a *API) proofOfForm(c echo.Context) (given bool, err error) {
 	if c.Request().Method != http.MethodPost || ofAPI(c) {
 		return false, nil
 	}
-	proof := people.Proof{Password: c.FormValue(ProofPassword), Code: c.FormValue(ProofCode)}
+	proof := people.Proof{Password: c.FormValue(ProofPassword), Code: c.FormValue(ProofCode), Passkey: c.FormValue(ProofPasskey)}
 	if proof == (people.Proof{}) {
 		return false, nil
 	}
@@ -291,9 +292,11 @@ func Who(c echo.Context) people.Person {
 // StillIn says whether the session of a request that runs on is still good.
 func (a *API) StillIn(c echo.Context) bool { return a.identify(c) == nil }
 
-// Credentials are what somebody logs in with: a code of a one-time link, or a login name and a password.
+// Credentials are what somebody logs in with: a code of a one-time link, a login name and a password, or what a passkey has answered.
 type Credentials struct {
 	Code, Login, Password string
+	Passkey               string
+	Device                string // the mark of a program that keeps no cookies
 }
 
 // SignIn exchanges credentials for a session that the browser keeps in a cookie.
@@ -302,22 +305,39 @@ func (a *API) SignIn(c echo.Context, with Credentials) (people.In, error) {
 	if err != nil {
 		return in, err
 	}
+	a.keep(c, in)
+	return in, nil
+}
+
+// keep gives the browser the cookies of a login.
+func (a *API) keep(c echo.Context, in people.In) {
 	c.SetCookie(a.cookie(c, cookieName, in.Token, in.Session.Expires))
 	if in.Device != "" { // lets nobody in, and is worth nothing elsewhere
 		c.SetCookie(a.cookie(c, deviceName, in.Device, a.RealNow().Add(deviceKeeps*time.Second)))
 	}
-	return in, nil
 }
 
 func (a *API) enter(c echo.Context, with Credentials) (people.In, error) {
+	from := a.from(c)
+	if with.Device != "" {
+		from.Device = with.Device
+	}
+	switch {
+	case with.Code != "":
+		return a.People.Login(c.Request().Context(), with.Code, from, a.RealNow())
+	case with.Passkey != "":
+		return a.People.PasskeyLogin(c.Request().Context(), with.Passkey, browserOf(c), from, a.RealNow())
+	}
+	return a.People.PasswordLogin(c.Request().Context(), with.Login, with.Password, from, a.RealNow())
+}
+
+// from is where a request to log in comes from.
+func (a *API) from(c echo.Context) people.From {
 	from := people.From{Address: c.RealIP(), Agent: c.Request().UserAgent()}
 	if cookie, err := c.Cookie(deviceName); err == nil {
 		from.Device = cookie.Value
 	}
-	if with.Code != "" {
-		return a.People.Login(c.Request().Context(), with.Code, from, a.RealNow())
-	}
-	return a.People.PasswordLogin(c.Request().Context(), with.Login, with.Password, from, a.RealNow())
+	return from
 }
 
 func (a *API) cookie(c echo.Context, name, value string, until time.Time) *http.Cookie {

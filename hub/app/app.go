@@ -23,7 +23,9 @@ import (
 	"meguri/hub/effect"
 	"meguri/hub/link"
 	"meguri/hub/live"
+	"meguri/hub/oidc"
 	"meguri/hub/order"
+	"meguri/hub/passkey"
 	"meguri/hub/password"
 	"meguri/hub/people"
 	"meguri/hub/pki"
@@ -48,6 +50,10 @@ type Config struct {
 	TLSKey   string
 	// Proxies are the addresses of which the word is taken for whom they forward; see api.Config.
 	Proxies []netip.Prefix
+	// PublicAddress is where people reach the hub, as passkey.CheckAddress wants it; empty for one that follows from HTTP, or none.
+	PublicAddress string
+	// Company is a company's own login, by OpenID Connect; nil for none. The hub fills in where people are sent back to.
+	Company *oidc.Config
 
 	// PKI is the directory of the hub's certificate authority, made when there is none; see hub/pki.
 	PKI string
@@ -141,6 +147,9 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, till.close()) }()
+	if c.PublicAddress, err = passkey.Address(c.PublicAddress, listener.Addr().String(), secure != nil); err != nil {
+		return err
+	}
 	server, err := newServer(ctx, c, api.Config{Store: s, Orders: orders, Paying: till.paying, Feed: feed, Touch: plans.Touch,
 		Quality: goods, Sign: tokens.Sign, Reports: newPrinter(c, authority), Told: len(c.Alarms.Recipients) > 0}, secure)
 	if err != nil {
@@ -280,6 +289,9 @@ func newServer(ctx context.Context, c Config, with api.Config, secure *tls.Confi
 	with.People, with.Clock, with.Logger = persons, c.Clock, c.Logger
 	with.NoteErased = func(e register.Erasure) error { return erased.Note(c.PKI, e) }
 	with.TLS, with.Proxies, with.Version = c.TLSCert != "", c.Proxies, version.Text()
+	if with.Company, err = newCompany(c); err != nil {
+		return nil, err
+	}
 	a, router, err := api.New(with)
 	if err != nil {
 		return nil, err
@@ -307,7 +319,33 @@ func newPeople(ctx context.Context, c Config, s *store.Store) (*people.Service, 
 		return nil, err
 	}
 	svc.Passwords = password.New(password.Default)
-	return svc, nil
+	return svc, takePasskeys(c, svc)
+}
+
+// takePasskeys lets people in by passkeys, where it is known at which address.
+func takePasskeys(c Config, svc *people.Service) error {
+	if c.PublicAddress == "" {
+		c.Logger.Info("no passkeys are taken: say by --public-address where people reach the hub")
+		return nil
+	}
+	keys, err := passkey.New(c.PublicAddress)
+	if err == nil { // a nil *Keys in the interface would not be nil
+		svc.Keys = keys
+	}
+	return err
+}
+
+// newCompany makes what signs people in by the company's own login; nil where there is none.
+func newCompany(c Config) (api.Company, error) {
+	if c.Company == nil {
+		return nil, nil
+	}
+	if c.PublicAddress == "" {
+		return nil, errors.New("a company's login sends people back to the hub: say by --public-address where that is")
+	}
+	with := *c.Company
+	with.Back = c.PublicAddress + "/login/company/back"
+	return oidc.New(with)
 }
 
 // newPrinter makes what signs reports, with a key of the authority.

@@ -29,10 +29,11 @@ var Default = Parameters{MemoryKiB: 19 << 10, Passes: 2, Lanes: 1}
 const (
 	saltBytes = 16
 	hashBytes = 32
-	// atOnce is how many are hashed at the same time, and waiting how many more may wait for it: what bounds memory and the time that
-	// one login takes.
-	atOnce  = 2
-	waiting = 32
+	// atOnce is how many are hashed at the same time, and waiting how many more of the known, and of strangers, may wait for it: what
+	// bounds memory and the time that one login takes. Strangers have one of the places at most: who is known is hashed meanwhile.
+	atOnce    = 2
+	strangers = 1
+	waiting   = 32
 )
 
 // Bounds of parameters that are read from the database.
@@ -46,13 +47,24 @@ const (
 type Hasher struct {
 	with    Parameters
 	nobodys func() string // a hash that nobody has
-	queue   chan struct{} // a place for each that is hashed or waits
 	working chan struct{}
+	known   line
+	unknown line
+}
+
+// line is where some of those wait who want to be hashed.
+type line struct {
+	queue chan struct{} // a place for each that is hashed or waits
+	first chan struct{} // how many of them may work, or wait to
+}
+
+func newLine(atOnce int) line {
+	return line{make(chan struct{}, atOnce+waiting), make(chan struct{}, atOnce)}
 }
 
 // New makes a hasher.
 func New(with Parameters) *Hasher {
-	h := &Hasher{with: with, queue: make(chan struct{}, atOnce+waiting), working: make(chan struct{}, atOnce)}
+	h := &Hasher{with: with, working: make(chan struct{}, atOnce), known: newLine(atOnce), unknown: newLine(strangers)}
 	h.nobodys = sync.OnceValue(func() string { return h.with.text(random(), random()) })
 	return h
 }
@@ -70,7 +82,7 @@ func (h *Hasher) Normal(password string) string { return norm.NFC.String(passwor
 
 // Hash gives the hash of a normal password in the PHC string format, which says its parameters and salt.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
-	leave, err := h.enter(ctx)
+	leave, err := h.enter(ctx, h.known)
 	if err != nil {
 		return "", err
 	}
@@ -81,7 +93,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 
 // Verify says whether a normal password is that of a hash, and whether the hash is of other parameters than new ones. The empty hash
 // is nobody's: it takes as long.
-func (h *Hasher) Verify(ctx context.Context, hash, password string) (right, old bool, err error) {
+func (h *Hasher) Verify(ctx context.Context, hash, password string, known bool) (right, old bool, err error) {
 	if hash == "" {
 		hash = h.nobodys()
 	}
@@ -89,7 +101,11 @@ func (h *Hasher) Verify(ctx context.Context, hash, password string) (right, old 
 	if err != nil {
 		return false, false, err
 	}
-	leave, err := h.enter(ctx)
+	among := h.unknown
+	if known {
+		among = h.known
+	}
+	leave, err := h.enter(ctx, among)
 	if err != nil {
 		return false, false, err
 	}
@@ -98,19 +114,32 @@ func (h *Hasher) Verify(ctx context.Context, hash, password string) (right, old 
 	return right, of != h.with, nil
 }
 
-// enter waits for a place among those that are hashed; ErrBusy when there are too many.
-func (h *Hasher) enter(ctx context.Context) (leave func(), err error) {
+// enter waits for a place among those that are hashed; ErrBusy when there are too many in the line.
+func (h *Hasher) enter(ctx context.Context, in line) (leave func(), err error) {
 	select {
-	case h.queue <- struct{}{}:
+	case in.queue <- struct{}{}:
 	default:
 		return nil, people.ErrBusy
 	}
+	if err := taken(ctx, in.first); err != nil {
+		<-in.queue
+		return nil, err
+	}
+	if err := taken(ctx, h.working); err != nil {
+		<-in.first
+		<-in.queue
+		return nil, err
+	}
+	return func() { <-h.working; <-in.first; <-in.queue }, nil
+}
+
+// taken waits for a place.
+func taken(ctx context.Context, places chan struct{}) error {
 	select {
-	case h.working <- struct{}{}:
-		return func() { <-h.working; <-h.queue }, nil
+	case places <- struct{}{}:
+		return nil
 	case <-ctx.Done():
-		<-h.queue
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 }
 

@@ -31,12 +31,12 @@ func TestAPasswordIsItsOwnAndNoOther(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, hash, again, "salted")
 	for password, want := range map[string]bool{"correct horse battery": true, "correct horse batterz": false, "": false} {
-		right, old, err := h.Verify(t.Context(), hash, password)
+		right, old, err := h.Verify(t.Context(), hash, password, true)
 		require.NoError(t, err)
 		require.Equal(t, want, right)
 		require.False(t, old)
 	}
-	right, _, err := h.Verify(t.Context(), "", "correct horse battery")
+	right, _, err := h.Verify(t.Context(), "", "correct horse battery", true)
 	require.NoError(t, err)
 	require.False(t, right, "nobody's")
 }
@@ -56,7 +56,7 @@ func TestHashesAreArgon2idAsOthersMakeIt(t *testing.T) { // of the reference imp
 func TestAHashOfOlderParametersIsRightAndOld(t *testing.T) {
 	hash, err := New(cheap).Hash(t.Context(), "correct horse battery")
 	require.NoError(t, err)
-	right, old, err := New(Parameters{64, 2, 1}).Verify(t.Context(), hash, "correct horse battery")
+	right, old, err := New(Parameters{64, 2, 1}).Verify(t.Context(), hash, "correct horse battery", true)
 	require.NoError(t, err)
 	require.True(t, right)
 	require.True(t, old)
@@ -73,7 +73,7 @@ func TestWhatIsNoHashIsRefusedAndCostsNothing(t *testing.T) {
 	for _, bad := range []string{"x", "$argon2i$v=19$m=32,t=1,p=1$c29tZXNhbHQ$" + strings.Repeat("A", 43), strings.Replace(good, "v=19", "v=16", 1),
 		strings.Replace(good, "m=32", "m=4294967295", 1), strings.Replace(good, "m=32", "m=0", 1), strings.Replace(good, "t=1", "t=4000000000", 1),
 		strings.Replace(good, "p=1", "p=0", 1), strings.Replace(good, "m=32", "m=x", 1), good[:len(good)-2], good + "$"} {
-		_, _, err := New(cheap).Verify(t.Context(), bad, "x")
+		_, _, err := New(cheap).Verify(t.Context(), bad, "x", true)
 		require.ErrorContains(t, err, "password hash", bad)
 	}
 }
@@ -93,26 +93,42 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-func TestAFloodOfLoginsWaitsInBoundsAndTheRestIsToldSo(t *testing.T) {
+func TestAFloodOfStrangersWaitsInBoundsAndKeepsNobodyKnownWaiting(t *testing.T) {
 	h := New(cheap)
-	for range atOnce { // all who hash are busy
+	hash, err := h.Hash(t.Context(), "correct horse battery")
+	require.NoError(t, err)
+	for range strangers { // all places of strangers are taken for good
+		h.unknown.queue <- struct{}{}
+		h.unknown.first <- struct{}{}
 		h.working <- struct{}{}
-		h.queue <- struct{}{}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	for range waiting {
 		wg.Go(func() {
-			_, err := h.Hash(ctx, "x")
+			_, _, err := h.Verify(ctx, hash, "x", false)
 			require.ErrorIs(t, err, context.Canceled)
 		})
 	}
-	require.Eventually(t, func() bool { return len(h.queue) == cap(h.queue) }, eventually, poll)
-	_, err := h.Hash(t.Context(), "x")
+	require.Eventually(t, func() bool { return len(h.unknown.queue) == cap(h.unknown.queue) }, eventually, poll)
+	_, _, err = h.Verify(t.Context(), hash, "x", false)
 	require.ErrorIs(t, err, people.ErrBusy)
+	right, _, err := h.Verify(t.Context(), hash, "correct horse battery", true)
+	require.NoError(t, err)
+	require.True(t, right, "who is known is hashed meanwhile")
 	cancel()
 	wg.Wait()
-	require.Len(t, h.queue, atOnce, "who gave up has left")
+	require.Len(t, h.unknown.queue, strangers, "who gave up has left")
+	require.Len(t, h.working, strangers)
+}
+
+func TestEvenTheKnownWaitInBounds(t *testing.T) {
+	h := New(cheap)
+	for range cap(h.known.queue) {
+		h.known.queue <- struct{}{}
+	}
+	_, err := h.Hash(t.Context(), "x")
+	require.ErrorIs(t, err, people.ErrBusy)
 }
 
 func TestTheKeyIsMadeOnceAndNeverAnewOverWhatIsSealed(t *testing.T) {

@@ -29,15 +29,20 @@ type Has struct {
 // None says that a person has nothing: a new one, who came by a link.
 func (h Has) None() bool { return h.Login == "" && !h.TOTP && h.Passkeys == 0 }
 
+// Second says whether there is more than a password: what a session that began with one factor then owes.
+func (h Has) Second() bool { return h.TOTP || h.Passkeys > 0 }
+
 // Hasher hashes passwords, slowly.
 type Hasher interface {
 	// Normal is the one way in which a password is hashed, however a keyboard composed it.
 	Normal(password string) string
 	// Hash is ErrBusy when too many are hashed.
+	// It is only for who has a session: that is somebody known.
 	Hash(ctx context.Context, password string) (string, error)
 	// Verify says whether a password is that of a hash, and whether the hash is of older parameters than new ones. The empty hash is
 	// nobody's: it takes as long, and is not the password's. The error is ErrBusy as above.
-	Verify(ctx context.Context, hash, password string) (right, old bool, err error)
+	// Who is not known waits among strangers, so that they keep nobody known waiting.
+	Verify(ctx context.Context, hash, password string, known bool) (right, old bool, err error)
 }
 
 // Passwords have a length and no other rule: rules of composition make people choose worse ones (NIST SP 800-63B-4, section 3.1.1.2).
@@ -69,7 +74,7 @@ func (s *Service) PasswordLogin(ctx context.Context, login, password string, fro
 	if len(login) > MaxPassword || len(password) > 4*MaxPassword {
 		return In{}, ErrPassword
 	}
-	account, err := s.verified(ctx, login, password)
+	account, err := s.verified(ctx, login, password, mark != "")
 	if errors.Is(err, ErrPassword) {
 		return In{}, err
 	}
@@ -86,7 +91,7 @@ func (s *Service) PasswordLogin(ctx context.Context, login, password string, fro
 
 // verified gives the account of a login name and its password; ErrPassword for any other. A hash of older parameters comes back new,
 // to be stored.
-func (s *Service) verified(ctx context.Context, login, password string) (a Account, err error) {
+func (s *Service) verified(ctx context.Context, login, password string, known bool) (a Account, err error) {
 	if loginName.MatchString(login) { // any other nobody has, and no database need be asked
 		err = s.store.Read(ctx, func(tx Tx) error {
 			a, err = tx.AccountOf(ctx, login)
@@ -96,7 +101,7 @@ func (s *Service) verified(ctx context.Context, login, password string) (a Accou
 	if err != nil && !errors.Is(err, ErrNoAccount) {
 		return a, err
 	}
-	right, old, err := s.Passwords.Verify(ctx, a.Hash, password) // of nobody's hash, too: it has to take as long
+	right, old, err := s.Passwords.Verify(ctx, a.Hash, password, known) // of nobody's hash, too: it has to take as long
 	switch {
 	case err != nil:
 		return a, err
@@ -235,7 +240,7 @@ func mayChange(ctx context.Context, tx Tx, token string, now time.Time) (Person,
 		return who, session, err
 	}
 	has, err := tx.HasMeans(ctx, who.ID)
-	more := has.TOTP || has.Passkeys > 0
+	more := has.Second()
 	switch {
 	case err != nil || has.None() && session.FirstSet(now):
 		return who, session, err
@@ -249,15 +254,19 @@ func mayChange(ctx context.Context, tx Tx, token string, now time.Time) (Person,
 	return who, session, nil
 }
 
-// Proof is what somebody shows to confirm that it is they: one of both, or both, which are then both looked at.
+// Proof is what somebody shows to confirm that it is they: a passkey, or a password, a code, or both, which are then both looked at.
 type Proof struct {
 	Password string
 	Code     string // of an authenticator, or a recovery code
+	Passkey  string // what one has answered to a challenge of ConfirmOptions
 }
 
-// Confirm takes the proof of the person of a session that it is they. A code also pays the second factor that the session may owe. The
-// error is ErrPassword, ErrCode, *ThrottledError or ErrNoSession.
+// Confirm takes the proof of the person of a session that it is they. A code or a passkey also pays the second factor that the session may
+// owe. The error is ErrPassword, ErrCode, ErrPasskey, ErrPasskeyCopied, *ThrottledError or ErrNoSession.
 func (s *Service) Confirm(ctx context.Context, token string, p Proof, now time.Time) error {
+	if p.Passkey != "" {
+		return s.confirmByPasskey(ctx, token, p.Passkey, now)
+	}
 	if p.Password != "" || p.Code == "" {
 		if _, err := s.present(ctx, token, p.Password, now); err != nil {
 			return err
@@ -294,7 +303,7 @@ func (s *Service) present(ctx context.Context, token, password string, now time.
 	if err := s.throttle.take(now, try); err != nil {
 		return account, err
 	}
-	account, err = s.verified(ctx, account.Login, s.Passwords.Normal(password))
+	account, err = s.verified(ctx, account.Login, s.Passwords.Normal(password), true)
 	if !errors.Is(err, ErrPassword) {
 		s.throttle.giveBack(now, try)
 	}

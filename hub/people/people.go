@@ -81,6 +81,11 @@ func (p Person) check() error {
 	return nil
 }
 
+// CheckRole says what is wrong with a role and the place that goes with it, as a *FieldError.
+func CheckRole(role Role, place string) error {
+	return Person{Name: "any", Role: role, Place: place}.check()
+}
+
 func roleList() string {
 	var names []string
 	for _, r := range Roles() {
@@ -126,6 +131,22 @@ var (
 	ErrNoAccount = errors.New("no such account")
 	// ErrBusy is returned when too many log in at once.
 	ErrBusy = errors.New("too many log in at once")
+	// ErrPasskey is returned for a passkey that is nobody's here, and for an answer of one that is wrong, too old, or was given before.
+	ErrPasskey = errors.New("this passkey was not taken: it is not known here, or its answer is too old or was used already")
+	// ErrPasskeyCopied is returned for a passkey that has counted fewer signatures than it had before: there are two of it.
+	ErrPasskeyCopied = errors.New("this passkey was refused: it has counted fewer uses than are known here, as a copy would")
+	// ErrNoPasskeys is returned by a hub that takes no passkeys.
+	ErrNoPasskeys = errors.New("no passkeys are taken here: whoever runs the hub says by --public-address where people reach it")
+	// ErrLastMeans is returned when a person would take away the last that they have to show that it is they.
+	ErrLastMeans = errors.New("this is the last that lets you in: set a password or add another passkey first")
+	// ErrGroup is returned for somebody whom the company's login lets in, but none of whose groups has a role here.
+	ErrGroup = errors.New("none of your groups has a role here: ask whoever looks after the groups")
+	// ErrCompany is returned for somebody whom the company's login does not let in, or whose answer of it is not right.
+	ErrCompany = errors.New("the company's login did not let you in")
+	// ErrCompanyDown is returned while the company's login cannot be reached.
+	ErrCompanyDown = errors.New("the company's login does not answer: try again, or sign in another way")
+	// ErrState is returned for an answer of the company's login that this browser did not ask for, asked for too long ago, or gave before.
+	ErrState = errors.New("this sign-in did not begin in this browser, began too long ago, or was ended already: begin again")
 	// ErrNoPasswords is returned by a hub, or a command, that takes no passwords.
 	ErrNoPasswords = errors.New("no passwords are taken here")
 )
@@ -150,6 +171,7 @@ const (
 	ByTOTP     Means = "totp"     // a code of an authenticator
 	ByRecovery Means = "recovery" // a recovery code
 	ByPasskey  Means = "passkey"
+	ByCompany  Means = "company login" // a company's own login, by OpenID Connect
 )
 
 // Session is a login as stored.
@@ -177,10 +199,11 @@ func (s Session) Fresh(now time.Time) bool {
 	return !s.Confirmed.IsZero() && ago >= 0 && ago < ConfirmFor
 }
 
-// FirstSet says whether a person who has nothing to show yet may set the first of it in the session: it began by a link, just now.
+// FirstSet says whether a person who has nothing to show yet may set the first of it in the session: it began just now, by a link or by
+// the company's login.
 func (s Session) FirstSet(now time.Time) bool {
 	ago := now.Sub(s.Made)
-	return (s.By == ByLink || s.By == ByConsole) && ago >= 0 && ago <= EnrolFor
+	return (s.By == ByLink || s.By == ByConsole || s.By == ByCompany) && ago >= 0 && ago <= EnrolFor
 }
 
 // strong says whether what was shown last in the session is more than a password.

@@ -57,7 +57,7 @@ func with(set []Role, more ...Role) []Role { return append(slices.Clone(set), mo
 
 // Rights is the one table of who may do what. A route that is not in it answers nobody.
 func Rights() []Right {
-	return slices.Concat(publicRights(), apiRights(), pageRights(), alarmRights(), accountRights(), rentalRights(), registerRights())
+	return slices.Concat(publicRights(), apiRights(), pageRights(), alarmRights(), accountRights(), rentalRights(), registerRights(), entryRights())
 }
 
 func publicRights() []Right {

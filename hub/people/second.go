@@ -103,7 +103,8 @@ func drawRecovery() (codes, hashes []string) {
 	return codes, hashes
 }
 
-// NewRecovery gives the person of a session new recovery codes; the former ones end. The error is what mayChange says, or ErrNoTOTP.
+// NewRecovery gives the person of a session new recovery codes; the former ones end. The error is what mayChange says, or ErrNoTOTP
+// for who has no second factor that they could lose.
 func (s *Service) NewRecovery(ctx context.Context, token string, now time.Time) ([]string, error) {
 	codes, hashes := drawRecovery()
 	err := s.store.Change(ctx, func(tx Tx) error {
@@ -111,9 +112,9 @@ func (s *Service) NewRecovery(ctx context.Context, token string, now time.Time) 
 		if err != nil {
 			return err
 		}
-		if t, err := tx.TOTP(ctx, who.ID); err != nil {
+		if has, err := tx.HasMeans(ctx, who.ID); err != nil {
 			return err
-		} else if t.Secret == nil {
+		} else if !has.Second() {
 			return ErrNoTOTP
 		}
 		if err := tx.SetRecovery(ctx, who.ID, hashes, now); err != nil {

@@ -41,6 +41,8 @@ type Tx interface {
 	RecordAct(ctx context.Context, a Act) error
 	accountTx
 	secondTx
+	passkeyTx
+	companyTx
 }
 
 // accountTx is what a transaction offers for accounts.
@@ -71,6 +73,8 @@ type Service struct {
 	Passwords Hasher
 	// Vault seals what must not stand in the database as it is; a service without it takes no authenticators (ErrNoKey) and marks no browsers.
 	Vault *Vault
+	// Keys judges passkeys; a service without it takes none (ErrNoPasskeys).
+	Keys Keys
 
 	store    Store
 	recent   recent

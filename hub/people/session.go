@@ -73,8 +73,8 @@ func begin(ctx context.Context, tx Tx, who Person, by Means, from From, now time
 	}
 	token := newToken()
 	session := Session{Hash: hashToken(token), Person: who.ID, Made: now, Seen: now, Expires: now.Add(AbsoluteEnd), By: by, Agent: agent(from.Agent),
-		Whole: by == ByConsole || by == ByPasskey || !who.Role.NeedsSecond() && !has.TOTP}
-	if by != ByLink { // who has only a link may have it from anybody who read the mail
+		Whole: by == ByConsole || by == ByPasskey || !who.Role.NeedsSecond() && !has.Second()}
+	if by != ByLink && by != ByCompany { // who has only a link may have it from anybody who read the mail; of the other see CompanyLogin
 		session.Confirmed, session.ConfirmedBy = now, by
 	}
 	if err := tx.AddSession(ctx, session); err != nil {
@@ -164,6 +164,21 @@ func (s *Service) EndSession(ctx context.Context, person, id string, now time.Ti
 			return err
 		}
 		return tx.RecordAct(ctx, NewAct(now, person, "session.end", person, id))
+	})
+}
+
+// SignOutOthers ends all sessions of a session's person but it, and spends their links.
+func (s *Service) SignOutOthers(ctx context.Context, token string, now time.Time) error {
+	defer s.recent.forget()
+	return s.store.Change(ctx, func(tx Tx) error {
+		who, session, err := living(ctx, tx, hashToken(token), now)
+		if err != nil {
+			return err
+		}
+		if err := tx.EndAll(ctx, who.ID, session.Hash, now); err != nil {
+			return err
+		}
+		return tx.RecordAct(ctx, NewAct(now, who.ID, "logout.others", who.ID, ""))
 	})
 }
 

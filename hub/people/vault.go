@@ -30,6 +30,7 @@ type vaultKey struct {
 	id            string // names the key and says nothing of it
 	aead          cipher.AEAD
 	marks, lookup []byte // keys of marks, and of what somebody is found by
+	challenges    []byte // key of challenges
 }
 
 // NewVault makes a vault of keys of VaultKey random bytes, the newest first.
@@ -50,7 +51,7 @@ func NewVault(keys ...[]byte) (*Vault, error) {
 		if err != nil {
 			return nil, err
 		}
-		v.keys = append(v.keys, vaultKey{hex.EncodeToString(derived(key, "id")[:8]), aead, derived(key, "marks"), derived(key, "lookup")})
+		v.keys = append(v.keys, vaultKey{hex.EncodeToString(derived(key, "id")[:8]), aead, derived(key, "marks"), derived(key, "lookup"), derived(key, "challenges")})
 	}
 	return v, nil
 }

@@ -114,14 +114,15 @@ func (tx *Tx) SaveAccount(ctx context.Context, a people.Account) error {
 func (tx *Tx) HasMeans(ctx context.Context, person string) (has people.Has, err error) {
 	err = tx.row(ctx, `SELECT COALESCE((SELECT login FROM passwords WHERE person_id = $1), ''),
 		EXISTS (SELECT 1 FROM totps WHERE person_id = $1 AND secret IS NOT NULL),
-		(SELECT COUNT(*) FROM recovery_codes WHERE person_id = $1 AND used_at IS NULL)`, person).
-		Scan(&has.Login, &has.TOTP, &has.Recovery)
+		(SELECT COUNT(*) FROM recovery_codes WHERE person_id = $1 AND used_at IS NULL),
+		(SELECT COUNT(*) FROM passkeys WHERE person_id = $1)`, person).
+		Scan(&has.Login, &has.TOTP, &has.Recovery, &has.Passkeys)
 	return has, err
 }
 
 // ForgetMeans takes away what a person has to show that it is they.
 func (tx *Tx) ForgetMeans(ctx context.Context, person string) error {
-	for _, table := range []string{"passwords", "totps", "recovery_codes"} {
+	for _, table := range []string{"passwords", "totps", "recovery_codes", "passkeys"} {
 		if err := tx.write(ctx, `DELETE FROM `+table+` WHERE person_id = $1`, person); err != nil {
 			return err
 		}

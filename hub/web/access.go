@@ -17,6 +17,9 @@ type loginView struct {
 	Code  string
 	Login string
 	Wrong string
+	Keys  passkeysHere
+	// Company is the name of the company's own login; empty where there is none.
+	Company string
 }
 
 // loginPage shows a button and uses nothing up: what looks at links in mails must not be able to spend one.
@@ -25,12 +28,13 @@ func (w *Web) loginPage(c echo.Context) error {
 }
 
 func (w *Web) showLogin(c echo.Context, status int, v loginView) error {
+	v.Keys, v.Company = w.passkeysFor(c), w.companyLogin()
 	return w.render(c, status, "login", chooseLang(c).text("login.title"), "", v)
 }
 
 func (w *Web) login(c echo.Context) error {
 	l := chooseLang(c)
-	with := api.Credentials{Code: c.FormValue("code"), Login: c.FormValue("login"), Password: c.FormValue("password")}
+	with := api.Credentials{Code: c.FormValue("code"), Login: c.FormValue("login"), Password: c.FormValue("password"), Passkey: c.FormValue("passkey")}
 	in, err := w.SignIn(c, with)
 	if errors.Is(err, people.ErrLink) {
 		return w.showLogin(c, http.StatusForbidden, loginView{Wrong: l.text("login.bad")})
@@ -57,6 +61,10 @@ func wrongProof(l lang, err error) (text string, status int) {
 		return l.text("login.wrong"), http.StatusForbidden
 	case errors.Is(err, people.ErrCode):
 		return l.text("login.wrongcode"), http.StatusForbidden
+	case errors.Is(err, people.ErrPasskey):
+		return l.text("login.passkey.not"), http.StatusForbidden
+	case errors.Is(err, people.ErrPasskeyCopied):
+		return l.text("login.passkey.copy"), http.StatusForbidden
 	case errors.Is(err, people.ErrBusy):
 		return l.text("login.busy"), http.StatusServiceUnavailable
 	}

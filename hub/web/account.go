@@ -30,6 +30,11 @@ type accountView struct {
 	Field    string
 	Wrong    string
 	Login    string // as it was given
+	Keys     passkeysHere
+	Mine     []people.Passkey
+	Idle     time.Duration // after it a session ends that nobody uses, and
+	Absolute time.Duration // any
+	Company  string        // name of the company's login, for who came by it
 }
 
 func (w *Web) account(c echo.Context) error { return w.showAccount(c, http.StatusOK, accountView{}) }
@@ -50,7 +55,14 @@ func (w *Web) showAccount(c echo.Context, status int, v accountView) (err error)
 			return err
 		}
 	}
-	v.This = api.SessionID(c)
+	if v.Mine, err = w.People.Passkeys(ctx, who.ID); err != nil {
+		return err
+	}
+	if api.SessionBy(c) == people.ByCompany {
+		v.Company = w.companyLogin()
+	}
+	v.Idle, v.Absolute = people.IdleEnd, people.AbsoluteEnd
+	v.Keys, v.This = w.passkeysFor(c), api.SessionID(c)
 	if v.Login == "" {
 		v.Login = v.Has.Login
 	}
@@ -125,9 +137,15 @@ func (w *Web) newRecovery(c echo.Context) error {
 	return w.showRecovery(c, codes)
 }
 
-// endSessions ends one session of the person, or all of them.
+// endSessions ends one session of the person, all others, or all of them.
 func (w *Web) endSessions(c echo.Context) error {
 	id := c.FormValue("session")
+	if c.FormValue("others") != "" {
+		if err := w.People.SignOutOthers(c.Request().Context(), api.Token(c), w.RealNow()); err != nil {
+			return err
+		}
+		return c.Redirect(http.StatusSeeOther, "/account")
+	}
 	if id == "" {
 		if err := w.SignOutEverywhere(c); err != nil {
 			return err
@@ -147,6 +165,7 @@ type confirmView struct {
 	Action string
 	Fields []formField
 	Wrong  string
+	Keys   passkeysHere
 }
 
 // askWithin bounds how long the page that asks may take.
@@ -168,7 +187,7 @@ func (w *Web) askAgain(c echo.Context, p api.Problem) error {
 	if strings.HasPrefix(c.Path(), "/account/") {
 		return w.showAccount(c, status, accountView{Field: "confirm", Wrong: text})
 	}
-	v := confirmView{Action: c.Request().URL.RequestURI(), Wrong: text}
+	v := confirmView{Action: c.Request().URL.RequestURI(), Wrong: text, Keys: w.passkeysFor(c)}
 	var err error
 	if v.Has, err = w.People.Has(ctx, api.Who(c).ID); err != nil {
 		return err
@@ -178,7 +197,7 @@ func (w *Web) askAgain(c echo.Context, p api.Problem) error {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(form)) {
-		if name == api.ProofPassword || name == api.ProofCode {
+		if name == api.ProofPassword || name == api.ProofCode || name == api.ProofPasskey {
 			continue
 		}
 		for _, value := range form[name] {

@@ -44,7 +44,7 @@ func TestANewDispatcherEnrolsByThePagesAndSignsInWithBothFactors(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, api.Code)
 	require.Contains(t, api.Body.String(), "urn:meguri:second-factor")
 	body := get(h, "/account?lang=en", token).Body.String()
-	require.Contains(t, body, "Enrol an authenticator to go on")
+	require.Contains(t, body, "Enrol an authenticator or a passkey to go on")
 	require.NotContains(t, body, `class="tabs"`, "no pages that would not open")
 
 	w = post(h, "/account/password?lang=en", token, url.Values{"login": {"Aoki"}, "password": {"short"}})
@@ -121,6 +121,13 @@ func TestSessionsAreListedAndEndedOnThePage(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, post(h, "/account/sessions", first, url.Values{"session": {id[1]}}).Code)
 	require.Equal(t, "/login", get(h, "/me", second).Header().Get("Location"))
 	require.Equal(t, http.StatusSeeOther, post(h, "/account/sessions", first, url.Values{"session": {id[1]}}).Code, "twice is no error")
+	third := cookie(t, post(h, "/login", "", url.Values{"login": {"aoki"}, "password": {secretWord}})).Value
+	body := get(h, "/account?lang=en", first).Body.String()
+	require.Contains(t, body, "when nobody uses it for 24 h", "how long sessions last")
+	require.Contains(t, body, "7 d after it began")
+	require.Equal(t, "/account", post(h, "/account/sessions", first, url.Values{"others": {"yes"}}).Header().Get("Location"))
+	require.Equal(t, "/login", get(h, "/me", third).Header().Get("Location"))
+	require.Equal(t, 200, get(h, "/account", first).Code, "all but this one")
 	w = post(h, "/account/sessions", first, nil)
 	require.Equal(t, "/login", w.Header().Get("Location"))
 	require.Negative(t, cookie(t, w).MaxAge)

@@ -17,7 +17,7 @@ var accountMessages = map[string]message{
 	"account.title":        {"Your account", "アカウント"},
 	"account.owes":         {"One more step: the code of your authenticator", "もう一段階：認証アプリのコード"},
 	"account.owes.what":    {"Six digits from the app, or one of your recovery codes.", "アプリの6桁の数字、またはリカバリーコードを入力してください。"},
-	"account.must":         {"Your role needs a second factor. Enrol an authenticator to go on.", "この役割には二段階認証が必要です。認証アプリを登録してください。"},
+	"account.must":         {"Your role needs a second factor. Enrol an authenticator or a passkey to go on.", "この役割には二段階認証が必要です。認証アプリまたはパスキーを登録してください。"},
 	"account.confirm":      {"Confirm that it is you", "本人確認"},
 	"account.confirm.what": {"Before you change how you sign in, show that it is you. It holds for five minutes.", "サインイン方法を変える前に本人確認が必要です。確認は5分間有効です。"},
 	"account.code":         {"Code", "コード"},
@@ -57,7 +57,7 @@ var accountMessages = map[string]message{
 	"confirm.title":   {"Confirm that it is you", "本人確認"},
 	"confirm.what":    {"What you are about to do is signed with your name. Show that it is you; then it is done.", "この操作はあなたの名前で署名されます。本人確認のあと実行します。"},
 	"confirm.sign":    {"Confirm and sign", "確認して署名"},
-	"confirm.nothing": {"You have no password and no authenticator to show yet: set one first.", "本人確認に使うパスワードも認証アプリもまだありません。先に設定してください。"},
+	"confirm.nothing": {"You have no password, authenticator or passkey to show yet: set one first.", "本人確認に使うパスワード・認証アプリ・パスキーがまだありません。先に設定してください。"},
 	"confirm.setup":   {"Go to your account", "アカウントへ"},
 
 	"rights.title":  {"Who may do what", "権限一覧"},

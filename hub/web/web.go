@@ -127,6 +127,7 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.POST("/account/totp", w.enrol)
 	e.POST("/account/recovery", w.newRecovery)
 	e.POST("/account/sessions", w.endSessions)
+	w.registerEntry(e)
 	return w, nil
 }
 

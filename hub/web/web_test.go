@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meguri/hub/api/apitest"
+	"meguri/hub/passkey"
 	"meguri/hub/people"
 	"meguri/hub/store"
 	"meguri/hub/storetest"
@@ -28,7 +29,10 @@ func open(t *testing.T) *apitest.Hub {
 func openAt(t *testing.T, database string) *apitest.Hub {
 	t.Helper()
 	h := apitest.OpenAt(t, database)
-	_, err := web.Register(h.Echo, web.Config{API: h.API, Zone: time.FixedZone("Asia/Tokyo", 9*60*60)})
+	keys, err := passkey.New("https://example.com")
+	require.NoError(t, err)
+	h.People.Keys = keys
+	_, err = web.Register(h.Echo, web.Config{API: h.API, Zone: time.FixedZone("Asia/Tokyo", 9*60*60)})
 	require.NoError(t, err)
 	return h
 }
@@ -102,7 +106,7 @@ func TestEachRoleBeginsWithAPageThatItMayOpen(t *testing.T) {
 
 func page(route string) (method, path string) {
 	method, path, _ = strings.Cut(route, " ")
-	known := map[string]string{"/locations/:id": "/locations/loc-001", "/locations/:id/chart.json": "/locations/loc-001/chart.json",
+	known := map[string]string{"/account/passkey": "/account/passkey?to=create", "/locations/:id": "/locations/loc-001", "/locations/:id/chart.json": "/locations/loc-001/chart.json",
 		"/orders/:id": "/orders/order-0001", "/devices/:id": "/devices/station-loc-001", "/packing": "/packing?shop=shop-1", "/sheet": "/sheet?route=route-01", "/readings": "/readings?sensor=loc-001-fridge-1/air",
 		"/alarms/:id": "/alarms/alarm-1", "/rental/items/:id": "/rental/items/" + apitest.Dress, "/rental/orders/:id": "/rental/orders/r-1", "/doors/:id": "/doors/loc-001-fridge-1", "/devices/:id/commissioning": "/devices/station-new/commissioning"}
 	if p, ok := known[path]; ok {

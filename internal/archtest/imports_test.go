@@ -159,6 +159,9 @@ var doors = map[string][]string{
 	"database/sql":               {"hub/store"},
 	"github.com/labstack/echo":   {"hub/api", "hub/web"},
 	"github.com/fxamacker/":      {"protocol"},
+	"github.com/go-webauthn/":    {"hub/passkey"},
+	"github.com/coreos/":         {"hub/oidc"},
+	"golang.org/x/oauth2":        {"hub/oidc"},
 	"github.com/veraison/":       {"protocol"},
 	"periph.io/":                 {"edge/app", "edge/board", "edge/device"},
 	"crypto/x509":                {"hub/pki", "hub/broker", "hub/report", "edge/app"}, // pki makes certificates; the others read them
@@ -196,6 +199,8 @@ var mayImport = map[string][]string{
 	"hub/admission": {"hub/broker", "hub/fleet", "hub/pki", "hub/store", "internal/clock"},
 	"hub/backup":    {"hub/store", "internal/durable", "protocol"},
 	"hub/link":      {"hub/fleet", "hub/store", "internal/clock", "protocol"},
+	"hub/oidc":      {"hub/people"},
+	"hub/passkey":   {"hub/people"},
 	// Who holds the key to the money.
 	"hub/payment/intents": {"hub/payment"},
 	"hub/payment/settle":  {"hub/order", "hub/payment", "internal/clock"},
