@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -236,10 +237,15 @@ func toRentalOrder(o store.RentalOrder) rentalOrderJSON {
 	return rentalOrderJSON{OrderID: o.ID, CustomerID: o.Customer, WarehouseID: o.Warehouse, ShipDate: o.ShipDate, State: o.State, Tote: o.Tote}
 }
 
+// listRentalOrders gives a customer their own.
 func (a *API) listRentalOrders(c echo.Context) error {
 	out := rentalOrdersJSON{}
+	customer := ""
+	if who := Who(c); who.Role == people.Customer {
+		customer = who.Place
+	}
 	err := a.read(c, func(ctx context.Context, tx *store.Tx) error {
-		all, err := tx.RentalOrders(ctx, c.QueryParam("state"), maxList)
+		all, err := tx.RentalOrders(ctx, c.QueryParam("state"), customer, maxList)
 		out.Orders = each(all, toRentalOrder)
 		return err
 	})
@@ -258,6 +264,9 @@ func (a *API) rentalOrder(c echo.Context, status int, tried []rental.LineOutcome
 		o, err := tx.RentalOrder(ctx, Param(c, "id"))
 		if err != nil {
 			return err
+		}
+		if !Who(c).Owns(o.Customer) {
+			return fmt.Errorf("rental order %s: %w", o.ID, store.ErrNotFound) // that there is one is not theirs to know either
 		}
 		out = toRentalOrder(o)
 		lines, err := tx.RentalLines(ctx, o.ID)

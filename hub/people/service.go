@@ -41,6 +41,7 @@ type Tx interface {
 	RecordAct(ctx context.Context, a Act) error
 	accountTx
 	secondTx
+	clientTx
 }
 
 // accountTx is what a transaction offers for accounts.

@@ -158,6 +158,8 @@ var doors = map[string][]string{
 	"github.com/labstack/echo":   {"hub/api", "hub/web"},
 	"github.com/fxamacker/":      {"protocol"},
 	"github.com/veraison/":       {"protocol"},
+	"github.com/go-jose/":        {"hub/bearer"},
+	"golang.org/x/time":          {"hub/bearer"},
 	"periph.io/":                 {"edge/app", "edge/board", "edge/device"},
 	"crypto/x509":                {"hub/pki", "hub/broker", "hub/report", "edge/app"}, // pki makes certificates; the others read them
 	"github.com/go-pdf/":         {"hub/report", "hub/label"},
@@ -194,6 +196,8 @@ var mayImport = map[string][]string{
 	"hub/admission": {"hub/broker", "hub/fleet", "hub/pki", "hub/store", "internal/clock"},
 	"hub/backup":    {"hub/store", "internal/durable", "protocol"},
 	"hub/link":      {"hub/fleet", "hub/store", "internal/clock", "protocol"},
+	// Who says whose tokens are good.
+	"hub/bearer": {"hub/people", "hub/store", "internal/durable"},
 	// Who holds the key to the money.
 	"hub/payment/intents": {"hub/payment"},
 	"hub/payment/settle":  {"hub/order", "hub/payment", "internal/clock"},
