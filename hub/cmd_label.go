@@ -12,7 +12,7 @@ import (
 
 // LabelCmd is `hub label`.
 type LabelCmd struct {
-	Kind   string   `arg:"" help:"item (GTIN and serial number), shelf (GLN, or our address, slot or place), bag (SSCC), container or shipper (GRAI)." enum:"item,shelf,bag,container,shipper"`
+	Kind   string   `arg:"" help:"item (GTIN and serial number), shelf (GLN, or our address, slot or place), bag (SSCC), container or shipper (GRAI), badge (our own number)." enum:"item,shelf,bag,container,shipper,badge"`
 	Code   string   `arg:"" optional:"" help:"What the barcode holds: a bracketed element string, scan data or a Digital Link."`
 	Text   []string `arg:"" optional:"" help:"Lines of words, also in Japanese."`
 	CSV    *os.File `name:"csv" help:"File of labels instead: a column code, perhaps one kind, and text… for the words." placeholder:"FILE"`

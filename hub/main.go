@@ -57,6 +57,7 @@ type commandLine struct {
 	Token       TokenCmd       `cmd:"" help:"Signed tokens that open doors, and the keys that sign them."`
 	Pay         PayCmd         `cmd:"" help:"Try out payments."`
 	Person      PersonCmd      `cmd:"" help:"Add, list and remove persons."`
+	Badge       BadgeCmd       `cmd:"" help:"Badges of people who work with a warehouse's scanners: add, list, revoke."`
 	Client      ClientCmd      `cmd:"" help:"Register programs that use the API, and say what they may do."`
 	Rights      RightsCmd      `cmd:"" help:"Print who may do what: roles and routes."`
 	Admin       AdminCmd       `cmd:"" help:"The first administrator."`

@@ -57,14 +57,14 @@ type set struct {
 // who ask. The error is an *InvalidError, or wraps ErrNoKeys.
 func (k *Keys) Find(ctx context.Context, i Issuer, kid string, now time.Time) (jose.JSONWebKey, error) {
 	s := k.set(i, now)
-	key, ok, usable := s.look(i, kid, now)
-	if ok {
+	if key, ok, _ := s.look(i, kid, now); ok {
 		return key, nil
 	}
 	if err := k.refetch(ctx, s, i, now); err != nil {
-		return key, err
+		return jose.JSONWebKey{}, err
 	}
-	if key, ok, usable = s.look(i, kid, now); ok {
+	key, ok, usable := s.look(i, kid, now)
+	if ok {
 		return key, nil
 	}
 	if !usable {

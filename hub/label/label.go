@@ -20,6 +20,7 @@ const (
 	Bag       Kind = "bag"       // a logistic unit: SSCC
 	Container Kind = "container" // a returnable asset: GRAI with serial number
 	Shipper   Kind = "shipper"   // likewise
+	Badge     Kind = "badge"     // of a person in a warehouse: our own number
 )
 
 // form says what a kind's barcode has to hold and how it is drawn.
@@ -35,6 +36,7 @@ var forms = map[Kind]form{
 	Bag:       {one: []gs1.AI{gs1.SSCC}, linear: true},
 	Container: {one: []gs1.AI{gs1.GRAI}},
 	Shipper:   {one: []gs1.AI{gs1.GRAI}},
+	Badge:     {one: []gs1.AI{gs1.Badge}},
 }
 
 // graiKind is the length of a GRAI that names a kind of asset and no single one.
@@ -58,7 +60,7 @@ type Label struct {
 func New(kind Kind, code string, lines ...string) (Label, error) {
 	f, ok := forms[kind]
 	if !ok {
-		return Label{}, fmt.Errorf("kind %q: want item, shelf, bag, container or shipper", kind)
+		return Label{}, fmt.Errorf("kind %q: want item, shelf, bag, container, shipper or badge", kind)
 	}
 	m, err := gs1.Read(code)
 	if err != nil {

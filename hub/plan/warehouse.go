@@ -86,6 +86,9 @@ func (b *builder) lists(id string) error {
 		return err
 	}
 	for _, o := range operators {
+		if !o.Revoked.IsZero() {
+			continue
+		}
 		to := protocol.Operator{Badge: o.Badge, Salt: o.Salt, Check: o.Check}
 		for _, s := range o.Steps {
 			to.Steps = append(to.Steps, protocol.Step(s))

@@ -33,6 +33,9 @@ CREATE TABLE access_keys (
     ends_at    BIGINT -- its tokens are taken until then; NULL while no other has taken its place
 );
 
+-- A badge that was taken back stays, so that nobody else gets its number, and no file that is imported again gives it back.
+ALTER TABLE warehouse_operators ADD COLUMN revoked_at BIGINT;
+
 -- +goose Down
 -- A hub is never migrated down over its data: restore a backup instead.
 SELECT 1;
