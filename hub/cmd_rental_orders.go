@@ -22,7 +22,7 @@ type RentalOrdersCmd struct {
 func (c *RentalOrdersCmd) Run(g *Globals) error {
 	return withStore(g, func(s *store.Store) error {
 		return s.Read(g.Ctx, func(tx *store.Tx) error {
-			all, err := tx.RentalOrders(g.Ctx, strings.TrimPrefix(c.State, "all"), store.MaxPage)
+			all, err := tx.RentalOrders(g.Ctx, strings.TrimPrefix(c.State, "all"), "", store.MaxPage)
 			w := tabwriter.NewWriter(g.Stdout, 0, 0, 2, ' ', 0)
 			for _, o := range all {
 				p, fault := tx.RentalProgress(g.Ctx, o.ID)

@@ -17,7 +17,7 @@ type RightsCmd struct {
 // Help says what the words of the table mean.
 func (*RightsCmd) Help() string {
 	return `A row for each page and route of the API, a column for each role. yes: may use it; own: only what is their own; sign: has to show
-within five minutes that it is they, for the uses that the last column names; all: also without signing in; empty: refused.`
+within five minutes that it is they, for the uses that the column signed names; all: also without signing in; empty: refused. scope is what a token has to be for, empty where none is taken.`
 }
 
 // Run prints the table of rights, which needs no database.
@@ -26,13 +26,13 @@ func (c *RightsCmd) Run(g *Globals) error {
 	for _, r := range people.Roles() {
 		header = append(header, string(r))
 	}
-	rows := [][]string{append(header, "signed")}
+	rows := [][]string{append(header, "signed", "scope")}
 	for _, r := range people.Matrix() {
 		row := []string{r.Method, r.Path}
 		for _, cell := range r.Cells {
 			row = append(row, string(cell))
 		}
-		rows = append(rows, append(row, r.Signed))
+		rows = append(rows, append(row, r.Signed, r.Scope))
 	}
 	if c.Format == "csv" {
 		return csv.NewWriter(g.Stdout).WriteAll(rows)

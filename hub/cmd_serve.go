@@ -28,6 +28,7 @@ type ServeCmd struct {
 	BackupFlags
 	AlarmFlags
 	ReturnFlags
+	ProgramFlags
 	TimeZone string `help:"Time zone of the times that pages show." default:"Asia/Tokyo" env:"MEGURI_TIME_ZONE"`
 }
 
@@ -83,10 +84,14 @@ func (c *ServeCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
+	programs, err := c.ProgramFlags.config()
+	if err != nil {
+		return err
+	}
 	return app.Run(g.Ctx, app.Config{
 		Database: g.Database, HTTP: c.HTTP, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Proxies: c.TrustProxy,
 		PKI: g.pkiDir(), PeopleKey: peopleKey, PublicAddress: c.PublicAddress, Company: company, Broker: c.Broker, BrokerNames: c.BrokerName, BrokerURL: c.BrokerURL,
-		Returns: returns, Alarms: alarms, Payments: payments, Backups: c.schedule(), SafeAfterBackup: c.SafeAfterBackup,
+		Returns: returns, Alarms: alarms, Payments: payments, Programs: programs, Backups: c.schedule(), SafeAfterBackup: c.SafeAfterBackup,
 		Clock: g.Clock, Zone: zone, Logger: g.Logger,
 	})
 }

@@ -11,16 +11,21 @@ import (
 
 const (
 	idleAfter = 10 * time.Minute // without a scan, and whoever was signed on is gone: the next one is somebody else
+	shift     = 10 * time.Hour   // after it even who never paused signs on anew
 	mostPIN   = 12               // digits
 	freeTries = 3                // wrong PINs before the first pause
 	onePause  = 30 * time.Second // doubles with each more
 	longPause = time.Hour
 )
 
-// idle signs off who has been away. A clock that was set back keeps nobody signed on for longer.
+// idle signs off who has been away, whose shift is over, or whose badge the newest lists have no more. A clock that was set back keeps
+// nobody signed on for longer.
 func (t *turn) idle() {
 	now := t.now.UnixMilli()
-	t.s.At = min(t.s.At, now)
+	t.s.At, t.s.Since = min(t.s.At, now), min(t.s.Since, now)
+	if _, there := t.b.operators[t.s.Badge]; t.s.Badge != "" && (!there || now-t.s.Since >= shift.Milliseconds()) {
+		t.off()
+	}
 	if now-t.s.At < idleAfter.Milliseconds() {
 		return
 	}
@@ -69,7 +74,7 @@ func (t *turn) signOn(id string) Verdict {
 	if _, busy := t.unfinished(); !busy {
 		t.leave()
 	}
-	t.s.Badge, t.s.Asked, t.s.digits = id, "", ""
+	t.s.Badge, t.s.Asked, t.s.digits, t.s.Since = id, "", "", t.now.UnixMilli()
 	t.records = append(t.records, protocol.OperatorChanged{Badge: id})
 	return t.accept(phrase.SignedOn, id)
 }

@@ -38,6 +38,8 @@ type State struct {
 	Held      []Held     `cbor:"18,keyasint,omitempty"` // at most maxHeld, the oldest first
 	More      uint32     `cbor:"19,keyasint,omitempty"` // errors besides
 
+	Since int64 `cbor:"30,keyasint,omitempty"` // Unix ms when the person signed on
+
 	digits string // of a PIN so far: never stored
 }
 

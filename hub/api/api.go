@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"meguri/hub/alarm"
+	"meguri/hub/bearer"
 	"meguri/hub/disruption"
 	"meguri/hub/door"
 	"meguri/hub/live"
@@ -37,6 +38,7 @@ type Config struct {
 	// Sign signs a token that opens a door; nil for a hub that hands out none.
 	Sign    func(ctx context.Context, tx *store.Tx, t protocol.Token, now time.Time) (string, error)
 	Quality *quality.Service
+	Tokens  *bearer.Checker    // of programs and of customers' apps; nil for a hub that takes none
 	Reports *report.Printer    // nil for a hub that makes none
 	Touch   func(place string) // of each place whose devices may need another plan; nil for nobody
 	Clock   clock.Clock        // of the business: cutoffs, days, alarms
@@ -63,6 +65,7 @@ type API struct {
 	Doors       *door.Service
 	Register    *register.Service
 	rights      people.Table
+	limits      *bearer.Limiter
 	document    *document
 }
 
@@ -85,7 +88,8 @@ func New(c Config) (*API, *echo.Echo, error) {
 		return nil, nil, fmt.Errorf("OpenAPI document: %w", err)
 	}
 	a := &API{Config: c, Disruptions: &disruption.Service{Store: c.Store, Touch: c.Touch},
-		Doors: &door.Service{Store: c.Store, Touch: c.Touch}, Register: newRegister(c), rights: people.NewTable(people.Rights()), document: doc}
+		Doors: &door.Service{Store: c.Store, Touch: c.Touch}, Register: newRegister(c), rights: people.NewTable(people.Rights()), document: doc,
+		limits: bearer.NewLimiter(bearer.MaxBuckets)}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = a.addressOf()
@@ -99,6 +103,9 @@ func (a *API) routes(e *echo.Echo) {
 	e.GET("/healthz", a.health)
 	e.GET("/openapi.json", a.document.serveJSON)
 	e.GET("/openapi.yaml", a.document.serveYAML)
+	e.POST("/oauth/token", a.giveToken)
+	e.GET("/.well-known/oauth-authorization-server", a.metadata)
+	e.GET("/.well-known/jwks.json", a.keySet)
 
 	// No echo group: with middleware it would answer paths that nobody registered.
 	get := func(path string, h echo.HandlerFunc) { e.GET("/v1"+path, a.document.check(h)) }

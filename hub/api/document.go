@@ -11,6 +11,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/labstack/echo/v4"
+
+	"meguri/hub/people"
 )
 
 //go:embed openapi.yaml
@@ -31,9 +33,31 @@ func loadDocument() (*document, error) {
 	if err := spec.Validate(loader.Context); err != nil {
 		return nil, err
 	}
+	nameScopes(spec)
 	text, err := spec.MarshalJSON()
 	return &document{spec, text}, err
 }
+
+// nameScopes writes into each operation what a token has to be for, as the table of rights has it.
+func nameScopes(spec *openapi3.T) {
+	table := people.NewTable(people.Rights())
+	for path, item := range spec.Paths.Map() {
+		for method, operation := range item.Operations() {
+			right, known := table[method+" "+routePath(path)]
+			if !known || right.Public {
+				continue
+			}
+			need := openapi3.SecurityRequirements{{"session": {}}, {"cookie": {}}}
+			if right.Scope != "" {
+				need = append(need, openapi3.SecurityRequirement{"token": {right.Scope}})
+			}
+			operation.Security = &need
+		}
+	}
+}
+
+// routePath writes OpenAPI's /orders/{id} as echo's /orders/:id.
+func routePath(path string) string { return strings.NewReplacer("{", ":", "}", "").Replace(path) }
 
 func (d *document) serveJSON(c echo.Context) error {
 	return c.Blob(http.StatusOK, "application/json", d.json)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	tokens "meguri/hub/bearer"
 	"meguri/hub/people"
 )
 
@@ -147,6 +148,9 @@ func (a *API) authorised(next echo.HandlerFunc) echo.HandlerFunc {
 			signed := people.Signature{By: session.ConfirmedBy, At: session.Confirmed}
 			c.SetRequest(c.Request().WithContext(people.WithSignature(c.Request().Context(), signed)))
 		}
+		if verdict == people.OutOfScope {
+			return &outOfScope{a.rights[route].Scope}
+		}
 		return obey(c, next, who, verdict)
 	}
 }
@@ -234,7 +238,7 @@ func (a *API) Confirm(c echo.Context, proof people.Proof) error {
 	return a.identify(c)
 }
 
-// identify finds the person whose session token the request carries. A bearer token goes before a cookie.
+// identify finds the person whose session token the request carries, or the program whose. A bearer token goes before a cookie.
 func (a *API) identify(c echo.Context) error {
 	token, bearer := strings.CutPrefix(c.Request().Header.Get("Authorization"), "Bearer ")
 	if !bearer {
@@ -242,8 +246,11 @@ func (a *API) identify(c echo.Context) error {
 			token = cookie.Value
 		}
 	}
-	if token == "" {
+	switch {
+	case token == "":
 		return people.ErrNoSession
+	case bearer && tokens.Is(token):
+		return a.byToken(c, token)
 	}
 	who, session, err := a.People.Session(c.Request().Context(), token, a.RealNow())
 	if err != nil {
@@ -257,6 +264,9 @@ func (a *API) identify(c echo.Context) error {
 
 // Caller is who asks, and how sure it is that it is they; only for routes that are not public.
 func (a *API) Caller(c echo.Context) people.Caller {
+	if scopes, ok := c.Get(scopesKey).([]people.Scope); ok {
+		return people.Caller{Person: Who(c), Whole: true, Token: true, Scopes: scopes}
+	}
 	session := sessionOf(c)
 	return people.Caller{Person: Who(c), Whole: session.Whole, Fresh: session.Fresh(a.RealNow())}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"meguri/hub/alarm"
+	"meguri/hub/bearer"
 	"meguri/hub/capacity"
 	"meguri/hub/check"
 	"meguri/hub/disruption"
@@ -84,6 +85,7 @@ var statuses = []struct {
 	{people.ErrBusy, http.StatusServiceUnavailable},
 	{people.ErrSealed, http.StatusServiceUnavailable},
 	{people.ErrNoKey, http.StatusServiceUnavailable},
+	{bearer.ErrNoKeys, http.StatusServiceUnavailable},
 	{people.ErrNoPerson, http.StatusNotFound},
 	{people.ErrLastAdmin, http.StatusConflict},
 	{errForbidden, http.StatusForbidden},
@@ -189,6 +191,9 @@ func ProblemOf(err error) Problem {
 	if !ok {
 		d, ok = rentalProblem(err)
 	}
+	if !ok {
+		d, _, ok = tokenProblem(err)
+	}
 	if ok {
 		p.Status, p.Detail, p.Errors = d.Status, d.Detail, d.Errors
 	}
@@ -224,9 +229,8 @@ func (a *API) writeError(err error, c echo.Context) {
 		return
 	}
 	p := ProblemOf(err)
+	a.challenge(c, err, p.Status)
 	switch p.Status {
-	case http.StatusUnauthorized:
-		c.Response().Header().Set("WWW-Authenticate", `Bearer realm="meguri"`)
 	case http.StatusServiceUnavailable:
 		c.Response().Header().Set("Retry-After", "2")
 	case http.StatusTooManyRequests:

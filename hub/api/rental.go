@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -266,10 +267,15 @@ func progressOf(ctx context.Context, tx *store.Tx, order string) (*progressJSON,
 	return &progressJSON{p.Open, p.Returned, p.Sold, p.Lost}, nil
 }
 
+// listRentalOrders gives a customer their own.
 func (a *API) listRentalOrders(c echo.Context) error {
 	out := rentalOrdersJSON{}
+	customer := ""
+	if who := Who(c); who.Role == people.Customer {
+		customer = who.Place
+	}
 	err := a.read(c, func(ctx context.Context, tx *store.Tx) error {
-		all, err := tx.RentalOrders(ctx, c.QueryParam("state"), maxList)
+		all, err := tx.RentalOrders(ctx, c.QueryParam("state"), customer, maxList)
 		out.Orders = each(all, toRentalOrder)
 		for n := range out.Orders {
 			if err == nil {
@@ -293,6 +299,9 @@ func (a *API) rentalOrder(c echo.Context, status int, tried []rental.LineOutcome
 		o, err := tx.RentalOrder(ctx, Param(c, "id"))
 		if err != nil {
 			return err
+		}
+		if !Who(c).Owns(o.Customer) {
+			return fmt.Errorf("rental order %s: %w", o.ID, store.ErrNotFound) // that there is one is not theirs to know either
 		}
 		out = toRentalOrder(o)
 		if out.Pieces, err = progressOf(ctx, tx, o.ID); err != nil {

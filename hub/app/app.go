@@ -66,6 +66,7 @@ type Config struct {
 	BrokerURL   string
 
 	Payments Payments
+	Programs Programs
 
 	// Alarms says who is told of alarms that nobody acknowledges, and how; the hub fills in the rest.
 	Alarms notify.Config
@@ -284,6 +285,9 @@ func newMQTT(ctx context.Context, c Config, authority *pki.Authority, b *broker.
 func newServer(ctx context.Context, c Config, with api.Config, secure *tls.Config) (*http.Server, error) {
 	persons, err := newPeople(ctx, c, with.Store)
 	if err != nil {
+		return nil, err
+	}
+	if with.Tokens, err = newChecker(ctx, c, with.Store, persons); err != nil {
 		return nil, err
 	}
 	with.People, with.Clock, with.Logger = persons, c.Clock, c.Logger

@@ -23,6 +23,7 @@ type Row struct {
 	Method, Path string
 	Cells        []Cell
 	Signed       string // which uses are signed: "do=released|condemned", "always", or none
+	Scope        Scope  // that a token needs; empty where no token is taken
 }
 
 // Matrix is the table of rights as people read it: routes by path, those of programs after the pages. Its cells are what Judge says,
@@ -31,7 +32,7 @@ func Matrix() []Row {
 	var rows []Row
 	table := NewTable(Rights())
 	for _, right := range Rights() {
-		row := Row{Signed: right.Sign.String()}
+		row := Row{Signed: right.Sign.String(), Scope: right.Scope}
 		row.Method, row.Path, _ = strings.Cut(right.Route, " ")
 		for _, role := range Roles() {
 			row.Cells = append(row.Cells, table.cell(right, role))
@@ -64,7 +65,7 @@ func (t Table) cell(right Right, role Role) Cell {
 	}
 	judge := func(place string, fresh bool) Verdict {
 		at := func(string) string { return place }
-		return t.Judge(right.Route, &Caller{Person{Role: role, Place: "own"}, true, fresh}, Call{at, func(string) string { return field }})
+		return t.Judge(right.Route, &Caller{Person: Person{Role: role, Place: "own"}, Whole: true, Fresh: fresh}, Call{at, func(string) string { return field }})
 	}
 	switch {
 	case judge("own", true) == ForPublic:

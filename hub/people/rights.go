@@ -16,6 +16,8 @@ type Right struct {
 	// Sign says which uses a person has to answer for: they have shown within ConfirmFor that it is they, and how is kept with the act.
 	// nil for none.
 	Sign *Signing
+	// Scope is what a token has to be for; empty where no token is taken.
+	Scope Scope
 }
 
 // Signing is which uses of a route a person has to answer for.
@@ -39,6 +41,9 @@ type Caller struct {
 	Person
 	Whole bool // they owe no second factor
 	Fresh bool // they have shown within ConfirmFor that it is they
+	// Token is true for who comes with a token for Scopes and no session of a person.
+	Token  bool
+	Scopes []Scope
 }
 
 // Call is what somebody asks for: the values of its query and path parameters, and of the fields of its body.
@@ -57,7 +62,7 @@ func with(set []Role, more ...Role) []Role { return append(slices.Clone(set), mo
 
 // Rights is the one table of who may do what. A route that is not in it answers nobody.
 func Rights() []Right {
-	return slices.Concat(publicRights(), apiRights(), pageRights(), alarmRights(), accountRights(), rentalRights(), registerRights(), entryRights())
+	return scoped(slices.Concat(publicRights(), apiRights(), pageRights(), alarmRights(), accountRights(), rentalRights(), registerRights(), entryRights(), clientRights()))
 }
 
 func publicRights() []Right {
@@ -197,13 +202,14 @@ type Verdict int
 
 // Verdicts.
 const (
-	Refused   Verdict = iota // not with this role, or nobody may
-	NotOwn                   // with this role, and only for what is their own
-	Allowed                  // go ahead
-	Login                    // only with a session
-	ForPublic                // go ahead, whoever it is
-	Owes                     // once the second factor is given
-	Unsigned                 // once the person has shown that it is they
+	Refused    Verdict = iota // not with this role, or nobody may
+	NotOwn                    // with this role, and only for what is their own
+	Allowed                   // go ahead
+	Login                     // only with a session
+	ForPublic                 // go ahead, whoever it is
+	Owes                      // once the second factor is given
+	Unsigned                  // once the person has shown that it is they
+	OutOfScope                // with this role, and not with this token
 )
 
 // Judge says whether somebody, nil for one without a session, may use a route.
@@ -216,6 +222,8 @@ func (t Table) Judge(route string, who *Caller, call Call) Verdict {
 		return Login
 	case !known || !slices.Contains(right.Roles, who.Role):
 		return Refused
+	case who.Token && (right.Scope == "" || !slices.Contains(who.Scopes, right.Scope)):
+		return OutOfScope
 	case !who.Whole && !right.Half:
 		return Owes
 	}

@@ -8,8 +8,8 @@ func rentalRights() []Right {
 		{Route: "GET /v1/rental/items/:id", Roles: with(look, System)},
 		{Route: "GET /v1/rental/stages", Roles: with(look, System)},
 		{Route: "GET /v1/rental/today", Roles: with(look, System)},
-		{Route: "GET /v1/rental/orders", Roles: with(look, System)},
-		{Route: "GET /v1/rental/orders/:id", Roles: with(look, System)},
+		{Route: "GET /v1/rental/orders", Roles: with(look, Customer, System)},     // a customer their own only
+		{Route: "GET /v1/rental/orders/:id", Roles: with(look, Customer, System)}, // a customer their own only
 		{Route: "GET /v1/rental/bags", Roles: with(look, System)},
 		{Route: "POST /v1/rental/orders", Roles: with(lead, Support, System), Act: true},
 		{Route: "POST /v1/rental/orders/:id/allocate", Roles: with(lead, System), Act: true},

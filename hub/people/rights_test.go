@@ -58,7 +58,7 @@ func TestEveryRoleAgainstEveryRoute(t *testing.T) {
 
 func TestOnlyTheUsesThatAreToBeSignedAskForIt(t *testing.T) {
 	table := NewTable(Rights())
-	kitting, quality := Caller{Person{Role: Kitting}, true, false}, Caller{Person{Role: Quality}, true, false}
+	kitting, quality := Caller{Person: Person{Role: Kitting}, Whole: true}, Caller{Person: Person{Role: Quality}, Whole: true}
 	require.Equal(t, Unsigned, table.Judge("POST /v1/devices/:id/commissioning", &kitting, call("", "sign")))
 	require.Equal(t, Allowed, table.Judge("POST /v1/devices/:id/commissioning", &kitting, call("", "begin")))
 	require.Equal(t, Unsigned, table.Judge("POST /quality", &quality, call("", "condemned")))
@@ -84,7 +84,7 @@ func TestWhatIsSigned(t *testing.T) {
 func TestARouteOutsideTheTableAnswersNobody(t *testing.T) {
 	table := NewTable(Rights())
 	require.Equal(t, Login, table.Judge("GET /new", nil, Call{}))
-	require.Equal(t, Refused, table.Judge("GET /new", &Caller{Person{Role: Admin}, true, true}, Call{}))
+	require.Equal(t, Refused, table.Judge("GET /new", &Caller{Person: Person{Role: Admin}, Whole: true, Fresh: true}, Call{}))
 }
 
 // The whole table once more in the form in which people argue about it. A change here is a decision, not a repair.

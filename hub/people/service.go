@@ -43,6 +43,7 @@ type Tx interface {
 	secondTx
 	passkeyTx
 	companyTx
+	clientTx
 }
 
 // accountTx is what a transaction offers for accounts.

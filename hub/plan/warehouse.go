@@ -121,6 +121,9 @@ func (b *builder) crew(id string) error {
 	part := protocol.WarehousePlan{Position: id, Date: b.earliest, Stations: stations(), Kinds: damageKinds(),
 		Swaps: protocol.SwapRule{SameGarment: w.SwapGarment, Worst: protocol.Grade(w.SwapWorst)}}
 	for _, o := range operators {
+		if !o.Revoked.IsZero() {
+			continue
+		}
 		to := protocol.Operator{Badge: o.Badge, Salt: o.Salt, Check: o.Check}
 		for _, s := range o.Steps {
 			to.Steps = append(to.Steps, protocol.Step(s))

@@ -108,6 +108,7 @@ func TestScannersOfAWarehouseGetItsLists(t *testing.T) {
 		require.Equal(t, protocol.SwapRule{SameGarment: true, Worst: protocol.GradeB}, lists.Swaps)
 		require.Equal(t, protocol.CheckPIN("2468", lists.Operators[0].Salt), lists.Operators[0].Check)
 		require.Equal(t, protocol.Operator{Badge: "op-2", Steps: []protocol.Step{3, 4}}, lists.Operators[1])
+		require.Len(t, lists.Operators, 2)
 		require.Equal(t, "S-9", lists.Shelves[0].Place, "in the order of the walk")
 		require.Len(t, lists.Orders, 3)
 		require.ElementsMatch(t, []string{"0001", "0002", "0003"}, []string{lists.Orders[0].Tote, lists.Orders[1].Tote, lists.Orders[2].Tote})

@@ -3,8 +3,10 @@ package store
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"strconv"
 	"strings"
+	"time"
 
 	"meguri/hub/bulk"
 )
@@ -14,6 +16,7 @@ type Operator struct {
 	Badge, Warehouse string
 	Salt, Check      []byte // empty: the badge is enough
 	Steps            []int64
+	Revoked          time.Time // zero while the badge is good
 }
 
 // Same says whether two operators are alike.
@@ -67,15 +70,17 @@ func (tx *Tx) Shelves(ctx context.Context, warehouse string) ([]bulk.Shelf, erro
 	}, "SELECT id, warehouse_id, walk, room FROM warehouse_shelves WHERE $1 = '' OR warehouse_id = $1 ORDER BY warehouse_id, walk, id", warehouse)
 }
 
-// Operators gives the operators of a warehouse, or of all when it is empty, by badge.
+// Operators gives the operators of a warehouse, or of all when it is empty, by badge, the revoked ones too.
 func (tx *Tx) Operators(ctx context.Context, warehouse string) ([]Operator, error) {
 	return list(ctx, tx, func(row scanner) (o Operator, err error) {
 		var steps string
-		if err = row.Scan(&o.Badge, &o.Warehouse, &o.Salt, &o.Check, &steps); err == nil {
+		var revoked sql.NullInt64
+		if err = row.Scan(&o.Badge, &o.Warehouse, &o.Salt, &o.Check, &steps, &revoked); err == nil {
+			o.Revoked = fromOptionalMillis(revoked)
 			o.Steps, err = textSteps(steps)
 		}
 		return o, err
-	}, "SELECT badge, warehouse_id, salt, pin_check, steps FROM warehouse_operators WHERE $1 = '' OR warehouse_id = $1 ORDER BY badge", warehouse)
+	}, "SELECT badge, warehouse_id, salt, pin_check, steps, revoked_at FROM warehouse_operators WHERE $1 = '' OR warehouse_id = $1 ORDER BY badge", warehouse)
 }
 
 // Garments gives all garments by GTIN.
@@ -115,6 +120,12 @@ func (tx *Tx) SaveWarehouses(ctx context.Context, all []bulk.Warehouse) error {
 // SaveShelves adds or changes shelves.
 func (tx *Tx) SaveShelves(ctx context.Context, all []bulk.Shelf) error {
 	return saveRows(ctx, tx, insertShelves, all, func(s bulk.Shelf) []any { return []any{s.ID, s.WarehouseID, s.Walk, s.Room} })
+}
+
+// RevokeOperator takes a badge's right away, and says whether there was such a badge. A file that is imported again does not give it back.
+func (tx *Tx) RevokeOperator(ctx context.Context, badge string, at time.Time) (bool, error) {
+	n, err := tx.exec(ctx, "UPDATE warehouse_operators SET revoked_at = $2 WHERE badge = $1 AND revoked_at IS NULL", badge, millis(at))
+	return n == 1, err
 }
 
 // SaveOperators adds or changes operators.

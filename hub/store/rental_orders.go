@@ -88,9 +88,10 @@ func (tx *Tx) RentalOrdersDue(ctx context.Context, warehouse, until string, most
 		ORDER BY ship_date, id LIMIT $3`, warehouse, until, most)
 }
 
-// RentalOrders gives orders in a state, or all when it is empty, those that are shipped last first.
-func (tx *Tx) RentalOrders(ctx context.Context, state string, most int) ([]RentalOrder, error) {
-	return list(ctx, tx, scanRentalOrder, "SELECT "+rentalOrderColumns+` WHERE $1 = '' OR state = $1 ORDER BY ship_date DESC, id LIMIT $2`, state, most)
+// RentalOrders gives orders in a state, or all when it is empty, of a customer, or of all, those that are shipped last first.
+func (tx *Tx) RentalOrders(ctx context.Context, state, customer string, most int) ([]RentalOrder, error) {
+	return list(ctx, tx, scanRentalOrder, "SELECT "+rentalOrderColumns+` WHERE ($1 = '' OR state = $1) AND ($2 = '' OR customer_id = $2)
+		ORDER BY ship_date DESC, id LIMIT $3`, state, customer, most)
 }
 
 // MoveRentalOrder takes an order from one state to the next, and leaves it alone in any other.

@@ -64,6 +64,7 @@ var accountMessages = map[string]message{
 	"rights.what":   {"A row for each page and route of the API. Empty: refused.", "ページとAPIごとの一覧です。空欄は拒否されます。"},
 	"rights.route":  {"Page or route", "ページ・API"},
 	"rights.signed": {"signed: %s", "署名：%s"},
+	"rights.scope":  {"token: %s", "トークン：%s"},
 	"rights.yes":    {"yes", "可"},
 	"rights.own":    {"own", "自分のみ"},
 	"rights.sign":   {"sign", "署名"},

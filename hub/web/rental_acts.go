@@ -125,7 +125,7 @@ func (w *Web) rentalOrders(c echo.Context) error {
 	}
 	err := w.read(ctx, func(tx *store.Tx) error {
 		v.Orders = nil
-		all, err := tx.RentalOrders(ctx, v.State, maxRows)
+		all, err := tx.RentalOrders(ctx, v.State, "", maxRows)
 		if err != nil {
 			return err
 		}

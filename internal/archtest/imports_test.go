@@ -163,6 +163,8 @@ var doors = map[string][]string{
 	"github.com/coreos/":         {"hub/oidc"},
 	"golang.org/x/oauth2":        {"hub/oidc"},
 	"github.com/veraison/":       {"protocol"},
+	"github.com/go-jose/":        {"hub/bearer"},
+	"golang.org/x/time":          {"hub/bearer"},
 	"periph.io/":                 {"edge/app", "edge/board", "edge/device"},
 	"crypto/x509":                {"hub/pki", "hub/broker", "hub/report", "edge/app"}, // pki makes certificates; the others read them
 	"github.com/go-pdf/":         {"hub/report", "hub/label"},
@@ -201,6 +203,8 @@ var mayImport = map[string][]string{
 	"hub/link":      {"hub/fleet", "hub/store", "internal/clock", "protocol"},
 	"hub/oidc":      {"hub/people"},
 	"hub/passkey":   {"hub/people"},
+	// Who says whose tokens are good.
+	"hub/bearer": {"hub/people", "hub/store", "internal/durable"},
 	// Who holds the key to the money.
 	"hub/payment/intents": {"hub/payment"},
 	"hub/payment/settle":  {"hub/order", "hub/payment", "internal/clock"},

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meguri/hub/api"
+	"meguri/hub/bearer"
 	"meguri/hub/bulk"
 	"meguri/hub/live"
 	"meguri/hub/order"
@@ -105,8 +106,11 @@ func openAt(tb testing.TB, database string, now time.Time) *Hub {
 	require.NoError(tb, err)
 	authority, err := pki.Open(tb.TempDir())
 	require.NoError(tb, err)
+	own := &bearer.Own{URL: URL, Store: h.Store, People: h.People}
+	checker, err := bearer.New(bearer.Config{Own: own})
+	require.NoError(tb, err)
 	reports := &report.Printer{Zone: time.UTC, Signer: authority.ReportSigner(), Now: time.Now}
-	h.API, h.Echo, err = api.New(api.Config{Reports: reports, Store: h.Store, Orders: h.Orders, Paying: paying, People: h.People, Feed: h.Feed, Clock: h.Clock, Sign: tokens.Sign,
+	h.API, h.Echo, err = api.New(api.Config{Reports: reports, Tokens: checker, Store: h.Store, Orders: h.Orders, Paying: paying, People: h.People, Feed: h.Feed, Clock: h.Clock, Sign: tokens.Sign,
 		RealNow: h.RealNow, Logger: slog.New(slog.DiscardHandler), Version: "test"})
 	require.NoError(tb, err)
 	return h
