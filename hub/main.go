@@ -58,6 +58,7 @@ type commandLine struct {
 	Pay         PayCmd         `cmd:"" help:"Try out payments."`
 	Person      PersonCmd      `cmd:"" help:"Add, list and remove persons."`
 	Rights      RightsCmd      `cmd:"" help:"Print who may do what: roles and routes."`
+	Audit       AuditCmd       `cmd:"" help:"Who did what to what: show, export and verify the audit trail."`
 	Admin       AdminCmd       `cmd:"" help:"The first administrator."`
 }
 
