@@ -63,6 +63,7 @@ type commandLine struct {
 	Badge       BadgeCmd       `cmd:"" help:"Badges of people who work with a warehouse's scanners: add, list, revoke."`
 	Client      ClientCmd      `cmd:"" help:"Register programs that use the API, and say what they may do."`
 	Rights      RightsCmd      `cmd:"" help:"Print who may do what: roles and routes."`
+	Audit       AuditCmd       `cmd:"" help:"Who did what to what: show, export and verify the audit trail."`
 	Admin       AdminCmd       `cmd:"" help:"The first administrator."`
 }
 

@@ -348,7 +348,8 @@ func (s *Service) SetRole(ctx context.Context, by, person string, role Role, pla
 			return err
 		}
 		detail := fmt.Sprintf("%s %s -> %s %s", before.Role, before.Place, p.Role, p.Place)
-		return tx.RecordAct(ctx, NewAct(now, by, "person.role", person, detail))
+		act := NewAct(now, by, "person.role", person, detail).From(string(before.Role)+" "+before.Place, string(p.Role)+" "+p.Place)
+		return tx.RecordAct(ctx, act)
 	})
 	if err != nil {
 		return fmt.Errorf("role of %s: %w", person, err)

@@ -239,7 +239,15 @@ type Act struct {
 	Act     string // "person.add", "command.unlock", …
 	Subject string // the id of what it was done to
 	Detail  string
+	Before  string // how what was done to was before, and After how it is since, where the act is a change of a few values
+	After   string
 	Signed  string // how the person confirmed it; empty for an act that nobody has to sign
+}
+
+// From is the act with what it changed from and to.
+func (a Act) From(before, after string) Act {
+	a.Before, a.After = before, after
+	return a
 }
 
 // NewAct is an act with an id of its own.

@@ -102,15 +102,6 @@ func (tx *Tx) UseLink(ctx context.Context, hash string, now time.Time) (people.L
 	return links[0], nil
 }
 
-// RecordAct stores who did what, and how they signed it where the request was one that has to be signed; call it in the transaction that does it.
-func (tx *Tx) RecordAct(ctx context.Context, a people.Act) error {
-	if a.Signed == "" {
-		a.Signed = people.SignatureOf(ctx)
-	}
-	return tx.write(ctx, `INSERT INTO acts (id, at, person_id, act, subject, detail, signed) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		a.ID, millis(a.At), a.Person, a.Act, a.Subject, a.Detail, a.Signed)
-}
-
 // Acts lists the newest acts about a subject. That an order was placed is in its own row, and listed with them.
 func (tx *Tx) Acts(ctx context.Context, subject string, most int) ([]people.Act, error) {
 	scan := func(row scanner) (people.Act, error) {

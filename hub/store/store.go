@@ -16,6 +16,8 @@ import (
 
 	"github.com/pressly/goose/v3"
 	"golang.org/x/sync/semaphore"
+
+	"meguri/hub/audit"
 )
 
 //go:embed migrations/*.sql
@@ -27,6 +29,7 @@ type Store struct {
 	database database
 	turns    *semaphore.Weighted // one for a transaction that writes, all for one that has to be alone
 	queue    chan struct{}       // held by the one that writes, where the database lets one in after the other
+	chains   chains
 }
 
 // engine is what differs between the databases.
@@ -153,7 +156,8 @@ type Tx struct {
 	e       engine
 	after   []func() // to be run once it is committed
 
-	pending   []EventRow // that are not written yet
+	pending   []EventRow    // that are not written yet
+	acts      []audit.Entry // to be chained at the end
 	positions positions
 	rentals   rentals
 	places    map[string]string // of fridges that were asked for; they do not move while a transaction lasts
@@ -273,10 +277,7 @@ func (s *Store) transact(ctx context.Context, write bool, t *Tx, fn func(*Tx) er
 	if err != nil {
 		return err
 	}
-	if err := t.session.commit(ctx); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	return nil
+	return s.commit(ctx, t)
 }
 
 // errRedo is a bold transaction in which a step has failed.
@@ -293,7 +294,7 @@ func (tx *Tx) Lost(err error) bool { return errors.Is(err, errLost) || tx.e.tran
 // panics.
 func (tx *Tx) Savepoint(ctx context.Context, fn func() error) error {
 	tx.depth++
-	step := step{level: tx.depth, after: len(tx.after), pending: tx.pending, positions: len(tx.positions.undo),
+	step := step{level: tx.depth, after: len(tx.after), pending: tx.pending, acts: tx.acts, positions: len(tx.positions.undo),
 		rentals: len(tx.rentals.undo), history: tx.rentals.history, strides: tx.rentals.strides, written: tx.written}
 	defer func() {
 		if p := recover(); p != nil {
@@ -312,6 +313,7 @@ type step struct {
 	pending                                   []EventRow
 	history                                   []RentalEvent
 	strides                                   []Stride
+	acts                                      []audit.Entry
 }
 
 // leave ends a step, which has failed with err when that is not nil.
@@ -326,6 +328,7 @@ func (tx *Tx) leave(ctx context.Context, s step, err error) error {
 		tx.after = tx.after[:s.after]
 		// Those of the step are no more, and those from before that were written in it are undone with it.
 		tx.pending = s.pending
+		tx.acts = s.acts
 		tx.positions.back(s.positions)
 		tx.rentals.back(s.rentals)
 		tx.rentals.history, tx.rentals.strides = s.history, s.strides

@@ -23,6 +23,7 @@ const module = "meguri/"
 // rules are packages of plain rules: they may import the standard library and the words of the protocol or GS1 where said.
 var rules = map[string][]string{
 	"hub/alarm":       nil,
+	"hub/audit":       nil,
 	"hub/block":       nil,
 	"hub/capacity":    nil,
 	"hub/coldchain":   nil,
