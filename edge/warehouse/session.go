@@ -17,17 +17,23 @@ const (
 	longPause = time.Hour
 )
 
-// idle signs off who has been away. A clock that was set back keeps nobody signed on for longer.
+// idle signs off who has been away, or is in the plan no longer. A clock that was set back keeps nobody signed on for longer.
 func (t *turn) idle() {
 	now := t.now.UnixMilli()
 	t.s.At = min(t.s.At, now)
-	if now-t.s.At < idleAfter.Milliseconds() {
-		return
-	}
-	if t.s.Badge != "" {
+	away := now-t.s.At >= idleAfter.Milliseconds()
+	if t.s.Badge != "" && (away || !t.b.knows(t.s.Badge)) {
 		t.off()
 	}
-	t.s.Asked, t.s.digits = "", ""
+	if away || !t.b.knows(t.s.Asked) {
+		t.s.Asked, t.s.digits = "", ""
+	}
+}
+
+// knows says whether a badge is in the plan.
+func (b *Book) knows(badge string) bool {
+	_, ok := b.operators[badge]
+	return ok
 }
 
 // off ends somebody's work. What lies open on the table stays so for whoever comes next, and so do errors that nobody has seen; an
@@ -125,6 +131,7 @@ func (t *turn) station(w protocol.Workstation) Verdict {
 		t.s.Place = w.Code
 	}
 	t.s.Visit++
+	t.s.Begun = t.s.Visit
 	called := w.Name
 	if called == "" {
 		called = w.Code
