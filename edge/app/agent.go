@@ -56,6 +56,7 @@ type agent struct {
 	scanner  scanner.State
 	driver   driver.State
 	handheld warehouse.State
+	unstored uint32          // scans that could not be stored, of which nobody has said OK yet
 	book     *warehouse.Book // the lists of the plan, with what was scanned here since
 	hearing  hearing
 	shipper  shipper.State            // what the box has felt
@@ -77,7 +78,7 @@ const (
 	keyScanner  = "state/scanner"
 	keyDriver   = "state/driver"
 	keyGoods    = "state/warehouse"
-	keyBags     = "state/warehouse/bags"
+	keyBags     = "state/warehouse/bags/"  // + number of the part
 	keyNotes    = "state/warehouse/notes/" // + number of the part
 	keyMonitors = "state/monitors"
 	keyClock    = "state/clock"

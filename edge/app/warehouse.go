@@ -3,6 +3,8 @@ package app
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"meguri/edge/device/reader"
@@ -13,25 +15,37 @@ import (
 )
 
 // scannedInWarehouse is a scan of a rental warehouse's reader: decided, made durable, taken over, told. When it cannot be stored nothing
-// has happened, and the person hears it.
+// has happened, and the person hears it with every scan, of those that are stored too, until OK is scanned: in a burst the next verdict comes
+// before anybody has looked. That is kept in memory alone, for there is no storage for it.
 func (a *agent) scannedInWarehouse(s reader.Scan) {
 	if a.book.Plan.Position == "" {
 		a.hardware.tell(a.cfg.Kit.Warehouse.Position, refusal, phrase.New(phrase.NoList), phrase.New(phrase.NoPlanYet))
 		return
 	}
+	if a.unstored > 0 && warehouse.IsOK(a.scanText(s)) {
+		a.unstored = 0
+		a.hardware.tell(a.cfg.Kit.Warehouse.Position, 0, phrase.New(phrase.ErrorSeen), warehouse.Next(a.handheld, a.book))
+		return
+	}
 	v := warehouse.Scan(a.handheld, a.book, a.scanText(s), a.now())
 	next, take := a.staged(v)
 	if err := a.commit(v.Records, next); err != nil {
-		a.hardware.tell(a.cfg.Kit.Warehouse.Position, refusal, phrase.New(phrase.OutOfService), phrase.New(phrase.AskOK))
+		a.unstored++
+	} else {
+		take()
+	}
+	if a.unstored > 0 {
+		lost := phrase.New(phrase.NotStored, strconv.FormatUint(uint64(a.unstored), 10))
+		a.hardware.tell(a.cfg.Kit.Warehouse.Position, refusal, lost, phrase.New(phrase.AskOK))
 		return
 	}
-	take()
 	a.hardware.tell(a.cfg.Kit.Warehouse.Position, v.Beeps(), v.Line, v.Next)
 }
 
 const refusal = 3 // beeps
 
 func keyOfNotes(number int) string { return fmt.Sprintf("%s%03d", keyNotes, number) }
+func keyOfBags(number int) string  { return fmt.Sprintf("%s%03d", keyBags, number) }
 
 // staged is the state that a verdict has to make durable, and what takes it over then.
 func (a *agent) staged(v warehouse.Verdict) (state map[string]any, take func()) {
@@ -40,51 +54,54 @@ func (a *agent) staged(v warehouse.Verdict) (state map[string]any, take func()) 
 	for _, p := range parts {
 		state[keyOfNotes(p.Number)] = p.Notes
 	}
-	var bags []warehouse.BagNote
-	if len(v.Bags) > 0 {
-		bags = a.book.StageBags(v.Bags)
-		state[keyBags] = bags
+	bags := a.book.StageBags(v.Bags)
+	for _, p := range bags {
+		state[keyOfBags(p.Number)] = p.Bags
 	}
 	return state, func() {
 		a.handheld = v.State
 		a.book.Take(parts...)
-		if len(v.Bags) > 0 {
-			a.book.TakeBags(bags)
-		}
+		a.book.TakeBags(bags...)
 	}
 }
 
 // readNotes reads what was scanned since the lists were made. A part that cannot be read is named, and dropped: what it says is in the
 // log, too.
 func (a *agent) readNotes(tx *edgelog.Tx) (unread []string, err error) {
-	var bags []warehouse.BagNote
-	note := func(key string, to any) error {
-		err := get(tx, key, to)
-		if errors.Is(err, edgelog.ErrDamaged) || errors.Is(err, protocol.ErrMalformed) {
-			unread = append(unread, key)
-			return nil
-		}
-		return err
-	}
-	if err := note(keyBags, &bags); err != nil {
-		return nil, err
-	}
-	a.book.TakeBags(bags)
-	keys, err := tx.Keys(keyNotes)
+	err = eachPart(tx, keyNotes, &unread, func(number int, notes []warehouse.Note) {
+		a.book.Take(warehouse.Shard{Number: number, Notes: notes})
+	})
 	if err != nil {
 		return nil, err
 	}
+	err = eachPart(tx, keyBags, &unread, func(number int, bags []warehouse.BagNote) {
+		a.book.TakeBags(warehouse.BagShard{Number: number, Bags: bags})
+	})
+	return unread, err
+}
+
+// eachPart reads the parts under a key, and adds those to unread that cannot be.
+func eachPart[N any](tx *edgelog.Tx, under string, unread *[]string, take func(number int, notes []N)) error {
+	keys, err := tx.Keys(under)
+	if err != nil {
+		return err
+	}
 	for _, key := range keys {
-		p := warehouse.Shard{}
-		if _, err := fmt.Sscanf(key, keyNotes+"%d", &p.Number); err != nil {
+		var notes []N
+		number, err := strconv.Atoi(strings.TrimPrefix(key, under))
+		if err != nil {
 			continue // of another version
 		}
-		if err := note(key, &p.Notes); err != nil {
-			return nil, err
+		switch err := get(tx, key, &notes); {
+		case errors.Is(err, edgelog.ErrDamaged), errors.Is(err, protocol.ErrMalformed):
+			*unread = append(*unread, key)
+		case err != nil:
+			return err
+		default:
+			take(number, notes)
 		}
-		a.book.Take(p)
 	}
-	return unread, nil
+	return nil
 }
 
 // carryNotes hands what was scanned since over to the lists of a new plan, and adds what changes by it to the state that is stored with
@@ -93,15 +110,19 @@ func (a *agent) carryNotes(p plan, state map[string]any) map[string]any {
 	if a.cfg.Kit.Warehouse == nil {
 		return state
 	}
-	parts, bags := p.book.Carry(a.book, a.handheld.Visit, func(at int64) bool { return a.hearing.before(at, p.manifest.MadeAt) })
+	parts, bags := p.book.Carry(a.book, a.handheld, func(at int64) bool { return a.hearing.before(at, p.manifest.MadeAt) })
 	for _, part := range parts {
-		if len(part.Notes) != a.book.Held(part.Number) {
+		if !a.book.Holds(part) {
 			state[keyOfNotes(part.Number)] = part.Notes
 		}
 	}
+	for _, part := range bags {
+		if !a.book.HoldsBags(part) {
+			state[keyOfBags(part.Number)] = part.Bags
+		}
+	}
 	p.book.Take(parts...)
-	p.book.TakeBags(bags)
-	state[keyBags] = bags
+	p.book.TakeBags(bags...)
 	return state
 }
 

@@ -106,6 +106,11 @@ func TestAScanThatCannotBeStoredHasNotHappened(t *testing.T) {
 		}
 		require.Zero(t, r.book.Size())
 		drain(t, r.agent)
+		lost := shown{text: "2 scans are lost: the storage is full. Scan the last pieces again. Scan OK when you have seen this.", beeps: 3}
+		require.Equal(t, lost, r.scans("95new"), "in a burst the next scan comes before anybody has looked")
+		require.Equal(t, protocol.StepRegister, r.handheld.Step, "and is done all the same")
+		require.Equal(t, lost, r.scans("95pick"))
+		require.Equal(t, shown{text: "Seen. Go to A-1: P0."}, r.scans("95ok"))
 		require.Equal(t, "P0 into tote 1. All is picked.", r.scans(pieceCode(0)).text)
 		require.Len(t, said[protocol.ItemScanned](r), 1)
 	})
@@ -165,7 +170,7 @@ func TestNotesThatCannotBeReadAreDropped(t *testing.T) {
 		require.NoError(t, r.log.Update(r.stamp(), func(tx *edgelog.Tx) error {
 			keys, err := tx.Keys(keyNotes)
 			require.NoError(t, err)
-			require.NoError(t, tx.Put(keyBags, []byte("no CBOR")))
+			require.NoError(t, tx.Put(keyOfBags(0), []byte("no CBOR")))
 			return tx.Put(keys[0], []byte("no CBOR"))
 		}))
 		before := r.log.Incarnation()

@@ -129,6 +129,8 @@ const (
 	NoPiece
 	AskOK
 	ErrorSeen
+	MoreErrors // {1} number
+	NotStored  // {1} number of scans
 	NothingToSee
 	PieceAgain
 	BagAgain
@@ -154,17 +156,18 @@ const (
 	BagOpened // {1} end of its number
 	PackNext  // {1} pieces
 	AllPacked
-	BagShort      // {1} pieces
-	BagClosed     // {1} pieces
-	CloseFirst    // {1} bag or shelf
-	BagShipped    // {1} end of its number
-	BagVoided     // {1} end of its number
-	BagUnknown    // {1} end of its number
-	WaybillNoted  // {1} number
-	BagReceived   // {1} pieces
-	BagUnexpected // {1} end of its number
-	BagNamed      // {1} name
-	UnpackNext    // {1} pieces
+	BagShort        // {1} pieces
+	BagClosed       // {1} pieces
+	CloseFirst      // {1} bag or shelf
+	BagShipped      // {1} end of its number
+	BagVoided       // {1} end of its number
+	BagUnknown      // {1} end of its number
+	WaybillNoted    // {1} number
+	WaybillReplaced // {1} number {2} the one before
+	BagReceived     // {1} pieces
+	BagUnexpected   // {1} end of its number
+	BagNamed        // {1} name
+	UnpackNext      // {1} pieces
 	PieceUnexpected
 	SomebodyElses
 	FindNoted
@@ -329,6 +332,8 @@ var lines = [keys]struct{ en, ja string }{
 	ErrorSeen:         {"Seen.", "確認しました。"},
 	NothingToSee:      {"There is no error to confirm.", "確認するエラーはありません。"},
 	PieceAgain:        {"{1}: scanned already.", "{1} はスキャン済みです。"},
+	MoreErrors:        {"{1} more errors. Look at the pieces scanned last.", "ほかにエラー{1}件。最後にスキャンした商品を確認。"},
+	NotStored:         {"{1} scans are lost: the storage is full. Scan the last pieces again.", "記録できず{1}件が失われました。最後の商品を再スキャン。"},
 	BagAgain:          {"This bag was scanned already.", "この袋はスキャン済みです。"},
 	PieceRight:        {"{1}: right.", "{1} 確認しました。"},
 	PieceUnknown:      {"{1} is not known here. Recorded.", "{1} は未登録です。記録しました。"},
@@ -359,6 +364,7 @@ var lines = [keys]struct{ en, ja string }{
 	BagVoided:         {"Bag {1} has not left.", "袋 {1} の発送を取り消しました。"},
 	BagUnknown:        {"Bag {1} is on no list.", "袋 {1} はリストにありません。"},
 	WaybillNoted:      {"Waybill {1}.", "送り状 {1}"},
+	WaybillReplaced:   {"Waybill {1} in place of {2}: is a bag without one?", "送り状 {1}（{2} と交換）。送り状のない袋がないか確認。"},
 	BagReceived:       {"Received: {1} expected.", "受付しました。予定 {1} 点。"},
 	BagUnexpected:     {"Bag {1} was not expected.", "袋 {1} は返却予定にありません。"},
 	BagNamed:          {"Write {1} on the bag.", "袋に {1} と書いてください。"},

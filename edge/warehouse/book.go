@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"hash/fnv"
 	"slices"
-	"strings"
 
 	"meguri/protocol"
 )
@@ -35,8 +34,7 @@ type BagNote struct {
 // Bounds of what is kept beside the lists. The records are in the log: who is forgotten here is judged as the list has it.
 const (
 	Shards     = 256 // parts in which notes are stored, so that a scan writes a small one
-	shardNotes = 100
-	maxBags    = 500
+	shardNotes = 100 // at most, of pieces and likewise of bags
 )
 
 // Book is the day's lists with what this scanner has done since. Scan reads it; Take changes it. It is not safe for concurrent use.
@@ -46,6 +44,7 @@ type Book struct {
 	notes map[string]Note
 	parts [Shards][]Note // the same, the oldest first
 	bags  map[string]BagNote
+	sacks [Shards][]BagNote // the same, the oldest first
 
 	stations  map[string]protocol.Workstation
 	operators map[string]protocol.Operator
@@ -227,16 +226,16 @@ func (b *Book) Stage(changes []Note) []Shard {
 			at = len(all)
 			all = append(all, Shard{number, b.parts[number]})
 		}
-		all[at].Notes = with(all[at].Notes, n)
+		all[at].Notes = with(all[at].Notes, n, func(n Note) string { return n.Item.Item })
 	}
 	return all
 }
 
 // with is a part with one more note, behind the others; the oldest goes when there are too many.
-func with(part []Note, n Note) []Note {
-	next := make([]Note, 0, len(part)+1)
+func with[N any](part []N, n N, about func(N) string) []N {
+	next := make([]N, 0, len(part)+1)
 	for _, old := range part {
-		if old.Item.Item != n.Item.Item {
+		if about(old) != about(n) {
 			next = append(next, old)
 		}
 	}
@@ -288,56 +287,77 @@ func (b *Book) move(from, to protocol.KnownItem) {
 	b.shelved(to, true)
 }
 
-// StageBags gives the notes of bags as they will be with these, at most so many, the oldest first.
-func (b *Book) StageBags(changes []BagNote) []BagNote {
-	merged := map[string]BagNote{}
-	for _, n := range b.bags {
-		merged[n.Bag] = n
-	}
+// BagShard is one part of the notes of bags, as it is to be stored.
+type BagShard struct {
+	Number int
+	Bags   []BagNote
+}
+
+// StageBags gives the parts of the notes of bags that change with these, as they will be. Nothing is changed yet.
+func (b *Book) StageBags(changes []BagNote) []BagShard {
+	var all []BagShard
 	for _, n := range changes {
-		merged[n.Bag] = n
-	}
-	all := make([]BagNote, 0, len(merged))
-	for _, n := range merged {
-		all = append(all, n)
-	}
-	slices.SortFunc(all, func(x, y BagNote) int {
-		if x.At != y.At {
-			return int(min(max(x.At-y.At, -1), 1))
+		number := shardOf(n.Bag)
+		at := slices.IndexFunc(all, func(s BagShard) bool { return s.Number == number })
+		if at < 0 {
+			at = len(all)
+			all = append(all, BagShard{number, b.sacks[number]})
 		}
-		return strings.Compare(x.Bag, y.Bag)
-	})
-	return all[max(0, len(all)-maxBags):]
+		all[at].Bags = with(all[at].Bags, n, func(n BagNote) string { return n.Bag })
+	}
+	return all
 }
 
-// TakeBags makes the notes of bags what StageBags has given, or what was stored.
-func (b *Book) TakeBags(all []BagNote) {
-	b.bags = make(map[string]BagNote, len(all))
-	for _, n := range all {
-		b.bags[n.Bag] = n
+// TakeBags makes a part of the notes of bags what StageBags has given for it, or what was stored.
+func (b *Book) TakeBags(parts ...BagShard) {
+	for _, s := range parts {
+		if s.Number < 0 || s.Number >= Shards {
+			continue
+		}
+		for _, n := range b.sacks[s.Number] {
+			delete(b.bags, n.Bag)
+		}
+		for _, n := range s.Bags {
+			b.bags[n.Bag] = n
+		}
+		b.sacks[s.Number] = s.Bags
 	}
 }
 
-// Carry gives the notes of an old book that the lists of this one do not hold yet. A note goes when the list says the same of the piece,
-// or when heard says that the hub had it before it made the list: then the hub has decided otherwise. Of the visit under way those stay
-// with which the list agrees: they tell a scan that is repeated.
-func (b *Book) Carry(old *Book, visit uint32, heard func(at int64) bool) (parts []Shard, bags []BagNote) {
-	for at, notes := range old.parts {
-		s := Shard{Number: at}
-		for _, n := range notes {
-			if known, ok := b.known[n.Item.Item]; heard(n.At) || ok && known == n.Item && n.Visit != visit {
-				continue
+// Carry gives the notes of an old book that the lists of this one do not hold yet, in all their parts. A note goes when the list says the
+// same, or when heard says that the hub had it before it made the list: then the hub has decided otherwise. Those of the visit under way
+// stay, for they tell a scan that is repeated; what the hub has heard of is there as its list has it.
+func (b *Book) Carry(old *Book, s State, heard func(at int64) bool) (parts []Shard, bags []BagShard) {
+	for number := range Shards {
+		kept, sacks := Shard{Number: number}, BagShard{Number: number}
+		for _, n := range old.parts[number] {
+			if n, ok := b.carried(n, s.Visit, heard(n.At)); ok {
+				kept.Notes = append(kept.Notes, n)
 			}
-			s.Notes = append(s.Notes, n)
 		}
-		parts = append(parts, s)
-	}
-	for _, n := range old.bags {
-		if !heard(n.At) {
-			bags = append(bags, n)
+		for _, n := range old.sacks[number] {
+			if n.Visit >= s.Begun || !heard(n.At) {
+				sacks.Bags = append(sacks.Bags, n)
+			}
 		}
+		parts, bags = append(parts, kept), append(bags, sacks)
 	}
 	return parts, bags
+}
+
+// carried is a note beside the lists of this book, and whether it stays.
+func (b *Book) carried(n Note, visit uint32, heard bool) (Note, bool) {
+	known, ok := b.known[n.Item.Item]
+	switch {
+	case n.Visit == visit && !ok:
+		return n, true
+	case n.Visit == visit && known.Custody == n.Item.Custody:
+		if heard {
+			n.Item, n.For = known, ""
+		}
+		return n, true
+	}
+	return n, !heard && (!ok || known != n.Item)
 }
 
 // Size is how many notes there are.
@@ -352,5 +372,8 @@ func (b *Book) Known() []protocol.ItemsPlan {
 	return []protocol.ItemsPlan{p}
 }
 
-// Held is how many notes a part has.
-func (b *Book) Held(part int) int { return len(b.parts[part]) }
+// Holds says whether the notes of a part are these.
+func (b *Book) Holds(s Shard) bool { return slices.Equal(b.parts[s.Number], s.Notes) }
+
+// HoldsBags says whether the notes of bags of a part are these.
+func (b *Book) HoldsBags(s BagShard) bool { return slices.Equal(b.sacks[s.Number], s.Bags) }

@@ -48,6 +48,9 @@ func (t *turn) openToPack(c code) Verdict {
 	if left := t.toPack(); t.s.Bag.Pieces > 0 && left > 0 {
 		return t.nothing(c, string(Short), phrase.CloseFirst, t.s.Bag.called())
 	}
+	if t.s.Bag.Pieces > 0 { // all of its order are in: it is closed, and known with its order when it leaves
+		t.notePacked()
+	}
 	t.s.Visit++
 	t.s.Bag = Bag{ID: c.value, Order: t.b.orderOf(c.value)}
 	return t.accept(phrase.BagOpened, t.s.Bag.called())
@@ -60,13 +63,17 @@ func (t *turn) closePacked(c code) Verdict {
 	}
 	left := t.toPack()
 	closed := t.s.Bag
-	t.bags = append(t.bags, BagNote{Bag: closed.ID, Step: protocol.StepPack, At: t.now.UnixMilli(), Visit: t.s.Visit, Order: closed.Order})
+	t.notePacked()
 	t.s.Bag = Bag{}
 	if left > 0 { // it is closed all the same: somebody has to look, and the bag does not leave unnoticed
 		t.records = append(t.records, protocol.NewScanRefused(scanStep, c.scan, string(Short)+", bag "+closed.ID))
 		return t.hold(Short, number(left))
 	}
 	return t.accept(phrase.BagClosed, number(int(closed.Pieces)))
+}
+
+func (t *turn) notePacked() {
+	t.bags = append(t.bags, BagNote{Bag: t.s.Bag.ID, Step: protocol.StepPack, At: t.now.UnixMilli(), Visit: t.s.Visit, Order: t.s.Bag.Order})
 }
 
 // orderOf is the order of a bag, as the list or whoever packed it here says.
@@ -116,7 +123,11 @@ func (t *turn) ship(c code) Verdict {
 		if c.value == "" || t.s.Step != protocol.StepShip {
 			return t.nothing(c, "no code of ours", phrase.NotOurs)
 		}
+		before := t.s.Waybill
 		t.s.Waybill = c.value
+		if before != "" && before != c.value { // a bag has left without one, or this is another bag's
+			return t.warn(phrase.WaybillReplaced, c.value, before)
+		}
 		return t.accept(phrase.WaybillNoted, c.value)
 	default:
 		return t.nothing(c, "no bag", phrase.AskBag)

@@ -128,9 +128,9 @@ func (d *desk) restart() {
 	d.state = warehouse.State{}
 	require.NoError(d.t, protocol.DecodeBody(b, &d.state))
 	fresh := warehouse.NewBook(d.book.Plan, d.book.Known())
-	parts, bags := fresh.Carry(d.book, d.state.Visit, func(int64) bool { return false })
+	parts, bags := fresh.Carry(d.book, d.state, func(int64) bool { return false })
 	fresh.Take(parts...)
-	fresh.TakeBags(bags)
+	fresh.TakeBags(bags...)
 	d.book = fresh
 }
 

@@ -35,7 +35,9 @@ func (t *turn) unpack(c code) Verdict {
 
 // bagComes receives a bag, or opens one.
 func (t *turn) bagComes(c code) Verdict {
-	if n := t.b.bags[c.value]; c.value == t.s.Bag.ID || n.Step == protocol.StepReceive && n.Visit == t.s.Visit && t.s.Step == n.Step {
+	n := t.b.bags[c.value]
+	here := n.Step == protocol.StepReceive && n.Visit >= t.s.Begun && t.s.Step == n.Step // it has arrived in this step already
+	if c.value == t.s.Bag.ID || here && t.busyWithBag() {
 		return t.warn(phrase.BagAgain)
 	}
 	expected, known := t.b.expected[c.value]
@@ -51,7 +53,7 @@ func (t *turn) bagComes(c code) Verdict {
 	} else { // it has arrived all the same
 		v = t.warn(phrase.CloseFirst, t.s.Bag.called())
 	}
-	if t.s.Step == protocol.StepUnpack {
+	if here || t.s.Step == protocol.StepUnpack {
 		if t.s.Bag.ID == c.value && known {
 			return t.accept(phrase.BagOpened, tail(c.value))
 		}

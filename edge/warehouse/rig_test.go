@@ -55,7 +55,7 @@ func (d *desk) scan(code string) warehouse.Verdict {
 
 func (d *desk) take(v warehouse.Verdict) {
 	d.book.Take(d.book.Stage(v.Changes)...)
-	d.book.TakeBags(d.book.StageBags(v.Bags))
+	d.book.TakeBags(d.book.StageBags(v.Bags)...)
 	d.state = v.State
 	d.records = append(d.records, v.Records...)
 }

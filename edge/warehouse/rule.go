@@ -19,6 +19,7 @@ const (
 	NotComingBack rental.Rule = "the bag was not expected back"
 	Missing       rental.Rule = "pieces that were expected in the bag are missing"
 	Unlabelled    rental.Rule = "the bag has no label"
+	Others        rental.Rule = "more errors than are kept one by one"
 )
 
 // spoken are the lines of the rules.
@@ -32,7 +33,7 @@ var spoken = map[rental.Rule]phrase.Key{
 
 	Unknown: phrase.PieceUnknown, OtherOwner: phrase.SomebodyElses, NotExpected: phrase.PieceUnexpected, NotListed: phrase.NotOnPickList,
 	WrongTote: phrase.WrongTote, FullShelf: phrase.ShelfFull, NoShelf: phrase.ShelfUnknown, Short: phrase.BagShort,
-	NoBag: phrase.BagUnknown, NotComingBack: phrase.BagUnexpected, Missing: phrase.BagMissing,
+	NoBag: phrase.BagUnknown, NotComingBack: phrase.BagUnexpected, Missing: phrase.BagMissing, Others: phrase.MoreErrors,
 }
 
 // speak is the line of a rule. One that this version does not know says at least that there is one.

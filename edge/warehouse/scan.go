@@ -42,6 +42,12 @@ func Scan(s State, b *Book, scan string, now time.Time) Verdict {
 	return t.end(v)
 }
 
+// IsOK says whether a scan is the card OK.
+func IsOK(scan string) bool {
+	c, err := read(scan)
+	return err == nil && c.kind == menu && c.value == MenuOK
+}
+
 // Tick signs off who has not scanned for a while. Without a change the verdict holds no records.
 func Tick(s State, b *Book, now time.Time) Verdict {
 	t := &turn{s: s, b: b, now: now}
@@ -80,6 +86,8 @@ func (t *turn) end(v Verdict) Verdict {
 
 func (t *turn) scan(c code, err error) Verdict {
 	switch {
+	case len(t.s.Held) > 0 && c.kind == menu && c.value == MenuOK: // first: the display asks for it, whoever is signed on
+		return t.seen()
 	case t.s.Asked != "" && c.kind != badge:
 		return t.pin(c)
 	case c.kind == badge:
@@ -170,14 +178,17 @@ func (t *turn) hold(rule rental.Rule, args ...string) Verdict {
 	return Verdict{Is: protocol.VerdictRefuse, Line: speak(rule, args...)}
 }
 
-// seen confirms the oldest error.
+// seen confirms the oldest error. Of those that were only counted the number is said at last.
 func (t *turn) seen() Verdict {
 	if len(t.s.Held) == 0 {
 		return t.accept(phrase.NothingToSee)
 	}
 	t.s.Held = t.s.Held[1:]
-	if len(t.s.Held) == 0 {
-		t.s.Held, t.s.More = nil, 0
+	switch {
+	case len(t.s.Held) == 0 && t.s.More > 0:
+		t.s.Held, t.s.More = []Held{{string(Others), []string{number(int(t.s.More))}}}, 0
+	case len(t.s.Held) == 0:
+		t.s.Held = nil
 	}
 	return t.accept(phrase.ErrorSeen)
 }

@@ -154,6 +154,8 @@ func TestSeveralErrorsAreSeenOneByOneAndAreBounded(t *testing.T) {
 	for range 6 {
 		d.scan(menu("ok"))
 	}
+	v = d.refuses(phrase.MoreErrors, menu("ok"))
+	require.Equal(t, "12 more errors. Look at the pieces scanned last.", v.Line.In("en"), "none is dropped unsaid")
 	d.right(phrase.ErrorSeen, menu("ok"))
 	require.Len(t, d.items(), 20)
 }
@@ -179,4 +181,40 @@ func TestTheLineIsShortWhateverIsScanned(t *testing.T) {
 	d := newDesk(t, protocol.WarehousePlan{}).at(protocol.StepRegister)
 	v := d.right(phrase.PieceRight, "]d201"+dress+"21"+strings.Repeat("9", 20))
 	require.Equal(t, "…99999999999: right.", v.Line.In("en"))
+}
+
+// withHeld is a desk where an error was not seen, and whose person has gone.
+func withHeld(t *testing.T, o protocol.Operator) *desk {
+	d := newDesk(t, protocol.WarehousePlan{Operators: []protocol.Operator{{Badge: "b1"}, o}}, shelved(dress, 1, "A-1")).at(protocol.StepRegister)
+	d.refuses(phrase.RuleAgain, code(dress, 1))
+	d.now = d.now.Add(11 * time.Minute)
+	return d
+}
+
+func TestAnErrorOfSomebodyWhoIsGoneIsSeenByWhoComesNext(t *testing.T) {
+	d := withHeld(t, protocol.Operator{Badge: "b2"})
+	v := d.right(phrase.ErrorSeen, menu("ok"))
+	require.Equal(t, phrase.AskBadge, v.Next.Key)
+	d.right(phrase.SignedOn, badge("b2"))
+
+	salt := []byte("salt of b2 ......")
+	d = withHeld(t, protocol.Operator{Badge: "b2", Salt: salt, Check: protocol.CheckPIN("2468", salt)})
+	d.refuses(phrase.RuleAgain, badge("b2"))
+	v = d.right(phrase.ErrorSeen, menu("ok"))
+	require.Equal(t, phrase.AskPIN, v.Next.Key)
+	require.Zero(t, d.state.Tries, "it was no PIN")
+	d.right(phrase.SignedOn, menu("2"), menu("4"), menu("6"), menu("8"), menu("ok"))
+}
+
+func TestWhoIsInThePlanNoLongerIsSignedOff(t *testing.T) {
+	d := newDesk(t, protocol.WarehousePlan{Operators: []protocol.Operator{{Badge: "b1", Steps: []protocol.Step{protocol.StepRegister}}}})
+	d.at(protocol.StepRegister)
+	plan := d.book.Plan
+	plan.Operators = []protocol.Operator{{Badge: "b2"}}
+	d.book = warehouse.NewBook(plan, nil)
+	ticked := warehouse.Tick(d.state, d.book, d.now)
+	require.Equal(t, []protocol.Body{protocol.OperatorChanged{}}, ticked.Records, "the agent does it as soon as the plan is active")
+	d.refuses(phrase.AskBadge, menu("st-22"))
+	require.Empty(t, d.state.Badge)
+	d.refuses(phrase.AskBadge, code(dress, 1))
 }

@@ -23,16 +23,19 @@ const (
 func (t *turn) idle() {
 	now := t.now.UnixMilli()
 	t.s.At, t.s.Since = min(t.s.At, now), min(t.s.Since, now)
-	if _, there := t.b.operators[t.s.Badge]; t.s.Badge != "" && (!there || now-t.s.Since >= shift.Milliseconds()) {
+	away := now-t.s.At >= idleAfter.Milliseconds()
+	if t.s.Badge != "" && (away || now-t.s.Since >= shift.Milliseconds() || !t.b.knows(t.s.Badge)) {
 		t.off()
 	}
-	if now-t.s.At < idleAfter.Milliseconds() {
-		return
+	if away || !t.b.knows(t.s.Asked) {
+		t.s.Asked, t.s.digits = "", ""
 	}
-	if t.s.Badge != "" {
-		t.off()
-	}
-	t.s.Asked, t.s.digits = "", ""
+}
+
+// knows says whether a badge is in the plan.
+func (b *Book) knows(badge string) bool {
+	_, ok := b.operators[badge]
+	return ok
 }
 
 // off ends somebody's work. What lies open on the table stays so for whoever comes next, and so do errors that nobody has seen; an
@@ -130,6 +133,7 @@ func (t *turn) station(w protocol.Workstation) Verdict {
 		t.s.Place = w.Code
 	}
 	t.s.Visit++
+	t.s.Begun = t.s.Visit
 	called := w.Name
 	if called == "" {
 		called = w.Code

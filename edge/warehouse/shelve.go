@@ -25,7 +25,7 @@ func (t *turn) putAway(c code) Verdict {
 	case len(t.s.Pending) >= maxPending:
 		return t.nothing(c, "too many pieces in hand", phrase.HandsFull, number(len(t.s.Pending)))
 	}
-	if rule, bad := t.mayNot(item); bad { // said before it is on the shelf; whoever puts it there all the same has it recorded then
+	if rule, bad := t.mayNot(item); bad { // said before it is on the shelf: it is laid aside, and the scan of the shelf does not take it along
 		t.records = append(t.records, protocol.NewScanRefused(scanStep, c.scan, string(rule)))
 		return t.hold(rule, name(item))
 	}

@@ -37,6 +37,7 @@ type State struct {
 	Count     Count      `cbor:"17,keyasint,omitzero"`
 	Held      []Held     `cbor:"18,keyasint,omitempty"` // at most maxHeld, the oldest first
 	More      uint32     `cbor:"19,keyasint,omitempty"` // errors besides
+	Begun     uint32     `cbor:"20,keyasint,omitempty"` // the visit with which the step began
 
 	Since int64 `cbor:"30,keyasint,omitempty"` // Unix ms when the person signed on
 

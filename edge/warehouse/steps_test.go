@@ -280,3 +280,45 @@ func TestACountSplitsIntoRightElsewhereMissingAndUnknown(t *testing.T) {
 	require.EqualValues(t, 4, counted[0].Pieces)
 	require.Equal(t, []string{"B-2", "0"}, d.right(phrase.CountBegun, shelf("B-2")).Line.Args, "the coat was taken over")
 }
+
+func TestABagThatComesWhileAnotherIsOpenIsOpenedAfterIt(t *testing.T) {
+	d := back(t)
+	d.right(phrase.PieceRight, bagCode(1), code(dress, 1))
+	for _, next := range []int{2, 8} {
+		d.warns(phrase.CloseFirst, bagCode(next))
+		d.warns(phrase.BagAgain, bagCode(next))
+	}
+	d.warns(phrase.BagMissing, menu("close"), menu("close"))
+	d.right(phrase.BagOpened, bagCode(2))
+	d.warns(phrase.BagAgain, bagCode(2))
+	d.warns(phrase.BagUnexpected, bagCode(8))
+	require.Equal(t, sscc(8), d.state.Bag.ID)
+	received := 0
+	for _, b := range of[protocol.BagScanned](d.records) {
+		if b.Step == protocol.StepReceive {
+			received++
+		}
+	}
+	require.Equal(t, 3, received, "each bag has arrived once")
+}
+
+func TestABagThatIsPackedIsKnownWithItsOrderWhenTheNextIsOpened(t *testing.T) {
+	d := wave(t, protocol.SwapRule{}).at(protocol.StepPick)
+	d.right(phrase.IntoTote, code(dress, 3))
+	d.at(protocol.StepPack)
+	d.right(phrase.PieceRight, bagCode(7), code(dress, 3))
+	d.right(phrase.BagOpened, bagCode(8))
+	d.at(protocol.StepShip)
+	d.right(phrase.BagShipped, bagCode(7))
+	require.Equal(t, "o2", of[protocol.BagScanned](d.records)[0].Order)
+}
+
+func TestASecondWaybillBeforeABagIsSaidToReplaceTheFirst(t *testing.T) {
+	d := newDesk(t, protocol.WarehousePlan{}).at(protocol.StepShip)
+	d.right(phrase.WaybillNoted, "WB-1")
+	d.right(phrase.WaybillNoted, "WB-1")
+	v := d.warns(phrase.WaybillReplaced, "WB-2")
+	require.Equal(t, "Waybill WB-2 in place of WB-1: is a bag without one?", v.Line.In("en"))
+	d.warns(phrase.BagUnknown, bagCode(1))
+	require.Equal(t, "WB-2", of[protocol.BagScanned](d.records)[0].Waybill)
+}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 	"sync/atomic"
+	"time"
 	"unicode/utf8"
 )
 
@@ -27,16 +28,22 @@ type Scan struct {
 type Dev struct {
 	r       io.Reader
 	p       taker
+	now     func() time.Time
 	dropped atomic.Uint64
 }
 
 // taker takes bytes apart. ended says that a byte ended a scan, good that there is one, and not one that was lost.
 type taker interface {
 	take(b byte) (s Scan, ended, good bool)
+	drop() (lost bool) // what was begun, and says whether that was anything
 }
 
+// silence is after how long what comes is no part of what was begun: a reader that has lost its supply in the middle of a scan does not go
+// on with it. A person who types a PIN is faster than that, and a reader that sends a packet again (SSI: after 2 s).
+const silence = 5 * time.Second
+
 // New returns the reader that sends its scans to r, a line each.
-func New(r io.Reader) *Dev { return &Dev{r: r, p: &parser{}} }
+func New(r io.Reader) *Dev { return &Dev{r: r, p: &parser{}, now: time.Now} }
 
 // String names the device.
 func (d *Dev) String() string { return "reader" }
@@ -53,9 +60,19 @@ func (d *Dev) Run(ctx context.Context, fn func(s Scan)) error {
 	if c, ok := d.r.(io.Closer); ok {
 		defer context.AfterFunc(ctx, func() { _ = c.Close() })()
 	}
+	defer func() { // on a stream that is opened again nothing goes on
+		if d.p.drop() {
+			d.dropped.Add(1)
+		}
+	}()
 	buf := make([]byte, 512)
-	for {
+	for began := d.now(); ; {
 		n, err := d.r.Read(buf)
+		late := d.now().Sub(began) > silence
+		began = d.now()
+		if late && n > 0 && buf[0] != '\r' && buf[0] != '\n' && d.p.drop() { // a late end of a line joins nothing
+			d.dropped.Add(1)
+		}
 		for _, b := range buf[:n] {
 			s, ended, good := d.p.take(b)
 			switch {
@@ -97,6 +114,12 @@ func (p *parser) take(b byte) (s Scan, ended, good bool) {
 		p.line = append(p.line, b)
 	}
 	return s, ended, good
+}
+
+func (p *parser) drop() (lost bool) {
+	lost = len(p.line) > 0 || p.bad
+	p.line, p.bad = p.line[:0], false
+	return lost
 }
 
 // parse splits the symbology identifier off: ']', a letter, a digit or letter.

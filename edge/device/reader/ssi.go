@@ -31,7 +31,7 @@ func NewSSI(rw io.ReadWriter, now func() time.Time) *Dev {
 	if now == nil {
 		now = time.Now
 	}
-	return &Dev{r: rw, p: &packets{w: rw, now: now}}
+	return &Dev{r: rw, p: &packets{w: rw, now: now}, now: time.Now}
 }
 
 // packets takes packets apart.
@@ -63,6 +63,13 @@ func (p *packets) take(b byte) (s Scan, ended, good bool) {
 	packet := p.buf
 	p.buf = p.buf[:0]
 	return p.whole(packet)
+}
+
+// drop gives up a packet and the packets before it that it goes on with.
+func (p *packets) drop() (lost bool) {
+	lost = len(p.buf) > 0 || len(p.scan) > 0 || p.bad
+	p.buf, p.scan, p.bad = p.buf[:0], p.scan[:0], false
+	return lost
 }
 
 // whole answers a packet and takes what it holds.

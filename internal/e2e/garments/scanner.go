@@ -39,9 +39,9 @@ func menu(value string) string             { return label(gs1.Menu, value) }
 func (s *scanner) lists(p protocol.WarehousePlan, items []protocol.ItemsPlan) {
 	b := warehouse.NewBook(p, items)
 	if s.book != nil {
-		parts, bags := b.Carry(s.book, s.state.Visit, func(at int64) bool { return at <= s.heard })
+		parts, bags := b.Carry(s.book, s.state, func(at int64) bool { return at <= s.heard })
 		b.Take(parts...)
-		b.TakeBags(bags)
+		b.TakeBags(bags...)
 	}
 	s.book = b
 }
@@ -54,7 +54,7 @@ func (s *scanner) scan(code string) warehouse.Verdict {
 	v := warehouse.Scan(s.state, s.book, code, at)
 	s.book.Take(s.book.Stage(v.Changes)...)
 	if len(v.Bags) > 0 {
-		s.book.TakeBags(s.book.StageBags(v.Bags))
+		s.book.TakeBags(s.book.StageBags(v.Bags)...)
 	}
 	s.state = v.State
 	for _, b := range v.Records {
