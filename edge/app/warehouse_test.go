@@ -80,7 +80,7 @@ func TestAScanOfTheWarehouseIsDurableBeforeItIsTold(t *testing.T) {
 		r.giveLists(1, p, items)
 		require.Equal(t, "Scan your badge.", r.shown("w-1")[0].text)
 		require.Equal(t, shown{text: "b1 signed on. Scan a station card."}, r.scans("96b1"))
-		require.Equal(t, "pick: ready. Go to A-1: P0.", r.scans("95pick").text)
+		require.Equal(t, "Pick: ready. Go to A-1: P0.", r.scans("95pick").text)
 		require.Equal(t, shown{text: "P0 into tote 1. All is picked."}, r.scans(pieceCode(0)))
 		r.restart()
 		require.Equal(t, "All is picked.", r.shown("w-1")[0].text, "after a power cut it says what comes next")
