@@ -102,7 +102,7 @@ func (c *PassFlags) store(g *Globals, s *store.Store, p dispatch.Pass) (texts []
 		if err := tx.AddPass(g.Ctx, p); err != nil {
 			return err
 		}
-		detail := fmt.Sprintf("%s for %s: %s; %s to %s, %d uses", p.Holder, p.Name, p.Reason, p.From.Format(time.RFC3339), p.Until.Format(time.RFC3339), p.Uses)
+		detail := fmt.Sprintf("%s: %s; %s to %s, %d uses", p.Holder, p.Reason, p.From.Format(time.RFC3339), p.Until.Format(time.RFC3339), p.Uses)
 		return tx.RecordAct(g.Ctx, people.NewAct(g.Clock.Now(), people.Console, "pass.issue", p.ID, detail))
 	})
 	return texts, err

@@ -69,7 +69,8 @@ func TestAPassIsAnActInThePlanAndATokenUntilItIsRevoked(t *testing.T) {
 	require.NoError(t, s.Read(t.Context(), func(tx *store.Tx) error {
 		acts, err := tx.Acts(t.Context(), id, 10)
 		require.Len(t, acts, 2)
-		require.Contains(t, acts[0].Detail+acts[1].Detail, "engineer for Sato: the bolt sticks")
+		require.Contains(t, acts[0].Detail+acts[1].Detail, "engineer: the bolt sticks")
+		require.NotContains(t, acts[0].Detail+acts[1].Detail, "Sato", "what is chained cannot be erased: the name stands with the pass")
 		return err
 	}))
 }

@@ -3,9 +3,11 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"meguri/hub/backup"
+	"meguri/hub/password"
 	"meguri/hub/pki"
 )
 
@@ -33,6 +35,14 @@ func (c *RestoreCmd) Run(g *Globals) error {
 	if there, err := pki.Exists(g.pkiDir()); err == nil && !there {
 		fmt.Fprintf(g.Stdout, "there is no certificate authority in %s: copy the old hub's there, or no device can log in\n", g.pkiDir())
 	}
+	if key := filepath.Join(g.pkiDir(), password.KeyFile); !isThere(key) {
+		fmt.Fprintf(g.Stdout, "there is no %s: copy the old hub's there, or give it in MEGURI_PEOPLE_KEY, or nobody's authenticator or contact can be read\n", key)
+	}
 	_, err = fmt.Fprintln(g.Stdout, "restored: start the hub, and see its work items for what is left to do by hand")
 	return err
+}
+
+func isThere(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }

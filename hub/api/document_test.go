@@ -221,7 +221,7 @@ func answersFit(t *testing.T, h *apitest.Hub) {
 		{people.Support, "PUT", "/v1/customers/{id}", "/v1/customers/c-77", `{"name":"佐藤 花","reason":"married"}`, 204},
 		{people.Support, "GET", "/v1/customers/{id}/export", "/v1/customers/c-77/export?reason=asked", "", 200},
 		{people.Support, "GET", "/v1/customers/{id}/export", "/v1/customers/none/export?reason=asked", "", 404},
-		{people.Support, "POST", "/v1/customers/{id}/erasure", "/v1/customers/c-1/erasure", `{"ordered_by":"person","reason":"letter"}`, 409},
+		{people.Support, "POST", "/v1/customers/{id}/erasure", "/v1/customers/member-2/erasure", `{"ordered_by":"person","reason":"letter"}`, 409},
 		{people.Support, "POST", "/v1/customers/{id}/erasure", "/v1/customers/c-77/erasure", `{"ordered_by":"person","reason":"letter"}`, 204},
 		{people.Support, "GET", "/v1/customers/{id}", "/v1/customers/c-77?reason=called", "", 410},
 		{people.Quality, "GET", "/v1/customers/{id}/looks", "/v1/customers/c-77/looks", "", 200},
