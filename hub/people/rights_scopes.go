@@ -25,9 +25,12 @@ var scopes = []struct {
 	{"alarms:read", []string{"GET /v1/alarms", "GET /v1/alarms/:id", "GET /v1/maintenance"}},
 	{"devices:read", []string{"GET /v1/devices", "GET /v1/devices/:id", "GET /v1/devices/:id/completeness", "GET /v1/events"}},
 	{"rental:read", []string{"GET /v1/rental/items/:id", "GET /v1/rental/stages", "GET /v1/rental/today", "GET /v1/rental/orders",
-		"GET /v1/rental/orders/:id", "GET /v1/rental/bags"}},
+		"GET /v1/rental/orders/:id", "GET /v1/rental/bags", "GET /v1/rental/batches", "GET /v1/rental/repairs"}},
 	{"rental:write", []string{"POST /v1/rental/orders", "POST /v1/rental/orders/:id/allocate", "POST /v1/rental/orders/:id/release",
-		"POST /v1/rental/orders/:id/deliver"}},
+		"POST /v1/rental/orders/:id/deliver", "POST /v1/rental/orders/:id/end", "POST /v1/rental/items/:id/end", "POST /v1/rental/batches",
+		"POST /v1/rental/repairs"}},
+	{"customers:read", []string{"GET /v1/customers/:id", "POST /v1/customers/search"}}, // a search by telephone number stands in no address
+	{"customers:write", []string{"POST /v1/customers", "PUT /v1/customers/:id"}},
 }
 
 // Scopes lists all scopes in the order in which people read them.
