@@ -93,6 +93,10 @@ sim: ## run SEEDS seeds of the whole system with faults, on fake time; FROM is t
 sim-doors: ## doors: GRANTS grants at locks that are cut off, and PICKUPS pickups among attackers; prints what came of them; FROM is the first seed
 	$(GO) test ./edge/station -run 'TestNoGrantOpensBeyond|TestAttackersGet' -count 1 -v -timeout 60m -grants $(or $(GRANTS),1000000) -pickups $(or $(PICKUPS),10000) -simseed $(or $(FROM),1)
 
+.PHONY: sim-pickups
+sim-pickups: ## the whole system with crowds at its doors, attackers and faults among them: CROWDS days of about 85 pickups; FROM is the first seed
+	$(GO) test ./internal/e2e/sim -run 'OfACrowd' -count 1 -v -timeout 300m -crowds $(or $(CROWDS),120) -seed $(or $(FROM),1)
+
 .PHONY: sim-warehouse
 sim-warehouse: ## a rental warehouse of PIECES over DAYS days with SCANNERS people who slip; where each piece is, and what the hub says; FROM is the seed
 	$(GO) test ./internal/e2e/garments -count 1 -v -timeout 300m -pieces $(or $(PIECES),10000) -days $(or $(DAYS),30) -scanners $(or $(SCANNERS),20) -keep $(or $(KEEP),30) -counts $(or $(COUNTS),20) -wseed $(or $(FROM),1)

@@ -24,6 +24,7 @@ import (
 	"meguri/hub/plan"
 	"meguri/hub/quality"
 	"meguri/hub/store"
+	"meguri/hub/token"
 	"meguri/internal/clock"
 	"meguri/protocol"
 )
@@ -44,7 +45,8 @@ type hub struct {
 	safe    *safety      // what is in a backup; nil: backups do not count
 	disk    chan struct{}
 	backups int
-	newest  string // backup
+	newest  string        // backup
+	signer  *token.Signer // of customers' tokens; nil where nobody shows any
 
 	judges bool // goods are judged and held, as a hub does; most runs leave that out, since nobody in them would decide
 }
@@ -104,6 +106,11 @@ func (h *hub) prepare(ctx context.Context, p Params) error {
 	})
 	if err != nil {
 		return err
+	}
+	if p.Crowd {
+		if h.signer, err = token.Open(ctx, s, h.sim.dir, at(0, 0)); err != nil {
+			return err
+		}
 	}
 	return h.placeOrders(ctx, order.NewService(s.Orders()), p)
 }
@@ -350,6 +357,9 @@ func (h *hub) codes(ctx context.Context, tx *store.Tx, delivery store.Delivery) 
 	grants = append(grants, dispatch.Grant{ID: id, Holder: dispatch.Courier, RunID: run, PIN: h.sim.pin(id, dispatch.PINDigits),
 		From: delivery.PickupOpens.Add(-8 * time.Hour), Until: delivery.PickupCloses.Add(dispatch.Collected)})
 	for _, g := range grants {
+		if h.sim.Crowd { // a plan that leaves out a grant which is no newer has taken it back
+			g.IssuedAt = h.clock.Now()
+		}
 		g.DeliveryDate, g.LocationID = delivery.DeliveryDate, delivery.LocationID
 		if err := tx.AddGrant(ctx, g); err != nil {
 			return nil, err

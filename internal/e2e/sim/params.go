@@ -59,6 +59,7 @@ type Params struct {
 	Seed     uint64
 	Stations int
 	Fridges  int // at each station
+	Slots    int // in each fridge
 	Shops    int
 	Shipper  bool
 	Orders   int // of each station and date
@@ -68,12 +69,14 @@ type Params struct {
 	MaxBytes int64         // of a device's file
 	Readings int           // records at most that a device keeps of them; 0 for no such limit
 	Faults   map[Fault]bool
+
+	Crowd bool // many customers at once, thieves among them, and codes that are taken back: see crowd.go
 }
 
 // Draw draws the parameters of a seed.
 func Draw(seed uint64) Params {
 	r := source(seed, "params")
-	p := Params{Seed: seed, Stations: 1 + r.IntN(2), Fridges: 1 + r.IntN(2), Shops: 1 + r.IntN(2), Shipper: r.IntN(2) == 0,
+	p := Params{Seed: seed, Stations: 1 + r.IntN(2), Fridges: 1 + r.IntN(2), Slots: 4, Shops: 1 + r.IntN(2), Shipper: r.IntN(2) == 0,
 		Orders: 1 + r.IntN(3), Days: 1, MaxBytes: 4 << 20, Faults: map[Fault]bool{}}
 	p.Phase1 = between(r, 8*time.Hour, 20*time.Hour)
 	if r.IntN(8) == 0 {

@@ -80,8 +80,12 @@ func (s *sim) people(ctx context.Context) {
 		}
 		s.start(func() { s.drive(ctx, d) })
 	}
-	for _, p := range s.shoppers {
-		s.start(func() { s.pickUp(ctx, p) })
+	if s.Crowd {
+		s.gather(ctx)
+	} else {
+		for _, p := range s.shoppers {
+			s.start(func() { s.pickUp(ctx, p) })
+		}
 	}
 	for l := range s.Stations {
 		s.start(func() { s.strangers(ctx, location(l)) })
@@ -256,18 +260,24 @@ func (s *sim) pickUp(ctx context.Context, p shopper) {
 func (s *sim) through(ctx context.Context, r *rand.Rand, place, fridge, grant, code string, inside func()) bool {
 	set := s.fleet.Stations[place]
 	door, d := set.Doors[fridge], s.devices[s.stationOf[place]]
+	if s.Crowd {
+		if grant, code = s.crowd.now(grant, code); door.IsOpen() && r.IntN(3) > 0 {
+			return s.joins(ctx, place, fridge, grant, code)
+		}
+		for n := 0; n < 60 && door.IsOpen() && sleep(ctx, time.Second) == nil; n++ { // in a queue
+		}
+	}
 	if door.IsOpen() { // somebody left it open
 		door.Shut()
 		_ = sleep(ctx, 3*time.Second)
 	}
-	must, run := s.model.mustOpen(d.id, fridge, grant+"@"+fridge), d.running(10*time.Second)
-	opened, _ := door.Enter(ctx, func() (bool, error) {
-		line, refused, answered := s.ask(ctx, door.Terminal, code+"#")
-		if must && run != nil && d.running(0) == run && ctx.Err() == nil && (refused || !answered) {
-			s.model.fail("%s has all that it takes to open %s for %s, and said %q (P8)", d.id, fridge, grant, line)
-		}
-		return answered && !refused, nil
-	})
+	opened := s.Crowd && r.IntN(3) == 0 && s.byToken(ctx, r, place, fridge, grant)
+	if !opened {
+		opened = s.byCode(ctx, d, door, fridge, grant, code)
+	}
+	if !opened && s.Crowd {
+		opened = s.byToken(ctx, r, place, fridge, grant)
+	}
 	if !opened {
 		return false
 	}
@@ -279,6 +289,23 @@ func (s *sim) through(ctx context.Context, r *rand.Rand, place, fridge, grant, c
 	door.Shut()
 	_ = sleep(ctx, 3*time.Second)
 	return true
+}
+
+// byCode is a person who enters a code at a shut door, and pulls.
+func (s *sim) byCode(ctx context.Context, d *device, door *fleet.Door, fridge, grant, code string) bool {
+	must, run := s.model.mustOpen(d.id, fridge, grant+"@"+fridge), d.running(10*time.Second)
+	opened, _ := door.Enter(ctx, func() (bool, error) {
+		line, refused, answered := s.ask(ctx, door.Terminal, code+"#")
+		if s.Crowd && must {
+			id, _ := s.crowd.now(strings.SplitN(grant, "~", 2)[0], code)
+			must = (id == grant || !strings.HasPrefix(grant, "order-")) && s.model.mustOpen(d.id, fridge, grant+"@"+fridge)
+		}
+		if must && run != nil && d.running(0) == run && ctx.Err() == nil && (refused || !answered) {
+			s.model.fail("%s has all that it takes to open %s for %s, and said %q (P8)", d.id, fridge, grant, line)
+		}
+		return answered && !refused, nil
+	})
+	return opened
 }
 
 // strangers try codes that nobody gave them, and do other things to doors.

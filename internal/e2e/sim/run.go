@@ -41,6 +41,7 @@ type sim struct {
 	stationOf map[string]string // device by location
 	jobs      []job
 	shoppers  []shopper
+	crowd     *crowd
 
 	work      sync.WaitGroup
 	died      chan struct{} // the hub is to be stopped and started again
@@ -64,7 +65,8 @@ type Report struct {
 	Faults   map[Fault]int // injected
 	Events   int           // recorded
 	Readings int
-	Odd      int // events that the hub could not apply
+	Odd      int            // events that the hub could not apply
+	Crowd    map[string]int // what came of a crowd
 }
 
 // Run runs a seed's parameters in dir, which must be empty. log hears everything, from several goroutines at once; nil for
@@ -81,7 +83,7 @@ func Run(ctx context.Context, p Params, dir string, log io.Writer) (Report, erro
 func newSim(p Params, dir string, log io.Writer) *sim {
 	s := &sim{Params: p, dir: dir, begun: time.Now(), clock: clock.New(time.Now(), at(0, dawn), 1), quiet: discard(), logger: discard(),
 		devices: map[string]*device{}, lines: map[string]*line{}, queues: map[*fleet.Terminal]chan struct{}{}, stationOf: map[string]string{},
-		died: make(chan struct{}, 1), keeping: make(chan struct{}, 1), counts: map[Fault]int{}, happen: happenings{hash: sha256.New()}, story: log}
+		crowd: &crowd{held: map[string]held{}, tokens: map[string]string{}, tally: map[string]int{}}, died: make(chan struct{}, 1), keeping: make(chan struct{}, 1), counts: map[Fault]int{}, happen: happenings{hash: sha256.New()}, story: log}
 	if log != nil {
 		s.quiet = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{ReplaceAttr: s.when}))
 		s.logger = s.quiet
@@ -404,7 +406,7 @@ func (s *sim) arrived(l *line, payload []byte) []byte {
 
 func (s *sim) report(agreed time.Duration, trace string) Report {
 	r := Report{Params: s.Params, Failures: s.model.failures, Trace: trace, Agreed: agreed, Faults: s.counts,
-		Hours: time.Since(s.begun).Hours() * float64(len(s.order)), Odd: s.model.odd}
+		Hours: time.Since(s.begun).Hours() * float64(len(s.order)), Odd: s.model.odd, Crowd: s.crowd.counted()}
 	for _, t := range s.model.devices {
 		for _, l := range t.lives {
 			r.Events += len(l.facts[protocol.Events])

@@ -5,9 +5,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"testing"
 	"testing/cryptotest"
 	"testing/synctest"
@@ -22,6 +24,7 @@ var (
 	seed    = flag.Uint64("seed", 0, "run this seed only")
 	seeds   = flag.Uint64("seeds", 1, "how many seeds to run, from -seed on")
 	hours   = flag.Float64("hours", 0, "of faults, in place of what the seed has drawn")
+	crowds  = flag.Int("crowds", 1, "how many days of a crowd to play, from -seed on")
 	verbose = flag.Bool("story", false, "print everything that happens")
 )
 
@@ -50,7 +53,11 @@ func play(t *testing.T, p Params) (r Report) {
 	}
 	if t.Failed() {
 		t.Logf("faults: %s", p.FaultNames())
-		t.Logf("again: go test ./internal/e2e/sim -run 'TestSeed$' -seed=%d -story -v", p.Seed)
+		test := "TestSeed$"
+		if p.Crowd {
+			test = "OfACrowd"
+		}
+		t.Logf("again: go test ./internal/e2e/sim -run '%s' -seed=%d -story -v", test, p.Seed)
 	}
 	return r
 }
@@ -123,4 +130,30 @@ func TestSeed(t *testing.T) {
 			fmt.Printf("sim %s\n", report)
 		})
 	}
+}
+
+// TestNobodyOfACrowdGetsInWithoutARight, no counted code is used more often than it allows, and nobody with a right to it is turned away but
+// by what was broken on purpose. "make sim-pickups" plays 10,000 pickups.
+func TestNobodyOfACrowdGetsInWithoutARight(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
+	if race.Enabled {
+		t.Skip("the seeds of every day are enough for the race detector")
+	}
+	total := map[string]int{}
+	for n := range *crowds {
+		r := play(t, DrawCrowd(max(*seed, 1)+uint64(n)))
+		for what, times := range r.Crowd {
+			total[what] += times
+		}
+		if t.Failed() {
+			t.Logf("seed %d, faults %s", r.Params.Seed, r.Params.FaultNames())
+			break
+		}
+	}
+	for _, what := range slices.Sorted(maps.Keys(total)) {
+		t.Logf("%6d %s", total[what], what)
+	}
+	require.Positive(t, total["got in"])
 }

@@ -14,7 +14,6 @@ import (
 var firstDate = time.Date(2026, 12, 1, 0, 0, 0, 0, time.FixedZone("JST", 9*60*60))
 
 const (
-	slots    = 4 // in each fridge
 	products = 4
 	dawn     = 5 * time.Hour
 	opens    = 15 * time.Hour // pickup, after midnight
@@ -59,7 +58,7 @@ func (p Params) files() fstest.MapFS {
 	}
 	var locations, fridges, slotRows, addresses, deliveries, shops, goods, stops []string
 	fridges = append(fridges, "spot-1-fridge,spot-1,collection,2,8")
-	for a := range 40 {
+	for a := range 10 * p.Slots {
 		addresses = append(addresses, fmt.Sprintf("spot-1-a%02d,spot-1,spot-1-fridge", a))
 	}
 	stops = append(stops, theRoute+",1,collect,spot-1,09:00")
@@ -68,7 +67,7 @@ func (p Params) files() fstest.MapFS {
 		stops = append(stops, fmt.Sprintf("%s,%d,deliver,%s,%02d:00", theRoute, l+2, location(l), 11+l))
 		for f := range p.Fridges {
 			fridges = append(fridges, fmt.Sprintf("%s,%s,refrigerated,2,8", fridge(l, f), location(l)))
-			for s := range slots {
+			for s := range p.Slots {
 				slotRows = append(slotRows, fmt.Sprintf("%s-slot-%d,%[1]s,4000", fridge(l, f), s+1))
 			}
 		}
@@ -81,7 +80,7 @@ func (p Params) files() fstest.MapFS {
 		shops = append(shops, fmt.Sprintf("%s,Shop %d,spot-1", shop(s), s))
 	}
 	for n := range products {
-		goods = append(goods, fmt.Sprintf("%s,Product %d,%s,%s,cold,%d,40", product(n), n, shop(n%p.Shops), key(13, 100+n), 1500+400*n))
+		goods = append(goods, fmt.Sprintf("%s,Product %d,%s,%s,cold,%d,%d", product(n), n, shop(n%p.Shops), key(13, 100+n), 1500+400*n, 10*p.Slots))
 	}
 	table("temperature_categories", "id,fridge_kinds", "cold,refrigerated")
 	table("temperature_limits", "temperature_category,leg,min_celsius,max_celsius,minutes_outside", "cold,collection,0,8,20",
@@ -97,7 +96,7 @@ func (p Params) files() fstest.MapFS {
 	table("products", "id,name,shop_id,gtin,temperature_category,volume_ml,sales_limit_per_day", goods...)
 	table("routes", "id,vehicle_id,driver_id", theRoute+",vehicle-1,driver-1")
 	table("route_stops", "route_id,sequence,kind,place_id,planned_at", stops...)
-	table("shippers", "id,vehicle_id,temperature_category,capacity_containers,grai", theShipper+",vehicle-1,cold,30,0"+key(13, 500))
+	table("shippers", "id,vehicle_id,temperature_category,capacity_containers,grai", fmt.Sprintf("%s,vehicle-1,cold,%d,0%s", theShipper, max(30, 5*p.Slots), key(13, 500)))
 	return fs
 }
 
