@@ -71,7 +71,7 @@ cross: ## build the edge agent for the boards it runs on
 .PHONY: check
 check: lint test race cross arm ## all that CI checks
 	$(MAKE) chaos KILLS=200 HOLD=2s
-	$(MAKE) sim SEEDS=150
+	$(MAKE) sim SEEDS=120
 	$(MAKE) demo DEMO_EXIT=1
 
 .PHONY: bench
