@@ -40,7 +40,7 @@ func small(t *testing.T, act func(ctx context.Context, s *sim)) {
 	cryptotest.SetGlobalRandom(t, 1)
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		s := newSim(Params{Seed: 1, Stations: 1, Fridges: 1, Shops: 1, Shipper: true, Orders: 2, Days: 1, MaxBytes: 4 << 20, Faults: map[Fault]bool{}}, dir, nil)
+		s := newSim(Params{Seed: 1, Stations: 1, Fridges: 1, Slots: 4, Shops: 1, Shipper: true, Orders: 2, Days: 1, MaxBytes: 4 << 20, Faults: map[Fault]bool{}}, dir, nil)
 		s.hub.judges = true
 		s.build()
 		require.NoError(t, s.hub.prepare(t.Context(), s.Params))
