@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"text/tabwriter"
 	"time"
@@ -116,6 +117,9 @@ func (c *AuditVerifyCmd) Run(g *Globals) error {
 		c.CA = g.pkiDir()
 	}
 	ca, err := pki.ReadCA(c.CA)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("--ca: no authority in %s, by which the heads of the trail are signed: a hub makes it when it is first served; say where it is", c.CA)
+	}
 	if err != nil {
 		return fmt.Errorf("--ca: %w", err)
 	}
