@@ -54,6 +54,7 @@ type truth struct {
 	plans     map[uint64]map[string]protocol.LockPlan // by version and position, as the hub sent them
 	manifests map[string]string                       // parts, by incarnation and version
 	safe      map[string]uint64                       // the highest number that the hub called safe, by incarnation and log
+	placed    map[string]bool                         // boxes that any of its storages has seen placed, with their slots
 	wrongAt   map[string]time.Time                    // when somebody last tried a wrong code, by position
 	acked     map[string]acked                        // by incarnation and log
 	met       map[trait]bool                          // of events
@@ -134,7 +135,7 @@ func newModel(now func() time.Time, trace func(string, ...any)) *model {
 
 func (m *model) add(device string) {
 	m.devices[device] = &truth{id: device, lives: []*life{newLife()}, credit: map[string]time.Time{}, safe: map[string]uint64{}, acked: map[string]acked{}, manifests: map[string]string{},
-		plans: map[uint64]map[string]protocol.LockPlan{}, wrongAt: map[string]time.Time{}, met: map[trait]bool{}}
+		plans: map[uint64]map[string]protocol.LockPlan{}, wrongAt: map[string]time.Time{}, placed: map[string]bool{}, met: map[trait]bool{}}
 }
 
 func (t *truth) life() *life { return t.lives[len(t.lives)-1] }
@@ -214,6 +215,7 @@ func (m *model) recorded(device string, log protocol.LogID, number uint64, b pro
 		m.applied(t, b)
 	case protocol.ContainerPlaced:
 		l.in[b.GRAI+" "+b.Slot] = true
+		t.placed[b.GRAI+" "+b.Slot] = true
 	case protocol.Rounds:
 		l.feel(b, m.now())
 	case protocol.GoodsHeld:
@@ -377,7 +379,9 @@ func (m *model) heldBack(t *truth, b protocol.GrantUsed, now time.Time) {
 	if i >= 0 {
 		for _, c := range part.Grants[i].Containers {
 			for _, slot := range part.Containers {
-				if slot.DatedContainer == c && !l.in[m.boxes[c]+" "+slot.Slot] {
+				box := m.boxes[c] + " " + slot.Slot
+				told := slot.Placed && t.placed[box] // a new board knows by the hub what the one before it has seen
+				if slot.DatedContainer == c && !l.in[box] && !told {
 					m.broken("%s: grant %s was used, and %s is not in (P4)", t.id, b.Grant, c)
 				}
 			}
