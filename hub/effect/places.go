@@ -278,7 +278,7 @@ func (e *Effects) goodsHeld(ctx context.Context, tx *store.Tx, ev link.Event, b 
 	}
 	return e.Hold(ctx, tx, c, store.Hold{ID: fmt.Sprintf("%s/device/%s/%d", c.ID, ev.Incarnation, ev.Number), Container: c.ID, Position: position,
 		Cause: store.CauseDevice, Leg: leg, Since: since, Outside: outside, HeldAt: ev.Received, DeviceAt: b.HeldAt, HeldBy: ev.Device,
-		Reason: heldBecause(b, outside)}, ev.Received)
+		Reason: heldBecause(b, outside), DeviceCause: b.Cause}, ev.Received)
 }
 
 // heldBecause is why a station has held goods.

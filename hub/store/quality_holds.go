@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"meguri/hub/coldchain"
+	"meguri/protocol"
 )
 
 // Hold is a dated container whose goods may not be handed out until a person decides.
@@ -24,6 +25,9 @@ type Hold struct {
 	HeldBy    string // a person, a device, or HeldByHub
 	DeviceAt  int64  // what names a station's own decision there; 0 for others
 	Reason    string
+	// DeviceCause is why a station held it by itself; 0 for others.
+	DeviceCause protocol.GoodsCause
+
 	Decision  Decision
 	DecidedAt time.Time // zero while it is open
 	DecidedBy string
@@ -59,7 +63,7 @@ const (
 	Lifted    Decision = "lifted" // readings that came later have shown that all was well
 )
 
-const holdColumns = `h.id, h.container_id, h.position, h.cause, h.leg, h.revision, h.since, h.outside_ms, h.held_at, h.device_held, h.held_by, h.reason,
+const holdColumns = `h.id, h.container_id, h.position, h.cause, h.leg, h.revision, h.since, h.outside_ms, h.held_at, h.device_held, h.held_by, h.reason, h.device_cause,
 	h.decision, h.decided_at, h.decided_by, h.why, c.location_id, c.delivery_date, c.collection_spot_id, c.shop_id, c.state
 	FROM quality_holds h JOIN dated_containers c ON c.id = h.container_id`
 
@@ -67,7 +71,7 @@ func scanHold(row scanner) (h Hold, err error) {
 	var since, outside, held int64
 	var decided sql.NullInt64
 	err = row.Scan(&h.ID, &h.Container, &h.Position, &h.Cause, &h.Leg, &h.Revision, &since, &outside, &held, &h.DeviceAt, &h.HeldBy, &h.Reason,
-		&h.Decision, &decided, &h.DecidedBy, &h.Why, &h.LocationID, &h.Date, &h.SpotID, &h.ShopID, &h.State)
+		&h.DeviceCause, &h.Decision, &decided, &h.DecidedBy, &h.Why, &h.LocationID, &h.Date, &h.SpotID, &h.ShopID, &h.State)
 	h.Since, h.Outside, h.HeldAt = fromMillis(since), time.Duration(outside)*time.Millisecond, fromMillis(held)
 	h.DecidedAt = fromOptionalMillis(decided)
 	return h, err
@@ -76,9 +80,9 @@ func scanHold(row scanner) (h Hold, err error) {
 // AddHold stores a new hold. The same id again is the same hold: it is false then, and nothing changes.
 func (tx *Tx) AddHold(ctx context.Context, h Hold) (bool, error) {
 	n, err := tx.exec(ctx, `INSERT INTO quality_holds (id, container_id, position, cause, leg, revision, since, outside_ms, held_at, device_held, held_by,
-		reason, decision, decided_by, why) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '', '', '') ON CONFLICT (id) DO NOTHING`,
+		reason, device_cause, decision, decided_by, why) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, '', '', '') ON CONFLICT (id) DO NOTHING`,
 		h.ID, h.Container, h.Position, string(h.Cause), string(h.Leg), h.Revision, millis(h.Since), h.Outside.Milliseconds(), millis(h.HeldAt),
-		h.DeviceAt, h.HeldBy, h.Reason)
+		h.DeviceAt, h.HeldBy, h.Reason, h.DeviceCause)
 	return n == 1, err
 }
 

@@ -17,6 +17,7 @@ import (
 	"meguri/hub/people"
 	"meguri/hub/quality"
 	"meguri/hub/store"
+	"meguri/protocol"
 )
 
 // qualityView is what quality has to decide about, by place, with the forms that hold and measure.
@@ -63,6 +64,22 @@ func (h heldContainer) OutsideMinutes() int { return int(h.Judged.Outside.Minute
 
 // GapMinutes is how long nothing was known at a stretch.
 func (h heldContainer) GapMinutes() int { return int(h.Judged.Gap.Minutes()) }
+
+// deviceSays are the texts for what a station held by itself.
+var deviceSays = map[protocol.GoodsCause]string{
+	protocol.GoodsBroken:   "quality.device.broken",
+	protocol.GoodsDoubtful: "quality.device.doubtful",
+	protocol.RideBroken:    "quality.device.ridebroken",
+	protocol.RideDoubtful:  "quality.device.ridedoubtful",
+	protocol.RideUnstated:  "quality.device.unstated",
+	protocol.RideCarried:   "quality.device.carried",
+}
+
+// DeviceSays is the text for why a station held it by itself; empty when it did not, or a newer one did for what is not known here.
+func (h heldContainer) DeviceSays() string { return deviceSays[h.DeviceCause] }
+
+// HeldMinutes is how long its station has known it to be outside.
+func (h heldContainer) HeldMinutes() int { return int(h.Outside.Minutes()) }
 
 func (w *Web) quality(c echo.Context) error {
 	v := qualityView{}

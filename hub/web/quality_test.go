@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"fmt"
 	"net/url"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"meguri/hub/people"
 	"meguri/hub/quality"
 	"meguri/hub/store"
+	"meguri/protocol"
 )
 
 func TestQualityDecidesOnItsPageAndOthersOnlySee(t *testing.T) {
@@ -64,6 +66,29 @@ func TestAHoldForTheWaySaysWhatItsStationKnew(t *testing.T) {
 	}))
 	require.Contains(t, get(h, "/quality", token).Body.String(), "By the statement of box-9: 34 min outside on the way")
 	require.Contains(t, get(h, "/quality?lang=ja", token).Body.String(), "box-9 の申告：輸送中の範囲外 34 分")
+}
+
+func TestWhatAStationHeldByItselfIsToldInTheReadersLanguage(t *testing.T) {
+	h := open(t)
+	h.Day(t)
+	token := h.Token(t, people.Quality)
+	says := map[protocol.GoodsCause]string{
+		protocol.GoodsBroken: "範囲外 12 分", protocol.GoodsDoubtful: "有効な記録なし", protocol.RideBroken: "保冷箱の申告", protocol.RideDoubtful: "輸送中の記録なし",
+		protocol.RideUnstated: "申告なし", protocol.RideCarried: "最後の記録から納品まで", 99: "as programs read it",
+	}
+	for cause, text := range says {
+		require.NoError(t, h.Store.Change(t.Context(), func(tx *store.Tx) error {
+			all, err := tx.ContainersOfLocation(t.Context(), apitest.Date, "loc-001")
+			if err != nil {
+				return err
+			}
+			id := fmt.Sprintf("h%d", cause)
+			_, err = tx.AddHold(t.Context(), store.Hold{ID: id, Container: all[0].ID, Position: "loc-001-fridge-1", Cause: store.CauseDevice, Leg: coldchain.Station,
+				Since: apitest.Now, HeldAt: apitest.Now, HeldBy: "station-1", Outside: 12 * time.Minute, Reason: "as programs read it", DeviceCause: cause})
+			return err
+		}))
+		require.Contains(t, get(h, "/quality?lang=ja", token).Body.String(), text, "cause %d", cause)
+	}
 }
 
 func TestWhatIsWrongWithAFormOfQualityIsToldOnThePage(t *testing.T) {
