@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"meguri/hub/dispatch"
@@ -263,21 +264,32 @@ func (e *Effects) pickedUp(ctx context.Context, tx *store.Tx, ev link.Event, b p
 	if ev.Role != plan.RoleStation || ev.Place != location {
 		return &link.NotApplied{Reason: fmt.Sprintf("order %s is for %s, device serves %s %s", b.Order, location, ev.Role, ev.Place)}
 	}
-	for _, n := range needs {
-		if n.FridgeID != b.Position {
-			continue
-		}
-		if err := tx.AddPickup(ctx, b.Order, b.Position, ev.At, b.Basis); err != nil {
+	if !slices.ContainsFunc(needs, func(n dispatch.Need) bool { return n.FridgeID == b.Position }) {
+		return &link.NotApplied{Reason: fmt.Sprintf("order %s has nothing in fridge %s", b.Order, b.Position)}
+	}
+	first, err := tx.AddPickup(ctx, b.Order, b.Position, ev.At, b.Basis)
+	if err != nil {
+		return err
+	}
+	if !first { // a breach that was about nobody before may be about who has come again
+		if err := tx.MarkDue(ctx, b.Position, ev.At, ev.Received); err != nil {
 			return err
 		}
-		if e.Taken != nil { // what is held, or was condemned, may be a recall by now
-			if err := e.Taken(ctx, tx, n.ContainerID, ev.Received); err != nil {
-				return err
-			}
-		}
-		return Refresh(ctx, tx, ev.Received, b.Order)
 	}
-	return &link.NotApplied{Reason: fmt.Sprintf("order %s has nothing in fridge %s", b.Order, b.Position)}
+	return e.tookGoods(ctx, tx, ev, b, needs)
+}
+
+// tookGoods does what follows from goods of an order having been taken from a fridge: what is held, or was condemned, may be a recall by now.
+func (e *Effects) tookGoods(ctx context.Context, tx *store.Tx, ev link.Event, b protocol.PickupInferred, needs []dispatch.Need) error {
+	for _, n := range needs {
+		if n.FridgeID != b.Position || e.Taken == nil {
+			continue
+		}
+		if err := e.Taken(ctx, tx, n.ContainerID, ev.Received); err != nil {
+			return err
+		}
+	}
+	return Refresh(ctx, tx, ev.Received, b.Order)
 }
 
 // Work on an order that did not go as it should.

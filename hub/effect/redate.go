@@ -27,13 +27,7 @@ func (e *Effects) Redate(ctx context.Context, tx *store.Tx, ev link.Event, was t
 		}
 		return tx.ReachStop(ctx, b.Run, int(b.Sequence), ev.At) // the earliest of several counts
 	case protocol.PickupInferred:
-		if err := tx.MovePickup(ctx, b.Order, b.Position, was, ev.At); err != nil {
-			return err
-		}
-		if err := tx.AddPickup(ctx, b.Order, b.Position, ev.At, b.Basis); err != nil {
-			return err
-		}
-		return Refresh(ctx, tx, ev.Received, b.Order)
+		return e.redatePickup(ctx, tx, ev, b, was)
 	case protocol.ItemScanned, protocol.BagScanned, protocol.ShelfCounted:
 		return e.redateRental(ctx, tx, ev, was)
 	case protocol.ContainerFilled:
@@ -46,6 +40,24 @@ func (e *Effects) Redate(ctx context.Context, tx *store.Tx, ev link.Event, was t
 		return moveBox(ctx, tx, ev, b.GRAI, store.BoxPlaced, was)
 	}
 	return e.redatePlace(ctx, tx, ev, was)
+}
+
+// redatePickup moves when goods were taken: it may have been after they were too warm, or before.
+func (e *Effects) redatePickup(ctx context.Context, tx *store.Tx, ev link.Event, b protocol.PickupInferred, was time.Time) error {
+	if err := tx.MovePickup(ctx, b.Order, b.Position, was, ev.At); err != nil {
+		return err
+	}
+	if _, err := tx.AddPickup(ctx, b.Order, b.Position, ev.At, b.Basis); err != nil {
+		return err
+	}
+	if err := tx.MarkDue(ctx, b.Position, earlier(was, ev.At), ev.Received); err != nil {
+		return err
+	}
+	needs, err := tx.OrderNeeds(ctx, b.Order)
+	if err != nil {
+		return err
+	}
+	return e.tookGoods(ctx, tx, ev, b, needs)
 }
 
 // redateDoor moves the alarm that a door's fault has raised.

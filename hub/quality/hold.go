@@ -30,14 +30,14 @@ func (t *turn) holdJudged(stay store.GoodsStay, j store.Judgement, n int) error 
 		cause = store.CauseDoubtful
 	}
 	return t.hold(stay.Container, store.Hold{ID: fmt.Sprintf("%s/%s/%d", j.Container, j.Leg, n), Container: j.Container, Position: j.Position,
-		Cause: cause, Leg: j.Leg, Revision: j.Revision, Since: j.At, Outside: j.Outside, HeldAt: t.now, HeldBy: store.HeldByHub,
+		Cause: cause, Leg: j.Leg, Revision: j.Revision, Since: j.At, Outside: j.Outside, Judged: j.Known, HeldAt: t.now, HeldBy: store.HeldByHub,
 		Reason: says(stay, j)})
 }
 
 // hold closes the grants concerned, tells the customers, and asks a person to decide.
 func (t *turn) hold(c dispatch.Container, h store.Hold) error {
 	if any, err := t.concernsAnybody(c, h); err != nil || !any {
-		return err
+		return errors.Join(err, t.ofNobody(h))
 	}
 	added, err := t.tx.AddHold(t.ctx, h)
 	if err != nil || !added {
@@ -61,6 +61,24 @@ func (t *turn) hold(c dispatch.Container, h store.Hold) error {
 	}
 	return t.tx.KeepBack(t.ctx, c, doNotLoadBy+h.Reason, store.HeldByHub, t.now)
 }
+
+// ofNobody has a station let go what it holds by itself when all of that had been taken before: somebody may come again for what was
+// forgotten, and nobody would ever decide.
+func (t *turn) ofNobody(h store.Hold) error {
+	if h.Cause != store.CauseDevice {
+		return nil
+	}
+	added, err := t.tx.AddHold(t.ctx, h)
+	if err != nil || !added {
+		return err
+	}
+	h.Decision, h.DecidedAt, h.DecidedBy, h.Why = store.Lifted, t.now, store.HeldByHub, whyNobodys
+	_, err = t.decide(h)
+	return err
+}
+
+// whyNobodys is why a hold that concerns nobody is lifted.
+const whyNobodys = "all that was in it had been taken before"
 
 // concernsAnybody says whether a hold would be about goods of anybody: not when all that was in the container had been taken before.
 func (t *turn) concernsAnybody(c dispatch.Container, h store.Hold) (bool, error) {
@@ -173,7 +191,7 @@ func (t *turn) update(h store.Hold, stay store.GoodsStay, j store.Judgement) err
 	if j.State == coldchain.Doubtful {
 		h.Cause = store.CauseDoubtful
 	}
-	h.Revision, h.Since, h.Outside, h.Reason = j.Revision, j.At, j.Outside, says(stay, j)
+	h.Revision, h.Since, h.Outside, h.Judged, h.Reason = j.Revision, j.At, j.Outside, j.Known, says(stay, j)
 	if err := t.tx.UpdateHold(t.ctx, h); err != nil {
 		return err
 	}
@@ -210,7 +228,8 @@ func (t *turn) decide(h store.Hold) (bool, error) {
 	return true, t.release(c, h)
 }
 
-// release tells the customers that all is well, unless another hold is open or the goods were condemned by one.
+// release tells the customers that all is well, unless another hold is open or the goods were condemned by one: those of all holds that were
+// open together, for each of them has told some to wait or that their goods may not be all right, and none has told them otherwise.
 func (t *turn) release(c dispatch.Container, h store.Hold) error {
 	holds, err := t.tx.HoldsOf(t.ctx, c.ID)
 	if err != nil {
@@ -224,23 +243,45 @@ func (t *turn) release(c dispatch.Container, h store.Hold) error {
 	if err := t.letGo(c); err != nil {
 		return err
 	}
-	concerned, err := t.tx.ConcernedBy(t.ctx, h.ID)
-	if err != nil {
-		return err
-	}
 	items, err := t.tx.ItemsIn(t.ctx, c.ID)
 	if err != nil {
 		return err
 	}
-	for _, o := range concerned {
-		if err := t.tx.SettleWork(t.ctx, WorkRecall+"/"+h.ID+"/"+o.OrderID, t.now); err != nil {
+	told := map[string]bool{}
+	for _, ended := range together(holds) {
+		concerned, err := t.tx.ConcernedBy(t.ctx, ended.ID)
+		if err != nil {
 			return err
 		}
-		if err := t.notice(store.NoticeReleased, o.OrderID, h.Why, items); err != nil {
-			return err
+		for _, o := range concerned {
+			if err := t.tx.SettleWork(t.ctx, WorkRecall+"/"+ended.ID+"/"+o.OrderID, t.now); err != nil {
+				return err
+			}
+			if told[o.OrderID] {
+				continue
+			}
+			told[o.OrderID] = true
+			if err := t.notice(store.NoticeReleased, o.OrderID, h.Why, items); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// together gives, of holds that have all ended, the last one and those that were open beside it, or beside one that was.
+func together(ended []store.Hold) []store.Hold {
+	slices.SortFunc(ended, func(a, b store.Hold) int { return b.DecidedAt.Compare(a.DecidedAt) })
+	since := ended[0].HeldAt
+	for i, h := range ended {
+		if h.DecidedAt.Before(since) {
+			return ended[:i]
+		}
+		if h.HeldAt.Before(since) {
+			since = h.HeldAt
+		}
+	}
+	return ended
 }
 
 // letGo lets a container be loaded that was kept back because of a hold.
@@ -322,13 +363,32 @@ func (s *Service) Taken(ctx context.Context, tx *store.Tx, container string, now
 		return err
 	}
 	c, err := tx.Container(ctx, container)
+	if err != nil {
+		return err
+	}
 	t := &turn{service: s, ctx: ctx, tx: tx, now: now}
 	for _, h := range holds {
-		if err == nil && (h.Decision == store.Undecided || h.Decision == store.Condemned) {
+		switch {
+		case h.Decision == store.Undecided || h.Decision == store.Condemned:
 			err = t.concern(c, h)
+		case h.Why == whyNobodys:
+			err = t.somebodys(c, h)
+		}
+		if err != nil {
+			return err
 		}
 	}
-	return err
+	t.tell()
+	return nil
+}
+
+// somebodys holds again what was nobody's, once somebody has come for it after all.
+func (t *turn) somebodys(c dispatch.Container, h store.Hold) error {
+	h.ID, h.HeldAt, h.Decision, h.DecidedAt, h.DecidedBy, h.Why = h.ID+"/again", t.now, store.Undecided, time.Time{}, "", ""
+	if any, err := t.concernsAnybody(c, h); err != nil || !any {
+		return err
+	}
+	return t.hold(c, h)
 }
 
 // DeviceHeld holds what a station has decided about by itself. When the readings say the same that is one cause and one hold more, by

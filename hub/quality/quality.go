@@ -150,27 +150,30 @@ func (t *turn) goods(stay store.GoodsStay, known coldchain.Known) error {
 	if err := t.tx.SaveJudgement(t.ctx, j); err != nil {
 		return err
 	}
-	return t.follow(stay, j, whole(stay.Stay, known, j.Known))
+	return t.follow(stay, j, known)
 }
 
 // follow does what a judgement calls for.
-func (t *turn) follow(stay store.GoodsStay, j store.Judgement, whole bool) error {
+func (t *turn) follow(stay store.GoodsStay, j store.Judgement, known coldchain.Known) error {
 	holds, err := t.tx.HoldsOf(t.ctx, j.Container)
 	if err != nil {
 		return err
 	}
 	if j.Leg == coldchain.Shipper {
-		if err := t.reconcile(j, holds, whole); err != nil {
+		if err := t.reconcile(j, holds, whole(stay.Stay, known, j.Known)); err != nil {
 			return err
 		}
 	}
-	var last *store.Hold // of this leg, that the readings brought about
+	var last, released *store.Hold // of this leg, that the readings brought about
 	for i, h := range holds {
-		if h.Leg == j.Leg && (h.Cause == store.CauseBroken || h.Cause == store.CauseDoubtful) {
-			last = &holds[i]
+		if h.Leg != j.Leg || h.Cause != store.CauseBroken && h.Cause != store.CauseDoubtful {
+			continue
+		}
+		if last = &holds[i]; h.Decision == store.Released {
+			released = last
 		}
 	}
-	calls := j.State == coldchain.Broken || j.State == coldchain.Doubtful && stay.Limit.DoubtHolds
+	j, calls := question(stay.Stay, known, j, released, t.now)
 	switch {
 	case last == nil && calls:
 		return t.holdJudged(stay, j, 1)
@@ -180,19 +183,30 @@ func (t *turn) follow(stay store.GoodsStay, j store.Judgement, whole bool) error
 		return t.lift(*last, "readings that came later show that nothing was wrong", j)
 	case last.Decision == store.Undecided:
 		return t.update(*last, stay, j)
-	case calls && reopens(*last, stay.Limit, j):
+	case last.Decision != store.Condemned && calls:
 		return t.holdJudged(stay, j, len(holds)+1)
 	}
 	return nil
 }
 
-// reopens says whether a judgement is so much worse than what was decided about that a person has to look again.
-func reopens(h store.Hold, l coldchain.Limit, j store.Judgement) bool {
-	switch h.Decision {
-	case store.Condemned:
-		return false
-	case store.Lifted:
-		return true
+// question is what a person has to decide about a judgement, and whether there is anything. Once goods were released it is whether they
+// have become so much worse than what was decided about, or how they have been since: nobody decides twice about the same.
+func question(stay coldchain.Stay, known coldchain.Known, j store.Judgement, released *store.Hold, now time.Time) (store.Judgement, bool) {
+	if released == nil || j.State == coldchain.Broken && (released.Cause == store.CauseDoubtful ||
+		j.Outside > released.Outside+max(stay.Limit.Outside, time.Minute)) {
+		return j, calls(stay.Limit, j.Verdict)
 	}
-	return j.State == coldchain.Broken && (h.Cause == store.CauseDoubtful || j.Outside > h.Outside+max(l.Outside, time.Minute))
+	stay.From = released.DecidedAt
+	if !released.Judged.IsZero() { // what came to be known only after the decision is new, though it was before
+		stay.From = released.Judged
+	}
+	since := coldchain.Judge(stay, known, now)
+	since.Outside = j.Outside // of a hold that is all, for the next question
+	j.Verdict = since
+	return j, calls(stay.Limit, since)
+}
+
+// calls says whether goods are to be held because of a verdict.
+func calls(l coldchain.Limit, v coldchain.Verdict) bool {
+	return v.State == coldchain.Broken || v.State == coldchain.Doubtful && l.DoubtHolds
 }

@@ -141,12 +141,20 @@ func (tx *Tx) OrderPickups(ctx context.Context, order string) (map[string]time.T
 	return opened, err
 }
 
-// AddPickup notes that a fridge was opened for an order, and why it is thought that goods were taken. Of several openings
-// the earliest is kept.
-func (tx *Tx) AddPickup(ctx context.Context, order, fridge string, at time.Time, basis string) error {
-	return tx.write(ctx, `INSERT INTO order_pickups (order_id, fridge_id, at, basis) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (order_id, fridge_id) DO UPDATE SET at = excluded.at, basis = excluded.basis
-		WHERE excluded.at < order_pickups.at`, order, fridge, millis(at), basis)
+// AddPickup notes that a fridge was opened for an order, and why it is thought that goods were taken. Of several openings the first and
+// the last are kept. It is false when it was known that goods had been taken.
+func (tx *Tx) AddPickup(ctx context.Context, order, fridge string, at time.Time, basis string) (first bool, err error) {
+	n, err := tx.exec(ctx, `INSERT INTO order_pickups (order_id, fridge_id, at, last_at, basis) VALUES ($1, $2, $3, $3, $4)
+		ON CONFLICT (order_id, fridge_id) DO NOTHING`, order, fridge, millis(at), basis)
+	if err != nil || n == 1 {
+		return n == 1, err
+	}
+	if err := tx.write(ctx, `UPDATE order_pickups SET at = $3, basis = $4 WHERE order_id = $1 AND fridge_id = $2 AND at > $3`,
+		order, fridge, millis(at), basis); err != nil {
+		return false, err
+	}
+	return false, tx.write(ctx, "UPDATE order_pickups SET last_at = $3 WHERE order_id = $1 AND fridge_id = $2 AND last_at < $3",
+		order, fridge, millis(at))
 }
 
 // SetOrderFate stores what has become of an accepted order.

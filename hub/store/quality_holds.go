@@ -21,6 +21,7 @@ type Hold struct {
 	Revision  int64         // of the judgement that it follows from, 0 for none
 	Since     time.Time     // goods that were taken before are not concerned
 	Outside   time.Duration // of the judgement, when it was held or decided last
+	Judged    time.Time     // up to here that knew what there was to know; zero without one
 	HeldAt    time.Time
 	HeldBy    string // a person, a device, or HeldByHub
 	DeviceAt  int64  // what names a station's own decision there; 0 for others
@@ -63,26 +64,27 @@ const (
 	Lifted    Decision = "lifted" // readings that came later have shown that all was well
 )
 
-const holdColumns = `h.id, h.container_id, h.position, h.cause, h.leg, h.revision, h.since, h.outside_ms, h.held_at, h.device_held, h.held_by, h.reason, h.device_cause,
+const holdColumns = `h.id, h.container_id, h.position, h.cause, h.leg, h.revision, h.since, h.outside_ms, h.judged_until, h.held_at, h.device_held, h.held_by, h.reason, h.device_cause,
 	h.decision, h.decided_at, h.decided_by, h.why, c.location_id, c.delivery_date, c.collection_spot_id, c.shop_id, c.state
 	FROM quality_holds h JOIN dated_containers c ON c.id = h.container_id`
 
 func scanHold(row scanner) (h Hold, err error) {
 	var since, outside, held int64
-	var decided sql.NullInt64
-	err = row.Scan(&h.ID, &h.Container, &h.Position, &h.Cause, &h.Leg, &h.Revision, &since, &outside, &held, &h.DeviceAt, &h.HeldBy, &h.Reason,
+	var judged, decided sql.NullInt64
+	err = row.Scan(&h.ID, &h.Container, &h.Position, &h.Cause, &h.Leg, &h.Revision, &since, &outside, &judged, &held, &h.DeviceAt, &h.HeldBy, &h.Reason,
 		&h.DeviceCause, &h.Decision, &decided, &h.DecidedBy, &h.Why, &h.LocationID, &h.Date, &h.SpotID, &h.ShopID, &h.State)
 	h.Since, h.Outside, h.HeldAt = fromMillis(since), time.Duration(outside)*time.Millisecond, fromMillis(held)
-	h.DecidedAt = fromOptionalMillis(decided)
+	h.Judged, h.DecidedAt = fromOptionalMillis(judged), fromOptionalMillis(decided)
 	return h, err
 }
 
 // AddHold stores a new hold. The same id again is the same hold: it is false then, and nothing changes.
 func (tx *Tx) AddHold(ctx context.Context, h Hold) (bool, error) {
-	n, err := tx.exec(ctx, `INSERT INTO quality_holds (id, container_id, position, cause, leg, revision, since, outside_ms, held_at, device_held, held_by,
-		reason, device_cause, decision, decided_by, why) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, '', '', '') ON CONFLICT (id) DO NOTHING`,
-		h.ID, h.Container, h.Position, string(h.Cause), string(h.Leg), h.Revision, millis(h.Since), h.Outside.Milliseconds(), millis(h.HeldAt),
-		h.DeviceAt, h.HeldBy, h.Reason, h.DeviceCause)
+	n, err := tx.exec(ctx, `INSERT INTO quality_holds (id, container_id, position, cause, leg, revision, since, outside_ms, judged_until, held_at,
+		device_held, held_by, reason, device_cause, decision, decided_by, why)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '', '', '') ON CONFLICT (id) DO NOTHING`,
+		h.ID, h.Container, h.Position, string(h.Cause), string(h.Leg), h.Revision, millis(h.Since), h.Outside.Milliseconds(), optionalMillis(h.Judged),
+		millis(h.HeldAt), h.DeviceAt, h.HeldBy, h.Reason, h.DeviceCause)
 	return n == 1, err
 }
 
@@ -95,8 +97,8 @@ func (tx *Tx) DecideHold(ctx context.Context, h Hold) (bool, error) {
 
 // UpdateHold stores that more is known of an open hold: since when, how long outside, of which revision.
 func (tx *Tx) UpdateHold(ctx context.Context, h Hold) error {
-	return tx.write(ctx, "UPDATE quality_holds SET cause = $2, revision = $3, since = $4, outside_ms = $5, reason = $6 WHERE id = $1 AND decision = ''",
-		h.ID, string(h.Cause), h.Revision, millis(h.Since), h.Outside.Milliseconds(), h.Reason)
+	return tx.write(ctx, `UPDATE quality_holds SET cause = $2, revision = $3, since = $4, outside_ms = $5, reason = $6, judged_until = $7
+		WHERE id = $1 AND decision = ''`, h.ID, string(h.Cause), h.Revision, millis(h.Since), h.Outside.Milliseconds(), h.Reason, optionalMillis(h.Judged))
 }
 
 // Hold gives one, or ErrNotFound.
@@ -280,7 +282,7 @@ func (tx *Tx) ItemsIn(ctx context.Context, container string) ([]HeldItem, error)
 		WHERE i.dated_container_id = $1 ORDER BY i.order_id, i.line, i.unit`, container)
 }
 
-// TakenFrom gives when the fridge of a container was opened for each order that has goods in it.
+// TakenFrom gives when the fridge of a container was opened last for each order that has goods in it.
 func (tx *Tx) TakenFrom(ctx context.Context, container string) (map[string]time.Time, error) {
 	all := map[string]time.Time{}
 	_, err := list(ctx, tx, func(row scanner) (_ struct{}, err error) {
@@ -289,7 +291,7 @@ func (tx *Tx) TakenFrom(ctx context.Context, container string) (map[string]time.
 		err = row.Scan(&order, &at)
 		all[order] = fromMillis(at)
 		return struct{}{}, err
-	}, `SELECT p.order_id, p.at FROM order_pickups p JOIN dated_containers c ON c.fridge_id = p.fridge_id
+	}, `SELECT p.order_id, p.last_at FROM order_pickups p JOIN dated_containers c ON c.fridge_id = p.fridge_id
 		WHERE c.id = $1 AND p.order_id IN (SELECT i.order_id FROM order_items i WHERE i.dated_container_id = c.id)`, container)
 	return all, err
 }

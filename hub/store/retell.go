@@ -14,10 +14,15 @@ func (tx *Tx) MoveStop(ctx context.Context, run string, sequence int, was, at ti
 		run, sequence, millis(was), millis(at))
 }
 
-// MovePickup moves when a fridge was opened for an order.
+// MovePickup moves when a fridge was opened for an order: the first time, or the last. Of three and more openings those between are not
+// kept, so a first that is moved behind the last leaves the last as the first.
 func (tx *Tx) MovePickup(ctx context.Context, order, fridge string, was, at time.Time) error {
-	return tx.write(ctx, "UPDATE order_pickups SET at = $4 WHERE order_id = $1 AND fridge_id = $2 AND at = $3",
-		order, fridge, millis(was), millis(at))
+	err := tx.write(ctx, `UPDATE order_pickups SET at = CASE WHEN at = $3 THEN $4 ELSE at END,
+		last_at = CASE WHEN last_at = $3 THEN $4 ELSE last_at END WHERE order_id = $1 AND fridge_id = $2`, order, fridge, millis(was), millis(at))
+	if err != nil {
+		return err
+	}
+	return tx.write(ctx, "UPDATE order_pickups SET at = last_at, last_at = at WHERE order_id = $1 AND fridge_id = $2 AND last_at < at", order, fridge)
 }
 
 // BoxStep is a step in the use of a box.

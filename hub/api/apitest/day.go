@@ -209,7 +209,7 @@ func (d *day) pickups(station string, c dispatch.Container, orders []string) err
 					return err
 				}
 			}
-			if err := d.tx.AddPickup(d.ctx, o, c.FridgeID, when, taken.Basis); err != nil {
+			if _, err := d.tx.AddPickup(d.ctx, o, c.FridgeID, when, taken.Basis); err != nil {
 				return err
 			}
 		}
