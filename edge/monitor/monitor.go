@@ -136,8 +136,11 @@ func (v verdict) bodies(sample protocol.Sample, p protocol.TemperaturePlan, s St
 		return nil
 	}
 	value := sample.MilliC
-	if sample.Fault != protocol.SensorOK {
-		value = s.limit(p) // the reading before it decided, and is not kept
+	if sample.Fault != protocol.SensorOK { // the reading before it decided, and is not kept: it was outside by this at least
+		value = s.limit(p) + 1
+		if s.Low {
+			value = s.limit(p) - 1
+		}
 	}
 	return []protocol.Body{protocol.Alarm{Sensor: sample.Sensor, Raised: true, MilliC: value, LimitMilliC: s.limit(p), First: s.First}}
 }

@@ -103,3 +103,24 @@ func TestFromOneSideToTheOther(t *testing.T) {
 	require.Equal(t, []protocol.Body{protocol.Alarm{Sensor: "f/air", MilliC: 1000, LimitMilliC: 8000, First: 7},
 		protocol.Alarm{Sensor: "f/air", Raised: true, MilliC: 1000, LimitMilliC: 2000, First: 8}}, records)
 }
+
+// The hub tells a low alarm from a high one by its value, where the plan has no rules by name (effect.deviceAlarm).
+func TestAnAlarmThatAFaultCompletesSaysOnWhichSideItIs(t *testing.T) {
+	p := protocol.TemperaturePlan{Position: "f", MinMilliC: 0, MaxMilliC: 8_000, AlarmAfterMS: (10 * time.Minute).Milliseconds(), DeadbandMilliC: 200,
+		ClearAfterMS: (5 * time.Minute).Milliseconds()}
+	for outside, want := range map[int64]protocol.Alarm{-1_000: {MilliC: -1, LimitMilliC: 0}, 9_000: {MilliC: 8_001, LimitMilliC: 8_000}} {
+		now, s := time.Unix(1_800_000_000, 0), State{}
+		var got []protocol.Body
+		for i := range 11 {
+			sample := protocol.Sample{Sensor: "f/air", MilliC: outside}
+			if i == 10 {
+				sample = protocol.Sample{Sensor: "f/air", Fault: protocol.SensorMissing}
+			}
+			var more []protocol.Body
+			s, more = Read(s, p, sample, 7, now.Add(time.Duration(i)*time.Minute))
+			got = append(got, more...)
+		}
+		want.Sensor, want.Raised, want.First = "f/air", true, 7
+		require.Equal(t, []protocol.Body{want}, got)
+	}
+}

@@ -239,8 +239,8 @@ func (a Alarm) worse(j Judgement) bool {
 }
 
 // Revise makes the alarm what a new judgement says. The revision before it, with its acknowledgement, is what the caller keeps
-// of the alarm as it was. When it got worse nobody has seen that yet: the new revision has no acknowledgement, and is latched
-// again. The same judgement again changes nothing, and changed is false.
+// of the alarm as it was. When it got worse nobody has seen that yet: the new revision has no acknowledgement, is on no shelf, and is
+// latched again. The same judgement again changes nothing, and changed is false.
 func (a Alarm) Revise(j Judgement, now time.Time) (_ Alarm, _ Transition, changed bool, err error) {
 	if !j.Cleared.IsZero() && j.Cleared.Before(j.Raised) {
 		return a, Transition{}, false, &FieldError{"cleared", "a time not before raised"}
@@ -251,7 +251,7 @@ func (a Alarm) Revise(j Judgement, now time.Time) (_ Alarm, _ Transition, change
 	what := WasRevised
 	if a.worse(j) {
 		what = WasReopened
-		a.Acknowledged, a.Confirmed, a.Latched = Mark{}, Mark{}, Of(a.Kind).Latches
+		a.Acknowledged, a.Confirmed, a.Shelf, a.Latched = Mark{}, Mark{}, Shelf{}, Of(a.Kind).Latches
 	}
 	a.Detail, a.Raised, a.Cleared = j.Detail, j.Raised, j.Cleared
 	a.Revision++

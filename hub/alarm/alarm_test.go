@@ -108,6 +108,7 @@ func (m *model) revise(r *rand.Rand, a Alarm, now time.Time) (Alarm, Transition,
 		worse := j.Worse || j.Raised.Before(m.raised) || !m.cleared.IsZero() && (j.Cleared.IsZero() || j.Cleared.After(m.cleared))
 		if worse {
 			m.acked, m.confirmed, m.latched = false, false, m.kind.Latches
+			m.shelfUntil, m.shelfOnce = time.Time{}, false
 		}
 		m.reopened = worse
 		m.raised, m.cleared = j.Raised, time.Time{}
@@ -261,4 +262,17 @@ func TestWhatIsOverStaysSoWhateverIsNotedOfIt(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, changed)
 	require.False(t, c.Over(), "it was worse than anybody knew")
+}
+
+// Put aside for four hours at 8.2 °C; late readings then say that it began an hour earlier.
+func TestAnAlarmThatGotWorseIsOnNoShelfAnyMore(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	a, _ := New("t", "temperature", "f/air", "8.2 °C, limit 8.0 °C", now)
+	a, _, err := a.Put(Shelf{By: "p", Reason: "loading", Until: now.Add(4 * time.Hour)}, now)
+	require.NoError(t, err)
+	a, tr, changed, err := a.Revise(Judgement{Detail: "25.0 °C, limit 8.0 °C", Raised: now.Add(-time.Hour)}, now.Add(time.Minute))
+	require.NoError(t, err)
+	require.True(t, changed)
+	require.Equal(t, WasReopened, tr.What)
+	require.Equal(t, Unacknowledged, a.State(Around{}, now.Add(2*time.Minute)))
 }

@@ -1,6 +1,7 @@
 package coldchain
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -58,28 +59,40 @@ func IsOwn(name string) (date string, own bool) {
 }
 
 // Standing is the rules by which the air of a place is looked at all the time: the default ones and those of a network that need no
-// goods. A consecutive rule of its own takes the place of the default one on its side; an instant one comes on top, for it is there for what
-// cannot wait.
-func Standing(minMilliC, maxMilliC, minutes int64, own []Own) []Rule {
-	low, high := true, true // are to be watched by default
+// goods. A consecutive rule of its own takes the place of the default one on its side when it watches the same limit or a stricter one, for
+// then it says the same with another time, or when each of the categories that may be there has one; else goods of another would go unwatched.
+// An instant one comes on top, for it is there for what cannot wait.
+func Standing(minMilliC, maxMilliC, minutes int64, own []Own, categories []string) []Rule {
 	var all []Rule
 	for _, o := range own {
 		if o.WithGoods() {
 			continue
-		}
-		if o.Kind() == Consecutive {
-			low, high = low && !o.Rule.Low, high && o.Rule.Low
 		}
 		r := o.Rule
 		r.Name = o.Name()
 		all = append(all, r)
 	}
 	for _, r := range AirRules(minMilliC, maxMilliC, minutes) {
-		if r.Low && low || !r.Low && high {
+		if !replaced(r, own, categories) {
 			all = append(all, r)
 		}
 	}
 	return all
+}
+
+// replaced says whether own rules watch what a default one does.
+func replaced(standard Rule, own []Own, categories []string) bool {
+	having := map[string]bool{}
+	for _, o := range own {
+		if o.WithGoods() || o.Kind() != Consecutive || o.Rule.Low != standard.Low {
+			continue
+		}
+		if o.Rule.Low && o.Rule.LimitMilliC >= standard.LimitMilliC || !o.Rule.Low && o.Rule.LimitMilliC <= standard.LimitMilliC {
+			return true
+		}
+		having[o.Category] = true
+	}
+	return len(having) > 0 && !slices.ContainsFunc(categories, func(c string) bool { return !having[c] })
 }
 
 // AfterOutside is how long after a reading outside an excursion may still go on by one of the rules, though all is inside.

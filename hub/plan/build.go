@@ -122,7 +122,7 @@ func (b *builder) station(location string, dates []string) error {
 		own[f.ID] = f
 		watched := air(f)
 		watched.SampleEveryMS = b.sampleEvery().Milliseconds()
-		if watched.Rules, err = b.airRules(f); err != nil {
+		if watched.Rules, err = b.airRules(f.ID); err != nil {
 			return err
 		}
 		if err := b.add("fridge/"+f.ID, watched); err != nil {
@@ -305,7 +305,7 @@ func (b *builder) shipper(shipper string) error {
 		return err
 	}
 	watched := air(limit)
-	if watched.Rules, err = b.airRules(limit); err != nil {
+	if watched.Rules, err = b.airRules(limit.ID); err != nil {
 		return err
 	}
 	if !limited && len(watched.Rules) == 0 {

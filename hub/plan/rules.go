@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"meguri/hub/coldchain"
-	"meguri/hub/store"
 	"meguri/protocol"
 )
 
@@ -12,16 +10,16 @@ const airRules = 5
 // airRules are the rules by which a device watches the air of a position where the network has some of its own: all that look at it all
 // the time. Those that count with goods are the hub's, for they need scans that a device may not have. Without own rules there are none,
 // and the plan is what it was before there were any.
-func (b *builder) airRules(l store.TemperatureLimit) ([]protocol.AirRule, error) {
+func (b *builder) airRules(position string) ([]protocol.AirRule, error) {
 	if b.revision < airRules {
 		return nil, nil
 	}
-	own, err := b.tx.OwnRules(b.ctx, l.ID)
+	standing, own, err := b.tx.RulesAt(b.ctx, position)
 	if err != nil || len(own) == 0 {
 		return nil, err
 	}
 	var all []protocol.AirRule
-	for _, r := range coldchain.Standing(l.MinMilliC, l.MaxMilliC, l.MinutesOutside, own) {
+	for _, r := range standing {
 		all = append(all, protocol.AirRule{Name: r.Name, Low: r.Low, LimitMilliC: r.LimitMilliC, AfterMS: max(r.For, r.OnDelay).Milliseconds(),
 			DeadbandMilliC: r.Deadband, ClearAfterMS: r.OffDelay.Milliseconds()})
 	}

@@ -16,15 +16,17 @@ type Calling struct {
 	Since time.Time // zero while it has not
 }
 
-// Callings gives the open alarms with since when they have called for somebody, the gravest first.
-func (tx *Tx) Callings(ctx context.Context, now time.Time, most int) ([]Calling, error) {
+// Callings gives the open alarms that nobody has acknowledged or that call, with since when they do: the gravest first, so many of them after
+// the first skip. Those that only wait for a confirmation or a reset call nobody.
+func (tx *Tx) Callings(ctx context.Context, now time.Time, skip, most int) ([]Calling, error) {
 	since := map[string]time.Time{}
 	open, err := list(ctx, tx, func(row scanner) (a alarm.Alarm, err error) {
 		var calls sql.NullInt64
 		a, err = scanLife(also{row, &calls})
 		since[a.ID] = fromOptionalMillis(calls)
 		return a, err
-	}, "SELECT "+alarmColumns+", calls_since FROM alarms WHERE open ORDER BY priority, raised_at, id LIMIT $1", most)
+	}, "SELECT "+alarmColumns+`, calls_since FROM alarms WHERE open AND (acknowledged_at IS NULL OR calls_since IS NOT NULL)
+		ORDER BY priority, raised_at, id LIMIT $1 OFFSET $2`, most, skip)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,21 +43,39 @@ func (tx *Tx) AlarmLines(ctx context.Context, f AlarmFilter, now time.Time, most
 	if len(where) > 0 {
 		query += " WHERE " + strings.Join(where, " AND ")
 	}
-	all, err := list(ctx, tx, scanLife, query+" ORDER BY raised_at DESC, id LIMIT $1", args...)
-	if err != nil {
-		return nil, err
+	query += " ORDER BY raised_at DESC, id LIMIT $1"
+	if f.Place == "" {
+		all, err := list(ctx, tx, scanLife, query, args...)
+		if err != nil {
+			return nil, err
+		}
+		return tx.Stand(ctx, all, now)
 	}
-	lines, err := tx.Stand(ctx, all, now)
-	if err != nil || f.Place == "" {
-		return lines, err
-	}
-	kept := lines[:0]
-	for _, l := range lines {
-		if l.Place == f.Place {
-			kept = append(kept, l)
+	return tx.linesAt(ctx, f.Place, query, args, now, most)
+}
+
+// linesAt gives the alarms of a place among those of a query that ends with LIMIT: however many there are elsewhere, which place a subject is
+// in is known only one by one.
+func (tx *Tx) linesAt(ctx context.Context, place, query string, args []any, now time.Time, most int) (kept []AlarmLine, err error) {
+	query += fmt.Sprintf(" OFFSET $%d", len(args)+1)
+	for skip := 0; ; skip += most {
+		page, err := list(ctx, tx, scanLife, query, append(slices.Clone(args), skip)...)
+		if err != nil || len(page) == 0 {
+			return kept, err
+		}
+		lines, err := tx.Stand(ctx, page, now)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range lines {
+			if l.Place != place {
+				continue
+			}
+			if kept = append(kept, l); len(kept) == most {
+				return kept, nil
+			}
 		}
 	}
-	return kept, nil
 }
 
 // Stand says how alarms stand at now.

@@ -77,16 +77,27 @@ func (tx *Tx) RulesAt(ctx context.Context, position string) (standing []coldchai
 	if own, err = tx.OwnRules(ctx, position); err != nil {
 		return nil, nil, err
 	}
+	categories, err := tx.categoriesAt(ctx, position)
+	if err != nil {
+		return nil, nil, err
+	}
 	limit, err := tx.AlarmLimit(ctx, position)
 	switch {
 	case errors.Is(err, ErrNotFound) && len(own) == 0:
 		return nil, nil, nil
 	case errors.Is(err, ErrNotFound): // of a shipper whose category has rules, and no limit
-		return coldchain.Standing(math.MinInt32, math.MaxInt32, 0, own), own, nil
+		return coldchain.Standing(math.MinInt32, math.MaxInt32, 0, own, categories), own, nil
 	case err != nil:
 		return nil, nil, err
 	}
-	return coldchain.Standing(limit.MinMilliC, limit.MaxMilliC, limit.MinutesOutside, own), own, nil
+	return coldchain.Standing(limit.MinMilliC, limit.MaxMilliC, limit.MinutesOutside, own, categories), own, nil
+}
+
+// categoriesAt gives the categories of goods that may stand or ride at a position: any in a collection fridge.
+func (tx *Tx) categoriesAt(ctx context.Context, position string) ([]string, error) {
+	return list(ctx, tx, scanText, `SELECT c.id FROM temperature_categories c WHERE c.id = (SELECT s.category FROM shippers s WHERE s.id = $1)
+		OR EXISTS (SELECT 1 FROM fridges f WHERE f.id = $1 AND (f.location_id IS NULL
+			OR EXISTS (SELECT 1 FROM category_fridge_kinds k WHERE k.category = c.id AND k.fridge_kind = f.kind))) ORDER BY c.id`, position)
 }
 
 // OwnRulesOf gives the network's own alarm rules for the goods of a category on a leg.

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -210,5 +211,38 @@ func TestAnAlarmFollowsItsReadingsAndIsRevisedOnlyWhenTheJudgementChanges(t *tes
 		a = keep("9.0 °C", nine.Add(-time.Minute), time.Time{})
 		require.Equal(t, 3, a.Revision)
 		require.True(t, a.Active())
+	})
+}
+
+func TestAlarmsAreFoundHoweverManyOthersAreOpen(t *testing.T) {
+	Each(t, func(t *testing.T, empty func() string) {
+		s := Open(t, empty())
+		Import(t, s, Network(t))
+		change(t, s, func(ctx context.Context, tx *store.Tx) error {
+			for i := range 3 {
+				old := fmt.Sprint("temperature/", i)
+				err := errors.Join(tx.RaiseAlarm(ctx, old, "temperature", "loc-1-f1/air", "", nine.Add(-24*time.Hour)), tx.ClearAlarmOf(ctx, old, nine.Add(-23*time.Hour)),
+					tx.RaiseAlarm(ctx, fmt.Sprint("late/", i), "late", fmt.Sprint("run-", i), "", nine.Add(time.Minute)))
+				if err != nil {
+					return err
+				}
+				if _, err := tx.ChangeAlarm(ctx, old, acknowledge("p-1", 1, nine)); err != nil {
+					return err
+				}
+			}
+			return tx.RaiseAlarm(ctx, "door/x", "door_uncommanded", "loc-2-f1", "", nine)
+		})
+		require.NoError(t, s.Read(t.Context(), func(tx *store.Tx) error {
+			at, err := tx.AlarmLines(t.Context(), store.AlarmFilter{Place: "loc-2"}, nine, 3)
+			require.NoError(t, err)
+			require.Len(t, at, 1, "at a place, with as many newer ones elsewhere as are asked for")
+			calls, err := tx.Callings(t.Context(), nine, 0, 3)
+			require.NoError(t, err)
+			require.Equal(t, "door/x", calls[0].ID, "those that wait for a confirmation by day are in nobody's way")
+			rest, err := tx.Callings(t.Context(), nine, 3, 3)
+			require.NoError(t, err)
+			require.Len(t, rest, 1, "and what does not fit comes next")
+			return nil
+		}))
 	})
 }

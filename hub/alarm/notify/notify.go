@@ -86,15 +86,19 @@ func (t *Teller) Turn(ctx context.Context) error {
 func (t *Teller) call(ctx context.Context, now time.Time) error {
 	var due bool
 	look := func(tx *store.Tx, do bool) error {
-		all, err := tx.Callings(ctx, now, maxCalling)
-		for _, c := range all {
-			if err != nil {
+		for skip := 0; ; skip += maxCalling {
+			all, err := tx.Callings(ctx, now, skip, maxCalling)
+			if err != nil || len(all) == 0 {
 				return err
 			}
-			changed, failed := t.callOne(ctx, tx, c, now, do)
-			due, err = due || changed, failed
+			for _, c := range all {
+				changed, err := t.callOne(ctx, tx, c, now, do)
+				if err != nil {
+					return err
+				}
+				due = due || changed
+			}
 		}
-		return err
 	}
 	err := t.Store.Read(ctx, func(tx *store.Tx) error { return look(tx, false) })
 	if err != nil || !due {
