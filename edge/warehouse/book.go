@@ -1,8 +1,8 @@
 package warehouse
 
 import (
-	"cmp"
 	"hash/fnv"
+	"maps"
 	"slices"
 
 	"meguri/protocol"
@@ -39,110 +39,26 @@ const (
 
 // Book is the day's lists with what this scanner has done since. Scan reads it; Take changes it. It is not safe for concurrent use.
 type Book struct {
-	Plan  protocol.WarehousePlan
-	known map[string]protocol.KnownItem
+	*Lists
 	notes map[string]Note
 	parts [Shards][]Note // the same, the oldest first
 	bags  map[string]BagNote
 	sacks [Shards][]BagNote // the same, the oldest first
 
-	stations  map[string]protocol.Workstation
-	operators map[string]protocol.Operator
-	damages   map[string]string
-	expected  map[string]protocol.ExpectedBag // by SSCC
-	bagOf     map[string]string               // piece → SSCC of the bag that it is expected in
-	orders    map[string]*order
-	lineOf    map[string]*line   // piece that was allocated → its line
-	byGarment map[string][]*line // by GTIN of the piece that was allocated
-	toWalk    []*line            // all lines, in the order of the walk
-	byBag     map[string]string  // SSCC printed beforehand → order
-	swapped   map[string]string  // piece of the list → the one picked in its place
-	walk      map[string]int     // shelf → its place in the walk, from 1
-	onShelf   map[string]uint32
-	likes     map[string]map[string]uint32 // GTIN → shelf → pieces
-}
-
-type order struct {
-	protocol.PickOrder
-	lines []*line
-}
-
-type line struct {
-	protocol.PickLine
-	order *order
-}
-
-// Join makes one of a warehouse's parts, which come in the order of their names.
-func Join(parts ...protocol.WarehousePlan) (all protocol.WarehousePlan) {
-	for _, p := range parts {
-		all.Position, all.Date = cmp.Or(all.Position, p.Position), cmp.Or(all.Date, p.Date)
-		all.Operators, all.Stations, all.Kinds = append(all.Operators, p.Operators...), append(all.Stations, p.Stations...), append(all.Kinds, p.Kinds...)
-		all.Orders, all.Bags, all.Shelves = append(all.Orders, p.Orders...), append(all.Bags, p.Bags...), append(all.Shelves, p.Shelves...)
-		if p.Swaps != (protocol.SwapRule{}) {
-			all.Swaps = p.Swaps
-		}
-	}
-	return all
+	swapped map[string]string            // piece of the list → the one picked in its place
+	moved   map[string]int               // shelf → pieces more than the lists say
+	alike   map[string]map[string]uint32 // Lists.likes of garments of which a piece was moved here
 }
 
 // NewBook makes a book of the lists. Where a list names a piece, bag or code twice, the later counts.
 func NewBook(p protocol.WarehousePlan, items []protocol.ItemsPlan) *Book {
-	b := &Book{Plan: p, notes: map[string]Note{}, bags: map[string]BagNote{}, stations: map[string]protocol.Workstation{}, operators: map[string]protocol.Operator{},
-		damages: map[string]string{}, expected: map[string]protocol.ExpectedBag{}, bagOf: map[string]string{}, orders: map[string]*order{},
-		lineOf: map[string]*line{}, byGarment: map[string][]*line{}, byBag: map[string]string{}, swapped: map[string]string{}, walk: map[string]int{}, onShelf: map[string]uint32{},
-		likes: map[string]map[string]uint32{}}
-	total := 0
-	for _, part := range items {
-		total += len(part.Items)
-	}
-	b.known = make(map[string]protocol.KnownItem, total)
-	for _, part := range items {
-		for _, i := range part.Items {
-			if old, ok := b.known[i.Item]; ok {
-				b.shelved(old, false)
-			}
-			b.known[i.Item] = i
-			b.shelved(i, true)
-		}
-	}
-	b.index()
-	return b
+	return Open(NewLists(p, items))
 }
 
-func (b *Book) index() {
-	for _, s := range b.Plan.Stations {
-		b.stations[s.Code] = s
-	}
-	for _, o := range b.Plan.Operators {
-		b.operators[o.Badge] = o
-	}
-	for _, k := range b.Plan.Kinds {
-		b.damages[k.Code] = k.Kind
-	}
-	for i, s := range b.Plan.Shelves {
-		b.walk[s.Place] = i + 1
-	}
-	for _, e := range b.Plan.Bags {
-		b.expected[e.Bag] = e
-		for _, item := range e.Items {
-			b.bagOf[item] = e.Bag
-		}
-	}
-	for _, o := range b.Plan.Orders {
-		kept := &order{PickOrder: o}
-		b.orders[o.Order] = kept
-		for _, l := range o.Lines {
-			at := &line{PickLine: l, order: kept}
-			kept.lines = append(kept.lines, at)
-			b.lineOf[l.Item] = at
-			b.toWalk = append(b.toWalk, at)
-			b.byGarment[gtinOf(l.Item)] = append(b.byGarment[gtinOf(l.Item)], at)
-		}
-		if o.Bag != "" {
-			b.byBag[o.Bag] = o.Order
-		}
-	}
-	b.byWalk(b.toWalk)
+// Open makes a book of lists in which nothing is noted yet.
+func Open(l *Lists) *Book {
+	return &Book{Lists: l, notes: map[string]Note{}, bags: map[string]BagNote{}, swapped: map[string]string{}, moved: map[string]int{},
+		alike: map[string]map[string]uint32{}}
 }
 
 // shelved counts a piece on its shelf, or no longer.
@@ -150,20 +66,34 @@ func (b *Book) shelved(i protocol.KnownItem, on bool) {
 	if i.Custody != protocol.Shelved || i.Place == "" {
 		return
 	}
-	like := b.likes[gtinOf(i.Item)]
+	gtin := gtinOf(i.Item)
+	like := b.alike[gtin]
 	if like == nil {
-		like = map[string]uint32{}
-		b.likes[gtinOf(i.Item)] = like
+		if like = maps.Clone(b.likes[gtin]); like == nil {
+			like = map[string]uint32{}
+		}
+		b.alike[gtin] = like
 	}
 	if on {
-		b.onShelf[i.Place]++
+		b.moved[i.Place]++
 		like[i.Place]++
 		return
 	}
-	b.onShelf[i.Place]--
+	b.moved[i.Place]--
 	if like[i.Place]--; like[i.Place] == 0 {
 		delete(like, i.Place)
 	}
+}
+
+// onShelf is how many pieces are on a shelf.
+func (b *Book) onShelf(place string) int { return int(b.shelves[place]) + b.moved[place] }
+
+// like is where the pieces of a garment are: how many on each shelf.
+func (b *Book) like(gtin string) map[string]uint32 {
+	if own := b.alike[gtin]; own != nil {
+		return own
+	}
+	return b.likes[gtin]
 }
 
 // shardOf is where the note of a piece is kept.

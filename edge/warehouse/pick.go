@@ -115,12 +115,12 @@ func (b *Book) equivalent(item string) *line {
 }
 
 // byWalk sorts lines by where their shelves are in the walk; those without a shelf of the list come last.
-func (b *Book) byWalk(lines []*line) {
-	at := func(l *line) int {
-		if n := b.walk[l.Shelf]; n > 0 {
+func (l *Lists) byWalk(lines []*line) {
+	at := func(x *line) int {
+		if n := l.walk[x.Shelf]; n > 0 {
 			return n
 		}
-		return len(b.walk) + 1
+		return len(l.walk) + 1
 	}
 	slices.SortStableFunc(lines, func(x, y *line) int { return cmp.Or(cmp.Compare(at(x), at(y)), cmp.Compare(x.Shelf, y.Shelf)) })
 }

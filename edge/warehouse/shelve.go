@@ -83,13 +83,13 @@ func (b *Book) room(place string) (more int, known bool) {
 	if s.Room == 0 {
 		return -1, true
 	}
-	return max(0, int(s.Room)-int(b.onShelf[place])), true
+	return max(0, int(s.Room)-b.onShelf(place)), true
 }
 
 // shelfFor is where a piece should go: of the shelves with room for so many, the one with most pieces of its garment, else the one
 // nearest to such a shelf, else the first. Without a list it is where most of its like are.
 func (b *Book) shelfFor(item string, inHand int) (string, bool) {
-	like := b.likes[gtinOf(item)]
+	like := b.like(gtinOf(item))
 	home, most := "", uint32(0)
 	for place, n := range like {
 		more, known := b.room(place)

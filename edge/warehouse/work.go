@@ -94,7 +94,7 @@ func (t *turn) beginCount(c code) Verdict {
 		return t.nothing(c, "another shelf is counted", phrase.CloseFirst, t.s.Count.Place)
 	}
 	t.s.Visit++
-	t.s.Count = Count{Place: c.value, Begun: t.now.UnixMilli(), Expected: t.b.onShelf[c.value]}
+	t.s.Count = Count{Place: c.value, Begun: t.now.UnixMilli(), Expected: uint32(max(0, t.b.onShelf(c.value)))}
 	return t.accept(phrase.CountBegun, c.value, number(int(t.s.Count.Expected)))
 }
 

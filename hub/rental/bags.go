@@ -204,6 +204,9 @@ func short1000(text string) string { return clean(text, 1000) }
 func (k *Keeper) Shelf(ctx context.Context, tx *store.Tx, src Source, b protocol.ShelfCounted) error {
 	place := short(b.Place)
 	pieces, err := tx.ShelvedAt(ctx, place)
+	if err == nil {
+		err = tx.ReadRentals(ctx, pieces)
+	}
 	if err != nil {
 		return err
 	}

@@ -62,13 +62,9 @@ func (k *Keeper) tellBooks(ctx context.Context, tx *store.Tx, d done) error {
 	if err != nil {
 		return err
 	}
-	history, err := tx.RentalHistory(ctx, d.now.ID)
-	if err != nil {
-		return err
-	}
-	stored := make(map[key]store.RentalEvent, len(history))
-	events := make([]rental.Event, len(history))
-	for n, e := range history {
+	stored := make(map[key]store.RentalEvent, len(d.history))
+	events := make([]rental.Event, len(d.history))
+	for n, e := range d.history {
 		events[n], stored[key{e.Device, e.Number}] = e.Event, e
 	}
 	is, item := books{}, rental.Item{}

@@ -16,16 +16,16 @@ import (
 
 // refold tells a piece's whole history again with an occurrence that came late, or that nobody is sure about the order of. What was
 // broken by the older view and is explained now is work no more; what is broken by the newer one becomes work.
-func (k *Keeper) refold(ctx context.Context, tx *store.Tx, item store.RentalItem, late store.RentalEvent) (store.RentalItem, *rental.Breach, error) {
-	history, err := tx.RentalHistory(ctx, item.ID)
+func (k *Keeper) refold(ctx context.Context, tx *store.Tx, d done) (done, error) {
+	before, err := tx.RentalHistory(ctx, d.before.ID)
 	if err != nil {
-		return item, nil, err
+		return d, err
 	}
-	now, breach, err := k.tell(ctx, tx, item, history, append(slices.Clip(history), late), late)
-	if err != nil {
-		return now, breach, err
+	d.history = append(slices.Clip(before), d.event)
+	if d.now, d.breach, err = k.tell(ctx, tx, d.before, before, d.history, d.event); err != nil {
+		return d, err
 	}
-	return now, breach, tx.SaveRental(ctx, now)
+	return d, tx.SaveRental(ctx, d.now)
 }
 
 // Redate gives a record a better time, and tells the histories again of the pieces and bags that it is about.
@@ -76,7 +76,7 @@ func (k *Keeper) retell(ctx context.Context, tx *store.Tx, src Source, piece str
 	if n < 0 {
 		return nil
 	}
-	d := done{known: true, event: history[n], before: item, told: true}
+	d := done{known: true, event: history[n], before: item, told: true, history: history}
 	d.event.Recorded = src.Recorded
 	if d.now, d.breach, err = k.tell(ctx, tx, item, before, history, store.RentalEvent{Event: rental.Event{Device: src.Device, Number: src.Number},
 		Recorded: src.Recorded}); err != nil {

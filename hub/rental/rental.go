@@ -113,7 +113,8 @@ type done struct {
 	event       store.RentalEvent
 	breach      *rental.Breach // of the occurrence, by all that is known; nil for none
 	before, now store.RentalItem
-	told        bool // the whole history was told again
+	told        bool                // the whole history was told again
+	history     []store.RentalEvent // that was told, when it was
 }
 
 // counts says that the occurrence has done what it says.
@@ -134,7 +135,7 @@ func (k *Keeper) record(ctx context.Context, tx *store.Tx, warehouse string, e s
 	}
 	d := done{known: true, event: e, before: item}
 	if d.told = fresh || !follows(item, e); d.told {
-		d.now, d.breach, err = k.refold(ctx, tx, item, e)
+		d, err = k.refold(ctx, tx, d)
 	} else {
 		d.now, d.breach, err = k.extend(ctx, tx, item, e)
 	}

@@ -24,13 +24,15 @@ func (tx *Tx) PickLines(ctx context.Context, warehouse, until string, most int) 
 		ORDER BY o.ship_date, o.tote, o.id, c.line LIMIT $3`, warehouse, until, most)
 }
 
-// NumberTote gives an order the next tote of its warehouse and date, when it has none.
+// NumberTote gives an order the next tote of its warehouse and date, when it has none. All states are named so that only the orders of the
+// date are counted: the index has the state before the date.
 func (tx *Tx) NumberTote(ctx context.Context, o RentalOrder) error {
 	if o.Tote != "" {
 		return nil
 	}
 	return tx.write(ctx, `UPDATE rental_orders SET tote = (SELECT SUBSTR(CAST(10000 + COUNT(*) + 1 AS TEXT), 2) FROM rental_orders t
-		WHERE t.warehouse_id = $2 AND t.ship_date = $3 AND t.tote <> '') WHERE id = $1 AND tote = ''`, o.ID, o.Warehouse, o.ShipDate)
+		WHERE t.warehouse_id = $2 AND t.state IN ('open', 'shipped', 'returned', 'closed', 'cancelled') AND t.ship_date = $3 AND t.tote <> '')
+		WHERE id = $1 AND tote = ''`, o.ID, o.Warehouse, o.ShipDate)
 }
 
 // BagOut is a piece that is expected in a bag that is out.

@@ -20,7 +20,8 @@ type crew struct {
 	hub      *hub
 	scanners []*scanner
 	day      int
-	numbers  int // of orders and batches
+	numbers  int           // of orders and batches
+	listing  time.Duration // that scanners took for their lists
 }
 
 // turn goes on to the next scanner.
@@ -49,9 +50,12 @@ func (c *crew) lists() error {
 	if err != nil {
 		return err
 	}
+	began := time.Now()
+	defer func() { c.listing += time.Since(began) }()
+	l := warehouse.NewLists(p, items)
 	for _, s := range c.scanners {
 		if !s.offline || s.book == nil {
-			s.lists(p, items)
+			s.lists(l)
 		}
 	}
 	return nil

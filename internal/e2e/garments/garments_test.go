@@ -57,10 +57,12 @@ func TestTheHubKnowsWhereEveryPieceIs(t *testing.T) {
 	began := time.Now()
 	for c.day = range p.Days {
 		require.NoError(t, c.work(), "day %d", c.day)
+		c.progress(t, began)
 	}
 	for range 3 { // quiet days, in which all is counted and sorted
 		c.day++
 		require.NoError(t, c.tidy(), "day %d", c.day)
+		c.progress(t, began)
 	}
 	c.judge(t)
 	scans := 0
@@ -69,6 +71,20 @@ func TestTheHubKnowsWhereEveryPieceIs(t *testing.T) {
 	}
 	t.Logf("%d pieces, %d days: %d scans, %d records; the hub took %.0f a second; all in %v", p.Pieces, p.Days, scans, h.events,
 		float64(h.events)/h.spent.Seconds(), time.Since(began).Round(time.Second))
+}
+
+// progress says how far a long run has come, and what takes its time.
+func (c *crew) progress(t *testing.T, began time.Time) {
+	if *days == 0 {
+		return
+	}
+	at := map[spot]int{}
+	for _, p := range c.pieces {
+		at[p.at]++
+	}
+	t.Logf("day %d after %v: %d records; the hub took %v for scans and %v for its own acts, %v to make lists, scanners %v to take them; %d on shelves, %d out, %d aside, %d lost",
+		c.day, time.Since(began).Round(time.Second), c.hub.events, c.hub.spent.Round(time.Second/10), c.hub.acting.Round(time.Second/10),
+		c.hub.making.Round(time.Second/10), c.listing.Round(time.Second/10), at[onShelf], at[onTheWay]+at[atHome]+at[comesBack], at[aside], at[lost])
 }
 
 // work is one day.

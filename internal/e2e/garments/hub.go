@@ -30,6 +30,8 @@ type hub struct {
 	keeper  *rental.Keeper
 	events  int
 	spent   time.Duration // in transactions with events
+	acting  time.Duration // in those of people and carriers
+	making  time.Duration // of lists
 }
 
 func newHub(ctx context.Context, url string, w *world) (*hub, error) {
@@ -80,7 +82,14 @@ func (h *hub) take(events []link.Event) error {
 		batch := events[:min(len(events), 500)]
 		events = events[len(batch):]
 		h.events += len(batch)
+		bodies := make([]protocol.Body, len(batch))
+		for n, e := range batch {
+			bodies[n] = e.Body
+		}
 		if err := h.store.Change(h.ctx, func(tx *store.Tx) error {
+			if err := h.effects.Ahead(h.ctx, tx, bodies); err != nil {
+				return err
+			}
 			for _, e := range batch {
 				err := h.effects.Apply(h.ctx, tx, e)
 				if err != nil && !errors.As(err, new(*link.NotApplied)) {
@@ -95,10 +104,16 @@ func (h *hub) take(events []link.Event) error {
 	return nil
 }
 
-func (h *hub) change(fn func(tx *store.Tx) error) error { return h.store.Change(h.ctx, fn) }
+func (h *hub) change(fn func(tx *store.Tx) error) error {
+	began := time.Now()
+	defer func() { h.acting += time.Since(began) }()
+	return h.store.Change(h.ctx, fn)
+}
 
 // lists are what a scanner would be sent now.
 func (h *hub) lists(now time.Time) (p protocol.WarehousePlan, items []protocol.ItemsPlan, err error) {
+	began := time.Now()
+	defer func() { h.making += time.Since(began) }()
 	var parts map[string][]byte
 	if err = h.store.Read(h.ctx, func(tx *store.Tx) (err error) {
 		parts, err = plan.Build(h.ctx, tx, plan.RoleScanner, house, protocol.Revision, now)

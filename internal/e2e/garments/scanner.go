@@ -36,8 +36,8 @@ func label(ai gs1.AI, value string) string { return gs1.Format(gs1.Element{AI: a
 func menu(value string) string             { return label(gs1.Menu, value) }
 
 // lists gives a scanner that has a network what the hub knows now.
-func (s *scanner) lists(p protocol.WarehousePlan, items []protocol.ItemsPlan) {
-	b := warehouse.NewBook(p, items)
+func (s *scanner) lists(l *warehouse.Lists) {
+	b := warehouse.Open(l)
 	if s.book != nil {
 		parts, bags := b.Carry(s.book, s.state, func(at int64) bool { return at <= s.heard })
 		b.Take(parts...)
