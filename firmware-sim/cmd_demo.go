@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,7 @@ type demoCommand struct {
 	Database    string `help:"The hub's database, if not SQLite in the data directory."`
 	HTTP        string `help:"Where the hub's dashboard listens; 127.0.0.1:8080, or a free port when that is taken."`
 	Broker      string `help:"Where the hub's broker listens; 127.0.0.1:8883, or a free port when that is taken."`
+	Via         string `help:"Where the fleet connects instead of the hub's broker: something that stands between, and listens to it." placeholder:"HOST:PORT"`
 	Speed       int64  `help:"How many times as fast as real time." default:"1000"`
 	Seed        uint64 `help:"Decides what chance decides." default:"1"`
 	Processes   bool   `help:"Run each agent in a process of its own."`
@@ -107,7 +109,7 @@ func (d *demoCommand) set(ctx context.Context) (hub *hubProcess, run *runCommand
 	}
 	c := clock.New(time.Now(), cutoff.Add(-intake), d.Speed).String()
 	hub = newHub(d.HubBinary, d.HTTP, d.hubLog, d.hubArgs("serve", "--http", d.HTTP, "--broker", d.Broker, "--clock", c))
-	run = &runCommand{Network: d.Network, Date: d.Date, Hub: "http://" + d.HTTP, Broker: "tls://" + d.Broker,
+	run = &runCommand{Network: d.Network, Date: d.Date, Hub: "http://" + d.HTTP, Broker: "tls://" + cmp.Or(d.Via, d.Broker),
 		Certificates: filepath.Join(d.Data, "certificates"), Codes: filepath.Join(d.Data, "codes.json"),
 		Data: filepath.Join(d.Data, "edges"), Clock: c, Seed: d.Seed, Processes: d.Processes, NoIncidents: d.NoIncidents, Displays: d.Displays, log: d.log}
 	if d.Kills > 0 {
