@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"meguri/firmware-sim/fleet"
+	"meguri/firmware-sim/hubclient"
 	"meguri/internal/clock"
 )
 
@@ -27,11 +29,13 @@ type demoCommand struct {
 	Database    string `help:"The hub's database, if not SQLite in the data directory."`
 	HTTP        string `help:"Where the hub's dashboard listens; 127.0.0.1:8080, or a free port when that is taken."`
 	Broker      string `help:"Where the hub's broker listens; 127.0.0.1:8883, or a free port when that is taken."`
+	Via         string `help:"Where the fleet connects instead of the hub's broker: something that stands between, and listens to it." placeholder:"HOST:PORT"`
 	Speed       int64  `help:"How many times as fast as real time." default:"1000"`
 	Seed        uint64 `help:"Decides what chance decides." default:"1"`
 	Processes   bool   `help:"Run each agent in a process of its own."`
 	NoIncidents bool   `help:"Let nothing go wrong."`
 	Kills       int    `help:"Kill the hub and agents (in processes of their own) so many times during the day."`
+	Displays    string `help:"New file for every line that a display shows: device, display, line." type:"path" placeholder:"FILE"`
 	Exit        bool   `help:"End after the summary instead of serving the dashboard on."`
 
 	log    *os.File // of the fleet
@@ -91,7 +95,8 @@ func (d *demoCommand) set(ctx context.Context) (hub *hubProcess, run *runCommand
 	if err != nil {
 		return nil, nil, "", err
 	}
-	if d.Date, _, err = readOrders(filepath.Join(d.Network, "orders.csv"), d.Date); err != nil {
+	var orders []hubclient.OrderRequest
+	if d.Date, orders, err = readOrders(filepath.Join(d.Network, "orders.csv"), d.Date); err != nil {
 		return nil, nil, "", err
 	}
 	cutoff, err := fleet.FirstCutoff(d.Network, d.Date)
@@ -99,14 +104,14 @@ func (d *demoCommand) set(ctx context.Context) (hub *hubProcess, run *runCommand
 		return nil, nil, "", err
 	}
 	fmt.Printf("Setting up a hub in %s for %s …\n", d.Data, d.Date)
-	if link, err = d.setUp(ctx, network); err != nil {
+	if link, err = d.setUp(ctx, network, customersOf(orders)); err != nil {
 		return nil, nil, "", err
 	}
 	c := clock.New(time.Now(), cutoff.Add(-intake), d.Speed).String()
 	hub = newHub(d.HubBinary, d.HTTP, d.hubLog, d.hubArgs("serve", "--http", d.HTTP, "--broker", d.Broker, "--clock", c))
-	run = &runCommand{Network: d.Network, Date: d.Date, Hub: "http://" + d.HTTP, Broker: "tls://" + d.Broker,
+	run = &runCommand{Network: d.Network, Date: d.Date, Hub: "http://" + d.HTTP, Broker: "tls://" + cmp.Or(d.Via, d.Broker),
 		Certificates: filepath.Join(d.Data, "certificates"), Codes: filepath.Join(d.Data, "codes.json"),
-		Data: filepath.Join(d.Data, "edges"), Clock: c, Seed: d.Seed, Processes: d.Processes, NoIncidents: d.NoIncidents, log: d.log}
+		Data: filepath.Join(d.Data, "edges"), Clock: c, Seed: d.Seed, Processes: d.Processes, NoIncidents: d.NoIncidents, Displays: d.Displays, log: d.log}
 	if d.Kills > 0 {
 		run.killer = newKiller(d.Kills, hub, d.Seed)
 	}
@@ -194,8 +199,8 @@ func (d *demoCommand) empty(entries []os.DirEntry) (err error) {
 	return nil
 }
 
-// setUp types what an operator would: import, devices, persons, and the administrator's link, which it returns.
-func (d *demoCommand) setUp(ctx context.Context, n fleet.Network) (link string, err error) {
+// setUp types what an operator would: import, devices, customers, persons, and the administrator's link, which it returns.
+func (d *demoCommand) setUp(ctx context.Context, n fleet.Network, customers []string) (link string, err error) {
 	if _, err := d.hubCommand(ctx, "import", d.Network); err != nil {
 		return "", err
 	}
@@ -206,9 +211,12 @@ func (d *demoCommand) setUp(ctx context.Context, n fleet.Network) (link string, 
 			return "", err
 		}
 	}
+	if err := d.enterCustomers(ctx, customers); err != nil {
+		return "", err
+	}
 	all := codes{}
-	for _, p := range persons(n) {
-		args := []string{"person", "add", "--name", "Demo " + p.who, "--role", p.role}
+	for i, p := range persons(n) {
+		args := []string{"person", "add", "--name", invented(i).name, "--role", p.role}
 		if p.role == "dispatcher" { // a program has no authenticator
 			args = append(args, "--whole")
 		}

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -31,6 +33,7 @@ type runCommand struct {
 	Seed         uint64 `help:"Decides what chance decides." default:"1"`
 	Processes    bool   `help:"Run each agent in a process of its own, which may be killed at any moment."`
 	NoIncidents  bool   `help:"Let nothing go wrong."`
+	Displays     string `help:"New file for every line that a display shows: device, display, line." type:"path" placeholder:"FILE"`
 
 	log    io.Writer // of agents in processes of their own; standard error when nil
 	killer *killer   // nil lets all live
@@ -45,7 +48,7 @@ func (r *runCommand) Run(g *globals) error {
 type codes map[string]string
 
 // play runs the fleet and the day until ctx ends. The agents go on while then looks at the result.
-func (r *runCommand) play(ctx context.Context, g *globals, progress *os.File, then func(*result) error) error {
+func (r *runCommand) play(ctx context.Context, g *globals, progress *os.File, then func(*result) error) (err error) {
 	cfg, err := r.config(ctx, g)
 	if err != nil {
 		return reason(ctx, g, err)
@@ -54,6 +57,11 @@ func (r *runCommand) play(ctx context.Context, g *globals, progress *os.File, th
 	if err != nil {
 		return err
 	}
+	shown, err := r.watchDisplays(cfg.Fleet)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, shown.Close()) }()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	agents, ctx := errgroup.WithContext(ctx)
@@ -130,6 +138,50 @@ func (r *runCommand) env(g *globals, c clock.Clock) (fleet.Env, error) {
 			return app.Identity{Certificate: file + ".pem", Key: file + ".key", CA: filepath.Join(r.Certificates, "ca.pem")}
 		},
 	}, nil
+}
+
+// displays is the file of what displays show. Its first error is told when it is closed.
+type displays struct {
+	mu   sync.Mutex
+	file *os.File // nil: nothing is written
+	err  error
+}
+
+// watchDisplays has every line that a display of the fleet shows written down, where that was asked for.
+func (r *runCommand) watchDisplays(f *fleet.Fleet) (*displays, error) {
+	if r.Displays == "" {
+		return &displays{}, nil
+	}
+	file, err := os.OpenFile(r.Displays, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("--displays: %w", err)
+	}
+	all := &displays{file: file}
+	for _, d := range f.Devices() {
+		d.Hardware.WatchDisplays(func(stream, line string) { all.write(d.ID + "\t" + stream + "\t" + line + "\n") })
+	}
+	return all, nil
+}
+
+func (d *displays) write(line string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.file == nil || d.err != nil {
+		return
+	}
+	_, d.err = d.file.WriteString(line)
+}
+
+// Close ends the file; agents that go on are not written down any more.
+func (d *displays) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.file == nil {
+		return nil
+	}
+	err := errors.Join(d.err, d.file.Close())
+	d.file = nil
+	return err
 }
 
 // logIn opens a session for each person that the network's day needs.

@@ -123,6 +123,7 @@ type PersonExposedCmd struct {
 	From time.Time `help:"From this time, RFC 3339." required:""`
 	To   time.Time `help:"Until this time, RFC 3339 (default: now)."`
 	By   string    `help:"By one person only: the id of the account that was broken into." placeholder:"PERSON"`
+	Of   string    `help:"Only of this customer's pseudonym or person id." placeholder:"ID"`
 }
 
 // Run lists exposures: a line a person, what and by whom.
@@ -134,7 +135,7 @@ func (c *PersonExposedCmd) Run(g *Globals) error {
 	return withStore(g, func(s *store.Store) error {
 		var all []register.Exposure
 		err := s.Read(g.Ctx, func(tx *store.Tx) (err error) {
-			all, err = tx.Exposed(g.Ctx, c.From, until, c.By)
+			all, err = tx.Exposed(g.Ctx, register.Question{From: c.From, Until: until, By: c.By, Of: c.Of})
 			return err
 		})
 		if err != nil {

@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"periph.io/x/conn/v3/gpio"
@@ -44,6 +45,8 @@ type Hardware struct {
 	dead     bool // power is cut
 	board    *Board
 	released chan struct{} // closed when the board that is open now closes
+
+	watch atomic.Pointer[func(stream, line string)]
 }
 
 // New returns an empty circuit under power. now is what the chips take conversion times from; time.Now when nil.
@@ -81,9 +84,12 @@ func (h *Hardware) Pin(name string) *Pin {
 // Stream is the byte stream of that name.
 func (h *Hardware) Stream(name string) *Stream {
 	return made(h, h.streams, name, func() *Stream {
-		return &Stream{name: name, typed: make(chan struct{}), shown: make(chan struct{})}
+		return &Stream{name: name, typed: make(chan struct{}), shown: make(chan struct{}), watch: &h.watch}
 	})
 }
+
+// WatchDisplays has fn called with every line that a display shows from now on, in the display's order. It must not wait.
+func (h *Hardware) WatchDisplays(fn func(stream, line string)) { h.watch.Store(&fn) }
 
 func made[T any](h *Hardware, all map[string]*T, name string, build func() *T) *T {
 	h.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 // Errors of a stream, as its people see them.
@@ -21,7 +22,8 @@ const (
 
 // Stream is a serial line in both directions: from a keypad or reader to the agent, and from the agent to a display.
 type Stream struct {
-	name string
+	name  string
+	watch *atomic.Pointer[func(stream, line string)] // of the hardware
 
 	mu    sync.Mutex
 	user  *streamHandle
@@ -184,6 +186,9 @@ func (s *Stream) show(p []byte) {
 				s.lines = s.lines[1:]
 			}
 			s.lines = append(s.lines, s.last)
+			if told := s.watch.Load(); told != nil {
+				(*told)(s.name, s.last)
+			}
 			close(s.shown)
 			s.shown = make(chan struct{})
 		case len(s.part) < lineMost:

@@ -163,7 +163,7 @@ func (a *API) listExposures(c echo.Context) error {
 	}
 	var all []register.Exposure
 	err = a.read(c, func(ctx context.Context, tx *store.Tx) (err error) {
-		all, err = tx.Exposed(ctx, from, until, c.QueryParam("by"))
+		all, err = tx.Exposed(ctx, register.Question{From: from, Until: until, By: c.QueryParam("by")})
 		return err
 	})
 	if err != nil {

@@ -46,6 +46,14 @@ type Exposure struct {
 	First, Last       time.Time
 }
 
+// Question asks whose data were looked at in a span of time.
+type Question struct {
+	From, Until time.Time
+	By          string // by one person only; empty for anybody
+	Of          string // one person's only; empty for everybody's
+	Most        int    // so many answers at most; 0 for all
+}
+
 // Erasure is that a person was erased.
 type Erasure struct {
 	ID        string    `json:"id"`

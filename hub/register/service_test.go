@@ -337,7 +337,7 @@ func TestWhatABreachExposedIsListedPerPerson(t *testing.T) {
 		}))
 		exposed := func(by string) (all []register.Exposure) {
 			require.NoError(t, s.Read(ctx, func(tx *store.Tx) (err error) {
-				all, err = tx.Exposed(ctx, now, now.Add(2*time.Hour), by)
+				all, err = tx.Exposed(ctx, register.Question{From: now, Until: now.Add(2 * time.Hour), By: by})
 				return err
 			}))
 			return all

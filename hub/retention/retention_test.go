@@ -1,6 +1,8 @@
 package retention_test
 
 import (
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meguri/hub/dispatch"
+	"meguri/hub/fleet"
 	"meguri/hub/people"
 	"meguri/hub/register"
 	"meguri/hub/retention"
@@ -137,4 +140,82 @@ func TestASettingIsRefusedThatTheLawOrABreachWouldMiss(t *testing.T) {
 	for _, c := range retention.Classes() {
 		require.True(t, c.Endless || retention.Setting{Class: c.Name, Days: c.Days}.Check() == nil, c.Name)
 	}
+}
+
+// What a plan said holds what codes are checked against: it goes when it was replaced long ago. What is in force stays, however old, and so
+// does what a younger plan shares with an older one, and when each was made and answered.
+func TestPlansThatWereReplacedGoWithTheCodes(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty func() string) {
+		s := storetest.Open(t, empty())
+		ctx := t.Context()
+		plan := func(device string, at time.Time, parts map[string]string) (version uint64) {
+			require.NoError(t, s.Change(ctx, func(tx *store.Tx) (err error) {
+				bodies := map[string][]byte{}
+				for name, body := range parts {
+					bodies[name] = []byte(body)
+				}
+				version, _, err = tx.SavePlan(ctx, device, "i-1", bodies, at)
+				return err
+			}))
+			return version
+		}
+		require.NoError(t, s.Change(ctx, func(tx *store.Tx) error {
+			for _, id := range []string{"lock", "still", "out"} {
+				d := fleet.Device{ID: id, Role: fleet.Scanner, Place: "shop", Incarnation: "i-1", AddedAt: now, AddedBy: "x"}
+				if err := errors.Join(tx.AddDevice(ctx, d), tx.SaveDevice(ctx, d)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		old := now.AddDate(0, 0, -31)
+		first := plan("lock", old, map[string]string{"grants": "hashes of codes", "rules": "the same for long"})
+		plan("still", old, map[string]string{"grants": "in force"})
+		plan("out", old, map[string]string{"grants": "of a device that is out"})
+		second := plan("lock", now.AddDate(0, 0, -30), map[string]string{"grants": "other hashes", "rules": "the same for long"})
+		third := plan("lock", now, map[string]string{"grants": "newest"})
+		require.NoError(t, s.Change(ctx, func(tx *store.Tx) error { return tx.RevokeDevice(ctx, "out", now) }))
+		require.Equal(t, old, status(t, s, "codes").Oldest)
+		deleted, err := retention.Run(ctx, s.Retention(), "2026-11-28", now)
+		require.NoError(t, err)
+		require.Equal(t, 2, deleted["codes"])
+		require.Equal(t, now.AddDate(0, 0, -30), status(t, s, "codes").Oldest, "what is in force has no age")
+		holds := func(device string, version uint64, body string) (there bool) {
+			require.NoError(t, s.Read(ctx, func(tx *store.Tx) error {
+				_, err := tx.PlanPart(ctx, device, version, sha256.Sum256([]byte(body)))
+				if there = err == nil; errors.Is(err, store.ErrNotFound) {
+					return nil
+				}
+				return err
+			}))
+			return there
+		}
+		require.False(t, holds("lock", first, "hashes of codes"))
+		require.False(t, holds("lock", first, "the same for long"))
+		require.False(t, holds("out", 1, "of a device that is out"))
+		require.True(t, holds("lock", second, "the same for long"))
+		require.True(t, holds("lock", second, "other hashes"))
+		require.True(t, holds("lock", third, "newest"))
+		require.True(t, holds("still", 1, "in force"))
+		deleted, err = retention.Run(ctx, s.Retention(), "2026-11-29", now.AddDate(0, 0, 1))
+		require.NoError(t, err)
+		require.Equal(t, 1, deleted["codes"], "and no plan twice")
+	})
+}
+
+// What opens or lets in is kept from its end on; how old the oldest is, is told from when it came to be, which is never to come.
+func TestTheOldestIsToldByWhenItCameToBe(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty func() string) {
+		s := storetest.Open(t, empty())
+		ctx := t.Context()
+		storetest.Import(t, s, storetest.Network(t))
+		_, _, err := people.New(s.People()).Add(ctx, people.Console, people.Person{Name: "New", Role: people.Support}, now) // and a link that holds for days
+		require.NoError(t, err)
+		pass := dispatch.Pass{ID: "pass-1", PlaceID: "loc-1", Holder: dispatch.Staff, Name: "Tanaka", Reason: "cleaning", PIN: "1234567890",
+			From: now.Add(time.Hour), Until: now.AddDate(0, 0, 2), IssuedAt: now}
+		require.NoError(t, s.Change(ctx, func(tx *store.Tx) error { return tx.AddPass(ctx, pass) }))
+		for _, class := range []string{"sessions", "codes", "visitors"} {
+			require.Equal(t, now, status(t, s, class).Oldest, class)
+		}
+	})
 }

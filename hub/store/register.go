@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
+	"math"
 
 	"meguri/hub/people"
 	"meguri/hub/register"
@@ -129,15 +129,19 @@ func (tx *Tx) LooksAt(ctx context.Context, subject string, most int) ([]register
 	}, `SELECT id, at, person_id, subject, what, reason FROM looks WHERE subject = $1 ORDER BY at DESC, id LIMIT $2`, subject, most)
 }
 
-// Exposed says of whom data were looked at from from until until, by whom and how; by is empty for anybody.
-func (tx *Tx) Exposed(ctx context.Context, from, until time.Time, by string) ([]register.Exposure, error) {
+// Exposed says of whom data were looked at, by whom and how.
+func (tx *Tx) Exposed(ctx context.Context, q register.Question) ([]register.Exposure, error) {
+	most := int64(q.Most)
+	if most == 0 {
+		most = math.MaxInt64
+	}
 	return list(ctx, tx, func(row scanner) (e register.Exposure, err error) {
 		var first, last int64
 		err = row.Scan(&e.Subject, &e.By, &e.What, &e.Count, &first, &last)
 		e.First, e.Last = fromMillis(first), fromMillis(last)
 		return e, err
-	}, `SELECT subject, person_id, what, COUNT(*), MIN(at), MAX(at) FROM looks WHERE at >= $1 AND at < $2 AND ($3 = '' OR person_id = $3)
-		GROUP BY subject, person_id, what ORDER BY subject, person_id, what`, millis(from), millis(until), by)
+	}, `SELECT subject, person_id, what, COUNT(*), MIN(at), MAX(at) FROM looks WHERE at >= $1 AND at < $2 AND ($3 = '' OR person_id = $3) AND ($4 = '' OR subject = $4)
+		GROUP BY subject, person_id, what ORDER BY subject, person_id, what LIMIT $5`, millis(q.From), millis(q.Until), q.By, q.Of, most)
 }
 
 // NeedsPerson says what is open that needs a person.

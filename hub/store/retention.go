@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -12,33 +13,47 @@ import (
 
 // retained is what is kept of a class in one table.
 type retained struct {
-	class, table, key, at string
-	old                   string // which rows have it, and nothing open needs them
-	set                   string // what is done with them; empty: they are deleted
+	class, table, key string
+	at                string // when its time of keeping begins: for what opens or lets in, when it ends to do so
+	since             string // when it came to be, where that is not at
+	old               string // which rows have it, and nothing open needs them
+	set               string // what is done with them; empty: they are deleted
+	// by does it instead, where one table is not all of it.
+	by func(tx *Tx, ctx context.Context, before time.Time, most int) (deleted int, more bool, err error)
 }
+
+// born is the column by which it is told how old the oldest is.
+func (r retained) born() string { return cmp.Or(r.since, r.at) }
+
+const always = "1 = 1"
 
 // retainedTables are all of them. A new kind of personal data gets a line here.
 var retainedTables = []retained{
 	// While locks may still take a code that was revoked, the hub has to know it.
-	{"codes", "grants", "id", "valid_until", "pin <> '' AND (revoked_at IS NULL OR revoke_ended <> '')", "pin = ''"},
-	{"codes", "passes", "id", "valid_until", "pin <> ''", "pin = ''"},
-	{"visitors", "passes", "id", "valid_until", "name <> ''", "name = '', reason = ''"},
-	{"visitors", "door_openings", "id", "ended_at", "at_door <> ''", "at_door = ''"},
-	{"sessions", "sessions", "token_hash", "expires_at", "1 = 1", ""},
-	{"sessions", "login_links", "token_hash", "expires_at", "1 = 1", ""},
-	{"notices", "customer_notices", "number", "made_at", "EXISTS (SELECT 1 FROM orders o WHERE o.id = customer_notices.order_id AND o.ended_at IS NOT NULL)", ""},
+	{class: "codes", table: "grants", key: "id", at: "valid_until", since: "CASE WHEN issued_at > 0 THEN issued_at ELSE valid_from END",
+		old: "pin <> '' AND (revoked_at IS NULL OR revoke_ended <> '')", set: "pin = ''"},
+	{class: "codes", table: "passes", key: "id", at: "valid_until", since: "issued_at", old: "pin <> ''", set: "pin = ''"},
+	{class: "codes", table: "plans", at: "made_at", old: replaced, by: (*Tx).prunePlans},
+	{class: "visitors", table: "passes", key: "id", at: "valid_until", since: "issued_at", old: "name <> ''", set: "name = '', reason = ''"},
+	{class: "visitors", table: "door_openings", key: "id", at: "ended_at", old: "at_door <> ''", set: "at_door = ''"},
+	{class: "sessions", table: "sessions", key: "token_hash", at: "expires_at", since: "made_at", old: always},
+	{class: "sessions", table: "login_links", key: "token_hash", at: "expires_at", since: "made_at", old: always},
+	{class: "notices", table: "customer_notices", key: "number", at: "made_at",
+		old: "EXISTS (SELECT 1 FROM orders o WHERE o.id = customer_notices.order_id AND o.ended_at IS NOT NULL)"},
 	// A notice is what keeps it from being sent again: it goes when nothing can ask for it any more.
-	{"outgoing", "alarm_notices", "id", "settled_at", "EXISTS (SELECT 1 FROM alarms a WHERE a.id = alarm_notices.alarm_id AND NOT a.open)", ""},
-	{"outgoing", "rental_notices", "id", "sent_at", "EXISTS (SELECT 1 FROM rental_orders o WHERE o.id = rental_notices.order_id AND o.state IN ('closed', 'cancelled'))", ""},
-	{"outgoing", "payment_events", "id", "received_at", "1 = 1", ""},
-	{"looks", "looks", "id", "at", "1 = 1", ""},
-	{"accounts", "contact_marks", "id", "(SELECT removed_at FROM persons p WHERE p.id = contact_marks.id)", "1 = 1", ""},
-	{"accounts", "contact_keys", "id", "(SELECT removed_at FROM persons p WHERE p.id = contact_keys.id)", "1 = 1", ""},
-	{"accounts", "passwords", "person_id", "(SELECT removed_at FROM persons p WHERE p.id = passwords.person_id)", "1 = 1", ""},
-	{"accounts", "persons", "id", "removed_at", "name <> '" + people.Erased + "'", "name = '" + people.Erased + "'"},
-	{"temperatures", "reading_blocks", "series_id", "first_at", "1 = 1", ""},
-	{"temperatures", "readings", "number", "event_at", "1 = 1", ""},
-	{"orders", "orders", "id", "placed_at", "1 = 1", ""},
+	{class: "outgoing", table: "alarm_notices", key: "id", at: "settled_at",
+		old: "EXISTS (SELECT 1 FROM alarms a WHERE a.id = alarm_notices.alarm_id AND NOT a.open)"},
+	{class: "outgoing", table: "rental_notices", key: "id", at: "sent_at",
+		old: "EXISTS (SELECT 1 FROM rental_orders o WHERE o.id = rental_notices.order_id AND o.state IN ('closed', 'cancelled'))"},
+	{class: "outgoing", table: "payment_events", key: "id", at: "received_at", old: always},
+	{class: "looks", table: "looks", key: "id", at: "at", old: always},
+	{class: "accounts", table: "contact_marks", key: "id", at: "(SELECT removed_at FROM persons p WHERE p.id = contact_marks.id)", old: always},
+	{class: "accounts", table: "contact_keys", key: "id", at: "(SELECT removed_at FROM persons p WHERE p.id = contact_keys.id)", old: always},
+	{class: "accounts", table: "passwords", key: "person_id", at: "(SELECT removed_at FROM persons p WHERE p.id = passwords.person_id)", old: always},
+	{class: "accounts", table: "persons", key: "id", at: "removed_at", old: "name <> '" + people.Erased + "'", set: "name = '" + people.Erased + "'"},
+	{class: "temperatures", table: "reading_blocks", at: "first_at", old: always},
+	{class: "temperatures", table: "readings", at: "event_at", old: always},
+	{class: "orders", table: "orders", at: "placed_at", old: always},
 }
 
 // SetRetention sets for how long a class is kept.
@@ -74,9 +89,9 @@ func (tx *Tx) oldestOf(ctx context.Context, class string) (oldest time.Time, err
 			continue
 		}
 		var at sql.NullInt64
-		query := fmt.Sprintf("SELECT MIN(%s) FROM %s WHERE %s", r.at, r.table, r.old)
-		if r.old == "1 = 1" { // by the index, where there is one
-			query = fmt.Sprintf("SELECT MIN(%s) FROM %s", r.at, r.table)
+		query := fmt.Sprintf("SELECT MIN(%s) FROM %s WHERE %s", r.born(), r.table, r.old)
+		if r.old == always { // by the index, where there is one
+			query = fmt.Sprintf("SELECT MIN(%s) FROM %s", r.born(), r.table)
 		}
 		if err := tx.row(ctx, query).Scan(&at); err != nil {
 			return oldest, fmt.Errorf("%s: %w", r.table, err)
@@ -92,6 +107,14 @@ func (tx *Tx) oldestOf(ctx context.Context, class string) (oldest time.Time, err
 func (tx *Tx) DeleteRetained(ctx context.Context, class string, before time.Time, most int) (deleted int, more bool, err error) {
 	for _, r := range retainedTables {
 		if r.class != class {
+			continue
+		}
+		if r.by != nil {
+			n, left, err := r.by(tx, ctx, before, most)
+			if err != nil {
+				return deleted, false, fmt.Errorf("%s: %w", r.table, err)
+			}
+			deleted, more = deleted+n, more || left
 			continue
 		}
 		do := "DELETE FROM " + r.table

@@ -17,6 +17,7 @@ import (
 // customersView is the page on which support looks up who stands behind a pseudonym, and who has looked.
 type customersView struct {
 	May     bool // look
+	MayAll  bool // see who has looked at anybody
 	Wrong   string
 	ID      string
 	Contact *register.Contact // nil until somebody has given a reason
@@ -31,7 +32,7 @@ func (w *Web) customers(c echo.Context) error {
 
 func (w *Web) showCustomers(c echo.Context, status int, v customersView) error {
 	var err error
-	v.May = w.mayAct(api.Who(c), "POST /customers")
+	v.May, v.MayAll = w.mayAct(api.Who(c), "POST /customers"), w.mayOpen(api.Who(c), "/customers/exposures")
 	if v.ID != "" {
 		if v.Looks, err = w.Looks(c.Request().Context(), v.ID); err != nil {
 			return err

@@ -296,7 +296,7 @@ func everyPage(t *testing.T, h *apitest.Hub) {
 	h.Warehouse(t)
 	admin := h.Token(t, people.Admin)
 	for _, path := range []string{"/", "/locations/loc-002", "/packing", "/packing?shop=shop-2", "/sheet", "/sheet?route=route-02",
-		"/orders/order-0001", "/orders/" + apitest.Refused, "/work-items", "/check", "/people", "/rights", "/account", "/me", "/orders/none", "/alarms", "/alarms?show=mine", "/alarms?show=all", "/alarms/alarm-1", "/alarms/none", "/quality", "/customers", "/customers?id=member-0003", "/retention", "/rental", "/rental/items/none", "/rental/items/" + apitest.Dress, "/rental/orders", "/rental/orders?state=closed",
+		"/orders/order-0001", "/orders/" + apitest.Refused, "/work-items", "/check", "/people", "/rights", "/account", "/me", "/orders/none", "/alarms", "/alarms?show=mine", "/alarms?show=all", "/alarms/alarm-1", "/alarms/none", "/quality", "/customers", "/customers?id=member-0003", "/customers/exposures", "/customers/exposures?from=x", "/retention", "/rental", "/rental/items/none", "/rental/items/" + apitest.Dress, "/rental/orders", "/rental/orders?state=closed",
 		"/rental/orders/r-1", "/rental/orders/r-2", "/rental/orders/none", "/rental/cleaning", "/rental/cleaning?all=true", "/rental/repairs?all=true", "/outages", "/exceptions",
 		"/exceptions?container=C-20261201-0001", "/exceptions?container=none", "/doors/loc-001-fridge-1",
 		"/devices/station-new", "/devices/station-new/commissioning", "/history", "/history?location=loc-002&known=2026-12-01T09:00&at=2026-12-01T08:00"} {
@@ -311,7 +311,7 @@ func everyPage(t *testing.T, h *apitest.Hub) {
 			text := regexp.MustCompile(`<(script|style|svg)[\s\S]*?</(script|style|svg)>|<[^>]*>`).ReplaceAllString(body, " ")
 			text = strings.ReplaceAll(text, "/chart.json", "") // a route, on the page of rights
 			require.NotRegexp(t, regexp.MustCompile(`\b(nav|alarms|alarm|quality|cause|decision|scope|leg|wrong|trouble|do|orders|order|state|limit|location|fridge|door|lock|fault|`+
-				`chart|history|code|commission|check|stolen|opening|command|outages|outkind|differs|disrupt|exception|confirm|notice|preview|slot|container|packing|sheet|stop|work|login|account|means|rights|people|role|me|error|phase|live|date|rental|rentaldo|rentalstep|rentalend|rentalorder|rentalwhy|rentalrule|rentaleffect|custody|damage|customers|look|retention|retained)\.[a-z_]+\b`), text, "%s in %s: a key without a message", path, l)
+				`chart|history|code|commission|check|stolen|opening|command|outages|outkind|differs|disrupt|exception|confirm|notice|preview|slot|container|packing|sheet|stop|work|login|account|means|rights|people|role|me|error|phase|live|date|rental|rentaldo|rentalstep|rentalend|rentalorder|rentalwhy|rentalrule|rentaleffect|custody|damage|customers|exposed|look|retention|retained)\.[a-z_]+\b`), text, "%s in %s: a key without a message", path, l)
 		}
 	}
 }

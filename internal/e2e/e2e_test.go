@@ -17,7 +17,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"meguri/internal/pgtest"
 	"meguri/internal/race"
 )
 
@@ -97,13 +96,6 @@ func TestADayWithKilledProcessesAddsUp(t *testing.T) {
 	out := play(t, "--kills", "60", "--speed", "1000", "--seed", "3")
 	require.Contains(t, out, "sums of hub and world agree")
 	require.Contains(t, out, "0 missing")
-}
-
-// The same day on PostgreSQL: one SQL text for both.
-func TestADayOnPostgreSQLAddsUp(t *testing.T) {
-	cluster := pgtest.Start(t)
-	out := play(t, "--database", cluster.Database(t), "--speed", "1500", "--seed", "5")
-	require.Contains(t, out, "sums of hub and world agree")
 }
 
 // However far the demo has come, a Ctrl-C ends it and its hub, and its status says that the day was not played.
