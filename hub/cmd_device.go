@@ -119,6 +119,9 @@ func (c *DeviceAddCmd) Run(g *Globals) error {
 			if err := tx.AddDevice(g.Ctx, d); err != nil {
 				return err
 			}
+			if err := checkFirst(g.Ctx, tx, d); err != nil {
+				return err
+			}
 			if err := tx.AddCertificate(g.Ctx, certificate); err != nil {
 				return err
 			}
@@ -134,6 +137,33 @@ func checkPlace(ctx context.Context, tx *store.Tx, role fleet.Role, place string
 		return fmt.Errorf("place %q: a %s serves a %s of the imported network, and there is none of this id", place, role, kind)
 	}
 	return err
+}
+
+// ErrHasBoard: a station has, or had, another board. Only a replacement issues anew what that one has counted, and has an engineer check
+// the probes and the doors.
+var ErrHasBoard = errors.New("a station's board is followed by another one only with hub device replace")
+
+// checkFirst refuses a station's board that is not the first at its place, and names the one that it is to replace.
+func checkFirst(ctx context.Context, tx *store.Tx, d fleet.Device) error {
+	if d.Role != fleet.Station {
+		return nil
+	}
+	all, err := tx.DevicesAt(ctx, d.Place)
+	if err != nil {
+		return err
+	}
+	for _, other := range all {
+		if other.Role != fleet.Station || other.ID == d.ID {
+			continue
+		}
+		switch by, err := tx.ReplacedBy(ctx, other.ID); {
+		case err != nil:
+			return err
+		case by == "": // the last of its chain
+			return fmt.Errorf("place %s has the board %s: %w: hub device replace %s --with %s", d.Place, other.ID, ErrHasBoard, other.ID, d.ID)
+		}
+	}
+	return nil
 }
 
 // DeviceListCmd is `hub device list`.

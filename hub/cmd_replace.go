@@ -79,11 +79,7 @@ func (c *DeviceReplaceCmd) replace(ctx context.Context, tx *store.Tx, certificat
 		return nil, err
 	}
 	if old.Role == fleet.Station {
-		if err := door.RevokePasses(ctx, tx, old.Place, func(p dispatch.Pass) bool { return p.Uses > 0 }, today,
-			"the lock was replaced, and nobody knows how often it was used"); err != nil {
-			return nil, err
-		}
-		anew, err := door.Reissue(ctx, tx, old.Place, door.Counted, door.Act{By: people.Console, At: today,
+		anew, err := door.ReissueCounted(ctx, tx, old.Place, door.Act{By: people.Console, At: today,
 			Reason: "the lock at " + old.Place + " was replaced"})
 		if err != nil {
 			return nil, err

@@ -35,6 +35,28 @@ func replaced(t *testing.T, now time.Time) (*Globals, *store.Store) {
 	return g, s
 }
 
+// Whoever revokes a broken board and adds another one would get a lock that nobody has checked, with counted codes that begin anew.
+func TestAnotherBoardAtAStationComesOnlyAsAReplacement(t *testing.T) {
+	g, _ := replaced(t, time.Date(2026, 12, 1, 3, 0, 0, 0, time.UTC))
+	add := func(id, place string) error {
+		_, err := runDevice(t, g, "add", id, "--role", "station", "--place", place, "--out", filepath.Join(g.DataDir, id))
+		return err
+	}
+	require.ErrorIs(t, add("beside", "loc-1"), ErrHasBoard)
+	_, err := runDevice(t, g, "revoke", "old")
+	require.NoError(t, err)
+	require.ErrorContains(t, add("new", "loc-1"), "hub device replace old --with new")
+	require.NoDirExists(t, filepath.Join(g.DataDir, "new", "new.key"))
+	_, err = runDevice(t, g, "replace", "old", "--with", "new", "--out", g.DataDir)
+	require.NoError(t, err)
+	require.ErrorContains(t, add("third", "loc-1"), "hub device replace new --with third", "the one that is there now")
+	require.NoError(t, add("other", "loc-2"), "the first at its place")
+	_, err = runDevice(t, g, "add", "scan-1", "--role", "scanner", "--place", "shop-a", "--out", g.DataDir)
+	require.NoError(t, err)
+	_, err = runDevice(t, g, "add", "scan-2", "--role", "scanner", "--place", "shop-a", "--out", g.DataDir)
+	require.NoError(t, err, "a shop may have several scanners")
+}
+
 func TestAReplacedBoardsCountedCodesAreIssuedAnew(t *testing.T) {
 	now := time.Date(2026, 12, 1, 3, 0, 0, 0, time.UTC)
 	g, s := replaced(t, now)

@@ -90,6 +90,8 @@ type Parent struct {
 	Incarnation Incarnation `cbor:"1,keyasint"`
 	Events      uint64      `cbor:"2,keyasint"`
 	Readings    uint64      `cbor:"3,keyasint"`
+	// State says that all local state came along as it was last, with what the device has counted. An older device does not say.
+	State bool `cbor:"4,keyasint,omitempty"`
 }
 
 // Batch carries consecutive records of one log. Records are kept as the bytes that the device stored, so that the running

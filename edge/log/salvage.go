@@ -267,10 +267,15 @@ func (e *extent) addLost(id protocol.LogID, from, to uint64) {
 func (r *rescue) life() life {
 	l := life{Version: formatVersion, Incarnation: protocol.NewIncarnation(), Boot: r.boot}
 	if r.known != nil {
-		l.Parent = &protocol.Parent{Incarnation: r.known.Incarnation,
+		l.Parent = &protocol.Parent{Incarnation: r.known.Incarnation, State: r.keptState(),
 			Events: r.logs[protocol.Events].first, Readings: r.logs[protocol.Readings].first}
 	}
 	return l
+}
+
+// keptState says whether all local state is kept, as it was last.
+func (r *rescue) keptState() bool {
+	return r.sums != nil && r.best != nil && !r.open && r.eachState(func(element, []element) error { return nil }) == len(r.sums)
 }
 
 // write writes the new log.

@@ -35,8 +35,8 @@ func TestASalvageTellsWhatItDidAndLosesNothingThatCanBeRead(t *testing.T) {
 	s := l.Salvaged()
 	require.NotNil(t, s)
 	require.Equal(t, was.position.Incarnation, s.Parent)
-	require.Equal(t, &protocol.Parent{Incarnation: s.Parent, Events: was.position.Events.First, Readings: was.position.Readings.First},
-		l.Parent())
+	require.Equal(t, &protocol.Parent{Incarnation: s.Parent, Events: was.position.Events.First, Readings: was.position.Readings.First,
+		State: true}, l.Parent())
 	require.NotEqual(t, s.Parent, l.Incarnation())
 	require.Equal(t, was.position.Boot+1, l.Boot())
 	require.Empty(t, s.Lost)

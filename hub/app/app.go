@@ -20,6 +20,7 @@ import (
 	"meguri/hub/backup"
 	"meguri/hub/broker"
 	"meguri/hub/check"
+	"meguri/hub/door"
 	"meguri/hub/effect"
 	"meguri/hub/link"
 	"meguri/hub/live"
@@ -205,7 +206,7 @@ func newTeller(c Config, s *store.Store, feed *live.Feed) (*notify.Teller, error
 // newReceiver makes what takes the word of devices, and lets it catch up with what an older hub did not understand.
 func newReceiver(ctx context.Context, c Config, s *store.Store, goods *quality.Service, plans *plan.Maker, feed *live.Feed, safe safety) *link.Receiver {
 	r := link.NewReceiver(link.Config{Store: s, Effects: &effect.Effects{Touch: goods.Touch, Soon: plans.Soon, Hold: goods.DeviceHeld, Freed: goods.DeviceFreed,
-		Taken: goods.Taken}, Owns: effect.Owns, Clock: c.Clock, Logger: c.Logger, Changed: feed.Changed, Greeted: goods.Touch, Safe: safe.hook(), Watch: quality.NewWatch()})
+		Taken: goods.Taken}, Owns: effect.Owns, Clock: c.Clock, Logger: c.Logger, Changed: feed.Changed, Greeted: goods.Touch, Forgotten: door.Forgotten, Safe: safe.hook(), Watch: quality.NewWatch()})
 	if err := r.ApplyLate(ctx); err != nil { // it is tried again at the next start; devices are not kept waiting for it
 		c.Logger.Error("cannot apply records that an older hub did not know", "error", err)
 	}

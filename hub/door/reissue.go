@@ -8,6 +8,7 @@ import (
 	"meguri/hub/dispatch"
 	"meguri/hub/fleet"
 	"meguri/hub/store"
+	"meguri/internal/plural"
 )
 
 // Reissued is what was issued anew.
@@ -72,8 +73,32 @@ func Reissue(ctx context.Context, tx *store.Tx, location string, which func(disp
 	return r, nil
 }
 
-// Counted are grants of which only the lock knew how often they were used.
-func Counted(g dispatch.Grant) bool { return g.Counted() }
+// Forgotten issues anew what a station's lock has counted, whose storage has begun anew: by its new plan each could be used as often once
+// more. It is told by the link, in the transaction of the lock's hello; other devices count nothing.
+func Forgotten(ctx context.Context, tx *store.Tx, d fleet.Device, now time.Time) error {
+	if d.Role != fleet.Station {
+		return nil
+	}
+	act := Act{By: byHub, At: now, Reason: "the lock at " + d.Place + " has lost its storage"}
+	r, err := ReissueCounted(ctx, tx, d.Place, act)
+	if err != nil {
+		return err
+	}
+	return act.record(ctx, tx, "device.forgotten", d.ID, plural.Of(len(r.Codes), "code")+" issued anew:")
+}
+
+// byHub is whose act it is when the hub does something by itself.
+const byHub = "hub"
+
+// ReissueCounted gives new codes in the place of those of which only a location's lock knew how often they were used, and ends passes of
+// that kind.
+func ReissueCounted(ctx context.Context, tx *store.Tx, location string, act Act) (r Reissued, err error) {
+	counted := func(p dispatch.Pass) bool { return p.Uses > 0 }
+	if err := RevokePasses(ctx, tx, location, counted, act.At, act.Reason+", and nobody knows how often it was used"); err != nil {
+		return r, err
+	}
+	return Reissue(ctx, tx, location, dispatch.Grant.Counted, act)
+}
 
 func every(dispatch.Grant) bool { return true }
 

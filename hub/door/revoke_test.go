@@ -93,6 +93,34 @@ func TestMoneyWaitsForTheCode(t *testing.T) {
 			s.confirm(board, "i2", at(12, 2))
 			require.Equal(s, dispatch.GrantRevoked, s.code().State())
 		},
+		"one that is heard again beside the one that goes on from it holds its plan": func(s *site) {
+			s.hello(board, "i2", "i1")
+			s.change(func(ctx context.Context, tx *store.Tx) error {
+				life, _, err := tx.Life(ctx, board, "i1")
+				if err != nil {
+					return err
+				}
+				g := fleet.Greeting{Incarnation: "i1", Boot: 2, Session: 9}
+				require.True(s, life.Rival(g))
+				return tx.SaveLife(ctx, board, life.Greet(g, at(11, 0)))
+			})
+			s.takeOff(at(12, 0))
+			s.makePlans(at(12, 1))
+			s.confirm(board, "i2", at(12, 2))
+			require.Equal(s, dispatch.GrantRevoking, s.code().State(), "the other storage still opens for it")
+		},
+		"a copy of a live storage that was drained by hand takes nobody's place": func(s *site) {
+			s.change(func(ctx context.Context, tx *store.Tx) error {
+				return tx.SaveLife(ctx, board, fleet.Life{Incarnation: "j", Parent: "i1", FirstHeardAt: at(11, 0), HeardAt: at(11, 0),
+					SupersededAt: at(11, 0)})
+			})
+			s.takeOff(at(12, 0))
+			s.makePlans(at(12, 1))
+			require.Equal(s, dispatch.GrantRevoking, s.code().State(), "the lock has said nothing")
+			require.Equal(s, []string{board}, s.code().WaitsFor())
+			s.confirm(board, "i1", at(12, 2))
+			require.Equal(s, dispatch.GrantRevoked, s.code().State())
+		},
 		"a storage that is gone without a word may live elsewhere": func(s *site) {
 			s.hello(board, "i2", "")
 			s.takeOff(at(12, 0))

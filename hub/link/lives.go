@@ -42,7 +42,18 @@ func (g *greeting) begin(ctx context.Context, tx *store.Tx) error {
 			return err
 		}
 	}
+	if forgotten := g.receiver.config.Forgotten; forgotten != nil && g.forgets(parent) {
+		if err := forgotten(ctx, tx, g.after, g.now); err != nil {
+			return err
+		}
+	}
 	return g.beginAfterRestore(ctx, tx)
+}
+
+// forgets says whether an incarnation may not know what the current one knew. One that has found the log forked comes from an image, or
+// from a card that was cloned, and what it knows is as old as that.
+func (g *greeting) forgets(parent string) bool {
+	return g.before.Incarnation != "" && (g.before.Incarnation != parent || !g.hello.Parent.State)
 }
 
 // maxBrought is more records than a device of the largest file can bring along from its parent.

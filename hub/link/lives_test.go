@@ -25,6 +25,7 @@ func TestLives(t *testing.T) {
 			"two storages under one id are noticed once":              testTwoStoragesAreNoticedOnce,
 			"a storage that is drained by hand":                       testAStorageIsDrainedByHand,
 			"what a salvaged storage brings again is not taken twice": testWhatIsBroughtAgainIsNotTakenTwice,
+			"who forgets what it counted is told of":                  testWhoForgetsWhatItCountedIsToldOf,
 			"a storage that is salvaged twice is taken once":          testAStorageThatIsSalvagedTwiceIsTakenOnce,
 			"a command that was interrupted":                          testACommandThatWasInterrupted,
 		} {
@@ -209,6 +210,35 @@ func testWhatIsBroughtAgainIsNotTakenTwice(t *testing.T, h *hub) {
 	require.Equal(t, 7, h.applied(), "1 to 6 once each, and the new one")
 	require.EqualValues(t, 4, h.Stats().Readings.Load()-h.carriedReadings(t, rest))
 	require.Empty(t, h.gaps(old), "it all came along")
+}
+
+func testWhoForgetsWhatItCountedIsToldOf(t *testing.T, h *hub) {
+	begin := func(parent *devLog, state bool) *devLog {
+		t.Helper()
+		l := newLog(protocol.Events)
+		hello := helloOf(l)
+		if parent != nil {
+			hello.Parent = &protocol.Parent{Incarnation: parent.incarnation, Events: 1, Readings: 1, State: state}
+		}
+		_, err := h.Hello(t.Context(), station, hello)
+		require.NoError(t, err)
+		return l
+	}
+	first := begin(nil, false)
+	h.hello(first)
+	require.Zero(t, h.forgot, "the first has nothing to forget, whatever it had been elsewhere")
+	salvaged := begin(first, true)
+	require.Zero(t, h.forgot, "it knows what its parent knew")
+	begin(first, true)
+	require.Equal(t, 1, h.forgot, "it does not know what the salvaged one has counted since")
+	forked := begin(salvaged, false)
+	require.Equal(t, 2, h.forgot)
+	begin(forked, false)
+	require.Equal(t, 3, h.forgot, "an image, or a card that was cloned")
+	begin(nil, false)
+	require.Equal(t, 4, h.forgot, "an empty card")
+	h.hello(first)
+	require.Equal(t, 4, h.forgot, "one that was superseded gets no plan")
 }
 
 // A broken file is read again, or the device has salvaged itself and the file that it set aside is drained as well: each time it

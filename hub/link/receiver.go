@@ -17,7 +17,7 @@ import (
 	"meguri/protocol"
 )
 
-// Config is what a Receiver needs. Changed, Greeted, Safe, Owns and Watch may be nil.
+// Config is what a Receiver needs. Changed, Greeted, Forgotten, Safe, Owns and Watch may be nil.
 type Config struct {
 	Store   *store.Store
 	Effects Effects
@@ -28,6 +28,9 @@ type Config struct {
 	// Greeted is told the place of a device that has said hello for the first time with this incarnation, after the commit:
 	// it needs a plan.
 	Greeted func(place string)
+	// Forgotten is told, in the transaction of its hello, of a device that goes on without the local state that it had, or with what may
+	// be an older one: what it has counted is not known any more.
+	Forgotten func(ctx context.Context, tx *store.Tx, d fleet.Device, now time.Time) error
 	// Safe says up to which number a device may delete, when everything up to applied is committed. Without it that is
 	// applied; where backups count, it is what is in one.
 	Safe func(device string, incarnation protocol.Incarnation, log protocol.LogID, applied uint64) uint64

@@ -74,6 +74,7 @@ type hub struct {
 	store   *store.Store
 	effects *effects
 	greeted []string
+	forgot  int // hellos of a device that may have forgotten what it had counted
 	owns    func(context.Context, *store.Tx, fleet.Device, string) (bool, error)
 	now     time.Time // of restart
 }
@@ -95,7 +96,8 @@ func (h *hub) addDevice(id, place string) {
 // restart begins with the same data and a new epoch.
 func (h *hub) restart() {
 	h.Receiver = link.NewReceiver(link.Config{Store: h.store, Effects: h.effects, Clock: clock.New(time.Now(), h.now, 1),
-		Logger: slog.New(slog.DiscardHandler), Owns: h.owns, Greeted: func(place string) { h.greeted = append(h.greeted, place) }})
+		Logger: slog.New(slog.DiscardHandler), Owns: h.owns, Greeted: func(place string) { h.greeted = append(h.greeted, place) },
+		Forgotten: func(context.Context, *store.Tx, fleet.Device, time.Time) error { h.forgot++; return nil }})
 	require.NoError(h.t, h.Listen(h.t.Context()))
 }
 

@@ -46,8 +46,9 @@ func (tx *Tx) withHolders(ctx context.Context, query string, args ...any) ([]dis
 }
 
 // grantHolders gives the lives of boards at the grant's location that may hold it: for which a plan was made that may have it, and
-// that were neither shut out nor superseded before it was issued. A life that another one goes on from is that one now; one that
-// was superseded otherwise may be a second board, and never confirms. Only a record of the device's log confirms, for that comes
+// that were neither shut out nor superseded before it was issued. A life that another one goes on from is that one now, but only when the
+// other has taken its place (a copy that was drained by hand never did) and it was silent since: one that is still heard is a second
+// storage, with a plan of its own. One that was superseded otherwise may be a second board, too, and never confirms. Only a record of the device's log confirms, for that comes
 // after all uses before it; its hello does not.
 func (tx *Tx) grantHolders(ctx context.Context, g dispatch.Grant) ([]dispatch.GrantHolder, error) {
 	return list(ctx, tx, func(row scanner) (h dispatch.GrantHolder, err error) {
@@ -61,7 +62,8 @@ func (tx *Tx) grantHolders(ctx context.Context, g dispatch.Grant) ([]dispatch.Gr
 		LEFT JOIN grant_revocations r ON r.grant_id = $1 AND r.device_id = d.id AND r.incarnation = i.incarnation
 		WHERE d.role = 'station' AND d.place = $2 AND (d.revoked_at IS NULL OR d.revoked_at >= $3)
 		AND (i.superseded_at IS NULL OR i.superseded_at >= $3)
-		AND NOT EXISTS (SELECT 1 FROM incarnations n WHERE n.device_id = d.id AND n.parent = i.incarnation)
+		AND NOT EXISTS (SELECT 1 FROM incarnations n WHERE n.device_id = d.id AND n.parent = i.incarnation AND i.superseded_at IS NOT NULL
+			AND (n.superseded_at IS NULL OR n.superseded_at > n.first_heard_at) AND i.heard_at <= n.first_heard_at)
 		AND EXISTS (SELECT 1 FROM plans p WHERE p.device_id = d.id AND p.incarnation = i.incarnation AND (r.plan IS NULL OR p.version < r.plan))
 		ORDER BY d.id, i.incarnation`, g.ID, g.LocationID, millis(g.IssuedAt))
 }

@@ -15,6 +15,7 @@ import (
 	"meguri/hub/broker"
 	"meguri/hub/bulk"
 	"meguri/hub/dispatch"
+	"meguri/hub/door"
 	"meguri/hub/effect"
 	hubfleet "meguri/hub/fleet"
 	"meguri/hub/link"
@@ -152,7 +153,7 @@ func (h *hub) start(ctx context.Context) error {
 		effects.Hold, effects.Freed, effects.Taken = goods.DeviceHeld, goods.DeviceFreed, goods.Taken
 		l.work.Go(func() { h.judge(l, goods) })
 	}
-	cfg := link.Config{Store: s, Effects: &tripwire{hub: h, life: l, inner: effects}, Owns: effect.Owns,
+	cfg := link.Config{Store: s, Effects: &tripwire{hub: h, life: l, inner: effects}, Owns: effect.Owns, Forgotten: door.Forgotten,
 		Clock: h.clock, Logger: h.logger, Changed: func() { h.committed(l) }, Greeted: l.plans.Touch}
 	if h.judges {
 		cfg.Watch = quality.NewWatch()
