@@ -115,6 +115,7 @@ var statuses = []struct {
 	{payment.ErrConflict, http.StatusConflict},
 	{errPaidHere, http.StatusConflict},
 	{errNotCovered, http.StatusConflict},
+	{errNotPaidHere, http.StatusConflict},
 	{ErrBadEvent, http.StatusBadRequest},
 	{register.ErrUnknown, http.StatusNotFound},
 	{register.ErrErased, http.StatusGone},
