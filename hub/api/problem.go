@@ -78,6 +78,7 @@ var statuses = []struct {
 	{people.ErrNoPasskeys, http.StatusConflict},
 	{people.ErrLastMeans, http.StatusConflict},
 	{people.ErrGroup, http.StatusForbidden},
+	{people.ErrByCompany, http.StatusForbidden},
 	{people.ErrState, http.StatusForbidden},
 	{people.ErrCompany, http.StatusForbidden},
 	{people.ErrCompanyDown, http.StatusServiceUnavailable},
