@@ -1,8 +1,12 @@
 package api
 
 import (
+	"bytes"
 	_ "embed"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -98,6 +102,9 @@ func (d *document) check(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := d.checkQuery(in); err != nil {
 			return err
 		}
+		if err := nothingBehind(c.Request()); err != nil {
+			return err
+		}
 		if err := openapi3filter.ValidateRequest(c.Request().Context(), in); err != nil {
 			return explain(err)
 		}
@@ -134,6 +141,26 @@ func (d *document) checkQuery(in *openapi3filter.RequestValidationInput) error {
 	}
 	slices.SortFunc(wrong.fields, func(a, b ProblemField) int { return strings.Compare(a.Field, b.Field) })
 	return &wrong
+}
+
+// nothingBehind refuses a JSON body with anything behind its value. Decoders of a stream stop at the value's end and others do not, so
+// what one of them lets in another may have judged as something else.
+func nothingBehind(r *http.Request) error {
+	if !strings.HasPrefix(r.Header.Get(echo.HeaderContentType), echo.MIMEApplicationJSON) {
+		return nil
+	}
+	body, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), failing{err}))
+	var value json.RawMessage
+	in := json.NewDecoder(bytes.NewReader(body))
+	if err != nil || in.Decode(&value) != nil {
+		return nil // the document has the word on it
+	}
+	at := in.InputOffset()
+	if len(bytes.Trim(body[at:], " \t\r\n")) == 0 {
+		return nil
+	}
+	return &invalid{[]ProblemField{{"body", fmt.Sprintf("one JSON value and nothing behind it: it ends at byte %d of %d", at, len(body))}}}
 }
 
 // explain gives the fields that do not fit, and what was expected of each.

@@ -187,8 +187,8 @@ func paramOf(c echo.Context) func(string) string {
 	}
 }
 
-// bodyField is the text of a field of the body, a form's or JSON's; the body stays to be read. Empty where there is none, which the
-// handler then refuses.
+// bodyField is the text of a field of the body, a form's or JSON's; the body stays to be read. Empty where there is none,
+// or none that can be read for sure: a use by such a body is judged as the gravest.
 func bodyField(c echo.Context, name string) string {
 	r := c.Request()
 	if !ofAPI(c) {

@@ -27,6 +27,13 @@ type Paying struct {
 	Hold time.Duration
 }
 
+func (p Paying) hold() time.Duration {
+	if p.Hold == 0 {
+		return DefaultHold
+	}
+	return p.Hold
+}
+
 // DefaultHold is how long capacity is held for an order that is being paid.
 const DefaultHold = 10 * time.Minute
 
@@ -38,6 +45,9 @@ var errPaidHere = errors.New("the order is being paid here and is confirmed by t
 
 // errNotCovered says that a paid order cannot be changed into one that costs more.
 var errNotCovered = errors.New("the order is paid, and its payment does not cover these lines: take lines off, or order the rest anew")
+
+// errNotPaidHere says that a customer cannot make an order larger that is not paid here: nobody would ask for the rest of its price.
+var errNotPaidHere = errors.New("the order is not paid here, and a customer may only take goods off it: order the rest anew")
 
 type paymentAskJSON struct {
 	Method string `json:"method"`
@@ -82,10 +92,26 @@ func (a *API) holdForPayment(r *order.Request, ask *paymentAskJSON) error {
 		return err
 	}
 	if r.Hold == 0 {
-		r.Hold = a.Paying.Hold
-		if r.Hold == 0 {
-			r.Hold = DefaultHold
-		}
+		r.Hold = a.Paying.hold()
+	}
+	return nil
+}
+
+// asCustomer refuses what a customer does not choose, and holds an order that a customer does not pay for here: it waits for the shop's
+// own program or support, which confirm what was paid elsewhere. A chosen id could stand in the way of another's order, or tell
+// that there is one; a long hold takes goods from others for nothing.
+func (a *API) asCustomer(r *order.Request, in orderRequestJSON, role people.Role) error {
+	if role != people.Customer {
+		return nil
+	}
+	if in.OrderID != "" {
+		return &order.FieldError{Field: "order_id", Got: in.OrderID, Want: "nothing from a customer: the hub draws it; send an Idempotency-Key to ask again"}
+	}
+	if in.HoldSeconds != 0 {
+		return &order.FieldError{Field: "hold_seconds", Got: fmt.Sprint(in.HoldSeconds), Want: "nothing from a customer: the hub says how long it holds"}
+	}
+	if a.Paying.Service != nil && in.Payment == nil {
+		r.Hold = a.Paying.hold()
 	}
 	return nil
 }
@@ -163,23 +189,49 @@ func (a *API) notPaidHere(ctx context.Context, orderID string) error {
 	}
 }
 
-// covered refuses a change of a paid order into one that costs more.
-func (a *API) covered(ctx context.Context, orderID string, lines []order.Line) error {
+// covered refuses a change of a paid order into one that costs more, and of one that is not paid here when a customer asks.
+func (a *API) covered(ctx context.Context, orderID string, lines []order.Line, role people.Role) error {
 	if a.Paying.Service == nil {
 		return nil
 	}
 	b, _, _, err := a.Paying.Service.Of(ctx, orderID)
 	if errors.Is(err, payment.ErrNotFound) {
+		return a.onlyLess(ctx, orderID, lines, role)
+	}
+	if err == nil && !b.Covers(unitsOf(lines)) {
+		return errNotCovered
+	}
+	return err
+}
+
+// onlyLess lets a customer take goods off an order and put none on. It holds for held orders as well: whoever confirms one has been
+// paid for what was in it.
+func (a *API) onlyLess(ctx context.Context, orderID string, lines []order.Line, role people.Role) error {
+	if role != people.Customer {
 		return nil
 	}
+	o, err := a.Orders.Get(ctx, orderID)
+	if err != nil {
+		return err
+	}
+	had := unitsOf(o.Lines)
+	for i, line := range o.Lines {
+		had[line.ProductID] -= o.LineStates[i].Withdrawn // and what cannot be delivered has been paid back
+	}
+	for product, units := range unitsOf(lines) {
+		if units > had[product] {
+			return errNotPaidHere
+		}
+	}
+	return nil
+}
+
+func unitsOf(lines []order.Line) map[string]int64 {
 	units := map[string]int64{}
 	for _, l := range lines {
 		units[l.ProductID] += l.Quantity
 	}
-	if err == nil && !b.Covers(units) {
-		return errNotCovered
-	}
-	return err
+	return units
 }
 
 func (a *API) refundOrder(c echo.Context) error {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +75,9 @@ type paidSeen struct {
 	}
 }
 
+// drawnID is an order's id that the hub has drawn, in a path.
+var drawnID = regexp.MustCompile(`/o-[a-z0-9]{8,}`)
+
 // pay is the body of an order for two of prod-003 (330 yen) and one of prod-001 (110 yen), 770 yen in all.
 func pay(id, method string) string {
 	return fmt.Sprintf(`{"order_id":%q,"delivery_date":%q,"location_id":"loc-001","customer_id":"member-0001","payment":{"method":%q},
@@ -84,7 +88,7 @@ func (h *till) do(token, method, path, body string, status int) *httptest.Respon
 	h.t.Helper()
 	w := h.Do(method, path, token, body)
 	require.Equal(h.t, status, w.Code, "%s %s: %s", method, path, w.Body)
-	pattern := strings.NewReplacer("/o-1", "/{id}", "/o-2", "/{id}").Replace(path)
+	pattern := drawnID.ReplaceAllString(strings.NewReplacer("/o-1", "/{id}", "/o-2", "/{id}").Replace(path), "/{id}")
 	fits(h.t, served(h.t, h.Hub), pattern, httptest.NewRequest(method, path, nil), w)
 	return w
 }
@@ -133,12 +137,13 @@ func TestADeclinedOrderIsCancelledAndItsPlaceIsFree(t *testing.T) {
 	h := openTill(t)
 	support, customer := h.Token(t, people.Support), h.Token(t, people.Customer)
 	before := h.Do("GET", "/v1/capacity?date="+apitest.Date, support, "").Body.String()
-	h.do(customer, "POST", "/v1/orders", pay("o-1", "pm_fake_funds"), 201)
-	o := h.becomes(support, "o-1", "cancelled", "declined")
+	body := strings.Replace(pay("", "pm_fake_funds"), `"order_id":"",`, "", 1)
+	id := decode[orderSeen](t, h.do(customer, "POST", "/v1/orders", body, 201)).OrderID
+	o := h.becomes(support, id, "cancelled", "declined")
 	require.Equal(t, "payment_declined", o.EndReason)
 	require.Equal(t, "insufficient_funds", o.Payment.Code)
 	require.Equal(t, before, h.Do("GET", "/v1/capacity?date="+apitest.Date, support, "").Body.String())
-	o = decode[paidSeen](t, h.do(customer, "GET", "/v1/orders/o-1", "", 200))
+	o = decode[paidSeen](t, h.do(customer, "GET", "/v1/orders/"+id, "", 200))
 	require.Empty(t, o.Payment.Code, "what a bank says of its customer is for staff")
 }
 
@@ -232,4 +237,52 @@ func TestEventsAreTakenBySignatureAlone(t *testing.T) {
 	require.Equal(t, http.StatusRequestEntityTooLarge, send(apitest.EventSecret, strings.Repeat(" ", 300<<10)))
 	work := h.Do("GET", "/v1/work-items", h.Token(t, people.Admin), "").Body.String()
 	require.Equal(t, 1, strings.Count(work, `"payment_stray"`), "money that no order here knows of is for a person: %s", work)
+}
+
+// unpaid is the body of a customer's order for units of prod-001 (110 yen) that says nothing of money.
+func unpaid(units int) string { return anOrder("member-0001", 1, units, 0) }
+
+func TestACustomersOrderWithoutPaymentWaitsForWhoeverWasPaid(t *testing.T) {
+	h := openTill(t)
+	customer, system := h.Token(t, people.Customer), h.Token(t, people.System)
+	o := decode[orderSeen](t, h.Do("POST", "/v1/orders", customer, unpaid(1)))
+	require.Equal(t, "held", o.State)
+	require.WithinDuration(t, h.Clock.Now().Add(api.DefaultHold), o.HoldUntil, time.Minute)
+	require.Equal(t, 403, h.Do("POST", "/v1/orders/"+o.OrderID+"/confirm", customer, "").Code)
+	lines := func(units int) string {
+		return fmt.Sprintf(`{"lines":[{"product_id":"prod-001","quantity":%d}]}`, units)
+	}
+	path := "/v1/orders/" + o.OrderID + "/lines"
+	require.Equal(t, 409, h.Do("PUT", path, customer, lines(2)).Code, "it may be being paid for one")
+	require.Equal(t, 200, h.Do("POST", "/v1/orders/"+o.OrderID+"/confirm", system, "").Code)
+	require.Equal(t, 200, h.Do("PUT", path, system, lines(3)).Code, "who was paid may")
+	for _, more := range []string{lines(4), `{"lines":[{"product_id":"prod-002","quantity":1}]}`,
+		`{"lines":[{"product_id":"prod-001","quantity":2},{"product_id":"prod-001","quantity":2}]}`} {
+		w := h.Do("PUT", path, customer, more)
+		require.Equal(t, 409, w.Code, "%s: %s", more, w.Body)
+		require.Contains(t, w.Body.String(), "only take goods off")
+	}
+	require.Equal(t, 200, h.Do("PUT", path, customer, lines(2)).Code)
+}
+
+func TestACustomerChoosesNeitherIDNorHold(t *testing.T) {
+	for _, paying := range []bool{true, false} {
+		h := apitest.OpenBeforeCutoff(t, storetest.SQLite(t))
+		if !paying {
+			h.API.Paying = api.Paying{}
+		}
+		customer := h.Token(t, people.Customer)
+		support := h.Token(t, people.Support)
+		require.Equal(t, 201, h.Do("POST", "/v1/orders", support, apitest.OrderBody("shop-1", "member-0002", "loc-001", 1)).Code)
+		for _, id := range []string{"shop-1", "shop-2"} { // an id that there is says no more than one that there is not
+			w := h.Do("POST", "/v1/orders", customer, apitest.OrderBody(id, "member-0001", "loc-001", 1))
+			require.Equal(t, 422, w.Code, w.Body)
+			require.Equal(t, "order_id", problem(t, w).Errors[0].Field)
+		}
+		w := h.Do("POST", "/v1/orders", customer, anOrder("member-0001", 1, 1, 86400))
+		require.Equal(t, 422, w.Code)
+		require.Equal(t, "hold_seconds", problem(t, w).Errors[0].Field)
+		o := decode[orderSeen](t, h.Do("POST", "/v1/orders", customer, unpaid(1)))
+		require.Equal(t, map[bool]string{true: "held", false: "accepted"}[paying], o.State)
+	}
 }

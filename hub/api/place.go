@@ -37,6 +37,9 @@ func (a *API) placeOrder(c echo.Context) error {
 	}
 	ctx := c.Request().Context()
 	r := requestOf(in, who.ID, c.Request().Header.Get(keyHeader))
+	if err := a.asCustomer(&r, in, who.Role); err != nil {
+		return err
+	}
 	if err := a.holdForPayment(&r, in.Payment); err != nil {
 		return err
 	}
@@ -186,7 +189,7 @@ func (a *API) changeOrder(c echo.Context) error {
 		lines = append(lines, order.Line(l))
 	}
 	ctx := c.Request().Context()
-	if err := a.covered(ctx, id, lines); err != nil {
+	if err := a.covered(ctx, id, lines, Who(c).Role); err != nil {
 		return err
 	}
 	if _, err := a.Orders.Revise(ctx, id, Who(c).ID, lines, a.Clock.Now()); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"meguri/hub/api"
 	"meguri/hub/api/apitest"
 	"meguri/hub/order"
 	"meguri/hub/people"
@@ -59,4 +60,23 @@ func TestAWrongValueIsToldInWordsOfTheDocument(t *testing.T) {
 	p := problem(t, h.Do("POST", "/v1/devices/station-1/commands", token, `{"kind":"reboot"}`))
 	require.Equal(t, "kind", p.Errors[0].Field)
 	require.Equal(t, `value is not one of the allowed values ["identify"]`, p.Errors[0].Want)
+}
+
+func TestWhatStandsBehindTheJSONIsRefusedAndSavesNoSignature(t *testing.T) {
+	h := apitest.Open(t)
+	kitting, support := h.Token(t, people.Kitting), h.Token(t, people.Support)
+	for _, behind := range []string{"x", "{}", "]", "null", `{"do":"see"}`} {
+		w := h.Do("POST", "/v1/orders", support, apitest.OrderBody("o-1", "member-0001", "loc-001", 1)+" "+behind)
+		require.Equal(t, 400, w.Code, behind)
+		require.Equal(t, "body", problem(t, w).Errors[0].Field)
+		require.Contains(t, problem(t, w).Errors[0].Want, "nothing behind it")
+	}
+	sign := "/v1/devices/fridge-nobody/commissioning"
+	require.Equal(t, 400, h.Do("POST", sign, kitting, `{"do":"sign"} x`).Code)
+	h.Later(people.ConfirmFor * 2)
+	for _, body := range []string{`{"do":"sign"}`, `{"do":"sign"} x`, `{"do":"see","do":"sign"}`, `{"do":["sign"]}`, `[]`, ``} {
+		w := h.Do("POST", sign, kitting, body)
+		require.Equal(t, 403, w.Code, body)
+		require.Equal(t, api.TypeConfirm, problem(t, w).Type, body)
+	}
 }

@@ -55,7 +55,7 @@ func TestAHeldOrderIsConfirmedOrCancelled(t *testing.T) {
 		return w
 	}
 	held := strings.Replace(anOrder("member-0001", 1, 2, 600), "{", `{"order_id":"o-1",`, 1)
-	o := decode[orderSeen](t, do(customer, "POST", "/v1/orders", held, 201))
+	o := decode[orderSeen](t, do(system, "POST", "/v1/orders", held, 201))
 	require.Equal(t, "held", o.State)
 	require.WithinDuration(t, h.Clock.Now().Add(10*time.Minute), o.HoldUntil, time.Minute)
 	require.Len(t, o.Items, 2)
@@ -73,9 +73,9 @@ func TestAHeldOrderIsConfirmedOrCancelled(t *testing.T) {
 	}
 	do(customer, "PUT", "/v1/orders/o-2/lines", `{"lines":[{"product_id":"prod-001","quantity":1}]}`, 404)
 
-	w := do(customer, "PUT", "/v1/orders/o-1/lines", `{"lines":[{"product_id":"prod-001","quantity":1000}]}`, 409)
+	w := do(system, "PUT", "/v1/orders/o-1/lines", `{"lines":[{"product_id":"prod-001","quantity":1000}]}`, 409)
 	require.Contains(t, w.Body.String(), "sales_limit of prod-001")
-	w = do(customer, "PUT", "/v1/orders/o-1/lines", `{"lines":[{"product_id":"melon","quantity":1}]}`, 422)
+	w = do(system, "PUT", "/v1/orders/o-1/lines", `{"lines":[{"product_id":"melon","quantity":1}]}`, 422)
 	require.Contains(t, w.Body.String(), "lines[0].product_id")
 	o = decode[orderSeen](t, do(customer, "PUT", "/v1/orders/o-1/lines", `{"lines":[{"product_id":"prod-001","quantity":1}]}`, 200))
 	require.Len(t, o.Items, 1)

@@ -24,6 +24,8 @@ type companyTx interface {
 	// Identity is ErrNoPerson for a subject that nobody is bound to.
 	Identity(ctx context.Context, issuer, subject string) (person string, err error)
 	AddIdentity(ctx context.Context, issuer, subject, person string, at time.Time) error
+	// OfCompany says whether a person is bound to an issuer.
+	OfCompany(ctx context.Context, person string) (bool, error)
 }
 
 // CompanyFor is how long a sign-in by the company's login may take.
@@ -130,12 +132,29 @@ func companyName(c Company) string {
 	return name
 }
 
-// outOfGroups ends what a person has here whose groups have no role any more.
+// outOfGroups ends what a person has here whose groups have no role any more: sessions, links, and what they had to show.
 func outOfGroups(ctx context.Context, tx Tx, who Person, now time.Time) error {
+	if err := tx.ForgetMeans(ctx, who.ID); err != nil {
+		return err
+	}
 	if err := tx.EndAll(ctx, who.ID, "", now); err != nil {
 		return err
 	}
 	return tx.RecordAct(ctx, NewAct(now, string(ByCompany), "login.refused", who.ID, "no group with a role"))
+}
+
+// notByCompany refuses a person whom a company lets in a session by anything else: the company could not end it, and what it says of them
+// would not be asked. A password, authenticator or passkey of theirs here confirms in a session that the company has begun. The console
+// is no way around the company: whoever has the data directory could unbind the person.
+func notByCompany(ctx context.Context, tx Tx, person string, by Means) error {
+	if by == ByCompany || by == ByConsole {
+		return nil
+	}
+	of, err := tx.OfCompany(ctx, person)
+	if err == nil && of {
+		err = ErrByCompany
+	}
+	return err
 }
 
 // beginByCompany makes the session. It counts as the person's word only from when they showed that it is they: a company's login

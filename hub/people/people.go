@@ -141,6 +141,8 @@ var (
 	ErrLastMeans = errors.New("this is the last that lets you in: set a password or add another passkey first")
 	// ErrGroup is returned for somebody whom the company's login lets in, but none of whose groups has a role here.
 	ErrGroup = errors.New("none of your groups has a role here: ask whoever looks after the groups")
+	// ErrByCompany is returned for a way in of this hub that somebody tries who comes by a company's login.
+	ErrByCompany = errors.New("you come by your company's login, and by that only: sign in there")
 	// ErrCompany is returned for somebody whom the company's login does not let in, or whose answer of it is not right.
 	ErrCompany = errors.New("the company's login did not let you in")
 	// ErrCompanyDown is returned while the company's login cannot be reached.

@@ -31,9 +31,14 @@ var always = &Signing{}
 
 func when(field string, values ...string) *Signing { return &Signing{field, values} }
 
-// Needs says whether a use is to be signed. field gives the value of a field of its body.
+// Needs says whether a use is to be signed. field gives the value of a field of its body: one that is not there, or that nobody can
+// read, may be anything, so such a use is to be signed as well.
 func (s *Signing) Needs(field func(string) string) bool {
-	return s != nil && (s.Field == "" || slices.Contains(s.Values, field(s.Field)))
+	if s == nil || s.Field == "" {
+		return s != nil
+	}
+	value := field(s.Field)
+	return value == "" || slices.Contains(s.Values, value)
 }
 
 // Caller is who asks, and how sure it is that it is they.

@@ -67,6 +67,9 @@ func (s *Service) Login(ctx context.Context, code string, from From, now time.Ti
 
 // begin makes the session of a person who has shown by what it is they.
 func begin(ctx context.Context, tx Tx, who Person, by Means, from From, now time.Time) (In, error) {
+	if err := notByCompany(ctx, tx, who.ID, by); err != nil {
+		return In{}, err
+	}
 	has, err := tx.HasMeans(ctx, who.ID)
 	if err != nil {
 		return In{}, err

@@ -90,6 +90,12 @@ func (tx *Tx) Identity(ctx context.Context, issuer, subject string) (person stri
 	return person, err
 }
 
+// OfCompany says whether a person is bound to an issuer.
+func (tx *Tx) OfCompany(ctx context.Context, person string) (of bool, err error) {
+	err = tx.row(ctx, `SELECT EXISTS (SELECT 1 FROM identities WHERE person_id = $1)`, person).Scan(&of)
+	return of, err
+}
+
 // AddIdentity binds a subject of an issuer to a person.
 func (tx *Tx) AddIdentity(ctx context.Context, issuer, subject, person string, at time.Time) error {
 	return tx.write(ctx, `INSERT INTO identities (issuer, subject, person_id, bound_at) VALUES ($1, $2, $3, $4)`, issuer, subject, person, millis(at))

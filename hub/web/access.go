@@ -65,6 +65,8 @@ func wrongProof(l lang, err error) (text string, status int) {
 		return l.text("login.passkey.not"), http.StatusForbidden
 	case errors.Is(err, people.ErrPasskeyCopied):
 		return l.text("login.passkey.copy"), http.StatusForbidden
+	case errors.Is(err, people.ErrByCompany):
+		return l.text("company.only"), http.StatusForbidden
 	case errors.Is(err, people.ErrBusy):
 		return l.text("login.busy"), http.StatusServiceUnavailable
 	}

@@ -13,6 +13,7 @@ var entryMessages = map[string]message{
 	"company.refused": {"The company's login did not let you in.", "社内ログインで認証できませんでした。"},
 	"company.state":   {"This sign-in did not begin in this browser, or took too long. Begin again.", "このサインインは別のブラウザーで始められたか、時間切れです。最初からやり直してください。"},
 	"company.group":   {"None of your groups has a role here. Ask whoever looks after the groups.", "所属グループに役割が割り当てられていません。グループの管理者に依頼してください。"},
+	"company.only":    {"You come in by your company's login only: sign in there.", "会社のログインからのみ入れます。会社のログインでサインインしてください。"},
 	"company.removed": {"You were removed here. Ask an administrator of the hub.", "このハブから削除されています。管理者に問い合わせてください。"},
 	"company.place":   {"Your group's role is not set up rightly: want %s.", "グループの役割の設定に誤りがあります：%s"},
 

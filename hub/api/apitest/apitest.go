@@ -172,12 +172,15 @@ func (h *Hub) Serve(r *http.Request) *httptest.ResponseRecorder {
 	return w
 }
 
-// OrderBody is the body of an order by a customer for one unit each of some products.
+// OrderBody is the body of an order by a customer for one unit each of some products. Without an id the hub draws one.
 func OrderBody(id, customer, location string, products ...int) string {
 	var lines []string
 	for _, p := range products {
 		lines = append(lines, fmt.Sprintf(`{"product_id":"prod-%03d","quantity":1}`, p))
 	}
-	return fmt.Sprintf(`{"order_id":%q,"delivery_date":%q,"location_id":%q,"customer_id":%q,"lines":[%s]}`,
+	if id != "" {
+		id = fmt.Sprintf(`"order_id":%q,`, id)
+	}
+	return fmt.Sprintf(`{%s"delivery_date":%q,"location_id":%q,"customer_id":%q,"lines":[%s]}`,
 		id, Date, location, customer, strings.Join(lines, ","))
 }
