@@ -49,6 +49,8 @@ type Caller struct {
 // Call is what somebody asks for: the values of its query and path parameters, and of the fields of its body.
 type Call struct {
 	Param, Field func(name string) string
+	// Elsewhere says whether it names anything that belongs to another business than the caller's; nil where there is one business only.
+	Elsewhere func() bool
 }
 
 // Sets of roles that the table is made of.
@@ -210,6 +212,7 @@ const (
 	Owes                      // once the second factor is given
 	Unsigned                  // once the person has shown that it is they
 	OutOfScope                // with this role, and not with this token
+	Elsewhere                 // it names what belongs to another business, which is as if it were not there
 )
 
 // Judge says whether somebody, nil for one without a session, may use a route.
@@ -229,6 +232,9 @@ func (t Table) Judge(route string, who *Caller, call Call) Verdict {
 	}
 	if name, own := right.Own[who.Role]; own && call.Param(name) != who.Place {
 		return NotOwn
+	}
+	if call.Elsewhere != nil && call.Elsewhere() {
+		return Elsewhere
 	}
 	if !who.Fresh && right.Sign.Needs(call.Field) {
 		return Unsigned

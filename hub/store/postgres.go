@@ -70,3 +70,8 @@ func (postgresEngine) inUse(err error) bool { return slices.Contains(codes(err),
 func (postgresEngine) refused(err error) bool {
 	return slices.ContainsFunc(codes(err), func(code string) bool { return strings.HasPrefix(code, "22") || strings.HasPrefix(code, "23") })
 }
+
+// base: the hub's tables are in the schema public, where migrations make them.
+func (postgresEngine) base(table string) string { return "public." + table }
+
+func (postgresEngine) beforeSlash(column string) string { return "split_part(" + column + ", '/', 1)" }
