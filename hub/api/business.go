@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"meguri/hub/capacity"
 	"meguri/hub/people"
 	"meguri/hub/store"
 )
@@ -106,4 +108,55 @@ func textsIn(value any, all []string) []string {
 		}
 	}
 	return all
+}
+
+type postJSON struct {
+	Business string      `json:"business_id"`
+	Name     string      `json:"name"`
+	Role     people.Role `json:"role"`
+	Place    string      `json:"place"`
+}
+
+// addPosts says which businesses somebody works for, who works for several.
+func (a *API) addPosts(c echo.Context, me *meJSON) error {
+	posts, err := a.People.Posts(c.Request().Context(), Who(c).ID)
+	if err == nil && len(posts) > 1 {
+		me.Business = Who(c).Business
+		me.Posts = each(posts, func(p people.Post) postJSON { return postJSON{p.Business.ID, p.Business.Name, p.Role, p.Place} })
+	}
+	return err
+}
+
+// chooseBusiness has the session of who asks go on in another business of theirs.
+func (a *API) chooseBusiness(c echo.Context) error {
+	var in struct {
+		Business string `json:"business_id"`
+	}
+	if err := c.Bind(&in); err != nil {
+		return err
+	}
+	err := a.People.Enter(c.Request().Context(), Token(c), in.Business, a.RealNow())
+	if errors.Is(err, people.ErrNoBusiness) {
+		return echo.ErrNotFound // whether there is such a business is not for them to know
+	}
+	if err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+// leftHere is what is left of the things of the business that the request is in. A date's owner knows those of all.
+func (a *API) leftHere(c echo.Context, left capacity.Remaining) (capacity.Remaining, error) {
+	err := a.Store.Read(c.Request().Context(), func(tx *store.Tx) error {
+		here, err := tx.InBusiness(c.Request().Context())
+		if err != nil {
+			return err
+		}
+		left.Products = slices.DeleteFunc(left.Products, func(u capacity.UnitsLeft) bool { return !here(u.Product) })
+		left.Locations = slices.DeleteFunc(left.Locations, func(l capacity.LocationLeft) bool { return !here(l.Location) })
+		left.Shippers = slices.DeleteFunc(left.Shippers, func(s capacity.ShipperLeft) bool { return !here(s.Run) })
+		left.Spots = slices.DeleteFunc(left.Spots, func(s capacity.SpotLeft) bool { return !here(s.Spot) })
+		return nil
+	})
+	return left, err
 }

@@ -19,12 +19,20 @@ type Business struct {
 	Since time.Time
 }
 
+// Title is what people call the business.
+func (b Business) Title() string {
+	if b.Name == "" {
+		return b.ID
+	}
+	return b.Name
+}
+
 // MainBusiness is the one that a hub begins with. It is all that most hubs have, and then nobody hears of businesses.
 const MainBusiness = "main"
 
 const maxBusinesses = 100
 
-// Place of a person in a business: what they are here for there.
+// Post is what a person is here for in a business.
 type Post struct {
 	Business Business
 	Role     Role
@@ -116,6 +124,7 @@ func (s *Service) AddBusiness(ctx context.Context, by string, b Business, now ti
 	if err != nil {
 		return fmt.Errorf("add business %s: %w", b.ID, err)
 	}
+	s.several.Store(true)
 	return nil
 }
 
@@ -225,12 +234,17 @@ func (s *Service) GivePost(ctx context.Context, by, person, business string, rol
 	return nil
 }
 
-func givePost(ctx context.Context, tx Tx, by, person, business string, role Role, place string, now time.Time) error {
+// there refuses a business that is not there.
+func there(ctx context.Context, tx Tx, business string) error {
 	all, err := tx.Businesses(ctx)
 	if err == nil && !slices.ContainsFunc(all, func(b Business) bool { return b.ID == business }) {
 		err = ErrNoBusiness
 	}
-	if err != nil {
+	return err
+}
+
+func givePost(ctx context.Context, tx Tx, by, person, business string, role Role, place string, now time.Time) error {
+	if err := there(ctx, tx, business); err != nil {
 		return err
 	}
 	posts, err := tx.Posts(ctx, person)

@@ -100,6 +100,9 @@ func (s *Service) AddClient(ctx context.Context, by string, c Client, now time.T
 		if _, err := tx.Client(ctx, c.ID); !errors.Is(err, ErrNoClient) {
 			return errors.Join(err, ErrClientTaken)
 		}
+		if err := there(ctx, tx, c.Business); err != nil {
+			return err
+		}
 		if err := placed(ctx, tx, c.Person()); err != nil {
 			return err
 		}

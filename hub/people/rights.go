@@ -64,7 +64,7 @@ func with(set []Role, more ...Role) []Role { return append(slices.Clone(set), mo
 
 // Rights is the one table of who may do what. A route that is not in it answers nobody.
 func Rights() []Right {
-	return scoped(slices.Concat(publicRights(), apiRights(), pageRights(), alarmRights(), accountRights(), rentalRights(), registerRights(), entryRights(), clientRights()))
+	return scoped(slices.Concat(publicRights(), apiRights(), pageRights(), alarmRights(), accountRights(), rentalRights(), registerRights(), entryRights(), clientRights(), businessRights()))
 }
 
 func publicRights() []Right {

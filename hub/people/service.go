@@ -115,6 +115,9 @@ func (s *Service) add(ctx context.Context, by string, p Person, whole bool, now 
 }
 
 func addWithLink(ctx context.Context, tx Tx, by string, p Person, code string, whole bool, now time.Time) error {
+	if err := there(ctx, tx, p.Business); err != nil {
+		return err
+	}
 	if err := placed(ctx, tx, p); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -74,4 +75,6 @@ func (postgresEngine) refused(err error) bool {
 // base: the hub's tables are in the schema public, where migrations make them.
 func (postgresEngine) base(table string) string { return "public." + table }
 
-func (postgresEngine) beforeSlash(column string) string { return "split_part(" + column + ", '/', 1)" }
+func (postgresEngine) segment(column string, n int) string {
+	return "split_part(" + column + ", '/', " + strconv.Itoa(n) + ")"
+}

@@ -127,6 +127,9 @@ func (sqliteEngine) refused(err error) bool {
 // base: a common table expression that reads a table of its own name would be a circle to SQLite.
 func (sqliteEngine) base(table string) string { return "main." + table }
 
-func (sqliteEngine) beforeSlash(column string) string {
+func (sqliteEngine) segment(column string, n int) string {
+	if n == 2 {
+		column = "substr(" + column + ", instr(" + column + ", '/') + 1)"
+	}
 	return "substr(" + column + ", 1, instr(" + column + " || '/', '/') - 1)"
 }

@@ -56,8 +56,8 @@ type engine interface {
 	rowsArgs(kinds []string, values []any) []any
 	// base names a table itself, where a common table expression of the statement has its name, too.
 	base(table string) string
-	// beforeSlash is the text of a column up to its first slash.
-	beforeSlash(column string) string
+	// segment is the first or the second part of a column's text, which slashes divide.
+	segment(column string, n int) string
 	// refused says whether the database cannot take these values, however often they are tried.
 	refused(err error) bool
 }

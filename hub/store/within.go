@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"regexp"
 	"slices"
 	"strconv"
@@ -58,7 +59,7 @@ var ownedTables = []owned{
 	{"grants", "locations.id=location_id", false}, {"grant_revocations", "grants.id=grant_id", false},
 	{"passes", "shops.id=shop_id fridges.id=fridge_id locations.id=place_id collection_spots.id=place_id", false},
 
-	{"devices", "locations.id=place routes.id=place shippers.id=place shops.id=place warehouses.id=place", true},
+	{"devices", "locations.id=place collection_spots.id=place routes.id=place shippers.id=place shops.id=place warehouses.id=place", true},
 	{"device_logs", "devices.id=device_id", true}, {"device_gaps", "devices.id=device_id", true}, {"events", "devices.id=device_id", true},
 	{"boots", "devices.id=device_id", true}, {"incarnations", "devices.id=device_id", true}, {"commands", "devices.id=device_id", true},
 	{"certificates", "devices.id=device_id", true}, {"plans", "devices.id=device_id", true}, {"plan_contents", "devices.id=device_id", true},
@@ -73,7 +74,7 @@ var ownedTables = []owned{
 	{"quality_holds", "dated_containers.id=container_id", false}, {"quality_concerned", "orders.id=order_id", false},
 	{"alarms", "things=^subject", true}, {"maintenance", "things=^position", true},
 	{"alarm_history", "alarms.id=alarm_id", true}, {"alarm_notices", "alarms.id=alarm_id", true}, {"alarm_revisions", "alarms.id=alarm_id", true},
-	{"work_items", "things=^subject", true}, {"findings", "things=subject", true},
+	{"work_items", "things=^subject devices.id=~id", true}, {"findings", "things=subject", true},
 	{"check_looks", "none", true}, // how much there is of everything is for who runs the hub
 
 	{"rental_items", "warehouses.id=warehouse_id", false}, {"rental_orders", "warehouses.id=warehouse_id", false},
@@ -215,14 +216,17 @@ func (b *withinWriter) add(o owned, suffix string) {
 func (b *withinWriter) belongs(o owned, suffix string) string {
 	var any []string
 	for _, by := range strings.Fields(o.by) {
-		if by == "none" {
-			continue
+		of, column, is := strings.Cut(by, "=")
+		if !is {
+			continue // "none"
 		}
-		of, column, _ := strings.Cut(by, "=")
-		column, before := strings.CutPrefix(column, "^")
-		column = "t." + column
-		if before {
-			column = b.engine.beforeSlash(column)
+		switch column[0] {
+		case '^':
+			column = b.engine.segment("t."+column[1:], 1)
+		case '~':
+			column = b.engine.segment("t."+column[1:], 2)
+		default:
+			column = "t." + column
 		}
 		owners := []string{of}
 		if of == "things" {
@@ -252,7 +256,7 @@ func (tx *Tx) everywhere(fn func() error) error {
 
 // named are all that a request may name and that belongs to a business.
 var named = append(slices.Clone(nameable), strings.Fields(`alarms.id work_items.id findings.id door_openings.id quality_holds.id maintenance.id
-	contacts.id persons.id rental_charges.order_id commissionings.id reading_series.sensor`)...)
+	contacts.id persons.id commissionings.id reading_series.sensor warehouse_shelves.id warehouse_operators.badge`)...)
 
 // namesAtOnce is how many texts one statement looks for.
 const namesAtOnce = 32
@@ -295,6 +299,20 @@ func (tx *Tx) Elsewhere(ctx context.Context, texts []string) (bool, error) {
 }
 
 func (tx *Tx) someElsewhere(ctx context.Context, texts []string) (bool, error) {
+	var there []string
+	err := tx.everywhere(func() (err error) {
+		there, err = tx.namedBy(ctx, texts)
+		return err
+	})
+	if err != nil || len(there) == 0 {
+		return false, err
+	}
+	here, err := tx.namedBy(ctx, texts)
+	return slices.ContainsFunc(there, func(id string) bool { return !slices.Contains(here, id) }), err
+}
+
+// namedBy are those of at most namesAtOnce texts that name something.
+func (tx *Tx) namedBy(ctx context.Context, texts []string) ([]string, error) {
 	args := make([]any, namesAtOnce)
 	for i := range args {
 		args[i] = ""
@@ -302,15 +320,54 @@ func (tx *Tx) someElsewhere(ctx context.Context, texts []string) (bool, error) {
 			args[i] = texts[i]
 		}
 	}
-	scan := func(row scanner) (id string, err error) { return id, row.Scan(&id) }
-	var there []string
-	err := tx.everywhere(func() (err error) {
-		there, err = list(ctx, tx, scan, findNamed, args...)
-		return err
-	})
-	if err != nil || len(there) == 0 {
-		return false, err
+	return list(ctx, tx, func(row scanner) (id string, err error) { return id, row.Scan(&id) }, findNamed, args...)
+}
+
+// InBusiness gives a function that says whether a product, location, run or collection spot is one of the business that the transaction is
+// in: for what is known from memory. It is always true outside of one.
+func (tx *Tx) InBusiness(ctx context.Context) (func(id string) bool, error) {
+	if tx.business == "" {
+		return func(string) bool { return true }, nil
 	}
-	here, err := list(ctx, tx, scan, findNamed, args...)
-	return slices.ContainsFunc(there, func(id string) bool { return !slices.Contains(here, id) }), err
+	ids, err := list(ctx, tx, func(row scanner) (id string, err error) { return id, row.Scan(&id) },
+		"SELECT id FROM products UNION SELECT id FROM locations UNION SELECT id FROM runs UNION SELECT id FROM collection_spots")
+	here := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		here[id] = true
+	}
+	return func(id string) bool { return here[id] }, err
+}
+
+// owner is the business that new things of the transaction belong to.
+func (tx *Tx) owner() string { return cmp.Or(tx.business, people.MainBusiness) }
+
+// errOthers is returned for a row of a file that would change what another business has.
+var errOthers = errors.New("this id is taken by another business")
+
+// ownOnly refuses a row that names what belongs to another business: the statement would change it.
+func (tx *Tx) ownOnly(ctx context.Context, values []any) error {
+	if tx.business == "" {
+		return nil
+	}
+	var texts []string
+	for _, v := range values {
+		if text, is := v.(string); is {
+			texts = append(texts, text)
+		}
+	}
+	elsewhere, err := tx.Elsewhere(ctx, texts)
+	if err == nil && elsewhere {
+		err = errOthers
+	}
+	return err
+}
+
+// own gives a row that a statement has added to the business of the transaction, when it is a root.
+func (tx *Tx) own(ctx context.Context, statement string, id any) error {
+	rest, _ := strings.CutPrefix(statement, "INSERT INTO ")
+	table, _, _ := strings.Cut(rest, " ")
+	if tx.owner() == people.MainBusiness || byTable[table].by != "root" {
+		return nil
+	}
+	return tx.write(ctx, "UPDATE "+table+" SET business_id = $2 WHERE id = $1", id, tx.business)
 }
