@@ -33,12 +33,13 @@ type ClientAddCmd struct {
 	Role  string   `help:"system, or shop for a shop's own program." default:"system"`
 	Place string   `help:"The shop." placeholder:"ID"`
 	Rate  int      `help:"Requests that it may send in a minute." default:"600" placeholder:"N"`
+	inBusiness
 }
 
 // Run registers it.
 func (c *ClientAddCmd) Run(g *Globals) error {
 	return withPeople(g, func(svc *people.Service, now time.Time) error {
-		secret, err := svc.AddClient(g.Ctx, people.Console, people.Client{ID: c.Name, Role: people.Role(c.Role), Place: c.Place, Scopes: c.Scope,
+		secret, err := svc.AddClient(c.ctx(g), people.Console, people.Client{ID: c.Name, Role: people.Role(c.Role), Place: c.Place, Scopes: c.Scope,
 			PerMinute: c.Rate}, now)
 		if err != nil {
 			return err

@@ -21,6 +21,7 @@ import (
 type ImportCmd struct {
 	Dir      string `arg:"" type:"existingdir" help:"Directory with the CSV files of a network, of rental warehouses, or of both."`
 	Outcomes string `help:"Where the outcome of each row of a rental warehouse's files is written, as CSV." type:"path" placeholder:"FILE"`
+	inBusiness
 }
 
 // Help is shown by hub import --help.
@@ -78,7 +79,11 @@ func (c *ImportCmd) rental(g *Globals) (err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
 	places := map[string]bool{}
 	keeper := &rental.Keeper{Changed: func(_ *store.Tx, warehouse string) { places[warehouse] = true }}
-	done, err := keeper.Import(g.Ctx, s, n, people.Console, g.Clock.Now())
+	ctx, err := c.own(g, s)
+	if err != nil {
+		return err
+	}
+	done, err := keeper.Import(ctx, s, n, people.Console, g.Clock.Now())
 	if err != nil {
 		return fmt.Errorf("import of %s: %w; import it again to go on", c.Dir, err)
 	}
@@ -141,8 +146,12 @@ func (c *ImportCmd) network(g *Globals) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	var done bulk.Imported
-	err = s.Change(g.Ctx, func(tx *store.Tx) (err error) {
-		if done, err = tx.ImportNetwork(g.Ctx, n); err != nil {
+	ctx, err := c.own(g, s)
+	if err != nil {
+		return err
+	}
+	err = s.Change(ctx, func(tx *store.Tx) (err error) {
+		if done, err = tx.ImportNetwork(ctx, n); err != nil {
 			return err
 		}
 		return tx.RecordAct(g.Ctx, people.NewAct(g.Clock.Now(), people.Console, "network.import", "network", c.Dir))

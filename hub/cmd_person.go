@@ -17,6 +17,7 @@ type PersonCmd struct {
 	List   PersonListCmd   `cmd:"" help:"List persons."`
 	Link   PersonLinkCmd   `cmd:"" help:"Print a new one-time login link for a person."`
 	Role   PersonRoleCmd   `cmd:"" help:"Change what a person is here for; their sessions end."`
+	Leave  PersonLeaveCmd  `cmd:"" help:"Take the role that a person has in one of several businesses away."`
 	Reset  PersonResetCmd  `cmd:"" help:"Take a person's password, authenticator and passkeys away, end their sessions, and print a one-time login link."`
 	Acts   PersonActsCmd   `cmd:"" help:"List who did what to something, and how they signed it."`
 	Remove PersonRemoveCmd `cmd:"" help:"Take a person's access away at once."`
@@ -79,6 +80,7 @@ type PersonAddCmd struct {
 	Name  string `help:"Their name." required:""`
 	Role  string `help:"What they are here for (admin, dispatcher, quality, warehouse, driver, shop, kitting, support, customer, system)." required:"" placeholder:"ROLE"`
 	Place string `help:"What is their own: a shop's id, a driver's route, a customer's pseudonym." placeholder:"ID"`
+	inBusiness
 }
 
 // Run adds the person.
@@ -88,9 +90,9 @@ func (c *PersonAddCmd) Run(g *Globals) error {
 		var code string
 		var err error
 		if c.Whole {
-			_, code, err = svc.AddWhole(g.Ctx, p, now)
+			_, code, err = svc.AddWhole(c.ctx(g), p, now)
 		} else {
-			_, code, err = svc.Add(g.Ctx, people.Console, p, now)
+			_, code, err = svc.Add(c.ctx(g), people.Console, p, now)
 		}
 		if err != nil {
 			return err
@@ -110,6 +112,13 @@ func (c *PersonListCmd) Run(g *Globals) error {
 			return err
 		}
 		w := tabwriter.NewWriter(g.Stdout, 0, 8, 2, ' ', 0)
+		several, err := svc.Several(g.Ctx, time.Now())
+		if err != nil {
+			return err
+		}
+		if several {
+			return listPosts(g, svc, all)
+		}
 		fmt.Fprintln(w, "ID\tNAME\tROLE\tPLACE\tADDED\tBY\tREMOVED")
 		for _, p := range all {
 			removed := ""
@@ -157,11 +166,15 @@ type PersonRoleCmd struct {
 	ID    string `arg:"" help:"The person's id, from hub person list."`
 	Role  string `arg:"" help:"What they are here for from now on."`
 	Place string `help:"What is their own: a shop's id, a driver's route, a customer's pseudonym." placeholder:"ID"`
+	inBusiness
 }
 
 // Run changes the role.
 func (c *PersonRoleCmd) Run(g *Globals) error {
 	return withPeople(g, func(svc *people.Service, now time.Time) error {
+		if c.Business != "" {
+			return svc.GivePost(g.Ctx, people.Console, c.ID, c.Business, people.Role(c.Role), c.Place, now)
+		}
 		return svc.SetRole(g.Ctx, people.Console, c.ID, people.Role(c.Role), c.Place, now)
 	})
 }

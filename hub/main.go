@@ -60,6 +60,7 @@ type commandLine struct {
 	Customer    CustomerCmd    `cmd:"" help:"Who stands behind a pseudonym: enter, show, find and change customers."`
 	Retention   RetentionCmd   `cmd:"" help:"For how long which data are kept: print, set, and delete now what is older."`
 	Staging     StagingCmd     `cmd:"" help:"Copy the database for development, with invented persons and no secret."`
+	Business    BusinessCmd    `cmd:"" help:"Several businesses on one hub: add, list, rename."`
 	Badge       BadgeCmd       `cmd:"" help:"Badges of people who work with a warehouse's scanners: add, list, revoke."`
 	Client      ClientCmd      `cmd:"" help:"Register programs that use the API, and say what they may do."`
 	Rights      RightsCmd      `cmd:"" help:"Print who may do what: roles and routes."`

@@ -63,6 +63,8 @@ type meJSON struct {
 	personJSON
 	Owes      bool       `json:"second_factor_owed"`
 	Confirmed *time.Time `json:"confirmed_until,omitempty"`
+	Business  string     `json:"business_id,omitempty"`
+	Posts     []postJSON `json:"businesses,omitempty"`
 }
 
 func (a *API) me(c echo.Context) error {
@@ -70,6 +72,9 @@ func (a *API) me(c echo.Context) error {
 	me := meJSON{personJSON: toPerson(Who(c)), Owes: !session.Whole}
 	if session.Fresh(a.RealNow()) {
 		me.Confirmed = optional(session.Confirmed.Add(people.ConfirmFor))
+	}
+	if err := a.addPosts(c, &me); err != nil {
+		return err
 	}
 	return c.JSON(http.StatusOK, me)
 }

@@ -114,6 +114,7 @@ func (a *API) routes(e *echo.Echo) {
 	post("/logout", a.logout)
 	get("/me", a.me)
 	post("/me/confirm", a.confirmMe)
+	post("/me/business", a.chooseBusiness)
 	e.PUT("/v1/me/password", a.document.check(a.setPassword))
 	get("/me/sessions", a.listSessions)
 	e.DELETE("/v1/me/sessions", a.document.check(a.endSessions))

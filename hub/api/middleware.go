@@ -132,7 +132,18 @@ func (a *API) authorised(next echo.HandlerFunc) echo.HandlerFunc {
 			return err
 		}
 		who := a.Caller(c)
+		several, err := a.enterBusiness(c)
+		if err != nil {
+			return err
+		}
+		var failed error
+		if several {
+			call.Elsewhere = a.elsewhere(c, &failed)
+		}
 		verdict := a.rights.Judge(route, &who, call)
+		if failed != nil {
+			return failed
+		}
 		if verdict == people.Unsigned || verdict == people.Allowed {
 			given, err := a.proofOfForm(c)
 			if err != nil {
@@ -166,6 +177,8 @@ func obey(c echo.Context, next echo.HandlerFunc, who people.Caller, verdict peop
 		return people.ErrSecond
 	case people.Unsigned:
 		return people.ErrConfirm
+	case people.Elsewhere:
+		return echo.ErrNotFound
 	}
 	if c.Path() == "" {
 		return echo.ErrNotFound

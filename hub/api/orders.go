@@ -265,6 +265,9 @@ func (a *API) getCapacity(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if left, err = a.leftHere(c, left); err != nil {
+		return err
+	}
 	out := capacityJSON{DeliveryDate: left.Date, Locations: []locationLeftJSON{},
 		Products: each(left.Products, func(u capacity.UnitsLeft) unitsLeftJSON { return unitsLeftJSON(u) }),
 		Shippers: each(left.Shippers, func(s capacity.ShipperLeft) shipperLeftJSON { return shipperLeftJSON(s) }),

@@ -89,6 +89,8 @@ var statuses = []struct {
 	{bearer.ErrNoKeys, http.StatusServiceUnavailable},
 	{people.ErrNoPerson, http.StatusNotFound},
 	{people.ErrLastAdmin, http.StatusConflict},
+	{people.ErrOtherBusinesses, http.StatusConflict},
+	{people.ErrNoBusiness, http.StatusNotFound},
 	{errForbidden, http.StatusForbidden},
 	{errUnavailable, http.StatusServiceUnavailable},
 	{fleet.ErrUnknownDevice, http.StatusNotFound},

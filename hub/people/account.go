@@ -365,6 +365,9 @@ func (s *Service) Reset(ctx context.Context, by, person string, now time.Time) e
 		if _, err := active(ctx, tx, person); err != nil {
 			return err
 		}
+		if err := hereOnly(ctx, tx, person); err != nil {
+			return err
+		}
 		if err := tx.ForgetMeans(ctx, person); err != nil {
 			return err
 		}

@@ -20,11 +20,13 @@ type Client struct {
 	Added     time.Time
 	AddedBy   string
 	Revoked   time.Time // zero while it may have tokens
+	Business  string
 }
 
 // Person is who the client is to everything that asks for a person.
 func (c Client) Person() Person {
-	return Person{ID: "client:" + c.ID, Name: c.ID, Role: c.Role, Place: c.Place, Added: c.Added, AddedBy: c.AddedBy, Removed: c.Revoked}
+	return Person{ID: "client:" + c.ID, Name: c.ID, Role: c.Role, Place: c.Place, Added: c.Added, AddedBy: c.AddedBy, Removed: c.Revoked,
+		Business: c.Business}
 }
 
 // Limits of clients.
@@ -89,7 +91,7 @@ func (c Client) check() error {
 func (s *Service) AddClient(ctx context.Context, by string, c Client, now time.Time) (secret string, err error) {
 	slices.Sort(c.Scopes)
 	c.Scopes = slices.Compact(c.Scopes)
-	c.Added, c.AddedBy, c.Revoked = now, by, time.Time{}
+	c.Added, c.AddedBy, c.Revoked, c.Business = now, by, time.Time{}, businessOrMain(ctx)
 	if err := c.check(); err != nil {
 		return "", err
 	}
@@ -97,6 +99,9 @@ func (s *Service) AddClient(ctx context.Context, by string, c Client, now time.T
 	err = s.store.Change(ctx, func(tx Tx) error {
 		if _, err := tx.Client(ctx, c.ID); !errors.Is(err, ErrNoClient) {
 			return errors.Join(err, ErrClientTaken)
+		}
+		if err := there(ctx, tx, c.Business); err != nil {
+			return err
 		}
 		if err := placed(ctx, tx, c.Person()); err != nil {
 			return err

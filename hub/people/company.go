@@ -102,7 +102,8 @@ func newFromCompany(ctx context.Context, tx Tx, c Company, now time.Time) (Perso
 	if c.Role == "" {
 		return Person{}, ErrGroup
 	}
-	who := Person{ID: NewID("p"), Name: companyName(c), Role: c.Role, Place: c.Place, Added: now, AddedBy: string(ByCompany)}
+	who := Person{ID: NewID("p"), Name: companyName(c), Role: c.Role, Place: c.Place, Added: now, AddedBy: string(ByCompany),
+		Business: MainBusiness}
 	if err := errors.Join(who.check(), placed(ctx, tx, who)); err != nil {
 		return Person{}, err
 	}

@@ -65,7 +65,7 @@ func (t Table) cell(right Right, role Role) Cell {
 	}
 	judge := func(place string, fresh bool) Verdict {
 		at := func(string) string { return place }
-		return t.Judge(right.Route, &Caller{Person: Person{Role: role, Place: "own"}, Whole: true, Fresh: fresh}, Call{at, func(string) string { return field }})
+		return t.Judge(right.Route, &Caller{Person: Person{Role: role, Place: "own"}, Whole: true, Fresh: fresh}, Call{Param: at, Field: func(string) string { return field }})
 	}
 	switch {
 	case judge("own", true) == ForPublic:

@@ -49,6 +49,8 @@ type Person struct {
 	Added   time.Time // when, and
 	AddedBy string    // by which person; Console from the command line
 	Removed time.Time // zero while they may log in
+	// Business is where they have the role: one of those in which they have one, if there are several.
+	Business string
 }
 
 // Console stands for whoever has the data directory and runs the hub's commands there.
@@ -190,6 +192,7 @@ type Session struct {
 	Confirmed   time.Time
 	ConfirmedBy Means
 	Agent       string // what the browser calls itself
+	Business    string // that it is in
 }
 
 // ID names a session without letting anybody use it.

@@ -54,6 +54,8 @@ type Caller struct {
 // Call is what somebody asks for: the values of its query and path parameters, and of the fields of its body.
 type Call struct {
 	Param, Field func(name string) string
+	// Elsewhere says whether it names anything that belongs to another business than the caller's; nil where there is one business only.
+	Elsewhere func() bool
 }
 
 // Sets of roles that the table is made of.
@@ -67,7 +69,7 @@ func with(set []Role, more ...Role) []Role { return append(slices.Clone(set), mo
 
 // Rights is the one table of who may do what. A route that is not in it answers nobody.
 func Rights() []Right {
-	return scoped(slices.Concat(publicRights(), apiRights(), pageRights(), alarmRights(), accountRights(), rentalRights(), registerRights(), entryRights(), clientRights()))
+	return scoped(slices.Concat(publicRights(), apiRights(), pageRights(), alarmRights(), accountRights(), rentalRights(), registerRights(), entryRights(), clientRights(), businessRights()))
 }
 
 func publicRights() []Right {
@@ -215,6 +217,7 @@ const (
 	Owes                      // once the second factor is given
 	Unsigned                  // once the person has shown that it is they
 	OutOfScope                // with this role, and not with this token
+	Elsewhere                 // it names what belongs to another business, which is as if it were not there
 )
 
 // Judge says whether somebody, nil for one without a session, may use a route.
@@ -234,6 +237,9 @@ func (t Table) Judge(route string, who *Caller, call Call) Verdict {
 	}
 	if name, own := right.Own[who.Role]; own && call.Param(name) != who.Place {
 		return NotOwn
+	}
+	if call.Elsewhere != nil && call.Elsewhere() {
+		return Elsewhere
 	}
 	if !who.Fresh && right.Sign.Needs(call.Field) {
 		return Unsigned

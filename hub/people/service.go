@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -44,6 +45,7 @@ type Tx interface {
 	passkeyTx
 	companyTx
 	clientTx
+	businessTx
 }
 
 // accountTx is what a transaction offers for accounts.
@@ -80,6 +82,8 @@ type Service struct {
 	store    Store
 	recent   recent
 	throttle throttle
+	several  atomic.Bool  // there is more than one business
+	asked    atomic.Int64 // when that was asked last, in nanoseconds
 }
 
 // New makes the service.
@@ -97,7 +101,7 @@ func (s *Service) AddWhole(ctx context.Context, p Person, now time.Time) (added 
 }
 
 func (s *Service) add(ctx context.Context, by string, p Person, whole bool, now time.Time) (added Person, code string, err error) {
-	p.ID, p.Added, p.AddedBy, p.Removed = NewID("p"), now, by, time.Time{}
+	p.ID, p.Added, p.AddedBy, p.Removed, p.Business = NewID("p"), now, by, time.Time{}, businessOrMain(ctx)
 	p.Name, p.Place = strings.TrimSpace(p.Name), strings.TrimSpace(p.Place)
 	if err := p.check(); err != nil {
 		return Person{}, "", err
@@ -111,6 +115,9 @@ func (s *Service) add(ctx context.Context, by string, p Person, whole bool, now 
 }
 
 func addWithLink(ctx context.Context, tx Tx, by string, p Person, code string, whole bool, now time.Time) error {
+	if err := there(ctx, tx, p.Business); err != nil {
+		return err
+	}
 	if err := placed(ctx, tx, p); err != nil {
 		return err
 	}
@@ -167,6 +174,9 @@ func (s *Service) linkFor(ctx context.Context, by, person string, whole bool, no
 		if _, err := active(ctx, tx, person); err != nil {
 			return err
 		}
+		if err := hereOnly(ctx, tx, person); err != nil {
+			return err
+		}
 		return link(ctx, tx, by, person, code, whole, now)
 	})
 	if err != nil {
@@ -188,7 +198,7 @@ func active(ctx context.Context, tx Tx, id string) (Person, error) {
 func (s *Service) AdminLink(ctx context.Context, now time.Time) (admin Person, code string, err error) {
 	code = newToken()
 	err = s.store.Change(ctx, func(tx Tx) error {
-		admins, err := activeAdmins(ctx, tx)
+		admins, err := activeAdmins(ctx, tx, MainBusiness)
 		if err != nil {
 			return err
 		}
@@ -196,7 +206,7 @@ func (s *Service) AdminLink(ctx context.Context, now time.Time) (admin Person, c
 			admin = admins[0]
 			return link(ctx, tx, Console, admin.ID, code, true, now)
 		}
-		admin = Person{ID: NewID("p"), Name: "Administrator", Role: Admin, Added: now, AddedBy: Console}
+		admin = Person{ID: NewID("p"), Name: "Administrator", Role: Admin, Added: now, AddedBy: Console, Business: MainBusiness}
 		return addWithLink(ctx, tx, Console, admin, code, true, now)
 	})
 	if err != nil {
@@ -205,14 +215,16 @@ func (s *Service) AdminLink(ctx context.Context, now time.Time) (admin Person, c
 	return admin, code, nil
 }
 
-func activeAdmins(ctx context.Context, tx Tx) ([]Person, error) {
+// activeAdmins are those who administer a business. Only those whose own business it is count where all are seen: none is missing, for
+// who administers several is one of the first.
+func activeAdmins(ctx context.Context, tx Tx, business string) ([]Person, error) {
 	all, err := tx.Persons(ctx, maxPersonList)
 	if err != nil {
 		return nil, err
 	}
 	var admins []Person
 	for _, p := range all {
-		if p.Active() && p.Role == Admin {
+		if p.Active() && p.Role == Admin && p.Business == business {
 			admins = append(admins, p)
 		}
 	}
@@ -236,6 +248,9 @@ func (s *Service) Remove(ctx context.Context, by, person string, now time.Time) 
 		p, err := active(ctx, tx, person)
 		if err != nil {
 			return err
+		}
+		if hereOnly(ctx, tx, person) != nil { // what they are elsewhere is not for this business to end
+			return dropPost(ctx, tx, by, p, now)
 		}
 		if err := notLastAdmin(ctx, tx, p); err != nil {
 			return err
@@ -262,7 +277,7 @@ func notLastAdmin(ctx context.Context, tx Tx, p Person) error {
 	if p.Role != Admin {
 		return nil
 	}
-	admins, err := activeAdmins(ctx, tx)
+	admins, err := activeAdmins(ctx, tx, p.Business)
 	if err == nil && len(admins) == 1 {
 		err = ErrLastAdmin
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -74,9 +75,13 @@ func begin(ctx context.Context, tx Tx, who Person, by Means, from From, now time
 	if err != nil {
 		return In{}, err
 	}
+	needs, err := needsSecond(ctx, tx, who)
+	if err != nil {
+		return In{}, err
+	}
 	token := newToken()
 	session := Session{Hash: hashToken(token), Person: who.ID, Made: now, Seen: now, Expires: now.Add(AbsoluteEnd), By: by, Agent: agent(from.Agent),
-		Whole: by == ByConsole || by == ByPasskey || !who.Role.NeedsSecond() && !has.Second()}
+		Whole: by == ByConsole || by == ByPasskey || !needs && !has.Second(), Business: who.Business}
 	if by != ByLink && by != ByCompany { // who has only a link may have it from anybody who read the mail; of the other see CompanyLogin
 		session.Confirmed, session.ConfirmedBy = now, by
 	}
@@ -84,6 +89,12 @@ func begin(ctx context.Context, tx Tx, who Person, by Means, from From, now time
 		return In{}, err
 	}
 	return In{Person: who, Token: token, Session: session}, tx.RecordAct(ctx, NewAct(now, who.ID, "login", who.ID, string(by)))
+}
+
+// needsSecond says whether a person logs in with two factors: for any of their roles, since a session goes from one business to another.
+func needsSecond(ctx context.Context, tx Tx, who Person) (bool, error) {
+	posts, err := tx.Posts(ctx, who.ID)
+	return who.Role.NeedsSecond() || slices.ContainsFunc(posts, func(p Post) bool { return p.Role.NeedsSecond() }), err
 }
 
 // agent is what is kept of a browser's own name: printable, and not long.
@@ -136,6 +147,9 @@ func living(ctx context.Context, tx Tx, hash string, now time.Time) (Person, Ses
 	who, err := active(ctx, tx, session.Person)
 	if errors.Is(err, ErrNoPerson) {
 		err = ErrNoSession
+	}
+	if err == nil {
+		who, err = atPost(ctx, tx, who, session.Business)
 	}
 	return who, session, err
 }

@@ -9,12 +9,12 @@ import (
 	"meguri/hub/people"
 )
 
-const sessionColumns = `token_hash, person_id, made_at, seen_at, expires_at, ended_at, means, whole, confirmed_at, confirmed_by, agent`
+const sessionColumns = `token_hash, person_id, made_at, seen_at, expires_at, ended_at, means, whole, confirmed_at, confirmed_by, agent, business_id`
 
 func scanSession(row scanner) (s people.Session, err error) {
 	var made, seen, expires int64
 	var ended, confirmed sql.NullInt64
-	err = row.Scan(&s.Hash, &s.Person, &made, &seen, &expires, &ended, &s.By, &s.Whole, &confirmed, &s.ConfirmedBy, &s.Agent)
+	err = row.Scan(&s.Hash, &s.Person, &made, &seen, &expires, &ended, &s.By, &s.Whole, &confirmed, &s.ConfirmedBy, &s.Agent, &s.Business)
 	s.Made, s.Seen, s.Expires, s.Ended = fromMillis(made), fromMillis(seen), fromMillis(expires), fromOptionalMillis(ended)
 	s.Confirmed = fromOptionalMillis(confirmed)
 	return s, err
@@ -37,9 +37,9 @@ func (tx *Tx) Sessions(ctx context.Context, person string, now time.Time, most i
 
 // AddSession stores a new session.
 func (tx *Tx) AddSession(ctx context.Context, s people.Session) error {
-	return tx.write(ctx, `INSERT INTO sessions (token_hash, person_id, made_at, seen_at, expires_at, means, whole, confirmed_at, confirmed_by, agent)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, s.Hash, s.Person, millis(s.Made), millis(s.Seen), millis(s.Expires),
-		string(s.By), s.Whole, optionalMillis(s.Confirmed), string(s.ConfirmedBy), s.Agent)
+	return tx.write(ctx, `INSERT INTO sessions (token_hash, person_id, made_at, seen_at, expires_at, means, whole, confirmed_at, confirmed_by, agent, business_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, s.Hash, s.Person, millis(s.Made), millis(s.Seen), millis(s.Expires),
+		string(s.By), s.Whole, optionalMillis(s.Confirmed), string(s.ConfirmedBy), s.Agent, s.Business)
 }
 
 // SeeSession notes when a session was used; it never moves back.
@@ -74,8 +74,11 @@ func (tx *Tx) EndAll(ctx context.Context, person, keep string, at time.Time) err
 	return tx.write(ctx, `UPDATE login_links SET used_at = $2 WHERE person_id = $1 AND used_at IS NULL`, person, millis(at))
 }
 
-// SetRole changes what a person is here for.
+// SetRole changes what a person is here for: in the business that the transaction is in, else in their own.
 func (tx *Tx) SetRole(ctx context.Context, id string, role people.Role, place string) error {
+	if tx.business != "" {
+		return tx.setPost(ctx, id, tx.business, role, place)
+	}
 	return tx.write(ctx, `UPDATE persons SET role = $2, place = $3 WHERE id = $1`, id, string(role), place)
 }
 

@@ -10,13 +10,13 @@ import (
 	"meguri/hub/people"
 )
 
-const clientColumns = `id, role, place, scopes, per_minute, added_at, added_by, revoked_at`
+const clientColumns = `id, role, place, scopes, per_minute, added_at, added_by, revoked_at, business_id`
 
 func scanClient(row scanner) (c people.Client, err error) {
 	var scopes string
 	var added int64
 	var revoked sql.NullInt64
-	err = row.Scan(&c.ID, &c.Role, &c.Place, &scopes, &c.PerMinute, &added, &c.AddedBy, &revoked)
+	err = row.Scan(&c.ID, &c.Role, &c.Place, &scopes, &c.PerMinute, &added, &c.AddedBy, &revoked, &c.Business)
 	c.Scopes, c.Added, c.Revoked = strings.Fields(scopes), fromMillis(added), fromOptionalMillis(revoked)
 	return c, err
 }
@@ -37,8 +37,8 @@ func (tx *Tx) Clients(ctx context.Context, most int) ([]people.Client, error) {
 
 // AddClient stores a new client.
 func (tx *Tx) AddClient(ctx context.Context, c people.Client) error {
-	return tx.write(ctx, `INSERT INTO clients (id, role, place, scopes, per_minute, added_at, added_by) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		c.ID, string(c.Role), c.Place, strings.Join(c.Scopes, " "), c.PerMinute, millis(c.Added), c.AddedBy)
+	return tx.write(ctx, `INSERT INTO clients (id, role, place, scopes, per_minute, added_at, added_by, business_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		c.ID, string(c.Role), c.Place, strings.Join(c.Scopes, " "), c.PerMinute, millis(c.Added), c.AddedBy, c.Business)
 }
 
 // RevokeClient notes when a client was revoked, and ends its secrets.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -91,7 +92,14 @@ func (tx *Tx) freeRuns(ctx context.Context, date string, routes []bulk.Row[capac
 func importRows[T any](ctx context.Context, tx *Tx, file string, rows []bulk.Row[T], statement string,
 	args func(i int, v T) []any) error {
 	for i, r := range rows {
-		_, err := tx.exec(ctx, statement, args(i, r.V)...)
+		values := args(i, r.V)
+		if err := tx.ownOnly(ctx, values); err != nil {
+			return errors.Join(err, bulk.Problem{File: file, Row: r.Line, Want: "nothing that belongs to another business"})
+		}
+		_, err := tx.exec(ctx, statement, values...)
+		if err == nil {
+			err = tx.own(ctx, statement, values[0])
+		}
 		switch {
 		case err == nil:
 		case tx.e.duplicate(err):

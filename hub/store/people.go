@@ -22,13 +22,13 @@ func (p peopleStore) Read(ctx context.Context, fn func(people.Tx) error) error {
 	return p.s.Read(ctx, func(tx *Tx) error { return fn(tx) })
 }
 
-const personColumns = `id, name, role, place, added_at, added_by, removed_at`
+const personColumns = `id, name, role, place, added_at, added_by, removed_at, business_id`
 
 func scanPerson(row scanner) (people.Person, error) {
 	var p people.Person
 	var added int64
 	var removed sql.NullInt64
-	err := row.Scan(&p.ID, &p.Name, &p.Role, &p.Place, &added, &p.AddedBy, &removed)
+	err := row.Scan(&p.ID, &p.Name, &p.Role, &p.Place, &added, &p.AddedBy, &removed, &p.Business)
 	p.Added, p.Removed = fromMillis(added), fromOptionalMillis(removed)
 	return p, err
 }
@@ -49,8 +49,8 @@ func (tx *Tx) Persons(ctx context.Context, most int) ([]people.Person, error) {
 
 // AddPerson stores a new person.
 func (tx *Tx) AddPerson(ctx context.Context, p people.Person) error {
-	return tx.write(ctx, `INSERT INTO persons (id, name, role, place, added_at, added_by) VALUES ($1, $2, $3, $4, $5, $6)`,
-		p.ID, p.Name, string(p.Role), p.Place, millis(p.Added), p.AddedBy)
+	return tx.write(ctx, `INSERT INTO persons (id, name, role, place, added_at, added_by, business_id) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		p.ID, p.Name, string(p.Role), p.Place, millis(p.Added), p.AddedBy, p.Business)
 }
 
 // HasOwn says whether the network has the place that is to be a person's own.

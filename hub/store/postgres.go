@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -69,4 +70,11 @@ func (postgresEngine) inUse(err error) bool { return slices.Contains(codes(err),
 // refused: class 22 is a data exception, class 23 an integrity constraint.
 func (postgresEngine) refused(err error) bool {
 	return slices.ContainsFunc(codes(err), func(code string) bool { return strings.HasPrefix(code, "22") || strings.HasPrefix(code, "23") })
+}
+
+// base: the hub's tables are in the schema public, where migrations make them.
+func (postgresEngine) base(table string) string { return "public." + table }
+
+func (postgresEngine) segment(column string, n int) string {
+	return "split_part(" + column + ", '/', " + strconv.Itoa(n) + ")"
 }

@@ -41,8 +41,8 @@ func (tx *Tx) Contact(ctx context.Context, id string) (register.Row, error) {
 
 // AddContact stores a new row; register.ErrThere when there is one of its id.
 func (tx *Tx) AddContact(ctx context.Context, r register.Row) error {
-	n, err := tx.exec(ctx, `INSERT INTO contacts (id, kind, sealed, revision, entered_at, changed_at) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (id) DO NOTHING`, r.ID, r.Kind, r.Sealed, r.Revision, millis(r.Entered), millis(r.Changed))
+	n, err := tx.exec(ctx, `INSERT INTO contacts (id, kind, sealed, revision, entered_at, changed_at, business_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`, r.ID, r.Kind, r.Sealed, r.Revision, millis(r.Entered), millis(r.Changed), tx.owner())
 	if err == nil && n == 0 {
 		err = register.ErrThere
 	}

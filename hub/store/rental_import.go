@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -106,7 +107,11 @@ var (
 func saveRows[T any](ctx context.Context, tx *Tx, into *manyRows, all []T, values func(T) []any) error {
 	var rows []any
 	for _, v := range all {
-		rows = append(rows, values(v)...)
+		one := values(v)
+		if err := tx.ownOnly(ctx, one[:1]); err != nil {
+			return fmt.Errorf("%v: %w", one[0], err)
+		}
+		rows = append(rows, one...)
 	}
 	_, err := into.run(ctx, tx, rows)
 	return err
@@ -114,7 +119,15 @@ func saveRows[T any](ctx context.Context, tx *Tx, into *manyRows, all []T, value
 
 // SaveWarehouses adds or changes warehouses.
 func (tx *Tx) SaveWarehouses(ctx context.Context, all []bulk.Warehouse) error {
-	return saveRows(ctx, tx, insertWarehouses, all, func(w bulk.Warehouse) []any { return []any{w.ID, w.GLN, w.Name, w.SwapGarment, w.SwapWorst} })
+	if err := saveRows(ctx, tx, insertWarehouses, all, func(w bulk.Warehouse) []any { return []any{w.ID, w.GLN, w.Name, w.SwapGarment, w.SwapWorst} }); err != nil {
+		return err
+	}
+	for _, w := range all {
+		if err := tx.own(ctx, insertWarehouses.before, w.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // SaveShelves adds or changes shelves.

@@ -123,3 +123,13 @@ func (sqliteEngine) refused(err error) bool {
 	return errors.As(err, &e) && (e.Code()&0xff == sqlitelib.SQLITE_CONSTRAINT || e.Code()&0xff == sqlitelib.SQLITE_TOOBIG ||
 		e.Code()&0xff == sqlitelib.SQLITE_MISMATCH)
 }
+
+// base: a common table expression that reads a table of its own name would be a circle to SQLite.
+func (sqliteEngine) base(table string) string { return "main." + table }
+
+func (sqliteEngine) segment(column string, n int) string {
+	if n == 2 {
+		column = "substr(" + column + ", instr(" + column + ", '/') + 1)"
+	}
+	return "substr(" + column + ", 1, instr(" + column + " || '/', '/') - 1)"
+}

@@ -30,6 +30,7 @@ type Store struct {
 	turns    *semaphore.Weighted // one for a transaction that writes, all for one that has to be alone
 	queue    chan struct{}       // held by the one that writes, where the database lets one in after the other
 	chains   chains
+	within   within
 }
 
 // engine is what differs between the databases.
@@ -53,6 +54,10 @@ type engine interface {
 	// rowsText is a table of parameters, with columns column1, column2 and so on; rowsArgs are their values.
 	rowsText(kinds []string, rows int) string
 	rowsArgs(kinds []string, values []any) []any
+	// base names a table itself, where a common table expression of the statement has its name, too.
+	base(table string) string
+	// segment is the first or the second part of a column's text, which slashes divide.
+	segment(column string, n int) string
 	// refused says whether the database cannot take these values, however often they are tried.
 	refused(err error) bool
 }
@@ -154,7 +159,11 @@ func (s *Store) Close() error { return s.database.close() }
 type Tx struct {
 	session session
 	e       engine
-	after   []func() // to be run once it is committed
+	// business is the one whose rows are seen; empty for all. within writes statements for it.
+	business string
+	within   *within
+
+	after []func() // to be run once it is committed
 
 	pending   []EventRow    // that are not written yet
 	acts      []audit.Entry // to be chained at the end
@@ -242,12 +251,12 @@ func (s *Store) change(ctx context.Context, alone, bold bool, fn func(*Tx) error
 		}
 		defer s.turns.Release(weight)
 	}
-	return s.once(ctx, true, &Tx{e: s.engine, bold: bold}, fn)
+	return s.once(ctx, true, s.newTx(ctx, bold), fn)
 }
 
 // Read runs fn on one consistent view of the data.
 func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
-	return s.once(ctx, false, &Tx{e: s.engine}, fn)
+	return s.once(ctx, false, s.newTx(ctx, false), fn)
 }
 
 func (s *Store) once(ctx context.Context, write bool, t *Tx, fn func(*Tx) error) error {
@@ -451,6 +460,9 @@ func (tx *Tx) row(ctx context.Context, query string, args ...any) scanner {
 func (tx *Tx) query(ctx context.Context, query string, args []any) (rows, error) {
 	if err := tx.beforeRead(ctx, query, args); err != nil {
 		return nil, err
+	}
+	if tx.business != "" {
+		query = tx.within.of(tx.e, tx.business, query)
 	}
 	return tx.session.query(ctx, query, args)
 }

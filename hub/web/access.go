@@ -48,7 +48,7 @@ func (w *Web) login(c echo.Context) error {
 	if !in.Session.Whole {
 		return c.Redirect(http.StatusSeeOther, "/account")
 	}
-	return c.Redirect(http.StatusSeeOther, w.home(in.Person))
+	return c.Redirect(http.StatusSeeOther, w.afterLogin(c.Request().Context(), in.Person))
 }
 
 // wrongProof is what a page says of a password or a code that was not taken; empty for another error, or none.

@@ -72,7 +72,7 @@ func (w *Web) showAccount(c echo.Context, status int, v accountView) (err error)
 // confirmAccount has nothing left to do: the proof of a form is taken before its handler.
 func (w *Web) confirmAccount(c echo.Context) error {
 	if c.FormValue("then") == "home" {
-		return c.Redirect(http.StatusSeeOther, w.home(api.Who(c)))
+		return c.Redirect(http.StatusSeeOther, w.afterLogin(c.Request().Context(), api.Who(c)))
 	}
 	return c.Redirect(http.StatusSeeOther, "/account")
 }

@@ -43,7 +43,7 @@ func (w *Web) endCompany(c echo.Context) error {
 	if !in.Session.Whole {
 		return c.Redirect(http.StatusSeeOther, "/account")
 	}
-	return c.Redirect(http.StatusSeeOther, w.home(in.Person))
+	return c.Redirect(http.StatusSeeOther, w.afterLogin(c.Request().Context(), in.Person))
 }
 
 // refusedByCompany is what the page says of a sign-in that did not work; empty for another error, or none.

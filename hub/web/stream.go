@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"meguri/hub/people"
 )
 
 // Bounds of event streams, on the machine's clock.
@@ -34,6 +36,7 @@ func (w *Web) stream(c echo.Context, key string, make maker) error {
 	}
 	ctx, cancel := context.WithCancel(c.Request().Context())
 	defer cancel()
+	key = people.BusinessOf(ctx) + "\x00" + key // of each business its own
 	changed := w.Feed.Subscribe(ctx)
 	if changed == nil {
 		return echo.NewHTTPError(http.StatusServiceUnavailable)

@@ -129,6 +129,7 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.POST("/account/recovery", w.newRecovery)
 	e.POST("/account/sessions", w.endSessions)
 	w.registerEntry(e)
+	w.businessRoutes(e)
 	return w, nil
 }
 
@@ -172,17 +173,19 @@ func (w *Web) assetURL(name string) string {
 
 // view is what every page gets.
 type view struct {
-	Lang    lang
-	Other   string // address of this page in the other language
-	Title   string
-	Person  *people.Person // nil before login
-	Nav     []navItem
-	Home    string
-	Page    string
-	Live    string // address of the event stream; empty for a page that stands still
-	Refresh bool   // reload now and then where no script runs
-	Now     time.Time
-	Data    any
+	Lang   lang
+	Other  string // address of this page in the other language
+	Title  string
+	Person *people.Person // nil before login
+	// Business is what they work for now, for who works for several; else empty.
+	Business string
+	Nav      []navItem
+	Home     string
+	Page     string
+	Live     string // address of the event stream; empty for a page that stands still
+	Refresh  bool   // reload now and then where no script runs
+	Now      time.Time
+	Data     any
 }
 
 type navItem struct {
@@ -203,7 +206,7 @@ func (w *Web) render(c echo.Context, status int, page, title string, live string
 	v := view{Lang: l, Other: otherLang(c, l), Title: title, Page: page, Live: live, Refresh: live != "", Now: w.Clock.Now(),
 		Data: data, Home: "/login"}
 	if who := w.Caller(c); who.ID != "" {
-		v.Person, v.Home = &who.Person, "/account"
+		v.Person, v.Home, v.Business = &who.Person, "/account", w.businessName(c.Request().Context(), who.Person)
 		if who.Whole {
 			v.Nav, v.Home = w.navFor(who.Person, c.Path()), w.home(who.Person)
 		}
