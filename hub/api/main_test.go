@@ -2,9 +2,12 @@ package api_test
 
 import (
 	"os"
+	"strings"
 	"testing"
 
-	"meguri/internal/pgtest"
+	"meguri/hub/api/apitest"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+func TestMain(m *testing.M) {
+	os.Exit(apitest.Main(m, func(path string) bool { return strings.HasPrefix(path, "/v1/") }))
+}

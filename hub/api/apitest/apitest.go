@@ -113,6 +113,7 @@ func openAt(tb testing.TB, database string, now time.Time) *Hub {
 	h.API, h.Echo, err = api.New(api.Config{Reports: reports, Tokens: checker, Store: h.Store, Orders: h.Orders, Paying: paying, People: h.People, Feed: h.Feed, Clock: h.Clock, Sign: tokens.Sign,
 		RealNow: h.RealNow, Logger: slog.New(slog.DiscardHandler), Version: "test"})
 	require.NoError(tb, err)
+	h.Echo.Use(h.watchActs(tb))
 	return h
 }
 

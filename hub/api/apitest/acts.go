@@ -1,0 +1,127 @@
+package apitest
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+
+	"meguri/hub/audit"
+	"meguri/hub/people"
+	"meguri/hub/store"
+	"meguri/internal/pgtest"
+)
+
+// unrecorded are changing routes whose uses are no acts of the trail, and where they are kept instead.
+var unrecorded = map[string]string{
+	"POST /v1/logout":             "the session says when it ended",
+	"POST /logout":                "the session says when it ended",
+	"POST /v1/me/confirm":         "kept with the session, and with each act that it signs",
+	"POST /account/confirm":       "kept with the session, and with each act that it signs",
+	"POST /v1/sheets/:id/confirm": "the confirmation itself names the driver, the version and the time",
+	"POST /sheet/:id/confirm":     "the confirmation itself names the driver, the version and the time",
+	"POST /v1/customers/search":   "a look, which the register keeps with who and why",
+	"DELETE /v1/me/sessions":      "the sessions say when they ended",
+	"DELETE /v1/me/sessions/:id":  "the session says when it ended",
+	"POST /account/sessions":      "the sessions say when they ended",
+}
+
+// trail is what was seen of changing routes, in all tests of a package: which acts their uses have left.
+var trail = struct {
+	sync.Mutex
+	left     map[string][]string // by route: the acts that a use has left
+	running  int
+	overlaps int // counts the requests that were under way beside another
+}{left: map[string][]string{}}
+
+// watchActs holds each request that changes something to what the trail promises: an act once, with others for what follows from it (an outage
+// calls off orders), and none when it failed.
+func (h *Hub) watchActs(tb testing.TB) echo.MiddlewareFunc {
+	table := people.NewTable(people.Rights())
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			route := c.Request().Method + " " + c.Path()
+			if !table[route].Act {
+				return next(c)
+			}
+			trail.Lock()
+			trail.running++
+			if trail.running > 1 {
+				trail.overlaps++
+			}
+			overlaps := trail.overlaps
+			trail.Unlock()
+			before := h.acts(tb)
+			err := next(c)
+			var left []string
+			for id, act := range h.acts(tb) {
+				if _, known := before[id]; !known {
+					left = append(left, act)
+				}
+			}
+			trail.Lock()
+			defer trail.Unlock()
+			trail.running--
+			if trail.overlaps != overlaps {
+				return err // whose they are cannot be told
+			}
+			failed := err != nil || c.Response().Status >= http.StatusBadRequest
+			switch {
+			case failed && len(left) > 0:
+				tb.Errorf("%s failed and left %v in the trail", route, left)
+			case len(slices.Compact(slices.Sorted(slices.Values(left)))) < len(left):
+				tb.Errorf("%s left %v in the trail, want each act once", route, left)
+			case len(left) > 0:
+				trail.left[route] = left
+			}
+			return err
+		}
+	}
+}
+
+// acts are those of the trail, by id.
+func (h *Hub) acts(tb testing.TB) map[string]string {
+	acts := map[string]string{}
+	err := h.Store.Read(tb.Context(), func(tx *store.Tx) error {
+		return tx.EachEntry(tb.Context(), func(e audit.Entry) error {
+			acts[e.ID] = e.Act + " " + e.Subject
+			return nil
+		})
+	})
+	if err != nil {
+		tb.Errorf("read the trail: %v", err)
+	}
+	return acts
+}
+
+// Main runs the tests of a package that has routes, and fails when one that changes something has left no act in any of them: whoever adds
+// a route tests that its use is recorded. It looks when all tests have run.
+func Main(m *testing.M, of func(path string) bool) int {
+	code := pgtest.Main(m)
+	if code != 0 || slices.ContainsFunc(os.Args, func(a string) bool {
+		return strings.HasPrefix(a, "-test.run=") || strings.HasPrefix(a, "-test.fuzz=") || strings.HasPrefix(a, "-test.skip=") || strings.HasPrefix(a, "-test.list=")
+	}) {
+		return code
+	}
+	for _, r := range people.Rights() {
+		_, path, _ := strings.Cut(r.Route, " ")
+		if !r.Act || !of(path) {
+			continue
+		}
+		why, none := unrecorded[r.Route]
+		switch {
+		case none && len(trail.left[r.Route]) > 0:
+			fmt.Printf("%s leaves %v in the trail, and is said to leave none: %s\n", r.Route, trail.left[r.Route][0], why)
+			code = 1
+		case !none && len(trail.left[r.Route]) == 0:
+			fmt.Printf("%s has left no act in the trail in any test\n", r.Route)
+			code = 1
+		}
+	}
+	return code
+}
