@@ -55,6 +55,10 @@ load: needs ## what a hub takes from 1,000 and from 10,000 devices over MQTT wit
 	$(GO) test ./internal/e2e/load -count 1 -v -devices 10000 -records 5 -events 5 -event-rate 1000
 	$(GO) test ./internal/e2e/load -count 1 -v -devices 10000 -records 5 -events 5 -event-rate 1000 -postgres
 
+.PHONY: fuzz-api
+fuzz-api: ## ask a running hub REQUESTS times what its OpenAPI document has, rightly and wrongly, as everybody; FROM is the first seed
+	$(GO) test ./internal/e2e/fuzzapi -count 1 -v -timeout 300m -requests $(or $(REQUESTS),100000) -seed $(or $(FROM),1)
+
 .PHONY: lint
 lint: ## format, vet, staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi

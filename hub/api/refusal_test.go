@@ -60,3 +60,13 @@ func TestAWrongValueIsToldInWordsOfTheDocument(t *testing.T) {
 	require.Equal(t, "kind", p.Errors[0].Field)
 	require.Equal(t, `value is not one of the allowed values ["identify"]`, p.Errors[0].Want)
 }
+
+func TestWhatNobodyNamedIsNamedInItsRefusal(t *testing.T) {
+	h := apitest.Open(t)
+	token := h.Token(t, people.Admin)
+	p := problem(t, h.Do("GET", "/v1/devices?=1", token, ""))
+	require.Equal(t, "query", p.Errors[0].Field)
+	p = problem(t, h.Do("POST", "/v1/alarms/alarm-1/unshelve", token, "NaN")) // wants no body, and cannot read one
+	require.Equal(t, http.StatusBadRequest, p.Status)
+	require.Equal(t, "body", p.Errors[0].Field)
+}
