@@ -59,6 +59,11 @@ load: needs ## what a hub takes from 1,000 and from 10,000 devices over MQTT wit
 fuzz-api: ## ask a running hub REQUESTS times what its OpenAPI document has, rightly and wrongly, as everybody; FROM is the first seed
 	$(GO) test ./internal/e2e/fuzzapi -count 1 -v -timeout 300m -requests $(or $(REQUESTS),100000) -seed $(or $(FROM),1)
 
+.PHONY: scan
+scan: ## attack a hub on loopback with sqlmap, slowhttptest and sslscan, which it installs; fails on what they find
+	@.ci/scanners
+	$(GO) test ./internal/e2e/fuzzapi -run Scanners -count 1 -v -timeout 120m -scan
+
 .PHONY: lint
 lint: ## format, vet, staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi

@@ -3,6 +3,7 @@ package fuzzapi
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -50,7 +51,10 @@ type identity struct {
 const program = "cafe"
 
 // open starts a hub on a database file with a network, a day under way, a warehouse and three dates to come.
-func open(t *testing.T) *site {
+func open(t *testing.T) *site { return openWith(t, func(*app.Config) {}) }
+
+// openWith is open for a hub that is configured otherwise.
+func openWith(t *testing.T, set func(*app.Config)) *site {
 	t.Helper()
 	database := storetest.SQLite(t)
 	data := apitest.OpenAt(t, database)
@@ -60,15 +64,19 @@ func open(t *testing.T) *site {
 	n, err := bulk.ReadNetwork(later(apitest.Network()))
 	require.NoError(t, err)
 	storetest.Import(t, data.Store, n)
-	s := &site{data: data, log: &trouble{}, client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 8},
+	s := &site{data: data, log: &trouble{}, client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 8,
+		// The certificate is of the test's own making; who would stand in between on loopback sees nothing of worth.
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	t.Cleanup(s.client.CloseIdleConnections)
 	scopes := slices.DeleteFunc(people.Scopes(), func(s people.Scope) bool { return !people.Opens(s, people.System) })
 	s.secret = data.Client(t, people.Client{ID: program, Scopes: scopes})
-	s.run(t, app.Config{Database: database, PKI: filepath.Join(t.TempDir(), "pki"), HTTP: "127.0.0.1:0", Broker: "127.0.0.1:0",
+	c := app.Config{Database: database, PKI: filepath.Join(t.TempDir(), "pki"), HTTP: "127.0.0.1:0", Broker: "127.0.0.1:0",
 		// Each request comes from an address of its own, or wrong passwords would shut all others out.
 		Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
-		Clock:   clock.New(time.Now(), apitest.Now, 1), Zone: time.UTC, Logger: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+		Clock:   clock.New(time.Now(), apitest.Now, 1), Zone: time.UTC, Logger: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	set(&c)
+	s.run(t, c)
 	r, err := s.client.Get(s.base + "/openapi.json")
 	require.NoError(t, err)
 	text, err := io.ReadAll(r.Body)
@@ -102,6 +110,9 @@ func (s *site) run(t *testing.T, c app.Config) {
 	select {
 	case at := <-ready:
 		s.base = "http://" + at
+		if c.TLSCert != "" {
+			s.base = "https://" + at
+		}
 	case err := <-ended:
 		ended <- err
 		t.Fatal("the hub has ended: ", err)
