@@ -94,6 +94,10 @@ bench-check: ## check a million future order items: seconds, memory, and how man
 bench-orders: needs ## orders a second: ours beside row locks in PostgreSQL, on both engines, with what bounds ours; ONLY=regexp for some
 	$(GO) test ./hub/order -run '^TestBenchOrders$$' -count 1 -v -timeout 60m -orders -only '$(ONLY)'
 
+.PHONY: bench-backup
+bench-backup: needs ## a year of the data set's demand, imported, backed up while others write, restored and compared, on both engines, with times
+	$(GO) test ./hub -run '^TestABackupTakenWhileOthersWrite' -count 1 -v -timeout 60m -bench-backup
+
 .PHONY: sim
 sim: ## run SEEDS seeds of the whole system with faults, on fake time; FROM is the first
 	$(GO) run ./internal/e2e/sim/simrun seeds -n $(or $(SEEDS),200) -from $(or $(FROM),1)
