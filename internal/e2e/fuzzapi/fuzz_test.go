@@ -40,11 +40,16 @@ type campaign struct {
 }
 
 // told are texts that a person would know who works with the fixture, by the field they are for.
-var told = map[string][]string{"date": dates[:4], "delivery_date": dates[1:4], "ship_date": dates[:4], "until": dates[1:4], "order_id": {"order-0001", "order-0003", "r-1", "r-2"}, "location_id": {"loc-001"},
-	"product_id": {"prod-001", "prod-004"}, "shop_id": {"shop-1"}, "route_id": {"route-01"}, "warehouse_id": {"w-1"}, "gtin": {"09520001000010", "09520001000027"}, "position": {"loc-001-fridge-1"},
-	"fridge_id": {"loc-001-fridge-1", "loc-002-fridge-2"}, "sensor": {"loc-001-fridge-1/air"}, "sheet_id": {"route-01@" + apitest.Date, "route-02@" + apitest.Date}, "run_id": {"route-01@" + apitest.Date},
-	"container_id": {"C-20261201-0001"}, "alarm_id": {"alarm-1"}, "device_id": {"station-loc-001", "station-new"}, "item_id": {apitest.Dress, apitest.Coat, apitest.Shirt, apitest.Torn},
-	"customer_id": {"member-0001", "c-1"}, "password": {"correct horse battery"}, "present_password": {"correct horse battery"}, "login": {"aoki", "sato"}, "reason": {"the door was forced"}}
+var told = map[string][]string{
+	"date": dates[:4], "delivery_date": dates[1:4], "ship_date": dates[:4], "until": dates[1:4],
+	"order_id": {"order-0001", "order-0003", "r-1", "r-2"}, "customer_id": {"member-0001", "c-1"}, "container_id": {"C-20261201-0001"},
+	"location_id": {"loc-001"}, "fridge_id": {"loc-001-fridge-1", "loc-002-fridge-2"}, "position": {"loc-001-fridge-1"}, "sensor": {"loc-001-fridge-1/air"},
+	"shop_id": {"shop-1"}, "product_id": {"prod-001", "prod-004"}, "route_id": {"route-01"}, "run_id": {"route-01@" + apitest.Date},
+	"sheet_id": {"route-01@" + apitest.Date, "route-02@" + apitest.Date}, "alarm_id": {"alarm-1"}, "device_id": {"station-loc-001", "station-new"},
+	"warehouse_id": {"w-1"}, "gtin": {"09520001000010", "09520001000027"}, "item_id": {apitest.Dress, apitest.Coat, apitest.Shirt, apitest.Torn},
+	"login": {"aoki", "sato"}, "password": {"correct horse battery"}, "present_password": {"correct horse battery"}, "scope": {"orders:read"},
+	"reason": {"the door was forced"},
+}
 
 func newCampaign(s *site, seed uint64) *campaign {
 	c := &campaign{source: &source{rand.New(rand.NewPCG(seed, 7)), newKnown()}, judge: newJudge(s.doc), site: s, asks: operations(s.doc), tokens: wallet{}, seen: map[string]bool{},

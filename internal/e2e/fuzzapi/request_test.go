@@ -228,8 +228,10 @@ func spoilNode(s *source, r *request) bool {
 	for range 200 {
 		deep = []any{deep}
 	}
-	others := []any{json.RawMessage("null"), true, -1, 0, 1.5, json.RawMessage("9223372036854775808"), json.RawMessage("-9223372036854775809"), json.RawMessage("1e400"), json.RawMessage("1e3"), 1 << 53, "", "1",
-		[]any{}, map[string]any{}, []any{nil}, map[string]any{"": nil}, deep, strings.Repeat("x", 1001), strings.Repeat("長", 5000), "2026-13-45", "2026-12-01T25:00:00Z", s.words(), int64(1) << 62, -1 << 62}
+	others := []any{json.RawMessage("null"), true, -1, 0, 1.5, json.RawMessage("9223372036854775808"), json.RawMessage("-9223372036854775809"), json.RawMessage("1e400"),
+		json.RawMessage("1e3"), 1 << 53, "", "1",
+		[]any{}, map[string]any{}, []any{nil}, map[string]any{"": nil}, deep, strings.Repeat("x", 1001), strings.Repeat("長", 5000), "2026-13-45",
+		"2026-12-01T25:00:00Z", s.words(), int64(1) << 62, -1 << 62}
 	all[s.IntN(len(all))].set(others[s.IntN(len(others))])
 	return true
 }
