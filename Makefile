@@ -55,6 +55,15 @@ load: needs ## what a hub takes from 1,000 and from 10,000 devices over MQTT wit
 	$(GO) test ./internal/e2e/load -count 1 -v -devices 10000 -records 5 -events 5 -event-rate 1000
 	$(GO) test ./internal/e2e/load -count 1 -v -devices 10000 -records 5 -events 5 -event-rate 1000 -postgres
 
+.PHONY: fuzz-api
+fuzz-api: ## ask a running hub REQUESTS times what its OpenAPI document has, rightly and wrongly, as everybody; FROM is the first seed
+	$(GO) test ./internal/e2e/fuzzapi -count 1 -v -timeout 300m -requests $(or $(REQUESTS),100000) -seed $(or $(FROM),1)
+
+.PHONY: scan
+scan: ## attack a hub on loopback with sqlmap, slowhttptest and sslscan, which it installs; fails on what they find
+	@.ci/scanners
+	$(GO) test ./internal/e2e/fuzzapi -run Scanners -count 1 -v -timeout 120m -scan
+
 .PHONY: lint
 lint: ## format, vet, staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi
@@ -84,6 +93,10 @@ bench-check: ## check a million future order items: seconds, memory, and how man
 .PHONY: bench-orders
 bench-orders: needs ## orders a second: ours beside row locks in PostgreSQL, on both engines, with what bounds ours; ONLY=regexp for some
 	$(GO) test ./hub/order -run '^TestBenchOrders$$' -count 1 -v -timeout 60m -orders -only '$(ONLY)'
+
+.PHONY: bench-backup
+bench-backup: needs ## a year of the data set's demand, imported, backed up while others write, restored and compared, on both engines, with times
+	$(GO) test ./hub -run '^TestABackupTakenWhileOthersWrite' -count 1 -v -timeout 60m -bench-backup
 
 .PHONY: sim
 sim: ## run SEEDS seeds of the whole system with faults, on fake time; FROM is the first

@@ -23,6 +23,7 @@ type ServeCmd struct {
 	BrokerURL     string         `help:"Use this MQTT broker instead of the embedded one: tls://HOST:PORT. See deploy/mosquitto." env:"MEGURI_BROKER_URL"`
 	PeopleKeyFile string         `help:"File with the key that seals what lets people in, 32 random bytes in base64; else the variable MEGURI_PEOPLE_KEY, else people.key beside the hub's other keys, which is made." env:"MEGURI_PEOPLE_KEY_FILE" type:"existingfile"`
 	TrustProxy    []netip.Prefix `help:"Addresses of proxies that are believed for whom, and whether over TLS, they forward, as CIDR." env:"MEGURI_TRUST_PROXY" placeholder:"CIDR"`
+	ConnectionFlags
 	EntryFlags
 	PaymentFlags
 	BackupFlags
@@ -52,7 +53,7 @@ func (c *ServeCmd) Validate() error {
 	if c.BrokerURL != "" && len(c.BrokerName) > 0 {
 		return errors.New("--broker-name is for the embedded broker; with --broker-url it is hub ca broker that takes the name")
 	}
-	return errors.Join(c.EntryFlags.check(), c.PaymentFlags.check(), c.BackupFlags.check())
+	return errors.Join(c.ConnectionFlags.check(), c.EntryFlags.check(), c.PaymentFlags.check(), c.BackupFlags.check())
 }
 
 // Run serves until it is told to stop.
@@ -89,7 +90,7 @@ func (c *ServeCmd) Run(g *Globals) error {
 		return err
 	}
 	return app.Run(g.Ctx, app.Config{
-		Database: g.Database, HTTP: c.HTTP, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Proxies: c.TrustProxy,
+		Database: g.Database, HTTP: c.HTTP, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Proxies: c.TrustProxy, MaxConnections: c.MaxConnections, MaxConnectionsPerAddress: c.MaxConnectionsPerAddress,
 		PKI: g.pkiDir(), PeopleKey: peopleKey, PublicAddress: c.PublicAddress, Company: company, Broker: c.Broker, BrokerNames: c.BrokerName, BrokerURL: c.BrokerURL,
 		Returns: returns, Alarms: alarms, Payments: payments, Programs: programs, Backups: c.schedule(), SafeAfterBackup: c.SafeAfterBackup,
 		Clock: g.Clock, Zone: zone, Logger: g.Logger,

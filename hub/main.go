@@ -24,9 +24,10 @@ import (
 type commandLine struct {
 	config.Common
 
-	Data     string `help:"Directory that holds the hub's files." default:"./data" env:"MEGURI_DATA" type:"path" placeholder:"DIR"`
-	Database string `help:"Database: sqlite:FILE or postgres://… (default: hub.db in the data directory)." env:"MEGURI_DATABASE"`
-	Clock    string `help:"Run on another clock, START@ANCHOR*RATE (for demonstrations)." env:"MEGURI_CLOCK" hidden:""`
+	Data         string `help:"Directory that holds the hub's files." default:"./data" env:"MEGURI_DATA" type:"path" placeholder:"DIR"`
+	Database     string `help:"Database: sqlite:FILE or postgres://… (default: hub.db in the data directory)." env:"MEGURI_DATABASE"`
+	DatabaseFile string `help:"File whose one line is that, for a URL with a password." env:"MEGURI_DATABASE_FILE" type:"existingfile" placeholder:"FILE"`
+	Clock        string `help:"Run on another clock, START@ANCHOR*RATE (for demonstrations)." env:"MEGURI_CLOCK" hidden:""`
 
 	Serve       ServeCmd       `cmd:"" help:"Run the hub: API, dashboard, broker."`
 	Import      ImportCmd      `cmd:"" help:"Load a network from CSV files."`
@@ -105,6 +106,9 @@ func main() {
 		version.Text(), &cli, func(*kong.Context) ([]any, error) {
 			c, err := clock.Parse(cli.Clock)
 			if err != nil {
+				return nil, err
+			}
+			if cli.Database, err = databaseURL(cli.Database, cli.DatabaseFile, os.Args[1:]); err != nil {
 				return nil, err
 			}
 			if cli.Database == "" {

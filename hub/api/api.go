@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -66,6 +67,7 @@ type API struct {
 	Register    *register.Service
 	rights      people.Table
 	limits      *bearer.Limiter
+	warned      sync.Once // of somebody who forwards and is not trusted
 	document    *document
 }
 
@@ -94,7 +96,7 @@ func New(c Config) (*API, *echo.Echo, error) {
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = a.addressOf()
 	e.HTTPErrorHandler = a.writeError
-	e.Use(a.logged, headers, a.bounded, a.sameOrigin, a.authorised)
+	e.Use(a.logged, a.headers, a.forwarded, a.bounded, a.sameOrigin, a.authorised)
 	a.routes(e)
 	return a, e, nil
 }
@@ -205,8 +207,10 @@ func Server(ctx context.Context, h http.Handler, logger *slog.Logger) *http.Serv
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
-		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		// Deadlines of a connection do not end a stream of HTTP/2 whose reader takes nothing.
+		HTTP2:       &http.HTTP2Config{MaxConcurrentStreams: 100, SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second, WriteByteTimeout: 30 * time.Second},
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ErrorLog:    slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 }
 

@@ -130,6 +130,8 @@ func (d *document) checkQuery(in *openapi3filter.RequestValidationInput) error {
 	var wrong invalid
 	for name, values := range in.GetQueryParams() {
 		switch {
+		case name == "":
+			wrong.fields = append(wrong.fields, ProblemField{"query", "parameters that have names"})
 		case in.Route.Operation.Parameters.GetByInAndName(openapi3.ParameterInQuery, name) == nil:
 			wrong.fields = append(wrong.fields, ProblemField{name, "no such parameter"})
 		case len(values) > 1:

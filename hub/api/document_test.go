@@ -270,6 +270,7 @@ func answersFit(t *testing.T, h *apitest.Hub) {
 		{people.Kitting, "POST", "/v1/devices/{id}/commissioning", "/v1/devices/station-new/commissioning", `{"do":"sign"}`, 409},
 		{people.Dispatcher, "POST", "/v1/devices/{id}/stolen", "/v1/devices/station-loc-001/stolen", `{"reason":"the door was forced"}`, 200},
 		{people.Dispatcher, "POST", "/v1/devices/{id}/stolen", "/v1/devices/station-loc-001/stolen", `{"reason":"the door was forced"}`, 409},
+		{people.Driver, "GET", "/v1/sheets/{id}/versions", "/v1/sheets/route-01@2026-12-01/versions", "", 200}, // with another code of the driver's
 		{people.Admin, "GET", "/v1/summary", "/v1/summary" + day, "", 200},
 	} {
 		real := c.real

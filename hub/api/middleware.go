@@ -56,7 +56,7 @@ func caught(next echo.HandlerFunc, c echo.Context) (err error) {
 }
 
 // headers tell browsers what a page of ours never needs. Scripts and styles come from files of ours only.
-func headers(next echo.HandlerFunc) echo.HandlerFunc {
+func (a *API) headers(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "+
@@ -64,6 +64,9 @@ func headers(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer") // a login link must not travel on
 		h.Set("Cache-Control", "no-store")
+		if a.Secure(c) { // RFC 6797, 7.2: never over a connection that anybody could have changed
+			h.Set(echo.HeaderStrictTransportSecurity, "max-age=31536000")
+		}
 		return next(c)
 	}
 }

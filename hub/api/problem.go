@@ -187,6 +187,9 @@ func ProblemOf(err error) Problem {
 		p.Status, p.Detail = http.StatusTooManyRequests, throttled.Error()
 	case errors.As(err, &ofEcho):
 		p.Status = ofEcho.Code
+		if p.Status == http.StatusBadRequest { // of a body that the handler could not decode
+			p.Errors = []ProblemField{{"body", "JSON of the fields that /openapi.yaml names"}}
+		}
 	}
 	d, ok := disrupted(err)
 	if !ok {

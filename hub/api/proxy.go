@@ -20,13 +20,24 @@ func (a *API) addressOf() echo.IPExtractor {
 	return echo.ExtractIPFromXFFHeader(trust...)
 }
 
-// Secure says whether who asks reached the hub, or a proxy that is believed, over TLS.
-func (a *API) Secure(c echo.Context) bool {
-	if a.TLS || c.Request().TLS != nil {
-		return true
+// forwarded says once that somebody forwards requests who is not believed: behind a proxy that nobody has named all people have one
+// address, and guesses of one keep out all.
+func (a *API) forwarded(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if r := c.Request(); r.Header.Get(echo.HeaderXForwardedFor) != "" && !a.trusted(r.RemoteAddr) {
+			a.warned.Do(func() {
+				a.Logger.Warn("a request with X-Forwarded-For came from an address that is not trusted, so the header is not believed: if that is a proxy of yours, name it with --trust-proxy",
+					"from", r.RemoteAddr)
+			})
+		}
+		return next(c)
 	}
-	from, err := netip.ParseAddrPort(c.Request().RemoteAddr)
-	if err != nil || c.Request().Header.Get(echo.HeaderXForwardedProto) != "https" {
+}
+
+// trusted says whether a connection is a proxy's.
+func (a *API) trusted(remote string) bool {
+	from, err := netip.ParseAddrPort(remote)
+	if err != nil {
 		return false
 	}
 	for _, p := range a.Proxies {
@@ -35,4 +46,12 @@ func (a *API) Secure(c echo.Context) bool {
 		}
 	}
 	return false
+}
+
+// Secure says whether who asks reached the hub, or a proxy that is believed, over TLS.
+func (a *API) Secure(c echo.Context) bool {
+	if a.TLS || c.Request().TLS != nil {
+		return true
+	}
+	return c.Request().Header.Get(echo.HeaderXForwardedProto) == "https" && a.trusted(c.Request().RemoteAddr)
 }

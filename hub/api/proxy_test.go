@@ -1,8 +1,11 @@
 package api
 
 import (
+	"bytes"
+	"log/slog"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,4 +44,27 @@ func TestOnlyAProxyThatIsNamedIsBelieved(t *testing.T) {
 		require.Equal(t, c.secure, a.Secure(ctx), c)
 		require.Equal(t, c.secure, a.cookie(ctx, "x", "y", time.Time{}).Secure, c)
 	}
+}
+
+func TestItIsSaidOnceThatSomebodyForwardsWhoIsNotTrusted(t *testing.T) {
+	var log bytes.Buffer
+	a := &API{Config: Config{Proxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/28")}, Logger: slog.New(slog.NewTextHandler(&log, nil))}}
+	ask := func(remote, forwarded string) {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr = remote
+		if forwarded != "" {
+			r.Header.Set("X-Forwarded-For", forwarded)
+		}
+		served := false
+		require.NoError(t, a.forwarded(func(echo.Context) error { served = true; return nil })(echo.New().NewContext(r, httptest.NewRecorder())))
+		require.True(t, served)
+	}
+	ask("192.0.2.1:1234", "198.51.100.7")
+	ask("10.0.0.1:1234", "")
+	require.Empty(t, log.String())
+	ask("10.0.0.1:1234", "198.51.100.7")
+	ask("10.0.0.2:1234", "198.51.100.7")
+	require.Equal(t, 1, strings.Count(log.String(), "level=WARN"), log.String())
+	require.Contains(t, log.String(), "--trust-proxy")
+	require.Contains(t, log.String(), "from=10.0.0.1:1234")
 }

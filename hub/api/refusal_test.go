@@ -80,3 +80,13 @@ func TestWhatStandsBehindTheJSONIsRefusedAndSavesNoSignature(t *testing.T) {
 		require.Equal(t, api.TypeConfirm, problem(t, w).Type, body)
 	}
 }
+
+func TestWhatNobodyNamedIsNamedInItsRefusal(t *testing.T) {
+	h := apitest.Open(t)
+	token := h.Token(t, people.Admin)
+	p := problem(t, h.Do("GET", "/v1/devices?=1", token, ""))
+	require.Equal(t, "query", p.Errors[0].Field)
+	p = problem(t, h.Do("POST", "/v1/alarms/alarm-1/unshelve", token, "NaN")) // wants no body, and cannot read one
+	require.Equal(t, http.StatusBadRequest, p.Status)
+	require.Equal(t, "body", p.Errors[0].Field)
+}

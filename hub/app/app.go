@@ -3,7 +3,6 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,8 +46,11 @@ import (
 type Config struct {
 	Database string // sqlite:FILE or postgres://…
 	HTTP     string // HOST:PORT of the API and the pages
-	TLSCert  string // files; both empty for plain HTTP
+	TLSCert  string // files; both empty for plain HTTP. They are read again when they change.
 	TLSKey   string
+	// MaxConnections bounds how many connections of people and programs are open, MaxConnectionsPerAddress those of one address that is
+	// no proxy's; zero for DefaultConnections and DefaultConnectionsPerAddr.
+	MaxConnections, MaxConnectionsPerAddress int
 	// Proxies are the addresses of which the word is taken for whom they forward; see api.Config.
 	Proxies []netip.Prefix
 	// PublicAddress is where people reach the hub, as passkey.CheckAddress wants it; empty for one that follows from HTTP, or none.
@@ -149,6 +151,9 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, till.close()) }()
+	if secure != nil {
+		g.Go(func() error { return secure.watch(ctx) })
+	}
 	if c.PublicAddress, err = passkey.Address(c.PublicAddress, listener.Addr().String(), secure != nil); err != nil {
 		return err
 	}
@@ -184,7 +189,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	g.Go(func() error { return keeps.run(ctx) })
 	safe.run(ctx, g, c, s, feed.Changed)
 	till.run(ctx, g, c, listener.Addr())
-	g.Go(func() error { return serve(ctx, server, listener, c.Logger) })
+	g.Go(func() error { return serve(ctx, server, limit(listener, c), c.Logger) })
 	announce(c, listener.Addr(), embedded.Addr())
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
@@ -285,7 +290,7 @@ func newMQTT(ctx context.Context, c Config, authority *pki.Authority, b *broker.
 }
 
 // newServer makes what answers people and programs; of the API's configuration it is told what differs from hub to hub.
-func newServer(ctx context.Context, c Config, with api.Config, secure *tls.Config) (*http.Server, error) {
+func newServer(ctx context.Context, c Config, with api.Config, secure *keyPair) (*http.Server, error) {
 	persons, err := newPeople(ctx, c, with.Store)
 	if err != nil {
 		return nil, err
@@ -307,7 +312,9 @@ func newServer(ctx context.Context, c Config, with api.Config, secure *tls.Confi
 		return nil, err
 	}
 	server := api.Server(ctx, router, c.Logger)
-	server.TLSConfig = secure
+	if secure != nil {
+		server.TLSConfig = secure.config()
+	}
 	return server, nil
 }
 
@@ -362,18 +369,6 @@ func newPrinter(c Config, authority *pki.Authority) *report.Printer {
 		zone = time.Local
 	}
 	return &report.Printer{Zone: zone, Signer: authority.ReportSigner(), Now: time.Now}
-}
-
-// certificate reads the certificate before anything is opened; nil for plain HTTP.
-func certificate(c Config) (*tls.Config, error) {
-	if c.TLSCert == "" {
-		return nil, nil
-	}
-	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
-	if err != nil {
-		return nil, fmt.Errorf("TLS: certificate %s with key %s: %w", c.TLSCert, c.TLSKey, err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
 }
 
 func serve(ctx context.Context, server *http.Server, l net.Listener, logger *slog.Logger) error {

@@ -61,3 +61,17 @@ func TestTheBackupThatWasJustMadeIsKeptWhateverItsName(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(dir, name(10)))
 	require.NoFileExists(t, filepath.Join(dir, name(11)))
 }
+
+func TestThePasswordIsWhereTheHubItselfFindsIt(t *testing.T) {
+	for name, value := range map[string]string{"PGHOST": "elsewhere", "PGDATABASE": "another", "PGPASSWORD": "s3cret", "PGPASSFILE": "/run/pgpass"} {
+		t.Setenv(name, value)
+	}
+	all := cleanEnvironment()
+	require.Contains(t, all, "PGPASSWORD=s3cret")
+	require.Contains(t, all, "PGPASSFILE=/run/pgpass")
+	require.NotContains(t, all, "PGHOST=elsewhere")
+	require.NotContains(t, all, "PGDATABASE=another")
+	of, _, err := environment("postgres://hub@db/meguri?passfile=/etc/meguri/pgpass")
+	require.NoError(t, err)
+	require.Contains(t, of, "PGPASSFILE=/etc/meguri/pgpass")
+}

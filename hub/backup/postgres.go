@@ -145,11 +145,12 @@ func run(ctx context.Context, env []string, program string, args ...string) (str
 	return out.String(), nil
 }
 
-// cleanEnvironment is that of the hub without what would lead PostgreSQL's programs elsewhere.
+// cleanEnvironment is that of the hub without what would lead PostgreSQL's programs elsewhere. Where the password is stays in it, for the
+// hub's own connections take it from there too.
 func cleanEnvironment() []string {
 	var all []string
 	for _, e := range os.Environ() {
-		if !strings.HasPrefix(e, "PG") {
+		if !strings.HasPrefix(e, "PG") || strings.HasPrefix(e, "PGPASSWORD=") || strings.HasPrefix(e, "PGPASSFILE=") {
 			all = append(all, e)
 		}
 	}
@@ -159,7 +160,7 @@ func cleanEnvironment() []string {
 // variables of PostgreSQL's client library for parameters of a URL. Others are the hub's driver's own.
 var variables = map[string]string{"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE",
 	"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY", "options": "PGOPTIONS",
-	"application_name": "PGAPPNAME"}
+	"application_name": "PGAPPNAME", "passfile": "PGPASSFILE"}
 
 // environment gives a URL as variables, and the name of the database.
 func environment(address string) (env []string, database string, err error) {
