@@ -196,7 +196,7 @@ type TokenRuleCmd struct {
 
 // Run sets the rule, and makes the plans that carry it.
 func (c *TokenRuleCmd) Run(g *Globals) error {
-	if c.Age < time.Hour || c.Age > 31*24*time.Hour {
+	if c.Age < time.Hour || c.Age > dispatch.MostPlanAge {
 		return config.Usage(fmt.Errorf("--age %v: want 1h to 744h", c.Age))
 	}
 	policy := map[string]protocol.Unproven{"nothing": protocol.UnprovenNothing, "within": protocol.UnprovenWithin, "not-over": protocol.UnprovenNotOver}

@@ -123,8 +123,8 @@ type TokenRotateCmd struct{}
 
 // Help is shown by hub token rotate --help.
 func (*TokenRotateCmd) Help() string {
-	return `The new key signs after a day, when the locks have it; until then the former ones sign, and are taken for two weeks more.
-No token that is valid is refused meanwhile. Run it on the machine of the hub: the private key stays there.`
+	return `The new key signs after 31 days, when all locks that count have it, also those that were cut off for long; until then the former ones
+sign, and are taken for two weeks more, and as long as a pass is valid that they may have signed. No token that is valid is refused meanwhile. Run it on the machine of the hub: the private key stays there.`
 }
 
 // Run makes the key, and the plans that carry it.

@@ -53,11 +53,11 @@ func TestTokensOfAnOrderArePrintedAndDrawn(t *testing.T) {
 
 	out.Reset()
 	require.NoError(t, (&TokenRotateCmd{}).Run(g))
-	require.Contains(t, out.String(), "signs from 2026-12-01T12:00:00Z")
+	require.Contains(t, out.String(), "signs from 2026-12-31T12:0")
 	require.Len(t, tokenKeys(t, s, now), 2)
 	out.Reset()
 	require.NoError(t, (&TokenKeysCmd{}).Run(g))
-	require.Contains(t, out.String(), "is taken until 2026-12-15T12:00:00Z")
+	require.Contains(t, out.String(), "is taken until 2027-01-14T12:0")
 }
 
 func tokenKeys(t *testing.T, s *store.Store, now time.Time) (keys [][]byte) {

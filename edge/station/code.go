@@ -53,6 +53,7 @@ func (t *turn) grantOf(position, code string) (protocol.Grant, objection, bool) 
 		if !g.HasPIN(code) {
 			continue
 		}
+		t.unanswered(position, g.ID)
 		if o := t.objection(position, g, 0); !found || o.rank < why.rank {
 			best, why, found = g, o, true
 		}
@@ -179,10 +180,13 @@ func (t *turn) open(position string, g protocol.Grant) {
 	t.fires(&l)
 	use.Until = g.Until
 	again := g.Uses > 0 && t.again(g.ID)
-	if use.Again = 0; !again {
+	if again {
+		l.Grants = forDoubt(l.Grants, g.ID, use.Again)
+	} else {
 		use.Count++
 		l.Grants = counted(l.Grants, g.ID)
 	}
+	use.Again = 0
 	t.State.Locks[position] = l
 	t.State.Uses[g.ID] = use
 	t.record(protocol.GrantUsed{Position: position, Grant: g.ID, Use: use.Count, Again: again})
@@ -208,6 +212,17 @@ func counted(grants []InUse, id string) []InUse {
 	for i := range grants {
 		if grants[i].Grant == id {
 			grants[i].Uses++
+		}
+	}
+	return grants
+}
+
+// forDoubt is grants of which one opens for its use in doubt, as it may until a time.
+func forDoubt(grants []InUse, id string, until int64) []InUse {
+	grants = slices.Clone(grants)
+	for i := range grants {
+		if grants[i].Grant == id {
+			grants[i].Again = until
 		}
 	}
 	return grants

@@ -37,6 +37,70 @@ func (r *rig) minutes(n int, milliC int64, fault protocol.SensorFault) (records 
 
 const heldReason = "goods are held until quality has decided"
 
+// The driver scans a box to another slot, and back: the same goods are as warm as they were.
+func TestABoxThatIsMovedTakesWhatIsKnownOfItsGoodsAlong(t *testing.T) {
+	p := twoFridges()
+	f1 := p["f1"]
+	for i := range f1.Containers {
+		f1.Containers[i].Goods = bears
+		f1.Containers[i].GRAI = ""
+	}
+	p["f1"] = f1
+	r := newRig(t, State{}, p)
+	held := func(d Decision) (containers []string) {
+		for _, b := range d.Records {
+			if h, ok := b.(protocol.GoodsHeld); ok {
+				containers = append(containers, h.DatedContainer)
+			}
+		}
+		return containers
+	}
+	r.box(boxA)
+	r.slot("f1-1")
+	r.minutes(200, 20_000, protocol.SensorOK)
+	warm := r.s.Goods["c1"]
+	require.NotEmpty(t, warm.Held, "too warm: held")
+
+	r.box(boxA)
+	moved := r.slot("f1-2")
+	require.Equal(t, []string{"c2"}, held(moved), "the hub hears of it, to hold what is in that container")
+	line, _ := shown(t, moved)
+	require.Equal(t, phrase.New(phrase.HandedInHeld), line)
+	r.box(boxA)
+	back := r.slot("f1-1")
+	require.Empty(t, held(back), "that was decided")
+	require.Equal(t, warm.Held, r.s.Goods["c1"].Held)
+	require.Equal(t, warm.OutsideMS, r.s.Goods["c1"].OutsideMS)
+	require.Greater(t, r.s.Goods["c1"].Named, warm.Held[0].At, "no name is given twice")
+
+	r.box(boxB)
+	r.slot("f1-3")
+	require.Empty(t, r.s.Goods["c3"].Held, "other goods")
+	r.now = r.now.Add(2 * time.Hour) // nobody comes for them any more
+	r.box(boxA)
+	r.slot("f1-2")
+	require.Empty(t, r.s.Goods["c2"].Held, "the box has come back with other goods")
+}
+
+// What a person has released stays released in the next slot.
+func TestABoxThatIsMovedTakesNoHoldAlongThatAPersonHasEnded(t *testing.T) {
+	p := twoFridges()
+	f1 := p["f1"]
+	for i := range f1.Containers {
+		f1.Containers[i].Goods = bears
+		f1.Containers[i].GRAI = ""
+	}
+	p["f1"] = f1
+	r := newRig(t, State{}, p)
+	r.box(boxA)
+	r.slot("f1-1")
+	r.minutes(200, 20_000, protocol.SensorOK)
+	f1.Containers[0].Released = []int64{r.held("c1").At}
+	r.box(boxA)
+	r.slot("f1-2")
+	require.Empty(t, r.s.Goods["c2"].Held)
+}
+
 func TestAStationHoldsGoodsByItself(t *testing.T) {
 	for name, c := range map[string]struct {
 		minutes int

@@ -87,17 +87,53 @@ func (t *turn) put(c protocol.SlotAssignment, slot string) {
 		t.refuse("", phrase.OutOfService)
 		return
 	}
+	stood, moved := t.stood(box.GRAI)
 	maps.DeleteFunc(t.State.In, func(_ string, b Box) bool { return b.GRAI == box.GRAI }) // it stands in one place only
 	t.State.In[c.DatedContainer] = Box{GRAI: box.GRAI, At: t.now.UnixMilli()}
-	before, _ := t.goods(c.DatedContainer)
-	t.keepGoods(c.DatedContainer, Goods{LastAt: t.now.UnixMilli(), Named: before.Named})
 	t.State.Scanned = Box{}
 	t.record(protocol.ContainerPlaced{GRAI: box.GRAI, Slot: slot})
+	if before, _ := t.goods(c.DatedContainer); moved {
+		t.keepGoods(c.DatedContainer, t.carriedOver(c, stood, before))
+	} else {
+		t.keepGoods(c.DatedContainer, Goods{LastAt: t.now.UnixMilli(), Named: before.Named})
+	}
 	if t.rode(c, true); t.held(c) {
 		t.show("", phrase.HandedInHeld)
 		return
 	}
 	t.show("", phrase.HandedIn)
+}
+
+// stood is what is known of the goods in a box that stands in another slot here, with what was decided about them. A box of
+// a delivery that is over has come back with other goods.
+func (t *turn) stood(grai string) (g Goods, moved bool) {
+	for _, c := range t.containers() {
+		if box, ok := t.State.In[c.DatedContainer]; ok && box.GRAI == grai && t.awaited(c) {
+			g, moved = t.goods(c.DatedContainer)
+			return g.settled(c, t.now.UnixMilli()), moved
+		}
+	}
+	return g, false
+}
+
+// carriedOver is what is known of goods whose box was moved to another slot, or back: they are as warm as they were, and held for what they
+// were held for. A decision that stands there already is kept; another one is a decision about this container, too.
+func (t *turn) carriedOver(c protocol.SlotAssignment, stood, before Goods) Goods {
+	g := stood
+	g.Held, g.Named = nil, max(stood.Named, before.Named)
+	before = before.settled(c, t.now.UnixMilli())
+	for _, h := range stood.Held {
+		if i := slices.IndexFunc(before.Held, func(was Held) bool { return was.Cause == h.Cause }); i >= 0 {
+			g.Held = append(g.Held, before.Held[i])
+			continue
+		}
+		said := protocol.GoodsHeld{Cause: h.Cause, Since: h.At, OutsideMS: g.OutsideMS}
+		if h.Cause.OfRide() {
+			said.Shipper = c.Ride.Shipper
+		}
+		g = t.hold(c, g, said)
+	}
+	return g
 }
 
 func (t *turn) wrongSlot(scan, grai string) {

@@ -74,11 +74,27 @@ func (t *turn) overdue(position string) (line phrase.Key, over bool) {
 		t.State.Locks[position] = l
 		return 0, false
 	}
-	line = t.notOpened(position, &l)
+	return t.ended(position, l), true
+}
+
+// ended ends the wait for a door that did not open.
+func (t *turn) ended(position string, l Lock) phrase.Key {
+	line := t.notOpened(position, &l)
 	l.JammedAt, l.JammedFor = t.now.UnixMilli(), slices.Concat(l.Grants, l.Silent)
 	l.FiredAt, l.Grants, l.Silent, l.Wait = 0, nil, nil, Wait{}
 	t.State.Locks[position] = l
-	return line, true
+	return line
+}
+
+// unanswered ends a wait of which nothing was seen for a while, when whoever it is for asks again before a door that is shut: that says
+// what the rest of the wait would. Else the last use would count as used up until then.
+func (t *turn) unanswered(position, grant string) {
+	l := t.State.Locks[position]
+	mine := func(u InUse) bool { return u.Grant == grant }
+	if l.FiredAt != 0 && l.Wait.Blind && l.Door == DoorClosed && l.Sense.Bolt == BoltOut &&
+		slices.ContainsFunc(slices.Concat(l.Grants, l.Silent), mine) {
+		t.ended(position, l)
+	}
 }
 
 // notOpened says why a door did not open, and gives uses back where that is sure.
@@ -105,17 +121,20 @@ func (t *turn) notOpened(position string, l *Lock) phrase.Key {
 	return line
 }
 
-// giveBack returns the uses of an opening that was seen not to happen.
+// giveBack returns the uses of an opening that was seen not to happen. One that was for a use in doubt leaves it in doubt, as long as it was.
 func (t *turn) giveBack(position string, grants []InUse) {
 	for i, u := range grants {
 		use := t.State.Uses[u.Grant]
-		if u.Uses == 0 || use.Returned >= MostReturned {
+		if u.Uses == 0 && u.Again == 0 || use.Returned >= MostReturned {
 			continue
 		}
 		use.Count -= min(use.Count, u.Uses)
+		use.Again = u.Again
 		use.Returned++
 		t.State.Uses[u.Grant] = use
-		t.record(protocol.UseReturned{Position: position, Grant: u.Grant, Use: use.Count})
+		if u.Uses > 0 {
+			t.record(protocol.UseReturned{Position: position, Grant: u.Grant, Use: use.Count})
+		}
 		grants[i].Back = true
 	}
 }
@@ -127,9 +146,14 @@ func (t *turn) takeBack(position string, grants []InUse) {
 			continue
 		}
 		use := t.State.Uses[u.Grant]
-		use.Count++
+		if u.Uses > 0 {
+			use.Count++
+		}
+		if u.Again != 0 {
+			use.Again = 0
+		}
 		t.State.Uses[u.Grant] = use
-		t.record(protocol.GrantUsed{Position: position, Grant: u.Grant, Use: use.Count, Late: true})
+		t.record(protocol.GrantUsed{Position: position, Grant: u.Grant, Use: use.Count, Again: u.Uses == 0, Late: true})
 	}
 }
 

@@ -31,6 +31,75 @@ func returned(grant string, use uint32) protocol.UseReturned {
 	return protocol.UseReturned{Position: "f1", Grant: grant, Use: use}
 }
 
+// The opening that is granted once more for a use in doubt jams.
+func TestAJamDoesNotEatTheUseInDoubt(t *testing.T) {
+	r := lastUse(t)
+	r.powerCut("f1", time.Minute, true)
+	r.after(OpenWithin + time.Second) // in doubt
+	r.requireOpens("f1", "99999999")
+	r.after(OpenWithin + time.Second) // jammed: bolt out, leaf shut all the while
+	r.requireOpens("f1", "99999999")
+	r.contact("f1", false)
+	require.Empty(t, fires(r.code("f1", "99999999")), "somebody came in")
+}
+
+// It jams, and gives way late: whoever pulled came in.
+func TestAUseInDoubtThatOpensLateIsMade(t *testing.T) {
+	r := lastUse(t)
+	r.powerCut("f1", time.Minute, true)
+	r.after(OpenWithin + time.Second)
+	r.requireOpens("f1", "99999999")
+	r.after(OpenWithin + time.Second)
+	require.Contains(t, r.contact("f1", false).Records, protocol.GrantUsed{Position: "f1", Grant: "k@f1", Use: 1, Again: true, Late: true})
+	r.contact("f1", true)
+	r.after(2 * Bounce)
+	require.Empty(t, fires(r.code("f1", "99999999")))
+}
+
+// A contact that lies costs no more openings for a use in doubt than for others.
+func TestAUseInDoubtIsNotGivenBackForEver(t *testing.T) {
+	r := lastUse(t)
+	r.powerCut("f1", time.Minute, true)
+	r.after(OpenWithin + time.Second)
+	opened := 0
+	for range 10 {
+		opened += len(fires(r.code("f1", "99999999")))
+		r.after(OpenWithin + time.Second)
+	}
+	require.Equal(t, MostReturned+1, opened)
+}
+
+// The power is back, and the driver does not wait ten seconds before the code is entered again.
+func TestALastUseInDoubtOpensAtOnceAfterAPowerCut(t *testing.T) {
+	r := lastUse(t)
+	r.powerCut("f1", time.Minute, true)
+	d := r.code("f1", "99999999")
+	require.Len(t, fires(d), 1)
+	require.IsType(t, protocol.UseUncertain{}, d.Records[0])
+	require.Empty(t, fires(r.code("f1", "99999999")), "in doubt once")
+
+	r = lastUse(t)
+	r.powerCut("f1", time.Minute, true)
+	r.bolt("f1", false, true)
+	require.Empty(t, fires(r.code("f1", "99999999")), "the bolt is back: push, and it opens")
+	r = lastUse(t)
+	require.Empty(t, fires(r.code("f1", "99999999")), "nothing was missed")
+}
+
+// lastUse is a rig whose driver has just entered a code that opens once, before a door that is shut and bolted.
+func lastUse(t *testing.T) *rig {
+	t.Helper()
+	p := twoFridges()
+	f1 := p["f1"]
+	f1.Grants = []protocol.Grant{courier("k@f1", "99999999", 1)}
+	p["f1"] = f1
+	r := newRig(t, everythingIn(), p)
+	r.contact("f1", true)
+	r.bolt("f1", true, true)
+	r.requireOpens("f1", "99999999")
+	return r
+}
+
 func TestAUseWhoseDoorNobodyPulledIsGivenBack(t *testing.T) {
 	r := sensed(t)
 	for range 2 {

@@ -207,11 +207,7 @@ type ride struct {
 // before it begins, and the time that they were carried after it ends.
 func judgeRide(s protocol.Statement, r protocol.Ride, placed int64) ride {
 	v := ride{outcome: protocol.RideSound, from: loaded(r, placed), until: placed, since: placed}
-	v.gap(v.from, s.From, r.Limit)
-	for _, g := range s.Gaps {
-		v.gap(span(s, g, r.Limit))
-	}
-	v.gap(s.Until, placed, r.Limit)
+	v.gaps(s, r.Limit)
 	v.carried = placed-s.Until > r.Limit.GapMS
 	if same, wider := ranges(s, r.Limit); same || wider { // outside of a wider range is outside, and for that long at least
 		for _, o := range s.Outside {
@@ -236,6 +232,29 @@ func ranges(s protocol.Statement, l protocol.GoodsLimit) (same, wider bool) {
 func span(s protocol.Statement, one protocol.Stretch, l protocol.GoodsLimit) (from, until int64, _ protocol.GoodsLimit) {
 	from = s.Until - int64(one.Ago)*1000
 	return from, from + int64(one.Seconds)*1000, l
+}
+
+// touching is how far apart gaps may be that are one: a statement counts in whole seconds back from its end.
+const touching = time.Second
+
+// gaps judges the times without a reading. Those that touch are one, whoever says so: a probe that fell silent before the statement's end
+// was silent while the goods were carried, too.
+func (v *ride) gaps(s protocol.Statement, l protocol.GoodsLimit) {
+	from, until := v.from, s.From
+	next := func(f, u int64) {
+		if f-until <= touching.Milliseconds() {
+			until = max(until, u)
+			return
+		}
+		v.gap(from, until, l)
+		from, until = f, u
+	}
+	for _, g := range s.Gaps {
+		f, u, _ := span(s, g, l)
+		next(f, u)
+	}
+	next(s.Until, v.until)
+	v.gap(from, until, l)
 }
 
 func (v *ride) gap(from, until int64, l protocol.GoodsLimit) {

@@ -93,6 +93,34 @@ func (r *rig) puts() []protocol.Body {
 }
 
 // TestARideThatWasTooWarmIsADecisionOfItsOwn: whoever releases goods whose probe was silent has not said that they rode well.
+// Goods are without a reading from when the probe fell silent until they stand here, and from their loading until the first reading.
+func TestTimesWithoutAReadingThatTouchAreOne(t *testing.T) {
+	limit := protocol.GoodsLimit{MinMilliC: 0, MaxMilliC: 8000, OutsideMS: 1, GapMS: (20 * time.Minute).Milliseconds()}
+	said := protocol.Statement{Shipper: "box", Boot: 7, From: at(-5 * time.Hour), Until: at(-10 * time.Minute), Readings: 290, MinMilliC: 2000,
+		MaxMilliC: 5000, High: 8000}
+	minutes := func(ago, long uint32) protocol.Stretch { return protocol.Stretch{Ago: ago * 60, Seconds: long * 60} }
+	for rule, c := range map[string]struct {
+		loaded time.Duration
+		gaps   []protocol.Stretch
+		gap    time.Duration
+		want   protocol.RideOutcome
+	}{
+		"alone each may be so long":              {-3 * time.Hour, []protocol.Stretch{minutes(17, 15)}, 15 * time.Minute, protocol.RideSound},
+		"silent before the end, then carried":    {-3 * time.Hour, []protocol.Stretch{minutes(15, 15)}, 25 * time.Minute, protocol.RideUncertain},
+		"loaded before the first reading":        {-5*time.Hour - 10*time.Minute, []protocol.Stretch{minutes(290, 11)}, 21 * time.Minute, protocol.RideUncertain},
+		"one behind the other in the statement":  {-3 * time.Hour, []protocol.Stretch{minutes(100, 11), minutes(89, 11)}, 22 * time.Minute, protocol.RideUncertain},
+		"of what was before the loading nothing": {-3 * time.Hour, []protocol.Stretch{minutes(250, 90)}, 10 * time.Minute, protocol.RideSound},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			s := said
+			s.Gaps = c.gaps
+			v := judgeRide(s, protocol.Ride{Shipper: "box", Limit: limit, From: at(c.loaded)}, at(0))
+			require.Equal(t, c.gap.Milliseconds(), v.gapMS)
+			require.Equal(t, c.want, v.outcome)
+		})
+	}
+}
+
 func TestARideThatWasTooWarmIsADecisionOfItsOwn(t *testing.T) {
 	p := withRides()
 	f1 := p["f1"]

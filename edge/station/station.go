@@ -93,6 +93,7 @@ type InUse struct {
 	Order string `cbor:"2,keyasint,omitempty"` // of a customer
 	Uses  uint32 `cbor:"3,keyasint,omitempty"` // counted for this opening: more than one when the code was entered again
 	Back  bool   `cbor:"4,keyasint,omitempty"` // they were given back
+	Again int64  `cbor:"5,keyasint,omitempty"` // it was for a use in doubt, which could be made again until then; Unix milliseconds
 }
 
 // Door is what the contact said last. Unknown is not closed.

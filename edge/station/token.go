@@ -60,6 +60,7 @@ func (t *turn) keys() [][]byte {
 func (t *turn) grantOfToken(lock protocol.LockPlan, token protocol.Token) (protocol.Grant, objection) {
 	for _, g := range lock.Grants {
 		if g.ID == token.Grant.ID {
+			t.unanswered(lock.Position, g.ID)
 			return g, t.objection(lock.Position, g, signedAt(token))
 		}
 	}
@@ -74,6 +75,7 @@ func (t *turn) grantOfToken(lock protocol.LockPlan, token protocol.Token) (proto
 	case t.now.Sub(signed).Milliseconds() > lock.RuleFor(g.Holder).PlanAgeMS: // only a plan can revoke, and this one is older
 		return g, object(rankLate, "the plan is too old to know whether the token still holds", phrase.NoPlanYet)
 	}
+	t.unanswered(lock.Position, g.ID)
 	return g, t.objection(lock.Position, g, signedAt(token))
 }
 

@@ -43,6 +43,9 @@ func PassLimits() map[Holder]PassLimit {
 		Shop: {31 * 24 * time.Hour, 0}}
 }
 
+// MostPlanAge is how long a lock that is cut off may be told to honour anything after it last heard that it holds.
+const MostPlanAge = 31 * 24 * time.Hour
+
 // Check says what is wrong with a pass that somebody wants to issue.
 func (p Pass) Check() error {
 	limit, ok := PassLimits()[p.Holder]

@@ -151,6 +151,28 @@ func TestMoneyWaitsForTheCode(t *testing.T) {
 			s.used(at(11, 20), at(12, 30))
 			require.Equal(s, at(11, 20), s.code().UsedAt, "the first use")
 		},
+		"a lock that gives its use back does not speak for another": func(s *site) {
+			other := func(do func(ctx context.Context, tx *store.Tx) error) { s.change(do) }
+			s.used(at(11, 30), at(11, 30))
+			other(func(ctx context.Context, tx *store.Tx) error {
+				return tx.GrantUsed(ctx, "order-o-1", "loc-1", "loc-1-f2", at(11, 29), at(11, 31))
+			})
+			require.Equal(s, at(11, 29), s.code().UsedAt)
+			other(func(ctx context.Context, tx *store.Tx) error {
+				return tx.GrantReturned(ctx, "order-o-1", "loc-1", "loc-1-f2")
+			})
+			require.Equal(s, at(11, 30), s.code().UsedAt, "the first door was opened with it")
+			s.takeOff(at(11, 32))
+			require.Equal(s, dispatch.GrantUsed, s.code().State())
+			other(func(ctx context.Context, tx *store.Tx) error {
+				return tx.GrantReturned(ctx, "order-o-1", "loc-2", "loc-1-f1")
+			})
+			require.Equal(s, dispatch.GrantUsed, s.code().State(), "a lock of another place has nothing to give back")
+			other(func(ctx context.Context, tx *store.Tx) error {
+				return tx.GrantReturned(ctx, "order-o-1", "loc-1", "loc-1-f1")
+			})
+			require.Equal(s, dispatch.GrantRevoking, s.code().State())
+		},
 		"a person's word lets it go, once and with a reason": func(s *site) {
 			act := door.Act{By: "p-1", Reason: "the fridge is empty", At: at(12, 1)}
 			require.ErrorIs(s, s.doors.TakeRisk(s.Context(), "o-1", act), door.ErrNothingWaits, "the order stands")

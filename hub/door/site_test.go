@@ -138,7 +138,7 @@ func (s *site) takeOff(when time.Time) {
 func (s *site) used(when, heard time.Time) {
 	s.Helper()
 	s.change(func(ctx context.Context, tx *store.Tx) error {
-		return tx.GrantUsed(ctx, "order-o-1", "loc-1", when, heard)
+		return tx.GrantUsed(ctx, "order-o-1", "loc-1", "loc-1-f1", when, heard)
 	})
 }
 

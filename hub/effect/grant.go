@@ -18,18 +18,18 @@ func (e *Effects) grantUsed(ctx context.Context, tx *store.Tx, ev link.Event, b 
 	if ev.Role != plan.RoleStation {
 		return nil
 	}
-	err := tx.GrantUsed(ctx, grant, ev.Place, ev.At, ev.Received)
+	err := tx.GrantUsed(ctx, grant, ev.Place, b.Position, ev.At, ev.Received)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
 	return err
 }
 
-// useReturned notes that no use of a grant counts any more: its door was seen shut all the while.
+// useReturned notes that no use of a grant at a lock counts any more: its door was seen shut all the while.
 func (e *Effects) useReturned(ctx context.Context, tx *store.Tx, ev link.Event, b protocol.UseReturned) error {
 	if ev.Role != plan.RoleStation || b.Use > 0 {
 		return nil
 	}
 	grant, _, _ := strings.Cut(b.Grant, "@"+b.Position)
-	return tx.GrantReturned(ctx, grant, ev.Place)
+	return tx.GrantReturned(ctx, grant, ev.Place, b.Position)
 }

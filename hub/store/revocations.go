@@ -103,30 +103,45 @@ func (tx *Tx) SettleRevoking(ctx context.Context, location string, now time.Time
 // WorkCodeUsed is work: a code that had been taken back opened a door.
 const WorkCodeUsed = "code_used"
 
-// GrantUsed notes a use of a grant at a location's lock, and makes it work when the grant had been taken back. A grant that is not
-// known, or is for another location, is ErrNotFound.
-func (tx *Tx) GrantUsed(ctx context.Context, id, location string, at, now time.Time) error {
-	r, err := scanRevocation(tx.row(ctx, "SELECT "+revocationColumns+" WHERE id = $1 AND location_id = $2", id, location))
+// GrantUsed notes a use of a grant at a lock of a location, at a position, and makes it work when the grant had been taken back. A grant
+// that is not known, or is for another location, is ErrNotFound.
+func (tx *Tx) GrantUsed(ctx context.Context, id, location, position string, at, now time.Time) error {
+	err := tx.row(ctx, "SELECT id FROM grants WHERE id = $1 AND location_id = $2", id, location).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("grant %.60s for %s: %w", id, location, ErrNotFound)
 	}
 	if err != nil {
 		return err
 	}
-	if r.UsedAt.IsZero() || at.Before(r.UsedAt) {
-		r.UsedAt = at
-		if err := tx.write(ctx, "UPDATE grants SET used_at = $2 WHERE id = $1", id, millis(at)); err != nil {
-			return err
-		}
+	if err := tx.write(ctx, `INSERT INTO grant_uses (grant_id, position, used_at) VALUES ($1, $2, $3)
+		ON CONFLICT (grant_id, position) DO UPDATE SET used_at = excluded.used_at WHERE excluded.used_at < grant_uses.used_at`,
+		id, position, millis(at)); err != nil {
+		return err
+	}
+	if err := tx.firstUse(ctx, id); err != nil {
+		return err
+	}
+	r, err := scanRevocation(tx.row(ctx, "SELECT "+revocationColumns+" WHERE id = $1", id))
+	if err != nil {
+		return err
 	}
 	return tx.codeUsed(ctx, r, at, now)
 }
 
-// GrantReturned forgets that a grant was used at a location's lock: its door never opened. Where goods of its order were taken, at this
-// door or another, it was used all the same.
-func (tx *Tx) GrantReturned(ctx context.Context, id, location string) error {
-	return tx.write(ctx, `UPDATE grants SET used_at = NULL WHERE id = $1 AND location_id = $2
-		AND NOT EXISTS (SELECT 1 FROM order_pickups p WHERE p.order_id = grants.order_id)`, id, location)
+// GrantReturned forgets that a grant was used at a lock of a location: its door never opened. What was used at another lock stays, and
+// where goods of its order were taken, at this door or another, it was used all the same.
+func (tx *Tx) GrantReturned(ctx context.Context, id, location, position string) error {
+	if err := tx.write(ctx, `DELETE FROM grant_uses WHERE grant_id = $1 AND position = $3
+		AND EXISTS (SELECT 1 FROM grants g WHERE g.id = $1 AND g.location_id = $2
+			AND NOT EXISTS (SELECT 1 FROM order_pickups p WHERE p.order_id = g.order_id))`, id, location, position); err != nil {
+		return err
+	}
+	return tx.firstUse(ctx, id)
+}
+
+// firstUse keeps the first use of a grant at any lock.
+func (tx *Tx) firstUse(ctx context.Context, id string) error {
+	return tx.write(ctx, "UPDATE grants SET used_at = (SELECT MIN(u.used_at) FROM grant_uses u WHERE u.grant_id = grants.id) WHERE id = $1", id)
 }
 
 // codesUsed is codeUsed for the codes of an order that has just ended.

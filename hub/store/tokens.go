@@ -15,7 +15,8 @@ type TokenKey struct {
 	Ends      time.Time // zero while another has not taken its place
 }
 
-// TokenKeys gives the keys that locks take at a time, in the order in which they were made.
+// TokenKeys gives the keys that locks take at a time, in the order in which they were made. A key that ends is taken for longer while a
+// pass holds, or will, that it may have signed: passes may be issued long before they begin.
 func (tx *Tx) TokenKeys(ctx context.Context, now time.Time) ([]TokenKey, error) {
 	return list(ctx, tx, func(row scanner) (k TokenKey, err error) {
 		var made, from int64
@@ -24,6 +25,7 @@ func (tx *Tx) TokenKeys(ctx context.Context, now time.Time) ([]TokenKey, error) 
 		k.Made, k.SignsFrom, k.Ends = fromMillis(made), fromMillis(from), fromOptionalMillis(ends)
 		return k, err
 	}, `SELECT id, public_key, made_at, signs_from, ends_at FROM token_keys WHERE ends_at IS NULL OR ends_at > $1
+		OR EXISTS (SELECT 1 FROM passes p WHERE p.valid_until > $1 AND p.revoked_at IS NULL AND p.issued_at < token_keys.ends_at)
 		ORDER BY made_at, id`, millis(now))
 }
 

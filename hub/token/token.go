@@ -16,15 +16,17 @@ import (
 	"sync"
 	"time"
 
+	"meguri/hub/dispatch"
 	"meguri/hub/store"
 	"meguri/protocol"
 )
 
 const (
-	// Lead is how long a new key waits before it signs: a station that is offline takes tokens that it cannot check no longer
-	// than that anyway, so by then every one that counts has it.
-	Lead = 24 * time.Hour
-	// kept is how long a former key is taken after that: longer than a grant is valid.
+	// Lead is how long a new key waits before it signs: a fresh token opens at a station that has been offline for as long as a plan may
+	// be honoured at all, so by then every one that counts has it.
+	Lead = dispatch.MostPlanAge
+	// kept is how long a former key is taken after that: longer than a grant is valid. For a pass that is valid later it is taken for longer,
+	// see store.TokenKeys.
 	kept = 14 * 24 * time.Hour
 
 	pemType = "MEGURI TOKEN KEY"
@@ -121,18 +123,7 @@ func (s *Signer) Rotate(ctx context.Context, db *store.Store, now time.Time) (st
 	if err != nil {
 		return store.TokenKey{}, err
 	}
-	k, err := s.add(ctx, db, now, now.Add(Lead))
-	if err != nil {
-		return k, err
-	}
-	return k, db.Change(ctx, func(tx *store.Tx) error {
-		for _, former := range have {
-			if err := tx.EndTokenKey(ctx, former.ID, now.Add(Lead+kept)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return s.add(ctx, db, now, now.Add(Lead), have...)
 }
 
 // own is a key whose private half is in the directory.
@@ -182,8 +173,8 @@ func idOf(key ed25519.PrivateKey) string {
 	return hex.EncodeToString(protocol.KeyID(key.Public().(ed25519.PublicKey)))
 }
 
-// add makes a key: the file first, so that no lock is told of a key that nobody has.
-func (s *Signer) add(ctx context.Context, db *store.Store, now, from time.Time) (store.TokenKey, error) {
+// add makes a key that takes the place of former ones: the file first, so that no lock is told of a key that nobody has.
+func (s *Signer) add(ctx context.Context, db *store.Store, now, from time.Time, former ...own) (store.TokenKey, error) {
 	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		return store.TokenKey{}, err
@@ -192,7 +183,14 @@ func (s *Signer) add(ctx context.Context, db *store.Store, now, from time.Time) 
 	if err := write(s.file(k.ID), pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: private.Seed()})); err != nil {
 		return k, err
 	}
-	return k, db.Change(ctx, func(tx *store.Tx) error { return tx.AddTokenKey(ctx, k) })
+	return k, db.Change(ctx, func(tx *store.Tx) error {
+		for _, f := range former {
+			if err := tx.EndTokenKey(ctx, f.ID, from.Add(kept)); err != nil {
+				return err
+			}
+		}
+		return tx.AddTokenKey(ctx, k)
+	})
 }
 
 func write(file string, text []byte) error {

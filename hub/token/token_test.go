@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"meguri/hub/dispatch"
 	"meguri/hub/store"
 	"meguri/hub/storetest"
 	"meguri/hub/token"
@@ -99,10 +100,11 @@ func TestAHubWithoutTheFilesOfTheOthersMakesAKeyOfItsOwn(t *testing.T) {
 func TestKeysRotateWithoutAMomentInWhichATokenFails(t *testing.T) {
 	h := newHubs(t)
 	signer := h.open(t.TempDir(), noon)
-	h.rotate(signer, noon.Add(time.Hour))
-	h.rotate(signer, noon.Add(30*time.Hour)) // once more, soon after
+	const day = 24 * time.Hour
+	h.rotate(signer, noon.Add(day))
+	h.rotate(signer, noon.Add(33*day)) // once more, soon after
 	used := map[string]bool{}
-	for now := noon; now.Before(noon.Add(70 * time.Hour)); now = now.Add(time.Hour) {
+	for now := noon; now.Before(noon.Add(75 * day)); now = now.Add(11 * time.Hour) {
 		text := h.sign(signer, now)
 		h.requireTaken(text, h.keys(now))
 		used[text[:60]] = true
@@ -112,7 +114,48 @@ func TestKeysRotateWithoutAMomentInWhichATokenFails(t *testing.T) {
 		h.requireTaken(text, h.keys(now.Add(7*24*time.Hour))) // as long as its grant may be valid
 	}
 	require.GreaterOrEqual(t, len(used), 3, "each key has signed")
-	require.Len(t, h.keys(noon.Add(60*24*time.Hour)), 1, "former ones end")
+	require.Len(t, h.keys(noon.Add(100*day)), 1, "former ones end")
+}
+
+// A station that lost its hub just before the keys were rotated; days later an engineer gets a pass, signed this minute.
+func TestAStationThatIsOfflineOverARotationTakesAFreshToken(t *testing.T) {
+	h := newHubs(t)
+	signer := h.open(t.TempDir(), noon)
+	planned := h.keys(noon)
+	h.rotate(signer, noon.Add(time.Minute))
+	for _, away := range []time.Duration{30 * time.Hour, 72 * time.Hour, dispatch.MostPlanAge} {
+		h.requireTaken(h.sign(signer, noon.Add(away)), planned)
+	}
+}
+
+// A pass for somebody who comes in months is signed today; the keys are rotated tomorrow.
+func TestAPassForLaterOutlivesARotation(t *testing.T) {
+	h := newHubs(t)
+	storetest.Import(t, h.s, storetest.Network(t))
+	signer := h.open(t.TempDir(), noon)
+	p := dispatch.Pass{ID: "later", PlaceID: "loc-1", Holder: dispatch.Engineer, Name: "Sato", Reason: "yearly service", Uses: 3,
+		From: noon.Add(90 * 24 * time.Hour), Until: noon.Add(91 * 24 * time.Hour), IssuedAt: noon}
+	require.NoError(t, h.s.Change(t.Context(), func(tx *store.Tx) error { return tx.AddPass(t.Context(), p) }))
+	text := h.sign(signer, noon)
+	h.rotate(signer, noon.Add(24*time.Hour))
+	h.requireTaken(text, h.keys(p.Until.Add(-time.Minute)))
+	require.Len(t, h.keys(p.Until), 1, "not for ever")
+	require.NoError(t, h.s.Change(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.RevokePass(t.Context(), p.ID, noon.Add(48*time.Hour))
+		return err
+	}))
+	require.Len(t, h.keys(p.Until.Add(-time.Minute)), 1, "nobody needs it")
+}
+
+// The key that takes over is stored with the end of the former ones, or not at all.
+func TestARotationThatFailsLeavesEverythingAsItWas(t *testing.T) {
+	url := storetest.SQLite(t)
+	h := &hubs{t, storetest.Open(t, url)}
+	signer := h.open(t.TempDir(), noon)
+	storetest.Break(t, url, `CREATE TRIGGER never BEFORE UPDATE ON token_keys BEGIN SELECT RAISE(ABORT, 'disk full'); END`)
+	_, err := signer.Rotate(t.Context(), h.s, noon.Add(time.Hour))
+	require.ErrorContains(t, err, "disk full")
+	require.Len(t, h.keys(noon.Add(time.Hour)), 1)
 }
 
 // A station may go offline with tomorrow's grants just before the keys rotate: it has the key that signed when they were issued.
@@ -121,8 +164,8 @@ func TestAGrantIsSignedWithAKeyThatEveryLockThatKnowsItHas(t *testing.T) {
 	signer := h.open(t.TempDir(), noon)
 	planned := h.keys(noon.Add(time.Hour))
 	h.rotate(signer, noon.Add(2*time.Hour))
-	for hours := range 48 {
-		h.requireTaken(h.signIssued(signer, noon.Add(time.Hour), noon.Add(time.Duration(hours)*time.Hour)), planned)
+	for days := range 40 {
+		h.requireTaken(h.signIssued(signer, noon.Add(time.Hour), noon.Add(time.Duration(days)*24*time.Hour)), planned)
 	}
 }
 
@@ -147,7 +190,7 @@ func TestOneHubsRotationIsNoOthers(t *testing.T) {
 	h := newHubs(t)
 	first, second := h.open(t.TempDir(), noon), h.open(t.TempDir(), noon)
 	h.rotate(first, noon)
-	later := noon.Add(20 * 24 * time.Hour)
+	later := noon.Add(50 * 24 * time.Hour)
 	require.Len(t, h.keys(later), 2)
 	h.requireTaken(h.sign(second, later), h.keys(later))
 	h.requireTaken(h.sign(first, later), h.keys(later))
