@@ -49,8 +49,6 @@ var allowed = []struct {
 	{"page", "GET /doors/:id", []whose{visitors}, "who opens a door from afar sees for whom it was"},
 }
 
-func roles() []people.Role { return people.Roles() }
-
 func mayStand(l leak) bool {
 	for _, a := range allowed {
 		if a.kind == l.kind && strings.HasPrefix(l.name, a.name) && slices.Contains(a.of, l.of) {
@@ -374,7 +372,7 @@ func (d *aDay) search() {
 	began := time.Now()
 	outputs := d.acts()
 	for _, kind := range slices.Sorted(maps.Keys(d.collectors())) {
-		some := d.collectors()[kind](roles())
+		some := d.collectors()[kind](people.Roles())
 		require.NotEmpty(t, some, kind)
 		outputs = append(outputs, some...)
 	}
