@@ -170,8 +170,8 @@ func RevokePasses(ctx context.Context, tx *store.Tx, place string, which func(di
 		if _, err := tx.RevokePass(ctx, p.ID, at); err != nil {
 			return err
 		}
-		if err := tx.OpenWork(ctx, "pass_revoked/"+p.ID, "pass_revoked", p.ID, fmt.Sprintf("pass of %s for %s (%s) has ended: %s; issue another one",
-			p.Name, place, p.Holder, why), at); err != nil {
+		if err := tx.OpenWork(ctx, "pass_revoked/"+p.ID, "pass_revoked", p.ID, fmt.Sprintf("pass %s for %s (%s) has ended: %s; issue another one",
+			p.ID, place, p.Holder, why), at); err != nil {
 			return err
 		}
 	}

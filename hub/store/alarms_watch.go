@@ -30,15 +30,15 @@ func (tx *Tx) Openings(ctx context.Context, now, before time.Time) ([]Opening, e
 		ORDER BY d.pickup_opens DESC, d.location_id`, millis(now), millis(before))
 }
 
-// WhoToCall names the drivers of the runs that deliver to a location on a date, with their routes.
+// WhoToCall gives the drivers of the runs that deliver to a location on a date, with their routes: by their ids, for what an alarm says is
+// mailed, posted and kept, and no name is taken out of it again.
 func (tx *Tx) WhoToCall(ctx context.Context, location, date string) (string, error) {
 	names, err := list(ctx, tx, func(row scanner) (string, error) {
 		var route, driver string
 		err := row.Scan(&route, &driver)
 		return fmt.Sprintf("%s (%s)", driver, route), err
-	}, `SELECT DISTINCT r.route_id, COALESCE(p.name, r.driver_id) FROM runs r
+	}, `SELECT DISTINCT r.route_id, r.driver_id FROM runs r
 		JOIN run_stops s ON s.run_id = r.id AND s.kind = 'deliver' AND s.place_id = $1
-		LEFT JOIN persons p ON p.role = 'driver' AND p.place = r.route_id AND p.removed_at IS NULL
 		WHERE r.delivery_date = $2 ORDER BY 1, 2 LIMIT 5`, location, date)
 	return strings.Join(names, ", "), err
 }

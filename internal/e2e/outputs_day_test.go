@@ -24,6 +24,7 @@ import (
 
 	"meguri/hub/people"
 	"meguri/hub/store"
+	"meguri/internal/clock"
 	"meguri/internal/pgtest"
 )
 
@@ -126,6 +127,16 @@ func (d *aDay) texts(query string) (all []string) {
 	return all
 }
 
+// heard is when in the day the hub has heard of a device last, in Unix milliseconds.
+func (d *aDay) heard() (at int64) {
+	d.t.Helper()
+	require.NoError(d.t, d.raw.QueryRowContext(d.ctx, `SELECT max(seen_at) FROM devices`).Scan(&at))
+	return at
+}
+
+// clock is about the day's time, for commands for which that counts.
+func (d *aDay) clock() string { return clock.New(time.Now(), time.UnixMilli(d.heard()), 1).String() }
+
 // hub runs a command of the hub on the day's database, and gives all that it said.
 func (d *aDay) hub(args ...string) []byte {
 	d.t.Helper()
@@ -137,7 +148,7 @@ func (d *aDay) hub(args ...string) []byte {
 func (d *aDay) command(args ...string) ([]byte, error) {
 	dir, err := programs()
 	require.NoError(d.t, err)
-	cmd := exec.CommandContext(d.ctx, filepath.Join(dir, "hub"), append(args, "--data", d.data, "--database", d.database)...)
+	cmd := exec.CommandContext(d.ctx, filepath.Join(dir, "hub"), append(args, "--data", d.data, "--database", d.database, "--clock", d.clock())...)
 	cmd.Env = append(os.Environ(), "MEGURI_LOG_LEVEL=debug")
 	return cmd.CombinedOutput()
 }
@@ -208,23 +219,26 @@ func (d *aDay) contacts() (all []contact) {
 func (d *aDay) needles() *needles {
 	d.t.Helper()
 	n := &needles{}
-	for _, c := range d.contacts() {
-		given, family := c.name, ""
-		if at := strings.Index(c.name, " "); at > 0 {
-			given, family = c.name[:at], c.name[at+1:]
-		}
-		for _, v := range []string{c.name, given, family, c.phone[1:], c.phone[:3] + "-" + c.phone[3:7] + "-" + c.phone[7:], c.email, c.address} {
-			n.add(customers, v)
-		}
-	}
-	for _, v := range d.texts(`SELECT name FROM persons`) {
+	colleagues := d.texts(`SELECT name FROM persons WHERE name <> 'Administrator'`) // which is what the first one is called, and nobody's name
+	for _, v := range colleagues {
 		n.add(workers, v)
 	}
-	for _, v := range d.texts(`SELECT name FROM passes UNION SELECT at_door FROM door_openings`) {
+	for _, c := range d.contacts() {
+		for _, v := range []string{c.name, c.phone[1:], c.phone[:3] + "-" + c.phone[3:7] + "-" + c.phone[7:], c.email, c.address} {
+			n.add(customers, v)
+		}
+		for _, part := range strings.Fields(c.name) { // by which alone they may be called, unless a colleague is, too
+			if !strings.Contains(strings.Join(colleagues, "\n"), part) {
+				n.add(customers, part)
+			}
+		}
+	}
+	for _, v := range d.texts(`SELECT name FROM passes WHERE holder <> 'shop' UNION SELECT at_door FROM door_openings`) {
 		n.add(visitors, v)
 	}
-	for _, v := range d.texts(`SELECT pin FROM grants UNION SELECT pin FROM passes`) {
+	for _, v := range d.texts(`SELECT pin FROM grants UNION SELECT pin FROM passes WHERE pin <> ''`) {
 		n.add(codes, v)
+		n.add(codes, v[:3]+" "+v[3:7]+" "+v[7:]) // as people read it
 	}
 	n.add(planted, leaked)
 	return n

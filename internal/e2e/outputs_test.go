@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,9 +15,11 @@ import (
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	bolt "go.etcd.io/bbolt"
 
+	"meguri/hub/door"
 	"meguri/hub/people"
 	"meguri/hub/store"
 	"meguri/protocol"
@@ -37,13 +40,11 @@ var allowed = []struct {
 
 	{"api", "GET /v1/orders/:id", []whose{codes}, "the app shows its customer the number"},
 	{"api", "GET /v1/sheets as", []whose{codes}, "the driver's own number"},
-	{"page", "GET /sheet as", []whose{codes}, "the driver's own number, on the driver's phone"},
-	{"page", "GET /packing as", []whose{codes}, "the shop's own number at the fridges of its collection spot"},
-	{"api", "GET /v1/packing as", []whose{codes}, "likewise"},
+	{"page", "GET /sheet as driver", []whose{codes}, "the driver's own number, on the driver's phone"},
 	{"api", "GET /v1/customers/:id as", []whose{customers}, "the register's own answer, to who has given a reason"},
-	{"api", "GET /v1/customers/:id/export as", []whose{customers}, "likewise"},
-	{"api", "POST /v1/customers/search", []whose{customers}, "likewise"},
+	{"api", "GET /v1/customers/:id/export as", []whose{customers, workers}, "likewise, with what the person's account is called"},
 	{"api", "GET /v1/me", []whose{workers}, "one's own name"},
+	{"api", "GET /v1/fridges/:id/openings", []whose{visitors}, "who opens a door from afar sees for whom it was"},
 	{"page", "", []whose{workers}, "colleagues see who did what"},
 	{"page", "GET /doors/:id", []whose{visitors}, "who opens a door from afar sees for whom it was"},
 }
@@ -70,8 +71,8 @@ func (d *aDay) collectors() map[string]collector {
 		"display":  func([]people.Role) []output { return d.files("display", filepath.Dir(d.displays), "displays") },
 		"page":     func(r []people.Role) []output { return d.answers("page", r) },
 		"api":      func(r []people.Role) []output { return d.answers("api", r) },
-		"print":    func([]people.Role) []output { return d.prints() },
-		"export":   func([]people.Role) []output { return d.exports() },
+		"print":    func(r []people.Role) []output { return d.prints(len(r) > 1) },
+		"export":   func(r []people.Role) []output { return d.exports(len(r) > 1) },
 		"webhook": func([]people.Role) []output {
 			d.mu.Lock()
 			defer d.mu.Unlock()
@@ -126,15 +127,19 @@ func (d *aDay) rows() (all []output) {
 	return all
 }
 
-// prints are what goes on paper.
-func (d *aDay) prints() (all []output) {
+// prints are what goes on paper; not whole, only the drivers' sheets.
+func (d *aDay) prints(whole bool) (all []output) {
 	keep := func(name string, data []byte) { all = append(all, output{"print", name, inflated(data)}) }
-	for _, shop := range d.texts(`SELECT id FROM shops ORDER BY id`) {
-		keep("packing "+shop, d.hub("packing", "--date", theDate, "--shop", shop))
-	}
 	for _, route := range d.texts(`SELECT id FROM routes ORDER BY id`) {
 		keep("sheet "+route, d.hub("sheet", "--date", theDate, "--route", route))
 	}
+	if !whole {
+		return all
+	}
+	for _, shop := range d.texts(`SELECT id FROM shops ORDER BY id`) {
+		keep("packing "+shop, d.hub("packing", "--date", theDate, "--shop", shop))
+	}
+	keep("cards.pdf", d.hub("label", "card", "--all"))
 	file := filepath.Join(d.t.TempDir(), "report.pdf")
 	keep("report", d.hub("report", d.one(`SELECT id FROM dated_containers ORDER BY id LIMIT 1`), "--out", file))
 	for _, o := range d.files("print", filepath.Dir(file), "report.pdf") {
@@ -143,20 +148,27 @@ func (d *aDay) prints() (all []output) {
 	return all
 }
 
-// exports are files for other systems, for inspectors and for developers.
-func (d *aDay) exports() (all []output) {
+// exports are files for other systems, for inspectors and for developers; not whole, only the audit trail.
+func (d *aDay) exports(whole bool) (all []output) {
 	dir := d.t.TempDir()
 	d.hub("audit", "export", filepath.Join(dir, "trail.jsonl"))
+	all = d.files("export", dir, "trail.jsonl")
+	if !whole {
+		return all
+	}
 	d.hub("staging", filepath.Join(dir, "staging"))
-	all = d.files("export", dir, "trail.jsonl", "staging/hub.db")
+	all = append(all, d.files("export", dir, "staging/hub.db")...)
 	all = append(all, output{"export", "ledger", d.hub("ledger", "--all", "--format", "csv")})
 	return append(all, output{"export", "outcome of a second import", d.hub("customer", "import", filepath.Join(d.data, "customers.csv"))})
 }
 
+// backup is a backup as the text that PostgreSQL makes of it, since it is compressed.
 func (d *aDay) backup() []output {
 	file := filepath.Join(d.t.TempDir(), "backup")
 	d.hub("backup", file)
-	return d.files("backup", filepath.Dir(file), "backup")
+	text, err := exec.CommandContext(d.ctx, "pg_restore", "--file=-", file).Output()
+	require.NoError(d.t, err)
+	return []output{{"backup", "backup", text}}
 }
 
 const theDate = "2026-12-01"
@@ -165,7 +177,7 @@ const theDate = "2026-12-01"
 func (d *aDay) answers(kind string, roles []people.Role) (all []output) {
 	d.t.Helper()
 	places := map[people.Role]string{people.Shop: "shop-aoki", people.Driver: "route-1", people.Customer: d.contacts()[0].id}
-	answered := map[string]bool{}
+	answered, ids := map[string]bool{}, d.ids()
 	for _, role := range roles {
 		token := d.session(role, places[role])
 		for _, right := range people.Rights() {
@@ -174,29 +186,34 @@ func (d *aDay) answers(kind string, roles []people.Role) (all []output) {
 			if !get || page != (kind == "page") || !right.Public && !slices.Contains(right.Roles, role) {
 				continue
 			}
-			for _, target := range d.targets(path, role) {
-				status, body := d.ask(http.MethodGet, target, token, nil)
-				require.Less(d.t, status, 500, target)
-				answered[right.Route] = answered[right.Route] || status == http.StatusOK
-				all = append(all, output{kind, fmt.Sprintf("%s as %s (%d)", right.Route, role, status), inflated(body)})
-			}
+			target := addressOf(path, ids)
+			status, body := d.ask(http.MethodGet, target, token, nil)
+			require.Less(d.t, status, 500, target)
+			answered[right.Route] = answered[right.Route] || status == http.StatusOK
+			all = append(all, output{kind, fmt.Sprintf("%s as %s (%d)", right.Route, role, status), inflated(body)})
 		}
 	}
 	if len(roles) > 1 {
+		var silent []string
 		for _, route := range slices.Sorted(maps.Keys(answered)) {
-			require.Equal(d.t, !slices.Contains(unanswered, route), answered[route], "%s: whether it has an answer", route)
+			if !answered[route] {
+				silent = append(silent, route)
+			}
 		}
+		assert.Equal(d.t, unanswered[kind], silent, "routes that have no answer on this day")
 	}
 	return all
 }
 
 // unanswered are routes of which this day has nothing.
-var unanswered = []string{}
+var unanswered = map[string][]string{
+	"page": {"GET /account/passkey", "GET /devices/:id/commissioning", "GET /login/company", "GET /login/company/back", "GET /rental/items/:id", "GET /rental/orders/:id"},
+	"api":  {"GET /v1/devices/:id/commissioning", "GET /v1/rental/items/:id", "GET /v1/rental/orders/:id", "GET /v1/rental/today"},
+}
 
-// targets are addresses that a route matches, of things of the day.
-func (d *aDay) targets(path string, role people.Role) (all []string) {
+// ids are things of the day, by the beginning of the routes that ask for one.
+func (d *aDay) ids() map[string]string {
 	d.t.Helper()
-	span := url.Values{"from": {"2026-11-30T00:00:00Z"}, "to": {"2026-12-02T00:00:00Z"}}
 	ids := map[string]string{
 		"/v1/orders/": d.one(`SELECT id FROM orders WHERE customer_id = $1 AND state = 'picked_up' ORDER BY id LIMIT 1`, d.contacts()[0].id), "/locations/": "yanaka",
 		"/v1/customers/": d.contacts()[0].id, "/devices/": "station-yanaka", "/v1/devices/": "station-yanaka",
@@ -204,11 +221,17 @@ func (d *aDay) targets(path string, role people.Role) (all []string) {
 		"/v1/containers/": d.one(`SELECT id FROM dated_containers ORDER BY id LIMIT 1`),
 		"/alarms/":        d.one(`SELECT coalesce(max(id), 'none') FROM alarms`), "/v1/rental/": "none", "/rental/": "none",
 	}
-	ids["/orders/"], ids["/v1/fridges/"], ids["/v1/alarms/"] = ids["/v1/orders/"], ids["/doors/"], ids["/alarms/"]
+	ids["/orders/"], ids["/v1/fridges/"], ids["/v1/alarms/"], ids["/customers"] = ids["/v1/orders/"], ids["/doors/"], ids["/alarms/"], ids["/v1/customers/"]
+	return ids
+}
+
+// addressOf is an address that a route matches, of the things of the day.
+func addressOf(path string, ids map[string]string) string {
+	span := url.Values{"from": {"2026-11-30T00:00:00Z"}, "to": {"2026-12-02T00:00:00Z"}}
 	if before, _, ok := strings.Cut(path, ":id"); ok {
 		for prefix, id := range ids {
 			if strings.HasPrefix(before, prefix) {
-				path = strings.Replace(path, ":id", id, 1)
+				path = strings.Replace(path, ":id", url.PathEscape(id), 1)
 			}
 		}
 	}
@@ -218,12 +241,12 @@ func (d *aDay) targets(path string, role people.Role) (all []string) {
 		q = url.Values{"date": {theDate}, "shop": {"shop-aoki"}}
 	case strings.HasSuffix(path, "/sheets"), strings.HasSuffix(path, "/sheet"):
 		q = url.Values{"date": {theDate}, "route": {"route-1"}}
-	case strings.HasPrefix(path, "/v1/customers/"):
+	case strings.HasPrefix(path, "/v1/customers/") && !strings.HasSuffix(path, "/looks"):
 		q = url.Values{"reason": {"asked by telephone"}}
 	case path == "/customers":
-		q = url.Values{"id": {d.contacts()[0].id}}
+		q = url.Values{"id": {ids["/customers"]}}
 	case strings.Contains(path, "readings"):
-		span.Set("sensor", d.one(`SELECT id FROM series ORDER BY id LIMIT 1`))
+		span.Set("sensor", "yanaka-fridge-1/air")
 		q = span
 	case path == "/v1/exposures", strings.HasSuffix(path, "/completeness"):
 		q = span
@@ -234,7 +257,7 @@ func (d *aDay) targets(path string, role people.Role) (all []string) {
 	case path == "/v1/deliveries", path == "/v1/capacity", path == "/v1/outages", path == "/v1/summary", path == "/":
 		q = url.Values{"date": {theDate}}
 	}
-	return []string{strings.TrimSuffix(path, "*") + "?" + q.Encode()}
+	return strings.Replace(path, "*", "style.css", 1) + "?" + q.Encode()
 }
 
 // acts are what people do with the register and at doors on a day, right and wrong: the errors, too, must name nobody.
@@ -257,20 +280,26 @@ func (d *aDay) acts() (all []output) {
 	post("PUT", "/v1/customers/"+c.id, map[string]string{"name": c.name, "phone": c.phone, "email": c.email + " " + c.address, "language": "ja", "reason": reason}, 422)
 	post("PUT", "/v1/customers/"+c.id, map[string]string{"name": c.name, "phone": c.phone, "email": c.email, "address": c.address, "language": "ja", "reason": reason}, 204)
 	post("POST", "/v1/orders", map[string]any{"order_id": c.phone, "customer_id": c.name}, 400)
+	d.openDoor()
 	d.hub("token", "staff", "--place", "yanaka", "--name", "Philippa Ravensmere", "--reason", "the lamp is broken")
 	return all
+}
+
+// openDoor is a dispatcher who opens a door for somebody who stands there and reads out the number on its display. A minute of this day
+// is over before a message has gone to the door and back, so that both happen at one time.
+func (d *aDay) openDoor() {
+	d.t.Helper()
+	doors := door.Service{Store: d.store}
+	act := door.Act{By: d.one(`SELECT id FROM persons WHERE role = 'dispatcher' ORDER BY id LIMIT 1`), Reason: "the keypad is broken", At: time.UnixMilli(d.heard())}
+	o, err := doors.Ask(d.ctx, d.one(`SELECT id FROM fridges WHERE location_id = 'yanaka' ORDER BY id LIMIT 1`), act)
+	require.NoError(d.t, err)
+	_, err = doors.Confirm(d.ctx, o.ID, d.one(`SELECT number FROM door_openings WHERE id = $1`, o.ID), "Barnaby Hollowbrook", act)
+	require.NoError(d.t, err)
 }
 
 // plant puts the name of nobody into every kind of output.
 func (d *aDay) plant() {
 	d.t.Helper()
-	for _, name := range []string{filepath.Join(d.data, "hub.log"), d.displays} {
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
-		require.NoError(d.t, err)
-		_, err = f.WriteString("welcome, " + leaked + "\n")
-		require.NoError(d.t, err)
-		require.NoError(d.t, f.Close())
-	}
 	_, err := d.raw.ExecContext(d.ctx, `UPDATE locations SET name = $1 WHERE id = 'yanaka'`, leaked)
 	require.NoError(d.t, err)
 	require.NoError(d.t, d.store.Change(d.ctx, func(tx *store.Tx) error {
@@ -293,6 +322,28 @@ func (d *aDay) plant() {
 	c.Disconnect(0)
 }
 
+// plantFiles puts it into files that programs have written, once they have ended: they would write over it.
+func (d *aDay) plantFiles() {
+	d.t.Helper()
+	for _, name := range []string{filepath.Join(d.data, "hub.log"), d.displays} {
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+		require.NoError(d.t, err)
+		_, err = f.WriteString("welcome, " + leaked + "\n")
+		require.NoError(d.t, err)
+		require.NoError(d.t, f.Close())
+	}
+	edge, err := bolt.Open(filepath.Join(d.data, "edges", "store-spot-2.db"), 0o600, &bolt.Options{Timeout: time.Second})
+	require.NoError(d.t, err)
+	require.NoError(d.t, edge.Update(func(tx *bolt.Tx) error {
+		b, err := tx.CreateBucketIfNotExists([]byte("leak"))
+		if err != nil {
+			return err
+		}
+		return b.Put([]byte("name"), []byte(leaked))
+	}))
+	require.NoError(d.t, edge.Close())
+}
+
 // edges are the agents' files; only once the agents have stopped is all in them.
 func (d *aDay) edges() (all []output) {
 	d.t.Helper()
@@ -310,8 +361,14 @@ func (d *aDay) edges() (all []output) {
 func TestADayOnPostgreSQLAddsUpAndNothingItPutsOutNamesAnybody(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
-	d := playDay(t, ctx, "--speed", "500", "--seed", "5")
+	d := playDay(t, ctx, "--speed", "1000", "--seed", "5")
 	require.Contains(t, d.said, "sums of hub and world agree")
+	d.search()
+}
+
+// search searches all that the day has put out, plants a name everywhere, and searches again. It ends the day.
+func (d *aDay) search() {
+	t := d.t
 	began := time.Now()
 	outputs := d.acts()
 	for _, kind := range slices.Sorted(maps.Keys(d.collectors())) {
@@ -327,17 +384,8 @@ func TestADayOnPostgreSQLAddsUpAndNothingItPutsOutNamesAnybody(t *testing.T) {
 	}
 	d.stop()
 	outputs = append(outputs, d.edges()...)
-	edge, err := bolt.Open(filepath.Join(d.data, "edges", "store-spot-2.db"), 0o600, nil)
-	require.NoError(t, err)
-	require.NoError(t, edge.Update(func(tx *bolt.Tx) error {
-		b, err := tx.CreateBucketIfNotExists([]byte("leak"))
-		if err != nil {
-			return err
-		}
-		return b.Put([]byte("name"), []byte(leaked))
-	}))
-	require.NoError(t, edge.Close())
-	again = append(again, d.edges()...)
+	d.plantFiles()
+	again = slices.Concat(again, d.edges(), d.collectors()["log"](nil), d.collectors()["display"](nil))
 	d.judge(all, outputs, again)
 	t.Logf("%d outputs searched for %d values; all of it took %s", len(outputs)+len(again), all.values, time.Since(began).Round(time.Second))
 }
@@ -347,7 +395,7 @@ func (d *aDay) judge(all *needles, outputs, again []output) {
 	t := d.t
 	t.Helper()
 	sizes, found, kinds := map[string]int{}, map[string]bool{}, map[string]bool{}
-	wrong := map[string]leak{}
+	wrong := map[leak]bool{}
 	used := make([]bool, len(allowed))
 	for _, o := range outputs {
 		kinds[o.kind] = true
@@ -357,11 +405,11 @@ func (d *aDay) judge(all *needles, outputs, again []output) {
 				used[i] = used[i] || a.kind == l.kind && strings.HasPrefix(l.name, a.name) && slices.Contains(a.of, l.of)
 			}
 			if !mayStand(l) {
-				wrong[l.kind+" "+l.name+" "+string(l.of)] = l
+				wrong[l] = true
 			}
 		}
 	}
-	for _, l := range wrong {
+	for l := range wrong {
 		t.Errorf("%s", l)
 	}
 	for i, a := range allowed {
