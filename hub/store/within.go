@@ -129,9 +129,6 @@ type withinKey struct{ business, query string }
 
 const maxWithin = 4000
 
-// businessID is how a business may be called. It stands in statements as it is.
-var businessID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
-
 var wordInSQL = regexp.MustCompile(`[a-z_]+`)
 
 // reads says whether a statement is one that only reads.
@@ -160,7 +157,7 @@ func (w *within) of(e engine, business, query string) string {
 }
 
 func writeWithin(e engine, business, query string) string {
-	if !businessID.MatchString(business) {
+	if !people.IsBusinessID(business) { // it stands in the statement as it is
 		business = "-" // which none is called
 	}
 	b := &withinWriter{engine: e, business: business, done: map[string]bool{}}
