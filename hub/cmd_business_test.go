@@ -53,7 +53,7 @@ func TestBusinessesAreAddedAndPeopleGetRolesInEachFromTheCommandLine(t *testing.
 	run("person", "add", "--name", "Mori", "--role", "admin", "--business", "boutique")
 	_, err = runBusiness(t, g, "person", "add", "--name", "Shop", "--role", "shop", "--place", "shop-a", "--business", "boutique")
 	require.ErrorContains(t, err, `"shop-a" is none`, "it is the other business's")
-	_, err = runBusiness(t, g, "client", "add", "cafe", "--scope", "orders:read", "--role", "shop", "--place", "shop-a", "--business", "boutique")
+	_, err = runBusiness(t, g, "client", "add", "cafe", "--scope", "limits:write", "--role", "shop", "--place", "shop-a", "--business", "boutique")
 	require.ErrorContains(t, err, `"shop-a" is none`)
 
 	id := strings.Fields(strings.Split(run("person", "list"), "\n")[1])[0]
