@@ -46,6 +46,7 @@ var ownedTables = []owned{
 	{"runs", "routes.id=route_id", false},
 	{"run_stops", "runs.id=run_id", false}, {"run_calls", "runs.id=run_id", false}, {"run_shippers", "runs.id=run_id", false},
 	{"dated_containers", "locations.id=location_id", false}, {"dated_container_history", "locations.id=location_id", false},
+	{"container_timeline", "locations.id=location_id", false}, {"item_timeline", "orders.id=order_id", false}, // views
 	{"do_not_load", "dated_containers.id=container_id", false},
 	{"out_of_service", "things=thing_id", false},
 	{"sheet_versions", "runs.id=thing_id shops.id=thing_id", false}, {"sheet_confirmations", "runs.id=run_id", false},
