@@ -189,10 +189,18 @@ func (c *ClientCheckCmd) Run(g *Globals) error {
 		return err
 	}
 	for _, i := range all {
-		fmt.Fprintf(g.Stdout, "%s: %s for %s may %s, %d requests a minute each; its keys are kept for %s\n", i.Name, i.URL, i.Role,
-			strings.Join(i.Scopes, " "), i.PerMinute, i.Keep)
+		fmt.Fprintf(g.Stdout, "%s: %s for %s may %s, %d requests a minute each; its keys are kept for %s%s\n", i.Name, i.URL, i.Role,
+			strings.Join(i.Scopes, " "), i.PerMinute, i.Keep, ofBusinesses(i.Businesses))
 	}
 	return nil
+}
+
+// ofBusinesses tells of businesses where an issuer's tokens are not simply for the first.
+func ofBusinesses(all []string) string {
+	if len(all) == 1 && all[0] == people.MainBusiness {
+		return ""
+	}
+	return "; for the businesses " + strings.Join(all, ", ")
 }
 
 // ProgramFlags say whose tokens the hub takes. They hold no secret.

@@ -78,6 +78,7 @@ type claims struct {
 	ClientID string `json:"client_id"`
 	AZP      string `json:"azp,omitempty"` // the client, where an issuer has no client_id
 	Scope    string `json:"scope"`
+	Business string `json:"business,omitempty"` // that the token is for; of the hub's own tokens only for people to read
 }
 
 // client is which program has the token.
@@ -190,6 +191,11 @@ func (i Issuer) who(c claims) (Who, error) {
 	}
 	w := Who{Person: people.Person{ID: i.Name + ":" + c.Subject, Name: i.Name, Role: i.Role}, PerMinute: i.PerMinute}
 	w.Bucket = w.ID
+	business, err := i.business(c)
+	if err != nil {
+		return Who{}, err
+	}
+	w.Business = business
 	if i.Role == people.Customer {
 		w.Place = c.Subject
 	}
@@ -199,6 +205,19 @@ func (i Issuer) who(c claims) (Who, error) {
 		}
 	}
 	return w, nil
+}
+
+// business is the one that a token is for.
+func (i Issuer) business(c claims) (string, error) {
+	switch {
+	case c.Business == "" && len(i.Businesses) == 1:
+		return i.Businesses[0], nil
+	case c.Business == "" && len(i.Businesses) == 0: // made by a program, not read from a file
+		return people.MainBusiness, nil
+	case !slices.Contains(i.Businesses, c.Business):
+		return "", invalid("business: want one of %s", strings.Join(i.Businesses, ", "))
+	}
+	return c.Business, nil
 }
 
 func bad(subject string) bool {

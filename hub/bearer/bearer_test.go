@@ -41,14 +41,35 @@ func TestAGoodTokenLetsItsCustomerInForWhatTheIssuerMayGive(t *testing.T) {
 	i := bearertest.New(t)
 	got, err := trusting(t, i).Check(t.Context(), i.Token(t, "member-0001", "orders:read payments:write other", now), now)
 	require.NoError(t, err)
-	require.Equal(t, people.Person{ID: "app:member-0001", Name: "app", Role: people.Customer, Place: "member-0001"}, got.Person)
+	require.Equal(t, people.Person{ID: "app:member-0001", Name: "app", Role: people.Customer, Place: "member-0001",
+		Business: people.MainBusiness}, got.Person)
 	require.Equal(t, []people.Scope{"orders:read"}, got.Scopes, "not what the issuer may not give, and not what nobody knows")
 	require.Equal(t, "app:member-0001", got.Bucket)
 
 	programs := trusting(t, i, func(c *bearer.Issuer) { c.Role = people.System })
 	got, err = programs.Check(t.Context(), i.Token(t, "accounting", "orders:read", now), now)
 	require.NoError(t, err)
-	require.Equal(t, people.Person{ID: "app:accounting", Name: "app", Role: people.System}, got.Person)
+	require.Equal(t, people.Person{ID: "app:accounting", Name: "app", Role: people.System, Business: people.MainBusiness}, got.Person)
+}
+
+func TestAnIssuersTokenIsForOneOfItsBusinesses(t *testing.T) {
+	i := bearertest.New(t)
+	for _, c := range []struct {
+		may         []string
+		says, gives string // gives is empty where it lets nobody in
+	}{
+		{[]string{"second"}, "", "second"}, {[]string{"second"}, "second", "second"}, {[]string{"second"}, "main", ""},
+		{[]string{"main", "second"}, "second", "second"}, {[]string{"main", "second"}, "", ""}, {[]string{"main", "second"}, "third", ""},
+	} {
+		k := trusting(t, i, func(to *bearer.Issuer) { to.Businesses = c.may })
+		claims := i.Claims("member-0001", "orders:read", now)
+		if c.says != "" {
+			claims["business"] = c.says
+		}
+		who, err := k.Check(t.Context(), i.Sign(t, claims, nil), now)
+		require.Equal(t, c.gives != "", err == nil, "%v %q: %v", c.may, c.says, err)
+		require.Equal(t, c.gives, who.Business)
+	}
 }
 
 // with is a good set of claims with one that differs; nil takes it out.

@@ -29,6 +29,8 @@ type Issuer struct {
 	Scopes     []people.Scope // the most that its tokens are good for
 	PerMinute  int            // requests of each subject
 	Keep       time.Duration  // how long its keys are used while it cannot be reached
+	// Businesses are those that its tokens may be for: a token says which in its claim business, and need not where there is one only.
+	Businesses []string
 }
 
 // asymmetric are all algorithms that an issuer may be configured with. None with a shared secret: who can check could sign.
@@ -65,12 +67,13 @@ type row struct {
 	Scopes     []string `yaml:"scopes"`
 	PerMinute  int      `yaml:"requests_per_minute"`
 	KeepHours  int      `yaml:"keep_hours"`
+	Businesses []string `yaml:"businesses"`
 }
 
 // UnmarshalYAML notes the line, and refuses a field that is misspelt, which yaml does only for who asks at the top.
 func (r *row) UnmarshalYAML(n *yaml.Node) error {
 	type plain row
-	known := []string{"name", "issuer", "audience", "keys", "algorithms", "role", "clients", "scopes", "requests_per_minute", "keep_hours"}
+	known := []string{"name", "issuer", "audience", "keys", "algorithms", "role", "clients", "scopes", "requests_per_minute", "keep_hours", "businesses"}
 	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
 		if key := n.Content[i]; !slices.Contains(known, key.Value) {
 			return fmt.Errorf("line %d: no such field %q: want one of %s", key.Line, key.Value, strings.Join(known, ", "))
@@ -133,12 +136,16 @@ var issuerName = regexp.MustCompile(`^[a-z][a-z0-9]{0,19}$`)
 
 func (r row) issuer() (i Issuer, err error) {
 	i = Issuer{Name: r.Name, URL: r.Issuer, Audience: r.Audience, KeysURL: r.Keys, Role: people.Role(r.Role), Clients: r.Clients,
-		Scopes: r.Scopes, PerMinute: r.PerMinute, Keep: time.Duration(r.KeepHours) * time.Hour}
+		Scopes: r.Scopes, PerMinute: r.PerMinute, Keep: time.Duration(r.KeepHours) * time.Hour,
+		Businesses: r.Businesses}
 	if i.PerMinute == 0 {
 		i.PerMinute = defaultPerMinute
 	}
 	if i.Keep == 0 {
 		i.Keep = defaultKeep
+	}
+	if len(i.Businesses) == 0 {
+		i.Businesses = []string{people.MainBusiness}
 	}
 	for _, a := range r.Algorithms {
 		i.Algorithms = append(i.Algorithms, jose.SignatureAlgorithm(a))
@@ -170,6 +177,11 @@ func (i Issuer) checkLists() error {
 	for _, a := range i.Algorithms {
 		if !slices.Contains(asymmetric, a) {
 			return fmt.Errorf("algorithms: %q is not one of %s", a, algorithmList(asymmetric))
+		}
+	}
+	for _, b := range i.Businesses {
+		if !people.IsBusinessID(b) {
+			return fmt.Errorf("businesses: %q: want ids as hub business list shows them", b)
 		}
 	}
 	for _, s := range i.Scopes {

@@ -30,7 +30,8 @@ func TestIssuersAreReadFromAFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []bearer.Issuer{{Name: "app", URL: "https://id.example", Audience: "https://hub.example", KeysURL: "https://id.example/jwks.json",
 		Algorithms: []jose.SignatureAlgorithm{"ES256", "RS256"}, Role: people.Customer, Clients: []string{"phone"},
-		Scopes: []people.Scope{"orders:read", "orders:write"}, PerMinute: 60, Keep: 24 * time.Hour}}, all)
+		Scopes: []people.Scope{"orders:read", "orders:write"}, PerMinute: 60, Keep: 24 * time.Hour,
+		Businesses: []string{people.MainBusiness}}}, all)
 }
 
 func TestAWrongFileNamesTheLineAndTheField(t *testing.T) {
@@ -53,6 +54,7 @@ func TestAWrongFileNamesTheLineAndTheField(t *testing.T) {
 		"rate":               {"60", "-1", "requests_per_minute: want 1 to"},
 		"kept for ever":      {"keep_hours: 24", "keep_hours: 7200", "keep_hours: want 1 to 720"},
 		"no number":          {"keep_hours: 24", "keep_hours: long", "line 11"},
+		"businesses":         {"keep_hours: 24", "businesses: ['A b']", "businesses: \"A b\": want ids"},
 		"twice":              {file, file + strings.TrimPrefix(file, "issuers:\n"), "line 12, issuer 2: another one"},
 		"huge":               {file, strings.Repeat("#", 256<<10+1), "want at most"},
 	} {

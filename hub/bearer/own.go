@@ -61,10 +61,18 @@ func (o *Own) Issue(ctx context.Context, c people.Client, scope string, now time
 	if err != nil {
 		return "", "", err
 	}
-	says := claims{ClientID: c.ID, Scope: granted, Claims: jwt.Claims{Issuer: o.URL, Subject: c.ID, Audience: jwt.Audience{o.URL},
+	says := claims{ClientID: c.ID, Scope: granted, Business: notMain(c.Business), Claims: jwt.Claims{Issuer: o.URL, Subject: c.ID, Audience: jwt.Audience{o.URL},
 		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(TokenLife)), ID: people.NewID("t")}}
 	token, err = jwt.Signed(signer).Claims(says).Serialize()
 	return token, granted, err
+}
+
+// notMain is how a token says which business it is for: the first need not be said, as on a hub that has no other.
+func notMain(business string) string {
+	if business == people.MainBusiness {
+		return ""
+	}
+	return business
 }
 
 // signer is the key that signs now; one is made when there is none, or the newest is old.

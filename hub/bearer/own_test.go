@@ -188,3 +188,28 @@ func TestAHubWithoutTheKeyOfSecretsGivesNoTokensAndOneWithAnotherMakesItsOwn(t *
 	require.NoError(t, err)
 	require.Equal(t, keys, again, "neither makes another")
 }
+
+func TestATokenIsForTheBusinessOfItsClient(t *testing.T) {
+	s := storetest.Open(t, storetest.SQLite(t))
+	o, first := own(t, s)
+	require.NoError(t, o.People.AddBusiness(t.Context(), people.Console, people.Business{ID: "second", Name: "Second"}, now))
+	second := people.InBusiness(t.Context(), "second")
+	c := people.Client{ID: "boutique", Role: people.System, Scopes: []people.Scope{"orders:read"}, PerMinute: 60}
+	_, err := o.People.AddClient(people.InBusiness(t.Context(), "third"), people.Console, c, now)
+	require.ErrorIs(t, err, people.ErrNoBusiness)
+	_, err = o.People.AddClient(second, people.Console, c, now)
+	require.NoError(t, err)
+	other, err := o.People.LivingClient(t.Context(), "boutique")
+	require.NoError(t, err)
+	for _, c := range []people.Client{first, other} {
+		who, err := checkerOf(t, o).Check(t.Context(), issue(t, o, c, "", now), now)
+		require.NoError(t, err)
+		require.Equal(t, c.Business, who.Business)
+	}
+	require.Equal(t, []string{people.MainBusiness, "second"}, []string{first.Business, other.Business})
+	parsed, err := jwt.ParseSigned(issue(t, o, other, "", now), []jose.SignatureAlgorithm{jose.EdDSA})
+	require.NoError(t, err)
+	claims := map[string]any{}
+	require.NoError(t, parsed.UnsafeClaimsWithoutVerification(&claims))
+	require.Equal(t, "second", claims["business"])
+}

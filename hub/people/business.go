@@ -90,6 +90,9 @@ func businessOrMain(ctx context.Context) string {
 
 var businessName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
 
+// IsBusinessID says whether a text can be the id of a business.
+func IsBusinessID(text string) bool { return businessName.MatchString(text) }
+
 func (b Business) check() error {
 	switch name := strings.TrimSpace(b.Name); {
 	case !businessName.MatchString(b.ID):

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"meguri/hub/check"
+	"meguri/hub/people"
 )
 
 // Checks is the store that package check works on.
@@ -21,7 +22,8 @@ func (c checkStore) Read(ctx context.Context, fn func(check.Source) error) error
 }
 
 func (c checkStore) Change(ctx context.Context, fn func(check.Tx) error) error {
-	return c.s.Change(ctx, func(tx *Tx) error { return fn(checkTx{tx}) })
+	// A repair judges the whole date; that the finding is one of the business was judged at the door.
+	return c.s.Change(people.InBusiness(ctx, ""), func(tx *Tx) error { return fn(checkTx{tx}) })
 }
 
 // checkTx is Tx with the checker's names for things. Its queries join little: a row whose neighbour is gone must be found, too.

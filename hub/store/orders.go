@@ -163,8 +163,16 @@ func (tx *Tx) OrderCounts(ctx context.Context, date string) ([]order.Count, erro
 		GROUP BY state, refused_limit ORDER BY state, refused_limit`, date)
 }
 
-// Date reads what numbering has to know of a date, or order.ErrNoDelivery.
-func (tx *Tx) Date(ctx context.Context, date string) (order.Date, error) {
+// Date reads what numbering has to know of a date, or order.ErrNoDelivery: of all businesses, for numbers of containers are given out once.
+func (tx *Tx) Date(ctx context.Context, date string) (d order.Date, err error) {
+	err = tx.everywhere(func() error {
+		d, err = tx.wholeDate(ctx, date)
+		return err
+	})
+	return d, err
+}
+
+func (tx *Tx) wholeDate(ctx context.Context, date string) (order.Date, error) {
 	d := order.Date{Cutoffs: map[string]time.Time{}}
 	mark, err := tx.DateMark(ctx, date)
 	if err != nil {

@@ -46,6 +46,7 @@ var ownedTables = []owned{
 	{"runs", "routes.id=route_id", false},
 	{"run_stops", "runs.id=run_id", false}, {"run_calls", "runs.id=run_id", false}, {"run_shippers", "runs.id=run_id", false},
 	{"dated_containers", "locations.id=location_id", false}, {"dated_container_history", "locations.id=location_id", false},
+	{"container_timeline", "locations.id=location_id", false}, {"item_timeline", "orders.id=order_id", false}, // views
 	{"do_not_load", "dated_containers.id=container_id", false},
 	{"out_of_service", "things=thing_id", false},
 	{"sheet_versions", "runs.id=thing_id shops.id=thing_id", false}, {"sheet_confirmations", "runs.id=run_id", false},
@@ -129,9 +130,6 @@ type withinKey struct{ business, query string }
 
 const maxWithin = 4000
 
-// businessID is how a business may be called. It stands in statements as it is.
-var businessID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
-
 var wordInSQL = regexp.MustCompile(`[a-z_]+`)
 
 // reads says whether a statement is one that only reads.
@@ -160,7 +158,7 @@ func (w *within) of(e engine, business, query string) string {
 }
 
 func writeWithin(e engine, business, query string) string {
-	if !businessID.MatchString(business) {
+	if !people.IsBusinessID(business) { // it stands in the statement as it is
 		business = "-" // which none is called
 	}
 	b := &withinWriter{engine: e, business: business, done: map[string]bool{}}

@@ -15,7 +15,7 @@ func TestEveryTableBelongsToOneBusinessOrToAll(t *testing.T) {
 	s := openTest(t)
 	require.NoError(t, s.Read(t.Context(), func(tx *Tx) error {
 		scan := func(row scanner) (name string, err error) { return name, row.Scan(&name) }
-		tables, err := list(t.Context(), tx, scan, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`)
+		tables, err := list(t.Context(), tx, scan, `SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'`)
 		for _, table := range tables {
 			if table == "goose_db_version" {
 				continue

@@ -373,3 +373,11 @@ func digest(t *testing.T, raw *sql.DB) string {
 	}
 	return all.String()
 }
+
+// field is one field of a JSON object, as it stands there.
+func field(t *testing.T, body []byte, name string) string {
+	t.Helper()
+	var all map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(body, &all))
+	return string(all[name])
+}
