@@ -35,8 +35,7 @@ func (a *agent) scannedInWarehouse(s reader.Scan) {
 		take()
 	}
 	if a.unstored > 0 {
-		lost := phrase.New(phrase.NotStored, strconv.FormatUint(uint64(a.unstored), 10))
-		a.hardware.tell(a.cfg.Kit.Warehouse.Position, refusal, lost, phrase.New(phrase.AskOK))
+		a.hardware.tell(a.cfg.Kit.Warehouse.Position, refusal, a.lostScans(), phrase.New(phrase.AskOK))
 		return
 	}
 	a.hardware.tell(a.cfg.Kit.Warehouse.Position, v.Beeps(), v.Line, v.Next)
@@ -142,11 +141,25 @@ func (a *agent) tickWarehouse() {
 	a.hardware.tell(a.cfg.Kit.Warehouse.Position, v.Beeps(), v.Line, v.Next)
 }
 
-// tellNext shows what to do next, after a start or when the lists have changed.
+// tellNext shows what to do next, after a start or when the lists have changed, and before it the error that nobody has seen.
 func (a *agent) tellNext() {
-	if w := a.cfg.Kit.Warehouse; w != nil && a.book.Plan.Position != "" {
-		a.hardware.show(w.Position, warehouse.Next(a.handheld, a.book), false)
+	w := a.cfg.Kit.Warehouse
+	if w == nil || a.book.Plan.Position == "" {
+		return
 	}
+	switch v := warehouse.Facing(a.handheld, a.book); {
+	case a.unstored > 0:
+		a.hardware.tell(w.Position, 0, a.lostScans(), phrase.New(phrase.AskOK))
+	case v.Is == protocol.VerdictRefuse:
+		a.hardware.tell(w.Position, 0, v.Line, v.Next)
+	default:
+		a.hardware.show(w.Position, v.Next, false)
+	}
+}
+
+// lostScans says how many scans could not be stored.
+func (a *agent) lostScans() phrase.Phrase {
+	return phrase.New(phrase.NotStored, strconv.FormatUint(uint64(a.unstored), 10))
 }
 
 // hearing remembers until when the hub has heard of everything. A list that was made after that holds it.

@@ -92,6 +92,26 @@ func TestAScanOfTheWarehouseIsDurableBeforeItIsTold(t *testing.T) {
 	})
 }
 
+func TestAnErrorIsShownAgainAfterARestartUntilItIsSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newWarehouseRig(t)
+		r.start()
+		defer func() { r.cut() }()
+		p, items := lists(3)
+		r.giveLists(1, p, items)
+		held := r.scans("96b1", "95pick", pieceCode(1))
+		require.Equal(t, 3, held.beeps, "no order wants it")
+		r.restart()
+		require.Equal(t, held.text, r.shown("w-1")[0].text, "and not only: scan OK")
+		p.Date = "2026-12-01"
+		r.giveLists(2, p, items)
+		require.Equal(t, held.text, r.shown("w-1")[0].text, "new lists do not hide it")
+		require.Equal(t, "Seen. Go to A-1: P0.", r.scans("95ok").text)
+		r.restart()
+		require.Equal(t, "Go to A-1: P0.", r.shown("w-1")[0].text)
+	})
+}
+
 func TestAScanThatCannotBeStoredHasNotHappened(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newWarehouseRig(t)

@@ -57,9 +57,13 @@ func Tick(s State, b *Book, now time.Time) Verdict {
 }
 
 // Next says what to do next, as after a start or when the lists have changed.
-func Next(s State, b *Book) phrase.Phrase {
+func Next(s State, b *Book) phrase.Phrase { return Facing(s, b).Next }
+
+// Facing is what the display has to show to whoever takes the device in hand: what to do next, and before it an error that nobody has
+// seen, whatever has happened to the device since.
+func Facing(s State, b *Book) Verdict {
 	t := &turn{s: s, b: b}
-	return t.end(Verdict{}).Next
+	return t.end(Verdict{})
 }
 
 // turn is one scan on its way to a verdict.

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"meguri/hub/live"
 	"meguri/hub/plan"
 	"meguri/hub/rental"
@@ -35,12 +37,24 @@ func rentalKeeper(plans *plan.Maker) *rental.Keeper {
 	return &rental.Keeper{Changed: func(tx *store.Tx, warehouse string) { tx.OnCommit(func() { plans.Soon(warehouse) }) }}
 }
 
+// run does both until ctx ends. They are apart: a receiver of notices that does not answer holds up no promise that has run out.
 func (r *rentals) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return r.every(ctx, "promises that ran out or pieces that stand still are not done, and are tried again",
+			func(ctx context.Context) error { return errors.Join(r.expire(ctx), r.overdue(ctx)) })
+	})
+	g.Go(func() error { return r.every(ctx, "notices of returns are not done, and are tried again", r.tell.Turn) })
+	return g.Wait()
+}
+
+// every does something again and again, and logs when it fails.
+func (r *rentals) every(ctx context.Context, failed string, do func(context.Context) error) error {
 	tick := time.NewTicker(max(r.clock.Real(rentalsEvery), leastRentals))
 	defer tick.Stop()
 	for {
-		if err := errors.Join(r.expire(ctx), r.overdue(ctx), r.tell.Turn(ctx)); err != nil && ctx.Err() == nil {
-			r.logger.Error("promises that ran out, pieces that stand still or notices of returns are not done, and are tried again", "error", err)
+		if err := do(ctx); err != nil && ctx.Err() == nil {
+			r.logger.Error(failed, "error", err)
 		}
 		select {
 		case <-ctx.Done():

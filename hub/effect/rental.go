@@ -61,7 +61,7 @@ func (e *Effects) keeper() *rental.Keeper {
 
 func rentalSource(ev link.Event) rental.Source {
 	return rental.Source{Device: store.DeviceLife(ev.Device, ev.Incarnation.String()), Number: ev.Number, Warehouse: ev.Place,
-		At: ev.At, Within: ev.Within, Recorded: ev.Received}
+		At: ev.At, Within: ev.Within, Recorded: ev.Received, Clock: ev.Clock}
 }
 
 // redateRental tells the histories again of the pieces that an event was about.

@@ -335,7 +335,8 @@ func (t *taking) apply(ctx context.Context, number uint64, rec protocol.Record, 
 		return t.commandAnswered(ctx, at, b)
 	}
 	return t.receiver.config.Effects.Apply(ctx, t.tx, Event{Device: t.device.ID, Place: t.device.Place, Role: string(t.device.Role),
-		Incarnation: t.batch.Incarnation, Number: number, At: at, Within: dated.Within, Received: t.now, Body: body})
+		Incarnation: t.batch.Incarnation, Number: number, At: at, Within: dated.Within, Received: t.now,
+		Clock: time.UnixMilli(rec.Wall), Body: body})
 }
 
 func (t *taking) planApplied(ctx context.Context, at time.Time, b protocol.PlanApplied) error {

@@ -18,6 +18,7 @@ type Event struct {
 	At                  time.Time     // when it happened, as well as that is known
 	Within              time.Duration // At may be off so much, either way
 	Received            time.Time
+	Clock               time.Time // what the device's own clock said when it recorded this, however wrong; zero where that is not known
 	Body                protocol.Body
 }
 

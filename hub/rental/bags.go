@@ -203,6 +203,7 @@ func short1000(text string) string { return clean(text, 1000) }
 // Shelf takes in the end of a count: what should be on the shelf and was not scanned is missed there.
 func (k *Keeper) Shelf(ctx context.Context, tx *store.Tx, src Source, b protocol.ShelfCounted) error {
 	place := short(b.Place)
+	begun := src.since(time.UnixMilli(b.Begun)).Add(-src.Within)
 	pieces, err := tx.ShelvedAt(ctx, place)
 	if err == nil {
 		err = tx.ReadRentals(ctx, pieces)
@@ -216,7 +217,7 @@ func (k *Keeper) Shelf(ctx context.Context, tx *store.Tx, src Source, b protocol
 			return err
 		}
 		// Whatever was done with it since the count began, it was in somebody's hands.
-		if !item.Folded.At.Add(item.Folded.Within).Before(time.UnixMilli(b.Begun)) {
+		if !item.Folded.At.Add(item.Folded.Within).Before(begun) {
 			continue
 		}
 		e := store.RentalEvent{Item: p, Event: rental.Event{Step: protocol.StepMiss, Operator: short(b.Operator), Place: place,

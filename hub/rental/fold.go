@@ -196,7 +196,7 @@ func retold(item store.RentalItem, events []rental.Event) (now store.RentalItem,
 		if now.Custody != before.Custody {
 			strides = append(strides, strideOf(before, now))
 		}
-		now.Folded = store.Folded{At: at, Within: e.Within, Device: e.Device, Number: e.Number}
+		now.Folded = store.Folded{At: at, Within: reach(before.Folded, at, e.Within), Device: e.Device, Number: e.Number}
 		if e.Device == "" {
 			now.Acts = max(now.Acts, e.Number)
 		}

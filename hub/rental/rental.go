@@ -24,6 +24,20 @@ type Source struct {
 	At        time.Time
 	Within    time.Duration // At may be off so much either way
 	Recorded  time.Time     // when the hub heard of it
+	Clock     time.Time     // what the device's own clock said then, however wrong; zero where that is not known
+}
+
+// mostSpan is the longest that one piece of work lasts: more is a clock that was set meanwhile.
+const mostSpan = 12 * time.Hour
+
+// since is when something began that was done at src.At, by what the device's own clock said then. What the clock is wrong by is wrong at
+// both ends, so only the time between is believed.
+func (src Source) since(begun time.Time) time.Time {
+	clock := src.Clock
+	if clock.IsZero() {
+		clock = src.At
+	}
+	return src.At.Add(-min(max(clock.Sub(begun), 0), mostSpan))
 }
 
 // ErrNoPiece is a code that is no SGTIN.
@@ -177,10 +191,13 @@ func (k *Keeper) begin(ctx context.Context, tx *store.Tx, warehouse string, e st
 // follows says that an occurrence comes after all that a piece is folded up to, and that nobody can doubt it.
 func follows(i store.RentalItem, e store.RentalEvent) bool {
 	f := i.Folded
-	if e.Device == f.Device {
-		return e.Number > f.Number
-	}
-	return e.At.Sub(f.At) > e.Within+f.Within
+	return (e.Device != f.Device || e.Number > f.Number) && e.At.Sub(f.At) > e.Within+f.Within
+}
+
+// reach is how far beyond a time any of the events until then may have happened: an earlier one whose device hardly knew the time may
+// still be in doubt when the one before it is not.
+func reach(f store.Folded, at time.Time, within time.Duration) time.Duration {
+	return max(within, f.At.Add(f.Within).Sub(at))
 }
 
 // extend folds an occurrence that comes last.
@@ -193,7 +210,7 @@ func (k *Keeper) extend(ctx context.Context, tx *store.Tx, item store.RentalItem
 	var breach *rental.Breach
 	now.Item, breach = rental.Apply(item.Item, e.Event)
 	now.Follow(at, item)
-	now.Folded = store.Folded{At: at, Within: e.Within, Device: e.Device, Number: e.Number}
+	now.Folded = store.Folded{At: at, Within: reach(item.Folded, at, e.Within), Device: e.Device, Number: e.Number}
 	if e.Device == "" {
 		now.Acts = max(now.Acts, e.Number)
 	}

@@ -36,6 +36,11 @@ func TestRental(t *testing.T) {
 			"a refusal says the reason and what would be legal":                        refusals,
 			"a promise that has run out is another's to have":                          expires,
 			"scans whose order nobody knows are work":                                  doubts,
+			"two scans that others lie between are in doubt, too":                      doubtsAcross,
+			"what was scanned before a piece was registered counts once it is":         packedUnregistered,
+			"an order that leaves with a line missing is work, until it has it":        leftShort,
+			"a count goes by the device's proven time, not its clock":                  countedByWrongClock,
+			"no two orders that lie side by side have one tote":                        totes,
 			"a better time tells the history again":                                    redated,
 			"a step that fails leaves nothing behind":                                  undone,
 		} {
@@ -128,7 +133,7 @@ func packedLate(w *world) {
 	require.Equal(w.t, "picked", w.custody(p))
 	w.late(packed, p, protocol.StepPack, order("o-0"), inBag("bag-0"))
 	require.Equal(w.t, "in_transit_out", w.custody(p))
-	require.Empty(w.t, w.work())
+	require.Equal(w.t, []string{"rental_short o-0"}, w.work(), "its coat was not picked")
 	w.scan("s-3", 3, p, protocol.StepPack, order("o-0"), inBag("bag-0")) // again, at another table: it leaves once all the same
 	require.Equal(w.t, "in_transit_out", w.custody(p))
 	history, err := w.tx.RentalHistory(w.ctx, p)
@@ -280,6 +285,90 @@ func doubts(w *world) {
 	item := w.item(p)
 	require.Equal(w.t, "quarantined", rental.CustodyName(item.Custody))
 	require.Positive(w.t, item.Breaches)
+}
+
+func doubtsAcross(w *world) {
+	p := piece(dress, 0)
+	unsure := w.source("s-2", 10)
+	unsure.Within = 30 * time.Minute
+	w.late(unsure, p, protocol.StepPick, order("o-0"))
+	w.scan("s-3", 15, p, protocol.StepPick, order("o-0")) // sure, and after the device's own time
+	w.scan("s-3", 20, p, protocol.StepPutAway, place("A-1"))
+	history, err := w.tx.RentalHistory(w.ctx, p)
+	require.NoError(w.t, err)
+	require.Equal(w.t, rental.Doubt, history[len(history)-1].Breach, "it may have been picked after that")
+	w.scan("s-3", 60, p, protocol.StepCount, place("A-1"))
+	history, err = w.tx.RentalHistory(w.ctx, p)
+	require.NoError(w.t, err)
+	require.Empty(w.t, history[len(history)-1].Breach, "that was after all")
+}
+
+func packedUnregistered(w *world) {
+	p := piece(dress, 88)
+	w.scan("s-1", 1, p, protocol.StepInspectIn, passed)
+	w.scan("s-1", 2, p, protocol.StepPutAway, place("A-0"))
+	w.scan("s-1", 3, p, protocol.StepPick, order("o-0"))
+	w.scan("s-1", 4, p, protocol.StepPack, order("o-0"), inBag("bag-0"))
+	w.bag("s-2", 5, "bag-0", protocol.StepShip)
+	w.scan("s-3", 30, p, protocol.StepRegister) // written down when it had left
+	require.Equal(w.t, "in_transit_out", w.custody(p))
+	require.Equal(w.t, at(5), w.item(p).Since.UTC())
+	state, _ := w.order("o-0")
+	require.Equal(w.t, "shipped", state)
+	require.NotContains(w.t, w.work(), "rental_unregistered "+p)
+}
+
+func leftShort(w *world) {
+	dressed, coated := piece(dress, 0), piece(coat, 0)
+	require.NoError(w.t, w.keeper.Allocate(w.ctx, w.tx, "o-0", dressed, at(900), "lead-1", at(0)))
+	w.scan("s-1", 1, dressed, protocol.StepPick, order("o-0"))
+	w.scan("s-1", 2, dressed, protocol.StepPack, order("o-0"), inBag("bag-0"))
+	require.Empty(w.t, w.work(), "it may still come")
+	ship := w.source("s-1", 3)
+	require.NoError(w.t, w.keeper.Bag(w.ctx, w.tx, ship, protocol.BagScanned{Bag: "bag-0", Step: protocol.StepShip, Verdict: 1}))
+	require.Equal(w.t, []string{"rental_short o-0"}, w.work())
+	w.scan("s-2", 4, coated, protocol.StepPick, order("o-0"))
+	w.scan("s-2", 5, coated, protocol.StepPack, order("o-0"), inBag("bag-1"))
+	require.Equal(w.t, []string{"rental_short o-0"}, w.work(), "packed is not sent")
+	w.bag("s-2", 6, "bag-1", protocol.StepShip)
+	require.Empty(w.t, w.work(), "it was sent after")
+}
+
+func countedByWrongClock(w *world) {
+	p := piece(dress, 0)
+	w.scan("s-1", 1, p, protocol.StepPutAway, place("A-0"))
+	for _, minutes := range []float64{10, 20} { // a clock that is a day behind, and begins five minutes before it ends
+		src := w.source("s-2", minutes)
+		src.Clock = src.At.Add(-24 * time.Hour)
+		begun := src.Clock.Add(-5 * time.Minute)
+		require.NoError(w.t, w.keeper.Shelf(w.ctx, w.tx, src, protocol.ShelfCounted{Place: "A-0", Begun: begun.UnixMilli()}))
+	}
+	require.Equal(w.t, "missing", w.custody(p))
+	q := piece(dress, 1)
+	w.scan("s-1", 27, q, protocol.StepPutAway, place("A-1"))
+	src := w.source("s-2", 30)
+	src.Clock = src.At.Add(24 * time.Hour) // ahead: what was put there during the count is not missed
+	require.NoError(w.t, w.keeper.Shelf(w.ctx, w.tx, src, protocol.ShelfCounted{Place: "A-1", Begun: src.Clock.Add(-5 * time.Minute).UnixMilli()}))
+	require.Zero(w.t, w.item(q).Misses)
+}
+
+func totes(w *world) {
+	add := func(id, date string) string {
+		_, err := w.tx.AddRentalOrder(w.ctx, store.RentalOrder{ID: id, Customer: "c", Warehouse: "w-1", ShipDate: date, Made: at(0)},
+			[]store.RentalLine{{GTIN: dress}})
+		require.NoError(w.t, err)
+		o, err := w.tx.RentalOrder(w.ctx, id)
+		require.NoError(w.t, err)
+		require.NoError(w.t, w.tx.NumberTote(w.ctx, o))
+		o, err = w.tx.RentalOrder(w.ctx, id)
+		require.NoError(w.t, err)
+		return o.Tote
+	}
+	require.Equal(w.t, "0001", add("t-1", "2026-12-05"))
+	require.Equal(w.t, "0002", add("t-2", "2026-12-06"), "the order of the day before still has its tote")
+	require.NoError(w.t, w.tx.MoveRentalOrder(w.ctx, "t-1", "open", "shipped", at(1)))
+	require.Equal(w.t, "0001", add("t-3", "2026-12-07"), "it is empty again")
+	require.Equal(w.t, "0003", add("t-4", "2026-12-07"), "0002 is an open order's")
 }
 
 func redated(w *world) {

@@ -25,12 +25,14 @@ const (
 	WorkMould        = "rental_mould"
 	WorkMissing      = "rental_missing" // a piece is not where it should be
 	WorkOverdue      = "rental_overdue" // a piece stands still, and may be lost
+	WorkShort        = "rental_short"   // an order has left with lines that no piece was packed for
 	WorkCharge       = "rental_charge"  // a piece has come back that its customer was charged for
 )
 
 func unregisteredWork(item string) string { return "rental_unregistered/" + item }
 func missingWork(item string) string      { return WorkMissing + "/" + item }
 func unshippedWork(order string) string   { return "rental_unshipped/" + order }
+func shortWork(order string) string       { return WorkShort + "/" + order }
 func bagMissingWork(bag, item string) string {
 	return WorkBagMissing + "/" + bag + "/" + item
 }

@@ -2,6 +2,10 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
 	"time"
 
 	"meguri/internal/rental"
@@ -24,15 +28,41 @@ func (tx *Tx) PickLines(ctx context.Context, warehouse, until string, most int) 
 		ORDER BY o.ship_date, o.tote, o.id, c.line LIMIT $3`, warehouse, until, most)
 }
 
-// NumberTote gives an order the next tote of its warehouse and date, when it has none. All states are named so that only the orders of the
-// date are counted: the index has the state before the date.
+// NumberTote gives an order a tote, when it has none: the number after the highest of its warehouse and date, and none that an open order of
+// another date still has, for both lie side by side. After 9999 comes 10000. All states are named
+// so that only the orders of the date are looked at: the index has the state before the date.
 func (tx *Tx) NumberTote(ctx context.Context, o RentalOrder) error {
 	if o.Tote != "" {
 		return nil
 	}
-	return tx.write(ctx, `UPDATE rental_orders SET tote = (SELECT SUBSTR(CAST(10000 + COUNT(*) + 1 AS TEXT), 2) FROM rental_orders t
-		WHERE t.warehouse_id = $2 AND t.state IN ('open', 'shipped', 'returned', 'closed', 'cancelled') AND t.ship_date = $3 AND t.tote <> '')
-		WHERE id = $1 AND tote = ''`, o.ID, o.Warehouse, o.ShipDate)
+	var highest string
+	err := tx.row(ctx, `SELECT tote FROM rental_orders WHERE warehouse_id = $1
+		AND state IN ('open', 'shipped', 'returned', 'closed', 'cancelled') AND ship_date = $2 AND tote <> ''
+		ORDER BY LENGTH(tote) DESC, tote DESC LIMIT 1`, o.Warehouse, o.ShipDate).Scan(&highest)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	held, err := list(ctx, tx, func(row scanner) (tote string, err error) { return tote, row.Scan(&tote) },
+		"SELECT tote FROM rental_orders WHERE warehouse_id = $1 AND state = 'open' AND tote <> '' AND ship_date <> $2", o.Warehouse, o.ShipDate)
+	if err != nil {
+		return err
+	}
+	return tx.write(ctx, "UPDATE rental_orders SET tote = $2 WHERE id = $1 AND tote = ''", o.ID, nextTote(highest, held))
+}
+
+// nextTote is the first number after the highest that is not held.
+func nextTote(highest string, held []string) string {
+	taken := make(map[string]bool, len(held))
+	for _, tote := range held {
+		taken[tote] = true
+	}
+	last, _ := strconv.Atoi(highest) // 0 for none
+	for {
+		last++
+		if tote := fmt.Sprintf("%04d", last); !taken[tote] {
+			return tote
+		}
+	}
 }
 
 // BagOut is a piece that is expected in a bag that is out.

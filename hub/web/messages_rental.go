@@ -223,5 +223,6 @@ var rentalMessages = map[string]message{
 	"rentalwhy.code":      {"that is no code of a piece", "個体のコードではありません"},
 
 	"work.rental_charge":  {"Charged for a piece that came back", "紛失請求した個体が戻った"},
+	"work.rental_short":   {"Shipped with pieces missing", "不足のまま発送した注文"},
 	"work.rental_overdue": {"Piece that stands still", "動きのない個体"},
 }

@@ -1,6 +1,7 @@
 package rental
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -147,4 +148,53 @@ func TestAPieceIsMissingAfterTwoCountsThatDoNotFindIt(t *testing.T) {
 	require.False(t, i.Available(noon))
 	i = play(t, i, Event{Step: protocol.StepCount, Place: "A-1"})
 	require.True(t, i.Available(noon))
+}
+
+// TestADoubtIsFoundAlsoWhereItsEventsAreNoNeighbours: another event of a device that is sure of its time lies between them.
+func TestADoubtIsFoundAlsoWhereItsEventsAreNoNeighbours(t *testing.T) {
+	for name, c := range map[string]struct {
+		between, last time.Duration
+		doubted       []string // devices of the pairs
+	}{
+		"the third may have come before both of one scanner": {time.Second, 10 * time.Minute, []string{"s-1 s-2"}},
+		"it came after both": {time.Second, time.Second, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			events := append(shelved(), from("s-1", 20, c.between, Event{Step: protocol.StepPick, Order: "r-1"})...)
+			events = append(events, from("s-1", 21, c.between, Event{Step: protocol.StepPick, Order: "r-1"})...) // scanned twice
+			events = append(events, from("s-2", 22, c.last, Event{Step: protocol.StepPutAway, Place: "A-1"})...)
+			var pairs []string
+			for _, d := range Fold(events).Doubts {
+				pairs = append(pairs, d.First.Device+" "+d.Second.Device)
+			}
+			require.Equal(t, c.doubted, pairs)
+		})
+	}
+	// A scanner that hardly knows the time picks for r-2; two others, who are sure, pick for r-1 and count, which changes nothing.
+	events := append(from("s-1", 0, 0, round1()...), from("s-2", 20, 30*time.Minute, Event{Step: protocol.StepPick, Order: "r-2"})...)
+	events = append(events, from("s-3", 25, 0, Event{Step: protocol.StepCount, Place: "A-1"})...)
+	events = append(events, from("s-3", 30, 0, Event{Step: protocol.StepPick, Order: "r-1"})...)
+	found := false
+	for _, d := range Fold(events).Doubts {
+		found = found || d.First.Device == "s-2" && d.Second.Device == "s-3" && d.Second.Step == protocol.StepPick
+	}
+	require.True(t, found, "who picked it first is not known")
+}
+
+// TestARegistrationComesFirstWheneverItIsWrittenDown: what was scanned before it counts, by the same rules.
+func TestARegistrationComesFirstWheneverItIsWrittenDown(t *testing.T) {
+	register := from("s-9", 90, time.Hour, Event{Step: protocol.StepRegister, Grade: protocol.GradeA})
+	shelve := from("s-1", 10, 0, Event{Step: protocol.StepInspectIn, Conformant: true}, Event{Step: protocol.StepPutAway, Place: "A-1"})
+	out := from("s-2", 20, 0, Event{Step: protocol.StepPick, Order: "r-1"}, Event{Step: protocol.StepPack, Bag: "b-1"}, Event{Step: protocol.StepShip})
+	s := Fold(slices.Concat(out, register, shelve))
+	require.Empty(t, s.Breaches)
+	require.Empty(t, s.Doubts, "a registration is never late")
+	require.Equal(t, protocol.InTransitOut, s.Item.Custody)
+	require.Equal(t, "b-1", s.Item.Bag)
+	s = Fold(slices.Concat(out, register))
+	require.Equal(t, protocol.Quarantined, s.Item.Custody, "nobody has inspected it: it is not at its beginning, and a person looks")
+	require.NotEmpty(t, s.Breaches)
+	told := Ordered(slices.Concat(out, register))
+	require.Equal(t, protocol.StepRegister, told[0].Step)
+	require.Equal(t, told[1].At, told[0].At)
 }
