@@ -92,18 +92,39 @@ func (w *decided) foldState(d *order.Decision) {
 	w.ends[at].From = from
 }
 
-// foldAct notes who did what. That an order was placed or confirmed is in its own row.
+// foldAct notes who did what, and from which state to which. What the clock does is nobody's act.
 func (w *decided) foldAct(d *order.Decision) {
 	if d.Verb == order.End && (d.Order.State == order.Cancelled || d.Order.State == order.CalledOff) {
 		w.revoke = append(w.revoke, d.Order.ID)
 	}
-	act := map[order.Verb]string{order.Revise: "order.change", order.Withdraw: "order.withdraw"}[d.Verb]
-	if d.Verb == order.End {
-		act = map[order.State]string{order.Cancelled: "order.cancel", order.CalledOff: "order.call_off"}[d.Order.State]
+	by := d.By
+	if d.Verb == order.Place {
+		by = d.Order.PlacedBy
 	}
-	if act != "" && d.By != "" {
-		w.acts = append(w.acts, people.NewAct(d.At, d.By, act, d.Order.ID, d.Order.EndReason))
+	if name := actName(d); name != "" && by != "" {
+		w.acts = append(w.acts, people.NewAct(d.At, by, name, d.Order.ID, d.Order.EndReason).From(string(d.From), string(d.Order.State)))
 	}
+}
+
+// actName is what a decision is called in the audit trail; empty for one that no person makes.
+func actName(d *order.Decision) string {
+	switch {
+	case d.Verb == order.Place && d.Order.State == order.Refused:
+		return "order.refused"
+	case d.Verb == order.Place:
+		return "order.place"
+	case d.Verb == order.Confirm:
+		return "order.confirm"
+	case d.Verb == order.Revise:
+		return "order.change"
+	case d.Verb == order.Withdraw:
+		return "order.withdraw"
+	case d.Verb == order.End && d.Order.State == order.Cancelled:
+		return "order.cancel"
+	case d.Verb == order.End && d.Order.State == order.CalledOff:
+		return "order.call_off"
+	}
+	return ""
 }
 
 var (

@@ -102,7 +102,8 @@ func (tx *Tx) UseLink(ctx context.Context, hash string, now time.Time) (people.L
 	return links[0], nil
 }
 
-// Acts lists the newest acts about a subject. That an order was placed is in its own row, and listed with them.
+// Acts lists the newest acts about a subject. Of an order from before placing was an act, that it was placed is in its own row, and
+// listed with them.
 func (tx *Tx) Acts(ctx context.Context, subject string, most int) ([]people.Act, error) {
 	scan := func(row scanner) (people.Act, error) {
 		var a people.Act
@@ -115,5 +116,6 @@ func (tx *Tx) Acts(ctx context.Context, subject string, most int) ([]people.Act,
 		SELECT id, at, person_id, act, subject, detail, signed FROM acts WHERE subject = $1
 		UNION ALL
 		SELECT id, placed_at, placed_by, 'order.place', id, '', '' FROM orders WHERE id = $1
+			AND NOT EXISTS (SELECT 1 FROM acts WHERE subject = $1 AND act IN ('order.place', 'order.refused'))
 		ORDER BY 2 DESC, 1 LIMIT $2`, subject, most)
 }
