@@ -194,10 +194,16 @@ func (k *Keeper) orderMoves(ctx context.Context, tx *store.Tx, d done) error {
 	switch {
 	case is == was:
 		return nil
+	case was == protocol.Picked || is == protocol.Picked:
+		if err := k.inTote(ctx, tx, d); err != nil {
+			return err
+		}
+	}
+	switch {
 	case (is == protocol.InTransitOut || is == protocol.OnRent) && d.now.Order != "":
-		return tx.MoveRentalOrder(ctx, d.now.Order, "open", "shipped", d.event.At)
+		return k.shipped(ctx, tx, d)
 	case was == protocol.InTransitOut && is == protocol.Packed:
-		return k.notShipped(ctx, tx, d.now.Order)
+		return k.notShipped(ctx, tx, d.now.Order, d.event.Recorded)
 	case d.before.Order != "" && cameBack(d):
 		return k.returned(ctx, tx, d.before.Order, d.event.At, d.event.Recorded)
 	}
@@ -212,15 +218,6 @@ func cameBack(d done) bool {
 		return (d.before.Out() || d.before.Custody == protocol.Packed && d.now.Custody == protocol.ReturnReceived) && !d.now.Out() && !gone(d.now)
 	}
 	return false
-}
-
-// notShipped opens an order again of which nothing has left after all.
-func (k *Keeper) notShipped(ctx context.Context, tx *store.Tx, order string) error {
-	left, err := tx.PiecesOf(ctx, order, []protocol.Custody{protocol.InTransitOut, protocol.OnRent, protocol.InTransitBack})
-	if err != nil || len(left) > 0 {
-		return err
-	}
-	return tx.MoveRentalOrder(ctx, order, "shipped", "open", time.Time{})
 }
 
 // returned notes that pieces of an order have come back, and makes the notice that starts the customer's next styling, once an order.
