@@ -89,11 +89,18 @@ func (r *rentals) expire(ctx context.Context) error {
 	return nil
 }
 
-// overdue makes work of pieces that stand still.
+// overdue makes work of pieces that stand still. Nearly always there are none, and scanners do not wait for that to be found.
 func (r *rentals) overdue(ctx context.Context) error {
-	n := 0
-	err := r.store.Change(ctx, func(tx *store.Tx) (err error) {
-		n, err = r.keeper.Overdue(ctx, tx, r.clock.Now(), expireAtOnce)
+	n, any, now := 0, false, r.clock.Now()
+	err := r.store.Read(ctx, func(tx *store.Tx) (err error) {
+		any, err = rental.AnyOverdue(ctx, tx, now)
+		return err
+	})
+	if err != nil || !any {
+		return err
+	}
+	err = r.store.Change(ctx, func(tx *store.Tx) (err error) {
+		n, err = r.keeper.Overdue(ctx, tx, now, expireAtOnce)
 		return err
 	})
 	if n > 0 {

@@ -50,6 +50,20 @@ func (k *Keeper) Overdue(ctx context.Context, tx *store.Tx, now time.Time, most 
 	return n, nil
 }
 
+// AnyOverdue says whether Overdue would make work of something. It only reads, so that nobody who writes waits for it.
+func AnyOverdue(ctx context.Context, tx *store.Tx, now time.Time) (bool, error) {
+	warehouses, err := tx.Warehouses(ctx)
+	for id := range warehouses {
+		for c, days := range patience {
+			late, err := tx.Waiting(ctx, id, c, now.AddDate(0, 0, -days), 1)
+			if err != nil || len(late) > 0 {
+				return len(late) > 0, err
+			}
+		}
+	}
+	return false, err
+}
+
 // goesOn settles the work of a piece that has stood still.
 func (k *Keeper) goesOn(ctx context.Context, tx *store.Tx, d done) error {
 	if d.before.Custody == d.now.Custody && d.before.Since.Equal(d.now.Since) || d.event.Recorded.Sub(d.before.Since) < leastPatience {

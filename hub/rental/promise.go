@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"meguri/hub/store"
@@ -195,6 +194,12 @@ func (k *Keeper) orderMoves(ctx context.Context, tx *store.Tx, d done) error {
 	switch {
 	case is == was:
 		return nil
+	case was == protocol.Picked || is == protocol.Picked:
+		if err := k.inTote(ctx, tx, d); err != nil {
+			return err
+		}
+	}
+	switch {
 	case (is == protocol.InTransitOut || is == protocol.OnRent) && d.now.Order != "":
 		return k.shipped(ctx, tx, d)
 	case was == protocol.InTransitOut && is == protocol.Packed:
@@ -213,58 +218,6 @@ func cameBack(d done) bool {
 		return (d.before.Out() || d.before.Custody == protocol.Packed && d.now.Custody == protocol.ReturnReceived) && !d.now.Out() && !gone(d.now)
 	}
 	return false
-}
-
-// shipped notes that pieces of an order have left, and has a person look at what its customer does not get.
-func (k *Keeper) shipped(ctx context.Context, tx *store.Tx, d done) error {
-	o, err := tx.RentalOrder(ctx, d.now.Order)
-	if errors.Is(err, store.ErrNotFound) || err == nil && o.State != "open" && o.State != "shipped" {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	lines, err := tx.RentalLines(ctx, o.ID)
-	if err != nil {
-		return err
-	}
-	left := leftOut(lines)
-	switch {
-	case len(left) == 0:
-		err = tx.SettleWorkWhy(ctx, shortWork(o.ID), "all its lines have a piece: "+stepText(d.event), d.event.Recorded)
-	case o.State == "open": // afterwards lines lose their pieces for other reasons, too: one is bought, another gets lost
-		err = tx.AgainWork(ctx, shortWork(o.ID), WorkShort, o.ID, short1000("it has left without "+strings.Join(left, ", ")+
-			": tell the customer, or send it after"), d.event.At)
-	}
-	if err != nil {
-		return err
-	}
-	return tx.MoveRentalOrder(ctx, o.ID, "open", "shipped", d.event.At)
-}
-
-// leftOut are the lines, in words, of which no piece has left its shelf.
-func leftOut(lines []store.RentalLine) (left []string) {
-	for _, l := range lines {
-		switch {
-		case l.Piece == "":
-			left = append(left, fmt.Sprintf("line %d (%s, no piece stands for it)", l.Line, cmp.Or(l.Chosen, l.GTIN)))
-		case l.Promise == rental.Allocated:
-			left = append(left, fmt.Sprintf("line %d (%s, which was not picked)", l.Line, l.Piece))
-		}
-	}
-	return left
-}
-
-// notShipped opens an order again of which nothing has left after all.
-func (k *Keeper) notShipped(ctx context.Context, tx *store.Tx, order string, now time.Time) error {
-	left, err := tx.PiecesOf(ctx, order, []protocol.Custody{protocol.InTransitOut, protocol.OnRent, protocol.InTransitBack})
-	if err != nil || len(left) > 0 {
-		return err
-	}
-	if err := tx.SettleWorkWhy(ctx, shortWork(order), "it has not left after all", now); err != nil {
-		return err
-	}
-	return tx.MoveRentalOrder(ctx, order, "shipped", "open", time.Time{})
 }
 
 // returned notes that pieces of an order have come back, and makes the notice that starts the customer's next styling, once an order.

@@ -197,8 +197,12 @@ func overdue(w *world) {
 	w.bag("s-1", 100, "bag-0", protocol.StepReceive, func(b *protocol.BagScanned) { b.Order = "o-0" })
 	w.scan("s-1", 101, p, protocol.StepUnpack, inBag("bag-0"))
 	look := func(days int) int {
-		n, err := w.keeper.Overdue(w.ctx, w.tx, at(102).AddDate(0, 0, days), 100)
+		now := at(102).AddDate(0, 0, days)
+		any, err := rental.AnyOverdue(w.ctx, w.tx, now)
 		require.NoError(w.t, err)
+		n, err := w.keeper.Overdue(w.ctx, w.tx, now, 100)
+		require.NoError(w.t, err)
+		require.Equal(w.t, n > 0, any)
 		return n
 	}
 	require.Zero(w.t, look(1))

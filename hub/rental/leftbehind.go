@@ -1,0 +1,118 @@
+package rental
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"meguri/hub/store"
+	"meguri/internal/rental"
+	"meguri/protocol"
+)
+
+// inTote follows a piece into the tote of an order and out of it. Of an order that has left, nothing should be in a tote: the piece was not
+// sent, or it was packed and nobody has scanned that.
+func (k *Keeper) inTote(ctx context.Context, tx *store.Tx, d done) error {
+	if d.now.Custody != protocol.Picked {
+		return tx.SettleWorkWhy(ctx, leftBehindWork(d.now.ID, d.before.Order), "it has gone on: "+stepText(d.event), d.event.Recorded)
+	}
+	o, err := tx.RentalOrder(ctx, d.now.Order)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	switch o.State {
+	case "shipped", "returned", "closed":
+		return k.leftBehind(ctx, tx, d.now.ID, d)
+	}
+	return nil
+}
+
+// shipped takes an order for shipped when the first of its pieces has left, has a person look at what its customer does not get, and looks
+// for pieces that were picked for it and have not left.
+func (k *Keeper) shipped(ctx context.Context, tx *store.Tx, d done) error {
+	o, err := tx.RentalOrder(ctx, d.now.Order)
+	if errors.Is(err, store.ErrNotFound) || err == nil && o.State != "open" && o.State != "shipped" {
+		return nil
+	}
+	if err == nil {
+		err = k.short(ctx, tx, o, d)
+	}
+	if err != nil || o.State != "open" {
+		return err
+	}
+	if err := tx.MoveRentalOrder(ctx, o.ID, "open", "shipped", d.event.At); err != nil {
+		return err
+	}
+	picked, err := tx.PiecesOf(ctx, o.ID, []protocol.Custody{protocol.Picked})
+	for _, p := range picked {
+		if err == nil && p != d.now.ID { // its own row may not be written yet
+			err = k.leftBehind(ctx, tx, p, d)
+		}
+	}
+	return err
+}
+
+// short has a person look at the lines without which an order leaves, and settles that when each has a piece after all.
+func (k *Keeper) short(ctx context.Context, tx *store.Tx, o store.RentalOrder, d done) error {
+	lines, err := tx.RentalLines(ctx, o.ID)
+	if err != nil {
+		return err
+	}
+	switch left := leftOut(lines); {
+	case len(left) == 0:
+		return tx.SettleWorkWhy(ctx, shortWork(o.ID), "all its lines have a piece: "+stepText(d.event), d.event.Recorded)
+	case o.State == "open": // afterwards lines lose their pieces for other reasons, too: one is bought, another gets lost
+		return tx.AgainWork(ctx, shortWork(o.ID), WorkShort, o.ID, short1000("it has left without "+strings.Join(left, ", ")+
+			": tell the customer, or send it after"), d.event.At)
+	}
+	return nil
+}
+
+// leftOut are the lines, in words, of which no piece has left its shelf.
+func leftOut(lines []store.RentalLine) (left []string) {
+	for _, l := range lines {
+		switch {
+		case l.Piece == "":
+			left = append(left, fmt.Sprintf("line %d (%s, no piece stands for it)", l.Line, cmp.Or(l.Chosen, l.GTIN)))
+		case l.Promise == rental.Allocated:
+			left = append(left, fmt.Sprintf("line %d (%s, which was not picked)", l.Line, l.Piece))
+		}
+	}
+	return left
+}
+
+// leftBehind has a person look for a piece that was picked for an order that has left without it, by what was scanned.
+func (k *Keeper) leftBehind(ctx context.Context, tx *store.Tx, item string, d done) error {
+	detail := fmt.Sprintf("it was picked for order %s, which has left, and nobody has scanned that it was packed: look in the order's tote; what is not "+
+		"there is with the customer", d.now.Order)
+	return tx.AgainWork(ctx, leftBehindWork(item, d.now.Order), WorkRule, item, detail, d.event.At)
+}
+
+func leftBehindWork(item, order string) string { return "rental_left_behind/" + item + "/" + order }
+
+// notShipped opens an order again of which nothing has left after all.
+func (k *Keeper) notShipped(ctx context.Context, tx *store.Tx, order string, now time.Time) error {
+	left, err := tx.PiecesOf(ctx, order, []protocol.Custody{protocol.InTransitOut, protocol.OnRent, protocol.InTransitBack})
+	if err != nil || len(left) > 0 {
+		return err
+	}
+	if err := tx.SettleWorkWhy(ctx, shortWork(order), "it has not left after all", now); err != nil {
+		return err
+	}
+	if err := tx.MoveRentalOrder(ctx, order, "shipped", "open", time.Time{}); err != nil {
+		return err
+	}
+	picked, err := tx.PiecesOf(ctx, order, []protocol.Custody{protocol.Picked})
+	for _, p := range picked {
+		if err == nil {
+			err = tx.SettleWorkWhy(ctx, leftBehindWork(p, order), "the order has not left after all", now)
+		}
+	}
+	return err
+}
