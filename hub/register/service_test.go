@@ -43,7 +43,9 @@ func each(t *testing.T, test func(t *testing.T, s *store.Store, svc *register.Se
 	})
 }
 
-func act(reason string) register.Act { return register.Act{By: "p-support", Reason: reason, At: now} }
+func act(reason string) register.Act {
+	return register.Act{By: "p-support", Reason: reason, At: now, Staff: true}
+}
 
 func looks(t *testing.T, s *store.Store, id string) (all []register.Look) {
 	t.Helper()
@@ -178,10 +180,10 @@ func TestAllGoesUnderTheNewestKeyAndTheOldOneIsNotNeededThen(t *testing.T) {
 		ids, err := svc.Find(ctx, hana.Phone, "", act("called"))
 		require.NoError(t, err)
 		require.Equal(t, []string{id}, ids, "found while it is under the old key")
-		n, err := svc.Rewrap(ctx)
+		n, err := svc.Rewrap(ctx, now)
 		require.NoError(t, err)
 		require.Equal(t, 1, n)
-		n, err = svc.Rewrap(ctx)
+		n, err = svc.Rewrap(ctx, now)
 		require.NoError(t, err)
 		require.Zero(t, n)
 		svc.Vault = vault(t, 2)
