@@ -70,7 +70,7 @@ func (s *Service) Erase(ctx context.Context, id, orderedBy string, act Act) (err
 	}
 	e := Erasure{ID: id, At: act.At, OrderedBy: orderedBy, Reason: act.Reason, By: act.By}
 	noted := false
-	return s.Store.Change(ctx, func(tx Tx) error {
+	err = s.Store.Change(ctx, func(tx Tx) error {
 		if err := reaches(ctx, tx, id, act); err != nil {
 			return err
 		}
@@ -93,6 +93,10 @@ func (s *Service) Erase(ctx context.Context, id, orderedBy string, act Act) (err
 		}
 		return erase(ctx, tx, e)
 	})
+	if err != nil {
+		return err
+	}
+	return s.Store.Forget(ctx)
 }
 
 func erase(ctx context.Context, tx Tx, e Erasure) error {

@@ -63,6 +63,8 @@ func OrderedBy() []string { return []string{"person", "guardian", "authority", "
 type Store interface {
 	// Change runs fn in one transaction; it may run it twice.
 	Change(ctx context.Context, fn func(Tx) error) error
+	// Forget takes what was deleted out of the database's own files.
+	Forget(ctx context.Context) error
 }
 
 // Tx is what a transaction offers.
