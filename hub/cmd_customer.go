@@ -73,7 +73,7 @@ type why struct {
 }
 
 func (w why) act(now time.Time) register.Act {
-	return register.Act{By: people.Console, Reason: w.Reason, At: now}
+	return register.Act{By: people.Console, Reason: w.Reason, At: now, Staff: true}
 }
 
 // contactFlags are the fields of a contact.

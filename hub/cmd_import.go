@@ -100,7 +100,7 @@ func (c *ImportCmd) rental(g *Globals) (err error) {
 		plural.Of(len(n.Garments), "garment"), plural.Of(len(n.Items), "piece"), plural.Of(len(n.Orders), "order"),
 		done.New, done.Changed, done.Same, done.Refuse)
 	if c.Outcomes != "" {
-		if err := durable.Replace(c.Outcomes, 0o644, func(w io.Writer) error { return bulk.WriteOutcomes(w, done.Outcomes) }); err != nil {
+		if err := durable.Replace(c.Outcomes, 0o600, func(w io.Writer) error { return bulk.WriteOutcomes(w, done.Outcomes) }); err != nil {
 			return err
 		}
 	}

@@ -91,7 +91,7 @@ func (c *OrderImportCmd) read(known bulk.Known) (rows []bulk.Row[order.Request],
 
 // write replaces the file whole, so that nobody ever reads half of it.
 func (c *OrderImportCmd) write(placed bulk.Placed) error {
-	return durable.Replace(c.Outcome, 0o644, placed.Write)
+	return durable.Replace(c.Outcome, 0o600, placed.Write)
 }
 
 func (c *OrderImportCmd) summary(g *Globals, p bulk.Placed, took time.Duration) error {

@@ -190,8 +190,8 @@ func (c *PersonRekeyCmd) Run(g *Globals) (err error) {
 			return err
 		}
 	}
-	return c.with(g, func(svc *register.Service, _ time.Time) error {
-		rows, err := svc.Rewrap(g.Ctx)
+	return c.with(g, func(svc *register.Service, now time.Time) error {
+		rows, err := svc.Rewrap(g.Ctx, now)
 		if err != nil {
 			return err
 		}

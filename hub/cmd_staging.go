@@ -14,7 +14,7 @@ import (
 type StagingCmd struct {
 	peopleKey
 	Dir  string `arg:"" help:"New directory for the copy: hub.db, also of a PostgreSQL database, and pki/people.key." type:"path"`
-	Seed string `help:"The same seed gives the same invented persons." default:"staging"`
+	Seed string `help:"The same seed gives the same invented persons, as long as the key of people's secrets is the same." default:"staging"`
 }
 
 // Run makes the copy.

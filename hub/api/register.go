@@ -27,9 +27,10 @@ func (a *API) registerRoutes(e *echo.Echo) {
 	e.GET("/v1/retention", check(a.listRetention))
 }
 
-// Act is that whoever asks does something for a reason.
+// Act is that whoever asks does something for a reason. Support and programs look after customers, administrators after those who work
+// here as well.
 func (a *API) Act(c echo.Context, reason string) register.Act {
-	return register.Act{By: Who(c).ID, Reason: reason, At: a.RealNow()}
+	return register.Act{By: Who(c).ID, Reason: reason, At: a.RealNow(), Staff: Who(c).Role == people.Admin}
 }
 
 type customerJSON struct {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"meguri/hub/store"
@@ -35,12 +37,30 @@ func recordRestore(ctx context.Context, url, file string, now time.Time) error {
 	}
 	id := rand.Text()
 	err = s.Change(ctx, func(tx *store.Tx) error {
+		persons, clients, err := tx.OldSecrets(ctx)
+		if err != nil {
+			return err
+		}
 		if err := tx.RecordRestore(ctx, id, file, now); err != nil {
 			return err
 		}
 		return tx.OpenWork(ctx, "restored/"+id, "restored", "hub", "the hub went back to the backup "+filepath.Base(file)+
 			". Shut out again the devices and persons that were shut out after it was made, and enter again the orders that it lacks."+
-			" What devices have deleted meanwhile is named on their pages.", now)
+			" What devices have deleted meanwhile is named on their pages. All sessions have ended."+
+			named(" Need new recovery codes: ", persons)+named(" Programs with the secrets of then, to be rotated or revoked again: ", clients), now)
 	})
 	return errors.Join(err, s.Close())
+}
+
+// mostNamed is how many ids a work item names.
+const mostNamed = 50
+
+func named(what string, ids []string) string {
+	if len(ids) == 0 {
+		return ""
+	}
+	if more := len(ids) - mostNamed; more > 0 {
+		ids = append(slices.Clone(ids[:mostNamed]), fmt.Sprintf("and %d more", more))
+	}
+	return what + strings.Join(ids, ", ") + "."
 }

@@ -121,7 +121,8 @@ func (o *Own) openable(ctx context.Context, tx *store.Tx, now time.Time) (have [
 
 func sealedFor(id string) string { return "signing key " + id }
 
-// succeed makes the successor of the keys, which are taken until no token of theirs can be valid any more.
+// succeed makes the successor of the keys, which are taken until no token of theirs can be valid any more: also those
+// that this hub cannot open, which would otherwise be taken for ever.
 func (o *Own) succeed(ctx context.Context, tx *store.Tx, now time.Time) ([]ownKey, error) {
 	have, err := o.openable(ctx, tx, now) // again: another hub may have been first
 	if err != nil || len(have) > 0 && now.Sub(have[len(have)-1].Made) < KeyAge {
@@ -131,7 +132,11 @@ func (o *Own) succeed(ctx context.Context, tx *store.Tx, now time.Time) ([]ownKe
 	if len(have) > 0 {
 		from = now.Add(KeyLead)
 	}
-	for _, k := range have {
+	all, err := tx.SigningKeys(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range all {
 		if _, err := tx.EndSigningKey(ctx, k.ID, from.Add(TokenLife+2*Leeway)); err != nil {
 			return nil, err
 		}

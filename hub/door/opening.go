@@ -98,9 +98,9 @@ func (s *Service) Confirm(ctx context.Context, id, number, atDoor string, act Ac
 		if err := tx.SaveOpening(ctx, o); err != nil { // a wrong number counts
 			return err
 		}
-		what, detail := "door.open", o.ID+":" // not who stands there: a trail forgets nothing, and the opening keeps the name for as long as it may
+		what, detail := "door.open", o.ID // who stands at the door stands with the opening, and is forgotten with it: acts are for ever
 		if refused != nil {
-			what, detail = "door.wrong", o.ID
+			what = "door.wrong"
 		}
 		if errors.Is(refused, fleet.ErrOpeningOver) {
 			return nil

@@ -75,8 +75,9 @@ func TestADoorIsOpenedFromTheHub(t *testing.T) {
 				require.Contains(s, a.Detail, "the keypad is broken")
 			}
 			require.Equal(s, "door.open", acts[0].Act)
-			require.Contains(s, acts[0].Detail, o.ID, "which keeps who stood there")
-			require.NotContains(s, acts[0].Detail, "Sato", "a trail forgets nothing")
+			for _, a := range acts {
+				require.NotContains(s, a.Detail, "Sato", "a visitor's name stands with the opening alone")
+			}
 			require.Equal(s, "p-disp", acts[0].Person)
 			all, err := s.doors.Openings(s.Context(), fridge, 10, asking(at(12, 2)))
 			require.NoError(s, err)

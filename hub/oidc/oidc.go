@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -78,7 +79,9 @@ func New(c Config) (*Client, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Client{c: c, http: &http.Client{Timeout: within, Transport: bounded{http.DefaultTransport.(*http.Transport).Clone()}}}, nil
+	// Nobody sends the hub elsewhere: a code and the secret that goes with it are for the token endpoint alone.
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Client{c: c, http: &http.Client{Timeout: within, CheckRedirect: stay, Transport: bounded{http.DefaultTransport.(*http.Transport).Clone()}}}, nil
 }
 
 // bounded cuts off answers that are too long.
@@ -111,12 +114,36 @@ func (c *Client) found(ctx context.Context) (*oidc.Provider, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within) // others wait for it, too
 	defer cancel()
 	p, err := oidc.NewProvider(oidc.ClientContext(ctx, c.http), c.c.Issuer)
+	if err == nil {
+		err = checkEndpoints(p)
+	}
 	if err != nil {
 		c.failed, c.why = c.c.Now(), fmt.Errorf("%w (%w)", people.ErrCompanyDown, err)
 		return nil, c.why
 	}
 	c.provider = p
 	return p, nil
+}
+
+// checkEndpoints refuses an issuer that sends people, codes or the hub anywhere in the clear.
+func checkEndpoints(p *oidc.Provider) error {
+	var more struct {
+		Keys string `json:"jwks_uri"`
+	}
+	if err := p.Claims(&more); err != nil {
+		return err
+	}
+	for name, address := range map[string]string{"authorization_endpoint": p.Endpoint().AuthURL, "token_endpoint": p.Endpoint().TokenURL, "jwks_uri": more.Keys} {
+		u, err := url.Parse(address)
+		if err != nil {
+			return fmt.Errorf("%s: %q is no address", name, address)
+		}
+		u.RawQuery = "" // it may have one
+		if err := CheckIssuer(u.String()); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 func (c *Client) oauth(p *oidc.Provider) *oauth2.Config {
@@ -159,7 +186,7 @@ func (c *Client) End(ctx context.Context, keep []byte, query url.Values) (people
 		return people.Company{}, people.ErrState
 	}
 	if said := query.Get("error"); said != "" {
-		return people.Company{}, fmt.Errorf("%w (%.100q: %.200q)", people.ErrCompany, said, query.Get("error_description"))
+		return people.Company{}, fmt.Errorf("%w (%s)", people.ErrCompany, errorCode(said)) // its description may name somebody, and logs must not
 	}
 	if iss := query.Get("iss"); iss != "" && iss != c.c.Issuer { // RFC 9207
 		return people.Company{}, fmt.Errorf("%w (answer of the issuer %.100q)", people.ErrCompany, iss)
@@ -173,6 +200,14 @@ func (c *Client) End(ctx context.Context, keep []byte, query url.Values) (people
 	return who, err
 }
 
+// errorCode is a code of an error as the standard has them; whoever sends a browser here may write anything.
+func errorCode(said string) string {
+	if len(said) > 60 || strings.Trim(said, "abcdefghijklmnopqrstuvwxyz_") != "" {
+		return "an error without a code of the standard"
+	}
+	return said
+}
+
 // exchanged gives the id token for a code, once it is right in all that it is signed, for whom, until when and in answer to what.
 func (c *Client) exchanged(ctx context.Context, code string, k kept) (*oidc.IDToken, error) {
 	p, err := c.found(ctx)
@@ -183,7 +218,7 @@ func (c *Client) exchanged(ctx context.Context, code string, k kept) (*oidc.IDTo
 	answer, err := c.oauth(p).Exchange(ctx, code, oauth2.VerifierOption(k.Verifier))
 	var refused *oauth2.RetrieveError
 	if errors.As(err, &refused) && refused.Response != nil && refused.Response.StatusCode < 500 {
-		return nil, fmt.Errorf("%w (its token endpoint says %d %.100q)", people.ErrCompany, refused.Response.StatusCode, refused.ErrorCode)
+		return nil, fmt.Errorf("%w (its token endpoint says %d %s)", people.ErrCompany, refused.Response.StatusCode, errorCode(refused.ErrorCode))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w (%w)", people.ErrCompanyDown, err)
@@ -199,7 +234,21 @@ func (c *Client) exchanged(ctx context.Context, code string, k kept) (*oidc.IDTo
 	if subtle.ConstantTimeCompare([]byte(token.Nonce), []byte(k.Nonce)) != 1 {
 		return nil, fmt.Errorf("%w (its token answers another sign-in: wrong nonce)", people.ErrCompany)
 	}
-	return token, nil
+	return token, forUs(token, c.c.Client)
+}
+
+// forUs refuses a token that was made for another client of the issuer (section 3.1.3.7): one for several says in azp for whom.
+func forUs(token *oidc.IDToken, client string) error {
+	var claims struct {
+		Party string `json:"azp"`
+	}
+	if err := token.Claims(&claims); err != nil {
+		return fmt.Errorf("%w (%w)", people.ErrCompany, err)
+	}
+	if claims.Party != client && (claims.Party != "" || len(token.Audience) > 1) {
+		return fmt.Errorf("%w (its token is for another client: wrong azp)", people.ErrCompany)
+	}
+	return nil
 }
 
 // claimed reads who somebody is, and what their groups are here.

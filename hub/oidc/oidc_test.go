@@ -2,12 +2,16 @@ package oidc_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"meguri/hub/oidc"
@@ -87,6 +91,8 @@ func TestATokenThatIsNotRightInAllLetsNobodyIn(t *testing.T) {
 		"another sign-in's nonce": {"nonce": "other"},
 		"no nonce":                {"nonce": ""},
 		"for another client":      {"aud": "other"},
+		"for several clients":     {"aud": []string{oidctest.Client, "other"}},
+		"made for another client": {"azp": "other"},
 		"of another issuer":       {"iss": "https://other.example"},
 		"expired":                 {"exp": time.Now().Add(-time.Minute).Unix()},
 		"nobody":                  {"sub": ""},
@@ -133,6 +139,12 @@ func TestWhatThisBrowserDidNotBeginIsRefused(t *testing.T) {
 	_, err = c.End(t.Context(), keep, query)
 	require.ErrorIs(t, err, people.ErrCompany)
 	require.ErrorContains(t, err, "access_denied")
+	query.Set("error_description", "Aoki Hanako is not in the directory")
+	_, err = c.End(t.Context(), keep, query)
+	require.NotContains(t, err.Error(), "Aoki", "it goes into the log")
+	query.Set("error", "Aoki Hanako")
+	_, err = c.End(t.Context(), keep, query)
+	require.NotContains(t, err.Error(), "Aoki")
 	query.Del("error")
 	c.later = people.CompanyFor
 	_, err = c.End(t.Context(), keep, query)
@@ -209,4 +221,55 @@ func TestAnIssuerIsReachedOverTLS(t *testing.T) {
 		"http://localhost:1": true, "http://login.example": false, "login.example": false, "https://a:b@login.example": false, "https://x?y": false} {
 		require.Equal(t, ok, oidc.CheckIssuer(issuer) == nil, issuer)
 	}
+}
+
+// An issuer of which a test says the discovery document, and what its token endpoint answers.
+func strange(t *testing.T, document func(own string) map[string]any, token http.HandlerFunc) *oidc.Client {
+	t.Helper()
+	mux := http.NewServeMux()
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		assert.NoError(t, json.NewEncoder(w).Encode(document(s.URL)))
+	})
+	mux.HandleFunc("/token", token)
+	c, err := oidc.New(oidc.Config{Issuer: s.URL, Client: oidctest.Client, Secret: oidctest.Secret, Back: "http://localhost:1/back"})
+	require.NoError(t, err)
+	return c
+}
+
+func document(own string) map[string]any {
+	return map[string]any{"issuer": own, "authorization_endpoint": own + "/authorize", "token_endpoint": own + "/token", "jwks_uri": own + "/keys"}
+}
+
+func TestNoEndpointInTheClear(t *testing.T) {
+	for _, which := range []string{"authorization_endpoint", "token_endpoint", "jwks_uri"} {
+		c := strange(t, func(own string) map[string]any {
+			d := document(own)
+			d[which] = "http://idp.example/x"
+			return d
+		}, silent)
+		_, _, err := c.Begin(t.Context(), false)
+		require.ErrorIs(t, err, people.ErrCompanyDown)
+		require.ErrorContains(t, err, which)
+	}
+}
+
+func silent(http.ResponseWriter, *http.Request) {}
+
+func TestTheCodeAndTheSecretGoToTheTokenEndpointAlone(t *testing.T) {
+	var elsewhere atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
+	t.Cleanup(other.Close)
+	c := strange(t, document, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
+	})
+	to, keep, err := c.Begin(t.Context(), false)
+	require.NoError(t, err)
+	u, err := url.Parse(to)
+	require.NoError(t, err)
+	_, err = c.End(t.Context(), keep, url.Values{"state": {u.Query().Get("state")}, "code": {"c"}})
+	require.ErrorIs(t, err, people.ErrCompany)
+	require.Zero(t, elsewhere.Load())
 }

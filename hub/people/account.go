@@ -63,7 +63,7 @@ func (s *Service) PasswordLogin(ctx context.Context, login, password string, fro
 		return In{}, ErrNoPasswords
 	}
 	login, password = normalLogin(login), s.Passwords.Normal(password)
-	tries := []attempt{{byAddress, network(from.Address)}, {byAccount, login}}
+	tries := append(addressed(from.Address), attempt{byAccount, login})
 	mark := s.Vault.marked(from.Device, login)
 	if mark != "" { // and not the address's: who fills that, behind the same proxy, must not keep out who is known
 		tries = []attempt{{byDevice, mark}}

@@ -185,13 +185,9 @@ func livingClient(ctx context.Context, tx Tx, id string) (Client, error) {
 	return c, err
 }
 
-// Authenticate gives the client that shows its secret. Wrong ones are slowed down by address. The error is ErrClient or a
-// *ThrottledError.
+// Authenticate gives the client that shows its secret. Wrong ones are slowed down by address, and a right one is not: nobody guesses 256
+// bits, and who guesses behind the same proxy must not keep out a program that knows. The error is ErrClient or a *ThrottledError.
 func (s *Service) Authenticate(ctx context.Context, id, secret, address string, now time.Time) (c Client, err error) {
-	try := attempt{byAddress, network(address)}
-	if err := s.throttle.take(now, try); err != nil {
-		return c, err
-	}
 	err = s.store.Read(ctx, func(tx Tx) error {
 		var has bool
 		if has, err = tx.HasSecret(ctx, id, hashToken(secret), now); err != nil {
@@ -202,9 +198,13 @@ func (s *Service) Authenticate(ctx context.Context, id, secret, address string, 
 		}
 		return err
 	})
-	if err != nil {
-		return Client{}, err
+	if err == nil {
+		return c, nil
 	}
-	s.throttle.giveBack(now, try)
-	return c, nil
+	if errors.Is(err, ErrClient) {
+		if slow := s.throttle.take(now, addressed(address)...); slow != nil {
+			err = slow
+		}
+	}
+	return Client{}, err
 }

@@ -33,6 +33,11 @@ type limitKind int
 const (
 	// byAddress is all attempts from one address, for any account.
 	byAddress limitKind = iota
+	// byAddress6 is the same for IPv6, in buckets apart: whoever has a network of it has more addresses than there are buckets, and
+	// could fill those of everybody.
+	byAddress6
+	// bySite is all attempts from the 48 bits of an IPv6 address that one customer of a provider may have.
+	bySite
 	// byAccount is the attempts at one account from browsers that never logged in to it: a stranger can fill only this one.
 	byAccount
 	// byDevice is the attempts of one browser that has logged in to the account before. Its owner gets in while strangers guess.
@@ -47,10 +52,12 @@ var limits = [kindsOfLimit]struct {
 	burst float64
 	each  time.Duration
 }{
-	byAddress: {60, 5 * time.Second}, // a whole office has one
-	byAccount: {10, time.Minute},
-	byDevice:  {10, time.Minute},
-	byCode:    {8, 5 * time.Minute}, // three codes of a million are right at any time: about one chance in a thousand a day
+	byAddress:  {60, 5 * time.Second}, // a whole office has one
+	byAddress6: {60, 5 * time.Second},
+	bySite:     {600, time.Second / 2}, // or many telephones: more than one address, and far fewer than fill the buckets
+	byAccount:  {10, time.Minute},
+	byDevice:   {10, time.Minute},
+	byCode:     {8, 5 * time.Minute}, // three codes of a million are right at any time: about one chance in a thousand a day
 }
 
 // attempt is one bucket of one attempt.
@@ -102,16 +109,17 @@ func (t *throttle) leaked(a attempt, now time.Time) *bucket {
 	return b
 }
 
-// network is what counts as one address: of IPv6 the 64 bits that one line has for itself.
-func network(address string) string {
+// addressed are the buckets of an attempt by where it comes from. Of IPv6 what counts as one address is the 64 bits that one line has for
+// itself.
+func addressed(address string) []attempt {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {
-		return address
+		return []attempt{{byAddress, address}}
 	}
-	if ip = ip.Unmap(); ip.Is6() {
-		if p, err := ip.WithZone("").Prefix(64); err == nil {
-			return p.String()
-		}
+	if ip = ip.Unmap().WithZone(""); ip.Is4() {
+		return []attempt{{byAddress, ip.String()}}
 	}
-	return ip.String()
+	line, _ := ip.Prefix(64) // there are so many bits
+	site, _ := ip.Prefix(48)
+	return []attempt{{byAddress6, line.String()}, {bySite, site.String()}}
 }

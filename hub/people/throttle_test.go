@@ -90,6 +90,27 @@ func TestStrangersNamesTakeNoMemory(t *testing.T) {
 func TestAnAddressIsALineAndNotAMachine(t *testing.T) {
 	for address, want := range map[string]string{"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1",
 		"2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "2001:db8:1:2::9": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64", "": "", "nonsense": "nonsense"} {
-		require.Equal(t, want, network(address), address)
+		require.Equal(t, want, addressed(address)[0].key, address)
 	}
+}
+
+func TestOneSiteKeepsNobodyElseOut(t *testing.T) {
+	th := newThrottle()
+	taken := 0
+	for n := range 100_000 {
+		if th.take(noon, addressed(fmt.Sprintf("2001:db8:1:%x::%x", n%65536, n/65536+1))...) == nil {
+			taken++
+		}
+	}
+	require.Equal(t, int(limits[bySite].burst), taken)
+	for n := range 1000 {
+		require.NoError(t, th.take(noon, addressed(fmt.Sprintf("198.51.%d.%d", n/250, n%250))...), "IPv4 has buckets of its own")
+	}
+	refused := 0
+	for n := range 1000 {
+		if th.take(noon, addressed(fmt.Sprintf("2001:db8:%x::1", n+2))...) != nil {
+			refused++
+		}
+	}
+	require.Less(t, refused, 5, "nor another site, but for one whose bucket is the same")
 }

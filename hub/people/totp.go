@@ -23,6 +23,9 @@ const (
 // stepAt is the time step of RFC 6238.
 func stepAt(t time.Time) int64 { return t.Unix() / int64(totpStep/time.Second) }
 
+// LastStep is the newest time step a code of which is taken at a time.
+func LastStep(at time.Time) int64 { return stepAt(at) + totpSkew }
+
 // totpCode is the code of a step (RFC 4226, section 5.3).
 func totpCode(secret []byte, step int64, digits int) string {
 	m := hmac.New(sha1.New, secret)

@@ -31,6 +31,7 @@ type vaultKey struct {
 	aead          cipher.AEAD
 	marks, lookup []byte // keys of marks, and of what somebody is found by
 	challenges    []byte // key of challenges
+	staging       []byte // key of what is invented for copies
 }
 
 // NewVault makes a vault of keys of VaultKey random bytes, the newest first.
@@ -51,7 +52,7 @@ func NewVault(keys ...[]byte) (*Vault, error) {
 		if err != nil {
 			return nil, err
 		}
-		v.keys = append(v.keys, vaultKey{hex.EncodeToString(derived(key, "id")[:8]), aead, derived(key, "marks"), derived(key, "lookup"), derived(key, "challenges")})
+		v.keys = append(v.keys, vaultKey{hex.EncodeToString(derived(key, "id")[:8]), aead, derived(key, "marks"), derived(key, "lookup"), derived(key, "challenges"), derived(key, "staging")})
 	}
 	return v, nil
 }
@@ -64,6 +65,13 @@ func derived(key []byte, purpose string) []byte {
 
 // KeyID names the key that seals.
 func (v *Vault) KeyID() string { return v.keys[0].id }
+
+// Staging is the key of what is invented for a copy for development, by a seed: who has the copy has neither this nor the vault's.
+func (v *Vault) Staging(seed string) []byte {
+	m := hmac.New(sha256.New, v.keys[0].staging)
+	m.Write([]byte("staging " + seed))
+	return m.Sum(nil)
+}
 
 // Seal makes of a secret what only the same key opens, and only for whom it was sealed.
 func (v *Vault) Seal(secret []byte, whom string) []byte {

@@ -33,6 +33,9 @@ func (s *Service) Export(ctx context.Context, id string, act Act) (h Holdings, e
 		return h, people.ErrNoKey
 	}
 	err = s.Store.Change(ctx, func(tx Tx) error {
+		if err := reaches(ctx, tx, id, act); err != nil {
+			return err
+		}
 		h = Holdings{ID: id, Made: act.At.UTC()}
 		row, err := tx.Contact(ctx, id)
 		if err == nil {
@@ -67,7 +70,10 @@ func (s *Service) Erase(ctx context.Context, id, orderedBy string, act Act) (err
 	}
 	e := Erasure{ID: id, At: act.At, OrderedBy: orderedBy, Reason: act.Reason, By: act.By}
 	noted := false
-	return s.Store.Change(ctx, func(tx Tx) error {
+	err = s.Store.Change(ctx, func(tx Tx) error {
+		if err := reaches(ctx, tx, id, act); err != nil {
+			return err
+		}
 		if e.Kind, err = kindOf(ctx, tx, id); err != nil {
 			return err
 		}
@@ -87,6 +93,10 @@ func (s *Service) Erase(ctx context.Context, id, orderedBy string, act Act) (err
 		}
 		return erase(ctx, tx, e)
 	})
+	if err != nil {
+		return err
+	}
+	return s.Store.Forget(ctx)
 }
 
 func erase(ctx context.Context, tx Tx, e Erasure) error {
@@ -117,11 +127,23 @@ func kindOf(ctx context.Context, tx Tx, id string) (string, error) {
 		return "", err
 	}
 	held, err := tx.Holdings(ctx, id)
-	if err == nil && len(held) == 0 {
-		err = ErrUnknown
+	if err != nil {
+		return "", err
 	}
-	return Customer, err
+	has := func(names ...string) bool {
+		return slices.ContainsFunc(held, func(s Section) bool { return slices.Contains(names, s.Name) })
+	}
+	switch {
+	case has("erasure"):
+		return "", ErrErased
+	case !has(ofCustomers...):
+		return "", ErrUnknown // things have acts as well
+	}
+	return Customer, nil
 }
+
+// ofCustomers are kinds of what is held that only customers have, by pseudonym.
+var ofCustomers = []string{"account", "orders", "notices", "rental_orders", "rental_notices"}
 
 // Reapply erases again whoever is in the list and is not erased in the database, which was put back from a backup of before. It
 // asks nothing: the order was given and carried out already.
@@ -130,6 +152,9 @@ func (s *Service) Reapply(ctx context.Context, all []Erasure) (again int, err er
 		done := false
 		err := s.Store.Change(ctx, func(tx Tx) error {
 			done = false
+			if row, err := tx.Contact(ctx, e.ID); err == nil && row.Entered.After(e.At) {
+				return nil // somebody else by now, or the same person anew: nobody has ordered that
+			}
 			_, err := kindOf(ctx, tx, e.ID)
 			if errors.Is(err, ErrErased) || errors.Is(err, ErrUnknown) {
 				return nil
@@ -153,12 +178,16 @@ func (s *Service) Reapply(ctx context.Context, all []Erasure) (again int, err er
 // rewrapAtOnce is how many rows change their wrapping in one transaction, so that others can write between.
 const rewrapAtOnce = 500
 
-// Rewrap puts everything under the newest of the hub's keys and says how many rows it was. It may be cut off and begun again.
-func (s *Service) Rewrap(ctx context.Context) (rows int, err error) {
+// Rewrap puts everything under the newest of the hub's keys and says how many rows it was. It may be cut off and begun again. Keys that
+// sign access tokens are not put under it but end: whoever has the old key and a copy of the database has them as well. The hub makes a
+// new one when it next gives a token.
+func (s *Service) Rewrap(ctx context.Context, now time.Time) (rows int, err error) {
 	if s.Vault == nil {
 		return 0, people.ErrNoKey
 	}
-	if err := s.Store.Change(ctx, func(tx Tx) error { return s.resealSecrets(ctx, tx) }); err != nil {
+	if err := s.Store.Change(ctx, func(tx Tx) error {
+		return errors.Join(tx.EndSigningKeys(ctx, now), s.resealSecrets(ctx, tx))
+	}); err != nil {
 		return 0, err
 	}
 	for after := ""; ; { // a row that is entered meanwhile is under the newest key

@@ -1,38 +1,41 @@
 package register
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 	"strings"
 	"unicode"
 )
 
-// Inventor puts invented values of the same shape in the place of those that name somebody, always the same for the same seed. Two
+// Inventor puts invented values of the same shape in the place of those that name somebody, always the same for the same key. Two
 // that are equal stay equal, two that differ stay different, and nothing invented is one of the originals it has been told.
 type Inventor struct {
-	seed  []byte
+	key   []byte
 	known map[string]string // kind and original to what was invented for it
 	taken map[string]bool
 }
 
-// NewInventor makes an inventor. originals are values that must not come out.
-func NewInventor(seed string, originals []string) *Inventor {
-	v := &Inventor{seed: []byte(seed), known: map[string]string{}, taken: make(map[string]bool, len(originals))}
+// NewInventor makes an inventor. originals are values that must not come out. The key is a secret that whoever gets what is invented never
+// has: there are so few telephone numbers and names that anybody could try them all.
+func NewInventor(key []byte, originals []string) *Inventor {
+	v := &Inventor{key: key, known: map[string]string{}, taken: make(map[string]bool, len(originals))}
 	for _, o := range originals {
 		v.taken[o] = true
 	}
 	return v
 }
 
-// draw are so many numbers that follow from seed, kind, original and try.
+// draw are so many numbers that follow from key, kind, original and try.
 type draw struct {
 	sum  [sha256.Size]byte
 	next int
 }
 
 func (v *Inventor) draw(kind, original string, try int) *draw {
-	m := hmac.New(sha256.New, v.seed)
+	m := hmac.New(sha256.New, v.key)
 	m.Write([]byte(kind + "\x00" + original + "\x00"))
 	m.Write(binary.BigEndian.AppendUint64(nil, uint64(try)))
 	return &draw{sum: [sha256.Size]byte(m.Sum(nil))}
@@ -53,7 +56,7 @@ func (v *Inventor) of(kind, original string, invent func(*draw) string) string {
 	if original == "" {
 		return ""
 	}
-	if made, ok := v.known[kind+original]; ok {
+	if made, ok := v.known[kind+"\x00"+original]; ok {
 		return made
 	}
 	for try := 0; ; try++ {
@@ -62,7 +65,7 @@ func (v *Inventor) of(kind, original string, invent func(*draw) string) string {
 			made += string(rune('a' + v.draw(kind, original, try).below(26)))
 		}
 		if !v.taken[made] {
-			v.known[kind+original], v.taken[made] = made, true
+			v.known[kind+"\x00"+original], v.taken[made] = made, true
 			return made
 		}
 	}
@@ -78,7 +81,7 @@ var (
 
 // Known gives what was invented for an original of a kind.
 func (v *Inventor) Known(kind, original string) (string, bool) {
-	made, ok := v.known[kind+original]
+	made, ok := v.known[kind+"\x00"+original]
 	return made, ok
 }
 
@@ -132,22 +135,45 @@ func (v *Inventor) Contact(c Contact) Contact {
 	c.Phone = v.Shape("phone", c.Phone, 1)
 	c.Email = v.of("email", c.Email, func(d *draw) string { return "person" + number(d, 9) + "@example.invalid" })
 	c.Postcode = v.Shape("postcode", c.Postcode, 0)
-	c.Address = v.of("address", c.Address, func(d *draw) string {
-		return "架空県" + towns[d.below(len(towns))] + number(d, 2) + "-" + number(d, 3)
-	})
+	c.Address = v.of("address", c.Address, address)
 	return c
 }
 
+func address(d *draw) string {
+	return "架空県" + towns[d.below(len(towns))] + number(d, 2) + "-" + number(d, 3)
+}
+
+// Place invents the name or the address of a place: some are called by the person who lives or works there.
+func (v *Inventor) Place(original string) string { return v.of("place", original, address) }
+
 // Replacer puts what was invented in the place of each original that stands somewhere in a text. Originals of fewer than shortest
-// bytes are left: they would be found everywhere by chance, and name nobody there.
-func (v *Inventor) Replacer(shortest int) *strings.Replacer {
-	var pairs []string
-	for key, made := range v.known {
-		for _, kind := range []string{"name", "phone", "email", "address", "pseudonym", "pin"} {
-			if original, ok := strings.CutPrefix(key, kind); ok && len(original) >= shortest {
-				pairs = append(pairs, original, made)
+// bytes would be found everywhere by chance, and name nobody there: they are replaced where they are the whole of a string in quotation
+// marks, if quoted.
+func (v *Inventor) Replacer(shortest int, quoted bool) *strings.Replacer {
+	var originals []string
+	invented := map[string]string{}
+	put := func(original, made string) {
+		if _, twice := invented[original]; !twice {
+			originals = append(originals, original)
+		}
+		invented[original] = made
+	}
+	for _, kind := range []string{"place", "pin", "address", "email", "phone", "name", "pseudonym"} { // the last counts
+		for key, made := range v.known {
+			original, ok := strings.CutPrefix(key, kind+"\x00")
+			switch {
+			case ok && len(original) >= shortest:
+				put(original, made)
+			case ok && quoted:
+				put(`"`+original+`"`, `"`+made+`"`)
 			}
 		}
+	}
+	// The longest first: one may begin as another does.
+	slices.SortFunc(originals, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	pairs := make([]string, 0, 2*len(originals))
+	for _, o := range originals {
+		pairs = append(pairs, o, invented[o])
 	}
 	return strings.NewReplacer(pairs...)
 }

@@ -71,6 +71,8 @@ func OrderedBy() []string { return []string{"person", "guardian", "authority", "
 type Store interface {
 	// Change runs fn in one transaction; it may run it twice.
 	Change(ctx context.Context, fn func(Tx) error) error
+	// Forget takes what was deleted out of the database's own files.
+	Forget(ctx context.Context) error
 }
 
 // Tx is what a transaction offers.
@@ -103,6 +105,8 @@ type rewrapTx interface {
 	// SealedSecrets gives the authenticators with what is sealed of them.
 	SealedSecrets(ctx context.Context) ([]people.TOTP, error)
 	SaveTOTP(ctx context.Context, t people.TOTP) error
+	// EndSigningKeys ends every key that signs access tokens, with the tokens that it has signed.
+	EndSigningKeys(ctx context.Context, at time.Time) error
 }
 
 // Service is what can be done with the register. Its times are the machine's.
@@ -118,6 +122,7 @@ type Act struct {
 	By     string // person id, or people.Console
 	Reason string
 	At     time.Time
+	Staff  bool // they may look after those who work here, too, and not only after customers
 }
 
 // Add enters a customer and gives the pseudonym: id, or one that is drawn when that is empty. A wrong field is a *people.FieldError.
@@ -160,6 +165,9 @@ func (s *Service) Show(ctx context.Context, id string, act Act) (c Contact, err 
 		return c, people.ErrNoKey
 	}
 	err = s.Store.Change(ctx, func(tx Tx) error {
+		if err := reaches(ctx, tx, id, act); err != nil {
+			return err
+		}
 		row, err := tx.Contact(ctx, id)
 		if err != nil {
 			return err
@@ -170,6 +178,33 @@ func (s *Service) Show(ctx context.Context, id string, act Act) (c Contact, err 
 		return tx.AddLooks(ctx, act.look(id, "show"))
 	})
 	return c, err
+}
+
+// reaches refuses somebody who works here to whoever looks after customers only: that there is one is not theirs to know, so it is
+// ErrUnknown.
+func reaches(ctx context.Context, tx Tx, id string, act Act) error {
+	if act.Staff {
+		return nil
+	}
+	row, err := tx.Contact(ctx, id)
+	switch {
+	case err == nil && row.Kind == Staff:
+		return ErrUnknown
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrErased):
+		return nil // what is asked for says so
+	case !errors.Is(err, ErrUnknown):
+		return err
+	}
+	p, err := tx.Person(ctx, id)
+	switch {
+	case errors.Is(err, people.ErrNoPerson):
+		return nil
+	case err == nil && p.Role != people.Customer:
+		return ErrUnknown
+	}
+	return err
 }
 
 func (a Act) look(subject, what string) Look {
@@ -193,11 +228,19 @@ func (s *Service) Find(ctx context.Context, phone, email string, act Act) (ids [
 		marks = s.Vault.Lookups("email", c.Email)
 	}
 	err = s.Store.Change(ctx, func(tx Tx) error {
-		if ids, err = tx.FindContacts(ctx, marks); err != nil {
+		found, err := tx.FindContacts(ctx, marks)
+		if err != nil {
 			return err
 		}
+		ids = nil
 		var looks []Look
-		for _, id := range ids {
+		for _, id := range found {
+			if err := reaches(ctx, tx, id, act); errors.Is(err, ErrUnknown) {
+				continue
+			} else if err != nil {
+				return err
+			}
+			ids = append(ids, id)
 			looks = append(looks, act.look(id, "find"))
 		}
 		return tx.AddLooks(ctx, looks...)
@@ -214,6 +257,9 @@ func (s *Service) Change(ctx context.Context, id string, change func(*Contact), 
 		return people.ErrNoKey
 	}
 	return s.Store.Change(ctx, func(tx Tx) error {
+		if err := reaches(ctx, tx, id, act); err != nil {
+			return err
+		}
 		row, err := tx.Contact(ctx, id)
 		if errors.Is(err, ErrUnknown) {
 			return s.firstOfStaff(ctx, tx, id, change, act)

@@ -3,6 +3,7 @@ package register_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -43,7 +44,9 @@ func each(t *testing.T, test func(t *testing.T, s *store.Store, svc *register.Se
 	})
 }
 
-func act(reason string) register.Act { return register.Act{By: "p-support", Reason: reason, At: now} }
+func act(reason string) register.Act {
+	return register.Act{By: "p-support", Reason: reason, At: now, Staff: true}
+}
 
 func looks(t *testing.T, s *store.Store, id string) (all []register.Look) {
 	t.Helper()
@@ -178,10 +181,10 @@ func TestAllGoesUnderTheNewestKeyAndTheOldOneIsNotNeededThen(t *testing.T) {
 		ids, err := svc.Find(ctx, hana.Phone, "", act("called"))
 		require.NoError(t, err)
 		require.Equal(t, []string{id}, ids, "found while it is under the old key")
-		n, err := svc.Rewrap(ctx)
+		n, err := svc.Rewrap(ctx, now)
 		require.NoError(t, err)
 		require.Equal(t, 1, n)
-		n, err = svc.Rewrap(ctx)
+		n, err = svc.Rewrap(ctx, now)
 		require.NoError(t, err)
 		require.Zero(t, n)
 		svc.Vault = vault(t, 2)
@@ -293,21 +296,45 @@ func TestABackupOfBeforeDoesNotBringAnErasedPersonBack(t *testing.T) {
 }
 
 func TestAnErasedRowsKeyIsNotLeftInTheFile(t *testing.T) {
-	url := storetest.SQLite(t)
-	s, err := store.Open(t.Context(), url)
+	url, ctx := storetest.SQLite(t), t.Context()
+	s, err := store.Open(ctx, url)
 	require.NoError(t, err)
 	svc := &register.Service{Store: s.Register(), Vault: vault(t, 1)}
-	_, err = svc.Add(t.Context(), "m-1", hana, "x", now)
+	const rows = 60 // so many that pages are split, and rows move
+	wrapped := make([][]byte, rows)
+	for i := range rows {
+		id := fmt.Sprintf("m-%04d", i*37%rows)
+		_, err = svc.Add(ctx, id, hana, "x", now)
+		require.NoError(t, err)
+		require.NoError(t, s.Read(ctx, func(tx *store.Tx) error {
+			row, err := tx.Contact(ctx, id)
+			wrapped[i] = bytes.Clone(row.Wrapped)
+			return err
+		}))
+	}
+	p, _, err := people.New(s.People()).Add(ctx, people.Console, people.Person{Name: "Zwicky-Umlaufbahn Ichiro", Role: people.Support}, now)
 	require.NoError(t, err)
-	var row register.Row
-	require.NoError(t, s.Read(t.Context(), func(tx *store.Tx) (err error) {
-		row, err = tx.Contact(t.Context(), "m-1")
-		return err
-	}))
-	require.True(t, bytes.Contains(stored(t, url), row.Wrapped))
-	require.NoError(t, svc.Erase(t.Context(), "m-1", "person", act("letter")))
-	require.NoError(t, s.Close()) // its log goes into the file, and is removed
-	require.False(t, bytes.Contains(stored(t, url), row.Wrapped))
+	require.NoError(t, people.New(s.People()).Remove(ctx, people.Console, p.ID, now))
+	require.NoError(t, svc.Erase(ctx, p.ID, "person", act("has left")))
+	for i := range rows {
+		require.NoError(t, svc.Erase(ctx, fmt.Sprintf("m-%04d", i), "person", act("letter")))
+	}
+	left := func(when string) {
+		for _, end := range []string{"", "-wal"} {
+			file, err := os.ReadFile(strings.TrimPrefix(url, "sqlite:") + end)
+			if errors.Is(err, os.ErrNotExist) {
+				continue
+			}
+			require.NoError(t, err)
+			require.False(t, bytes.Contains(file, []byte("Umlaufbahn")), "%s%s", when, end)
+			for _, w := range wrapped {
+				require.False(t, bytes.Contains(file, w), "%s%s", when, end)
+			}
+		}
+	}
+	left("while the hub runs")
+	require.NoError(t, s.Close())
+	left("afterwards")
 }
 
 func TestWhoWorksHereIsErasedAfterTheyHaveLeftAndTheirNameGoesEverywhere(t *testing.T) {

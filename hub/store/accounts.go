@@ -135,7 +135,8 @@ func (tx *Tx) ForgetMeans(ctx context.Context, person string) error {
 
 // HasSealed says whether anything is sealed with the key of people's secrets.
 func (tx *Tx) HasSealed(ctx context.Context) (sealed bool, err error) {
-	err = tx.row(ctx, `SELECT EXISTS (SELECT 1 FROM totps WHERE secret IS NOT NULL) OR EXISTS (SELECT 1 FROM contact_keys)`).Scan(&sealed)
+	err = tx.row(ctx, `SELECT EXISTS (SELECT 1 FROM totps WHERE secret IS NOT NULL) OR EXISTS (SELECT 1 FROM contact_keys)
+		OR EXISTS (SELECT 1 FROM access_keys WHERE ends_at IS NULL)`).Scan(&sealed)
 	return sealed, err
 }
 

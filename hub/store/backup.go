@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
+
+	"meguri/hub/people"
 )
 
 // BackupRow is a backup that was made, checked and is complete.
@@ -77,7 +79,9 @@ const restoredJump = 1 << 20
 
 // RecordRestore notes that this data was put back from a backup, and does what follows from it: every device has to say what
 // it still holds before a gap in its log is taken for anything else, versions and counters move on, and links that were open
-// then, and may have been used since, open nothing.
+// then, and may have been used since, open nothing. It also ends what lets anybody in by what the backup knows: sessions, recovery codes
+// and codes of authenticators that may have been used since, and keys that sign access tokens. Secrets that people and programs keep
+// stay, as they were then: see OldSecrets.
 func (tx *Tx) RecordRestore(ctx context.Context, id, file string, at time.Time) error {
 	for _, step := range []struct {
 		query string
@@ -87,12 +91,27 @@ func (tx *Tx) RecordRestore(ctx context.Context, id, file string, at time.Time) 
 		{"UPDATE device_logs SET restored_at = $1", []any{millis(at)}},
 		{"UPDATE devices SET plan_sent = plan_sent + $1, command_counter = command_counter + $1", []any{int64(restoredJump)}},
 		{"UPDATE login_links SET used_at = $1 WHERE used_at IS NULL", []any{millis(at)}},
+		{"UPDATE sessions SET ended_at = $1 WHERE ended_at IS NULL", []any{millis(at)}},
+		{"UPDATE recovery_codes SET used_at = $1 WHERE used_at IS NULL", []any{millis(at)}},
+		{"UPDATE totps SET used_step = $1 WHERE used_step < $1", []any{people.LastStep(at)}},
+		{"UPDATE access_keys SET ends_at = $1 WHERE ends_at IS NULL OR ends_at > $1", []any{millis(at)}},
 	} {
 		if _, err := tx.exec(ctx, step.query, step.args...); err != nil {
 			return fmt.Errorf("record the restore: %w", err)
 		}
 	}
 	return nil
+}
+
+// OldSecrets are those who have to be looked after when the data went back to a backup, by id: persons whose recovery codes end, which is
+// asked before RecordRestore, and clients whose secrets are those of then, also one that was changed or taken back since.
+func (tx *Tx) OldSecrets(ctx context.Context) (persons, clients []string, err error) {
+	persons, err = list(ctx, tx, scanText, `SELECT DISTINCT person_id FROM recovery_codes WHERE used_at IS NULL ORDER BY person_id`)
+	if err != nil {
+		return nil, nil, err
+	}
+	clients, err = list(ctx, tx, scanText, `SELECT id FROM clients WHERE revoked_at IS NULL ORDER BY id`)
+	return persons, clients, err
 }
 
 // Snapshot runs fn with the name of a view of the data that other connections to PostgreSQL can join while fn runs, and with

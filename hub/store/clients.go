@@ -105,3 +105,8 @@ func (tx *Tx) EndSigningKey(ctx context.Context, id string, at time.Time) (bool,
 	n, err := tx.exec(ctx, `UPDATE access_keys SET ends_at = $2 WHERE id = $1 AND (ends_at IS NULL OR ends_at > $2)`, id, millis(at))
 	return n == 1, err
 }
+
+// EndSigningKeys ends every key that signs access tokens, with the tokens that it has signed.
+func (tx *Tx) EndSigningKeys(ctx context.Context, at time.Time) error {
+	return tx.write(ctx, `UPDATE access_keys SET ends_at = $1 WHERE ends_at IS NULL OR ends_at > $1`, millis(at))
+}

@@ -20,6 +20,17 @@ func (r registerStore) Change(ctx context.Context, fn func(register.Tx) error) e
 	return r.s.Change(ctx, func(tx *Tx) error { return fn(tx) })
 }
 
+// Forget takes what was deleted out of the database's own files.
+func (r registerStore) Forget(ctx context.Context) error { return r.s.scrub(ctx) }
+
+// scrub takes what was deleted out of the database's own files, where it is this process that writes them.
+func (s *Store) scrub(ctx context.Context) error {
+	if own, ok := s.database.(interface{ scrub(context.Context) error }); ok {
+		return own.scrub(ctx)
+	}
+	return nil
+}
+
 const contactColumns = `c.id, c.kind, c.sealed, c.revision, c.entered_at, c.changed_at, COALESCE(k.key_id, ''), k.wrapped
 	FROM contacts c LEFT JOIN contact_keys k ON k.id = c.id`
 

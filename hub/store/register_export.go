@@ -35,6 +35,8 @@ var holdings = []holding{
 	{"rental_notices", "kind order_id happened_at made_at sent_at", "rental_notices WHERE customer_id = $1 ORDER BY made_at, id"},
 	{"account", "id name role place added_at removed_at", "persons WHERE id = $1 OR (role = 'customer' AND place = $1) ORDER BY id"},
 	{"login", "login set_at", "passwords WHERE person_id = $1 OR person_id IN (SELECT id FROM persons WHERE role = 'customer' AND place = $1) ORDER BY login"},
+	{"passkeys", "name added_at used_at", "passkeys WHERE person_id = $1 OR person_id IN (SELECT id FROM persons WHERE role = 'customer' AND place = $1) ORDER BY added_at, id"},
+	{"identities", "issuer subject bound_at", "identities WHERE person_id = $1 OR person_id IN (SELECT id FROM persons WHERE role = 'customer' AND place = $1) ORDER BY bound_at, issuer"},
 	{"sessions", "made_at seen_at ended_at means agent", "sessions WHERE person_id = $1 OR person_id IN (SELECT id FROM persons WHERE role = 'customer' AND place = $1) ORDER BY made_at, token_hash"},
 	{"acts", "at act subject detail signed", "acts WHERE person_id = $1 ORDER BY at, id"},
 	{"acts_about", "at act subject detail", "acts WHERE subject = $1 ORDER BY at, id"},

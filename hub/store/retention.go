@@ -164,6 +164,11 @@ func (r retentionStore) DeleteRetained(ctx context.Context, class string, before
 }
 
 func (r retentionStore) EndRetention(ctx context.Context, class, date string, deleted int, now time.Time) error {
+	if deleted > 0 {
+		if err := r.s.scrub(ctx); err != nil {
+			return err
+		}
+	}
 	return r.s.Change(ctx, func(tx *Tx) error {
 		return tx.write(ctx, `UPDATE retention_runs SET finished_at = $3, deleted = $4 WHERE class = $1 AND run_date = $2`, class, date, millis(now), deleted)
 	})

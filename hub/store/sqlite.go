@@ -50,11 +50,12 @@ func (sqliteEngine) open(ctx context.Context, address string) (database, error) 
 	// What savepoints and sorting keep aside need not be on the disk.
 	pragmas := []string{"journal_mode(wal)", "synchronous(full)", "busy_timeout(10000)", "foreign_keys(1)", "temp_store(memory)",
 		fmt.Sprintf("wal_autocheckpoint(%d)", logPages)}
-	dsn := func(lock, more string) string {
-		q := url.Values{"_txlock": {lock}, "_pragma": append(slices.Clone(pragmas), more)}
+	dsn := func(lock string, more ...string) string {
+		q := url.Values{"_txlock": {lock}, "_pragma": append(slices.Clone(pragmas), more...)}
 		return sqliteFile(file) + "?" + q.Encode()
 	}
-	writer, err := sql.Open("sqlite", dsn("immediate", fmt.Sprintf("cache_size(-%d)", cacheKiB)))
+	// What is deleted is overwritten with zeros: a page that is left keeps the keys of who was erased otherwise.
+	writer, err := sql.Open("sqlite", dsn("immediate", fmt.Sprintf("cache_size(-%d)", cacheKiB), "secure_delete(1)"))
 	if err != nil {
 		return nil, err
 	}

@@ -33,6 +33,13 @@ func (d *sqliteDatabase) close() error {
 	return errors.Join(d.read.close(), d.written.close(), d.reader.Close(), d.writer.Close())
 }
 
+// scrub takes out of SQLite's log what was deleted from the database. While somebody reads what was there before, some of it stays until
+// the next time.
+func (d *sqliteDatabase) scrub(ctx context.Context) error {
+	_, err := d.writer.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+	return err
+}
+
 // sqliteSession is one transaction of SQLite.
 type sqliteSession struct {
 	tx         *sql.Tx

@@ -15,55 +15,6 @@ import (
 	"meguri/hub/register"
 )
 
-// notStaged are tables that a copy for development begins without: secrets, what opens or lets in, and what belongs to the one place
-// where the hub runs. A hub on the copy makes its own.
-var notStaged = []string{"sessions", "login_links", "passwords", "totps", "recovery_codes", "order_keys", "plans", "plan_parts", "plan_contents",
-	"backups", "backup_positions", "restores", "payment_events", "alarm_notices", "quarantine", "certificates", "signing_keys", "token_keys",
-	"contact_keys", "contact_marks", "contacts", "passkeys", "used_challenges", "identities", "client_secrets", "access_keys", "audit_heads",
-	"audit_tips", "goose_db_version"}
-
-// staged says what becomes of a column; of those that are not here a text is searched for whatever names somebody.
-var staged = map[string]func(*register.Inventor, string) string{
-	"persons.name":                 (*register.Inventor).Name,
-	"passes.name":                  (*register.Inventor).Name,
-	"door_openings.at_door":        (*register.Inventor).Name,
-	"door_openings.number":         nothing,
-	"grants.pin":                   pin,
-	"passes.pin":                   pin,
-	"warehouse_operators.salt":     nothing,
-	"payments.reference":           code,
-	"payments.method":              code,
-	"payments.intent_id":           code,
-	"refunds.provider_id":          code,
-	"rental_bags.waybill":          code,
-	"orders.customer_id":           (*register.Inventor).Pseudonym,
-	"customer_notices.customer_id": (*register.Inventor).Pseudonym,
-	"rental_orders.customer_id":    (*register.Inventor).Pseudonym,
-	"rental_notices.customer_id":   (*register.Inventor).Pseudonym,
-	// What people write by hand may hold names that nobody can know of.
-	"passes.reason": byHand, "door_openings.reason": byHand, "looks.reason": byHand, "erasures.reason": byHand, "refunds.reason": byHand,
-	"maintenance.reason": byHand, "alarms.shelved_reason": byHand, "grants.risk_reason": byHand, "quality_holds.reason": byHand,
-	"quality_holds.why": byHand, "acts.detail": byHand, "alarm_history.detail": byHand, "repair_orders.what": byHand,
-	"rental_bag_items.exception": byHand,
-}
-
-func nothing(*register.Inventor, string) string { return "" }
-
-func pin(v *register.Inventor, text string) string { return v.Shape("pin", text, 0) }
-
-func code(v *register.Inventor, text string) string { return v.Shape("code", text, 0) }
-
-func byHand(_ *register.Inventor, text string) string {
-	if text == "" {
-		return ""
-	}
-	return "written by hand"
-}
-
-// enumerated are columns whose texts the schema or the rules know; no name is among them.
-var enumerated = []string{"kind", "state", "outcome", "leg", "holder", "decision", "cause", "role", "channel", "language", "class", "run_date",
-	"delivery_date", "step", "gtin", "grai", "gln", "what", "act", "how", "in_doubt", "unstated", "unproven", "basis", "limit", "vehicle_id", "software"}
-
 // Staged is what a copy for development came to.
 type Staged struct {
 	Tables, Rows, Persons int
@@ -71,10 +22,11 @@ type Staged struct {
 	Searched              int // original values that are in no byte of the copy
 }
 
-// shortestOriginal is in bytes: what is shorter is found by chance, and replaced where it is the whole of a name.
+// shortestOriginal is in bytes: what is shorter is found by chance in bytes, and replaced where it is the whole of a value.
 const shortestOriginal = 6
 
-// Stage copies the database into a new SQLite file with invented persons; key seals them there. The file is gone again when anything of
+// Stage copies the database into a new SQLite file with invented persons; key seals them there. What is invented follows from the seed and
+// the vault's key, which is not in the copy: who has only that cannot try out which original it was. The file is gone again when anything of
 // an original is left in it.
 func (s *Store) Stage(ctx context.Context, file, seed string, vault *people.Vault, key *people.Vault) (done Staged, err error) {
 	if _, err := os.Lstat(file); err == nil {
@@ -116,7 +68,8 @@ type stager struct {
 	db        *sql.DB
 	done      *Staged
 	inventor  *register.Inventor
-	replacer  *strings.Replacer
+	replacer  *strings.Replacer // for texts of the hub's own making
+	inside    *strings.Replacer // for bytes, in which short ones would be found by chance
 	originals []string
 }
 
@@ -157,7 +110,7 @@ func (st *stager) persons(ctx context.Context, seed string, vault, key *people.V
 	slices.Sort(pseudonyms)
 	pseudonyms = slices.Compact(pseudonyms)
 	st.originals = append(st.originals, pseudonyms...)
-	st.inventor = register.NewInventor(seed, st.originals)
+	st.inventor = register.NewInventor(vault.Staging(seed), st.originals)
 	return st.invent(ctx, rows, contacts, pseudonyms, key)
 }
 
@@ -200,7 +153,16 @@ func (st *stager) invent(ctx context.Context, rows []register.Row, contacts []re
 			st.inventor.Name(n)
 		}
 	}
-	st.replacer = st.inventor.Replacer(shortestOriginal)
+	for _, table := range []string{"collection_spots", "depots", "locations", "shops", "warehouses"} { // before texts that name them are copied
+		places, err := list(ctx, st.tx, scanText, `SELECT name FROM `+table+` ORDER BY id`)
+		if err != nil {
+			return err
+		}
+		for _, p := range places {
+			st.inventor.Place(p)
+		}
+	}
+	st.replacer, st.inside = st.inventor.Replacer(shortestOriginal, true), st.inventor.Replacer(shortestOriginal, false)
 	return nil
 }
 
@@ -222,10 +184,7 @@ func stageContact(ctx context.Context, tx *sql.Tx, r register.Row) error {
 }
 
 // column is a column of the copy.
-type column struct {
-	name, kind string
-	key        bool
-}
+type column struct{ name, kind string }
 
 // tables copies all tables but those that are not staged. The copy was made with this hub's schema, which the source has, too.
 func (st *stager) tables(ctx context.Context) error {
@@ -266,14 +225,14 @@ func texts(ctx context.Context, db *sql.DB, query string) (all []string, err err
 }
 
 func (st *stager) columns(ctx context.Context, table string) (all []column, err error) {
-	rows, err := st.db.QueryContext(ctx, `SELECT name, type, pk > 0 FROM pragma_table_info($1)`, table)
+	rows, err := st.db.QueryContext(ctx, `SELECT name, type FROM pragma_table_info($1)`, table)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var c column
-		if err := rows.Scan(&c.name, &c.kind, &c.key); err != nil {
+		if err := rows.Scan(&c.name, &c.kind); err != nil {
 			return nil, err
 		}
 		all = append(all, c)
@@ -336,7 +295,7 @@ func (st *stager) value(table string, c column, v any) any {
 		if table == "warehouse_operators" {
 			return []byte{}
 		}
-		if text := string(raw); st.replacer.Replace(text) != text {
+		if text := string(raw); st.inside.Replace(text) != text {
 			st.done.Emptied++
 			return []byte{}
 		}
@@ -346,16 +305,11 @@ func (st *stager) value(table string, c column, v any) any {
 	if !ok || c.kind != "TEXT" || text == "" {
 		return v
 	}
-	if do := staged[table+"."+c.name]; do != nil {
-		return do(st.inventor, text)
+	do := stagedColumns[table+"."+c.name]
+	if do == nil { // nobody has decided yet: the safe way
+		do = typed
 	}
-	if made, ok := st.inventor.Known("pseudonym", text); ok && (c.name == "id" || c.name == "subject" || c.name == "place" || c.name == "person_id") {
-		return made
-	}
-	if c.key || strings.HasSuffix(c.name, "_id") || slices.Contains(enumerated, c.name) {
-		return text
-	}
-	return st.replacer.Replace(text)
+	return do(st, text)
 }
 
 // searched looks for originals in all bytes of a file and says for how many. What is found is told by number and not by what it is.

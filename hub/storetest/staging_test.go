@@ -29,7 +29,8 @@ func stageVault(t *testing.T, fill byte) *people.Vault {
 func TestACopyForDevelopmentNamesNobodyAndIsWhole(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty func() string) {
 		ctx, now := t.Context(), time.Date(2026, 11, 28, 9, 0, 0, 0, time.UTC)
-		s := storetest.Open(t, empty())
+		url := empty()
+		s := storetest.Open(t, url)
 		storetest.Import(t, s, storetest.Network(t))
 		own := stageVault(t, 1)
 		reg := &register.Service{Store: s.Register(), Vault: own}
@@ -42,6 +43,8 @@ func TestACopyForDevelopmentNamesNobodyAndIsWhole(t *testing.T) {
 			Lines: []order.Line{{ProductID: "a-cold", Quantity: 1}}})
 		persons := people.New(s.People())
 		who, _, err := persons.Add(ctx, people.Console, people.Person{Name: "Suzuki Ichiro", Role: people.Support}, now)
+		require.NoError(t, err)
+		_, _, err = persons.Add(ctx, people.Console, people.Person{Name: "Mei", Role: people.Quality}, now)
 		require.NoError(t, err)
 		_, _, err = persons.Add(ctx, people.Console, people.Person{Name: "佐藤 花子", Role: people.Customer, Place: "m-00017"}, now)
 		require.NoError(t, err)
@@ -56,6 +59,9 @@ func TestACopyForDevelopmentNamesNobodyAndIsWhole(t *testing.T) {
 				From: now, Until: now.Add(time.Hour), IssuedAt: now})
 		}))
 
+		storetest.Break(t, url, "UPDATE orders SET end_reason = 'Tanabe called: ill'", "UPDATE runs SET driver_id = 'Mei'", // shorter than what is searched for
+			"UPDATE acts SET was_before = 'Tanabe'", "UPDATE locations SET name = 'house of Tanabe'")
+
 		stage := func() (string, store.Staged) {
 			file := filepath.Join(t.TempDir(), "hub.db")
 			done, err := s.Stage(ctx, file, "seed", own, stageVault(t, 9))
@@ -66,7 +72,7 @@ func TestACopyForDevelopmentNamesNobodyAndIsWhole(t *testing.T) {
 		require.Equal(t, 2, done.Persons)
 		data, err := os.ReadFile(file)
 		require.NoError(t, err)
-		for _, original := range []string{"佐藤", "花子", "9012345678", "hana.sato", "谷中", "Mary", "Shelley", "1632960961", "Suzuki", "Ichiro", "8395512270", "m-00017", "m-00018"} {
+		for _, original := range []string{"佐藤", "花子", "9012345678", "hana.sato", "谷中", "Mary", "Shelley", "1632960961", "Suzuki", "Ichiro", "8395512270", "m-00017", "m-00018", "Tanabe", "Mei"} {
 			require.False(t, bytes.Contains(data, []byte(original)), original)
 		}
 		contacts := func(file string) (all []register.Contact, orders, persons string) {
@@ -78,7 +84,7 @@ func TestACopyForDevelopmentNamesNobodyAndIsWhole(t *testing.T) {
 				orders = h.CustomerID
 				all, err := tx.Persons(ctx, 10)
 				require.NoError(t, err)
-				persons = all[1].Place + all[0].Place
+				persons = all[2].Place + all[0].Place
 				return nil
 			}))
 			shown, err := there.Show(ctx, orders, register.Act{By: "dev", Reason: "test", At: now})
@@ -95,5 +101,14 @@ func TestACopyForDevelopmentNamesNobodyAndIsWhole(t *testing.T) {
 		require.Equal(t, got, repeated)
 		_, err = s.Stage(ctx, file, "seed", own, stageVault(t, 9))
 		require.ErrorContains(t, err, "is there already")
+
+		// Who has the copy knows the seed and the program: trying out what was invented for a number that they guess says nothing.
+		for _, key := range [][]byte{[]byte("seed"), []byte(store.StageKey("seed")), stageVault(t, 9).Staging("seed")} {
+			try := register.NewInventor(key, nil)
+			require.NotEqual(t, got[0].Phone, try.Shape("phone", contact.Phone, 1))
+			require.NotEqual(t, customer, try.Pseudonym("m-00017"))
+		}
+		ours := register.NewInventor(own.Staging("seed"), nil)
+		require.Equal(t, got[0].Phone, ours.Shape("phone", contact.Phone, 1), "which is how it was made")
 	})
 }
