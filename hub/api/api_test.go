@@ -253,6 +253,17 @@ func TestAPostFromAnotherSiteIsRefused(t *testing.T) {
 	}
 }
 
+func TestOverTLSNobodyElsesCookieIsTaken(t *testing.T) {
+	h := apitest.Open(t)
+	h.API.TLS = true
+	token := h.Token(t, people.Support)
+	for name, status := range map[string]int{"meguri_session": http.StatusUnauthorized, "__Host-meguri_session": http.StatusOK} {
+		r := httptest.NewRequest("GET", "/v1/me", nil)
+		r.AddCookie(&http.Cookie{Name: name, Value: token})
+		require.Equal(t, status, h.Serve(r).Code, name)
+	}
+}
+
 func TestTheSummaryAddsUp(t *testing.T) {
 	h := apitest.Open(t)
 	h.Day(t)

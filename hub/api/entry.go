@@ -19,8 +19,8 @@ const (
 )
 
 // browserOf is the secret of a browser that has no session; empty for one that was given none.
-func browserOf(c echo.Context) string {
-	if cookie, err := c.Cookie(browserName); err == nil && len(cookie.Value) <= 100 {
+func (a *API) browserOf(c echo.Context) string {
+	if cookie, err := c.Cookie(a.cookieNamed(c, browserName)); err == nil && len(cookie.Value) <= 100 {
 		return cookie.Value
 	}
 	return ""
@@ -28,7 +28,7 @@ func browserOf(c echo.Context) string {
 
 // Browser is the secret of a browser that has no session, which it is given when it has none.
 func (a *API) Browser(c echo.Context) string {
-	if b := browserOf(c); b != "" {
+	if b := a.browserOf(c); b != "" {
 		return b
 	}
 	b := people.NewBrowser()
@@ -106,7 +106,7 @@ func (a *API) EndCompany(c echo.Context) (people.In, error) {
 	if a.Company == nil || a.People.Vault == nil {
 		return people.In{}, echo.ErrNotFound
 	}
-	cookie, err := c.Cookie(companyCookie)
+	cookie, err := c.Cookie(a.cookieNamed(c, companyCookie))
 	if err != nil {
 		return people.In{}, people.ErrState
 	}

@@ -258,7 +258,7 @@ func (a *API) Confirm(c echo.Context, proof people.Proof) error {
 func (a *API) identify(c echo.Context) error {
 	token, bearer := strings.CutPrefix(c.Request().Header.Get("Authorization"), "Bearer ")
 	if !bearer {
-		if cookie, err := c.Cookie(cookieName); err == nil {
+		if cookie, err := c.Cookie(a.cookieNamed(c, cookieName)); err == nil {
 			token = cookie.Value
 		}
 	}
@@ -352,7 +352,7 @@ func (a *API) enter(c echo.Context, with Credentials) (people.In, error) {
 	case with.Code != "":
 		return a.People.Login(c.Request().Context(), with.Code, from, a.RealNow())
 	case with.Passkey != "":
-		return a.People.PasskeyLogin(c.Request().Context(), with.Passkey, browserOf(c), from, a.RealNow())
+		return a.People.PasskeyLogin(c.Request().Context(), with.Passkey, a.browserOf(c), from, a.RealNow())
 	}
 	return a.People.PasswordLogin(c.Request().Context(), with.Login, with.Password, from, a.RealNow())
 }
@@ -360,14 +360,23 @@ func (a *API) enter(c echo.Context, with Credentials) (people.In, error) {
 // from is where a request to log in comes from.
 func (a *API) from(c echo.Context) people.From {
 	from := people.From{Address: c.RealIP(), Agent: c.Request().UserAgent()}
-	if cookie, err := c.Cookie(deviceName); err == nil {
+	if cookie, err := c.Cookie(a.cookieNamed(c, deviceName)); err == nil {
 		from.Device = cookie.Value
 	}
 	return from
 }
 
+// cookieNamed is the name of a cookie. Over TLS it has the prefix by which browsers take it from this very host alone, and set over
+// TLS: neither another site of the domain nor whoever is on the line without TLS can put one of theirs in its place.
+func (a *API) cookieNamed(c echo.Context, name string) string {
+	if a.Secure(c) {
+		return "__Host-" + name
+	}
+	return name
+}
+
 func (a *API) cookie(c echo.Context, name, value string, until time.Time) *http.Cookie {
-	return &http.Cookie{Name: name, Value: value, Path: "/", Expires: until, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	return &http.Cookie{Name: a.cookieNamed(c, name), Value: value, Path: "/", Expires: until, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		Secure: a.Secure(c)}
 }
 
