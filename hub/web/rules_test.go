@@ -23,7 +23,7 @@ func TestARuleOfTheNetworksFileIsAnAlarmOnThePage(t *testing.T) {
 	h.Day(t)
 	files := apitest.Network()
 	files[bulk.RulesFile] = &fstest.MapFile{Data: []byte("temperature_category,leg,kind,minutes,min_celsius,max_celsius,ignore_start_minutes\n" +
-		"precooled,station,instant,,,12,\nambient,station,consecutive,7,1,,\nprecooled,station,cumulative,30,,9,15\n")}
+		"precooled,station,instant,,,12,\nambient,station,consecutive,7,3,,\nprecooled,station,cumulative,30,,9,15\n")}
 	n, err := bulk.ReadNetwork(files)
 	require.NoError(t, err)
 	ctx, token := t.Context(), h.Token(t, people.Quality)
@@ -57,7 +57,7 @@ func TestARuleOfTheNetworksFileIsAnAlarmOnThePage(t *testing.T) {
 	list := get(h, "/alarms?lang=en", token).Body.String()
 	require.Contains(t, list, "12.5 °C, limit 12.0 °C")
 	page := get(h, "/readings?lang=en&sensor="+sensor, token).Body.String()
-	for _, want := range []string{"above 12.0 °C: at once", "below 1.0 °C for 7 min at a stretch", "above 8.0 °C for 20 min at a stretch",
+	for _, want := range []string{"above 12.0 °C: at once", "below 3.0 °C for 7 min at a stretch", "above 8.0 °C for 20 min at a stretch",
 		"above 9.0 °C for 30 min in all, while goods of precooled are here; not the first 15 and the last 0 min"} {
 		require.Contains(t, page, fmt.Sprintf("<li>%s</li>", want))
 	}

@@ -27,7 +27,7 @@ func TestADeviceAndTheHubFindTheSameAlarmsByTheRulesOfANetwork(t *testing.T) {
 				OffDelay: time.Duration(rapid.IntRange(0, 3).Draw(rt, "off")) * time.Minute}}
 			own = append(own, o)
 		}
-		rules := coldchain.Standing(2000, 8000, 10, own[:rapid.IntRange(1, 2).Draw(rt, "own")])
+		rules := coldchain.Standing(2000, 8000, 10, own[:rapid.IntRange(1, 2).Draw(rt, "own")], []string{"cold", "dry"})
 		plan := protocol.TemperaturePlan{Position: "f1"}
 		for _, r := range rules {
 			plan.Rules = append(plan.Rules, protocol.AirRule{Name: r.Name, Low: r.Low, LimitMilliC: r.LimitMilliC,
