@@ -175,6 +175,9 @@ func (s *Service) Probe(ctx context.Context, position string, p coldchain.Probin
 		if err := t.tx.AddProbing(ctx, people.NewID("b"), position, p); err != nil {
 			return err
 		}
-		return t.tx.MarkDue(ctx, position, p.At.Add(-24*time.Hour), t.now)
+		if err := t.tx.MarkDue(ctx, position, p.At.Add(-24*time.Hour), t.now); err != nil {
+			return err
+		}
+		return t.tx.RecordAct(ctx, people.NewAct(t.now, p.By, "quality.probing", position, fmt.Sprintf("%.1f °C", float64(p.MilliC)/1000)))
 	})
 }

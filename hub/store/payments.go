@@ -9,6 +9,7 @@ import (
 
 	"meguri/hub/order"
 	"meguri/hub/payment"
+	"meguri/hub/people"
 )
 
 // Payments is the store as the payment service needs it.
@@ -181,8 +182,10 @@ func (tx *Tx) saveRefund(ctx context.Context, sequence int64, r payment.Refund) 
 	for _, l := range r.Lines {
 		lines = append(lines, []any{r.OrderID, r.ID, l.Line, l.Units})
 	}
-	_, err = tx.insert(ctx, "refund_lines", []string{"order_id", "refund_id", "line", "units"}, lines, "")
-	return err
+	if _, err := tx.insert(ctx, "refund_lines", []string{"order_id", "refund_id", "line", "units"}, lines, ""); err != nil || r.AskedBy == payment.Nobody {
+		return err
+	}
+	return tx.RecordAct(ctx, people.NewAct(r.AskedAt, r.AskedBy, "order.refund", r.OrderID, fmt.Sprintf("%s, %d yen", r.ID, r.AmountYen)))
 }
 
 const paymentTaskColumns = "order_id, refund_id, due_at, tries, round, unsure, since, problem FROM payment_tasks"

@@ -19,16 +19,10 @@ import (
 
 // unrecorded are changing routes whose uses are no acts of the trail, and where they are kept instead.
 var unrecorded = map[string]string{
-	"POST /v1/logout":             "the session says when it ended",
-	"POST /logout":                "the session says when it ended",
-	"POST /v1/me/confirm":         "kept with the session, and with each act that it signs",
-	"POST /account/confirm":       "kept with the session, and with each act that it signs",
-	"POST /v1/sheets/:id/confirm": "the confirmation itself names the driver, the version and the time",
-	"POST /sheet/:id/confirm":     "the confirmation itself names the driver, the version and the time",
-	"POST /v1/customers/search":   "a look, which the register keeps with who and why",
-	"DELETE /v1/me/sessions":      "the sessions say when they ended",
-	"DELETE /v1/me/sessions/:id":  "the session says when it ended",
-	"POST /account/sessions":      "the sessions say when they ended",
+	"POST /v1/me/confirm":       "kept with the session, and with each act that it signs",
+	"POST /account/confirm":     "kept with the session, and with each act that it signs",
+	"POST /v1/customers/search": "a look, which the register keeps with who and why",
+	"POST /customers":           "a look, which the register keeps with who and why",
 }
 
 // trail is what was seen of changing routes, in all tests of a package: which acts their uses have left.
