@@ -54,3 +54,21 @@ func TestWhatIsDoneByHandIsInTheTrail(t *testing.T) {
 	order := h.Risky(t)
 	do(dispatcher, "/v1/orders/"+order+"/risk", `{"reason":"the fridge is empty"}`, 204)
 }
+
+func TestWhatADriverAndAnybodyDoesIsInTheTrail(t *testing.T) {
+	h := apitest.Open(t)
+	h.Day(t)
+	require.NoError(t, h.Store.Change(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.MakeEditions(t.Context(), apitest.Date, nil, "hub", "cutoff", apitest.Now)
+		return err
+	}))
+	driver := h.Token(t, people.Driver)
+	sheet := decode[struct{ Version int }](t, h.Do("GET", "/v1/sheets?date="+apitest.Date+"&route=route-01", driver, ""))
+	w := h.Do("POST", "/v1/sheets/route-01@"+apitest.Date+"/confirm", driver, fmt.Sprintf(`{"version":%d}`, sheet.Version))
+	require.Equal(t, 204, w.Code, w.Body)
+
+	in, err := h.People.Login(t.Context(), h.Code(t, people.Shop), people.From{}, h.RealNow())
+	require.NoError(t, err)
+	w = h.Do("DELETE", "/v1/me/sessions/"+in.Session.ID(), in.Token, "")
+	require.Equal(t, 204, w.Code, w.Body)
+}

@@ -57,7 +57,7 @@ var ownedTables = []owned{
 	{"payments", "orders.id=order_id", false}, {"payment_lines", "orders.id=order_id", false}, {"payment_tasks", "orders.id=order_id", false},
 	{"payment_events", "payments.intent_id=intent_id", true},
 	{"refunds", "orders.id=order_id", false}, {"refund_lines", "orders.id=order_id", false},
-	{"grants", "locations.id=location_id", false}, {"grant_revocations", "grants.id=grant_id", false},
+	{"grants", "locations.id=location_id", false}, {"grant_revocations", "grants.id=grant_id", false}, {"grant_uses", "grants.id=grant_id", false},
 	{"passes", "shops.id=shop_id fridges.id=fridge_id locations.id=place_id collection_spots.id=place_id", false},
 
 	{"devices", "locations.id=place collection_spots.id=place routes.id=place shippers.id=place shops.id=place warehouses.id=place", true},
