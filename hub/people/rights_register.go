@@ -18,6 +18,7 @@ func registerRights() []Right {
 		{Route: "GET /customers", Roles: watch},
 		{Route: "POST /customers", Roles: []Role{Admin, Support}, Act: true},
 		{Route: "GET /customers/exposures", Roles: []Role{Admin, Quality}},
+		{Route: "GET /audit", Roles: []Role{Admin, Quality}},
 		{Route: "GET /retention", Roles: watch},
 	}
 }

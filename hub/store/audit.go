@@ -144,6 +144,15 @@ func (tx *Tx) AuditHeads(ctx context.Context) ([]audit.Head, error) {
 	return list(ctx, tx, scanHead, "SELECT number, at, older, tips, hash, certificate, signature FROM audit_heads ORDER BY number")
 }
 
+// NewestHead gives the signed head that is the newest; nil where nothing is signed yet.
+func (tx *Tx) NewestHead(ctx context.Context) (*audit.Head, error) {
+	heads, err := list(ctx, tx, scanHead, "SELECT number, at, older, tips, hash, certificate, signature FROM audit_heads ORDER BY number DESC LIMIT 1")
+	if err != nil || len(heads) == 0 {
+		return nil, err
+	}
+	return &heads[0], nil
+}
+
 func scanHead(row scanner) (h audit.Head, err error) {
 	var number, at, older int64
 	var tips string

@@ -157,10 +157,12 @@ func (w *Web) resetPerson(c echo.Context) error {
 type rightsView struct {
 	Roles []people.Role
 	Rows  []people.Row
+	Trail bool // may see what was done
 }
 
 func (w *Web) showRights(c echo.Context) error {
-	return w.render(c, http.StatusOK, "rights", chooseLang(c).text("rights.title"), "", rightsView{people.Roles(), people.Matrix()})
+	return w.render(c, http.StatusOK, "rights", chooseLang(c).text("rights.title"), "",
+		rightsView{people.Roles(), people.Matrix(), w.mayOpen(api.Who(c), "/audit")})
 }
 
 // linkOf is the login link for a code, at the address that this page was asked for.

@@ -49,7 +49,7 @@ func (l lang) known(prefix, word string) string {
 
 // messages is what pages say: the tables of all files.
 var messages = together(commonMessages, checkMessages, dispatchMessages, qualityMessages, readingsMessages, alarmMessages, doorMessages, accountMessages, rentalMessages, registerMessages, exposureMessages, entryMessages,
-	businessMessages)
+	businessMessages, auditMessages)
 
 func together(tables ...map[string]message) map[string]message {
 	all := map[string]message{}

@@ -120,6 +120,7 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.GET("/customers", w.customers)
 	e.POST("/customers", w.lookUp)
 	e.GET("/customers/exposures", w.exposures)
+	e.GET("/audit", w.trail)
 	e.GET("/retention", w.retention)
 	e.GET("/me", w.me)
 	e.GET("/account", w.account)

@@ -296,7 +296,7 @@ func everyPage(t *testing.T, h *apitest.Hub) {
 	h.Warehouse(t)
 	admin := h.Token(t, people.Admin)
 	for _, path := range []string{"/", "/locations/loc-002", "/packing", "/packing?shop=shop-2", "/sheet", "/sheet?route=route-02",
-		"/orders/order-0001", "/orders/" + apitest.Refused, "/work-items", "/check", "/people", "/rights", "/account", "/me", "/orders/none", "/alarms", "/alarms?show=mine", "/alarms?show=all", "/alarms/alarm-1", "/alarms/none", "/quality", "/customers", "/customers?id=member-0003", "/customers/exposures", "/customers/exposures?from=x", "/retention", "/rental", "/rental/items/none", "/rental/items/" + apitest.Dress, "/rental/orders", "/rental/orders?state=closed",
+		"/orders/order-0001", "/orders/" + apitest.Refused, "/work-items", "/check", "/people", "/rights", "/account", "/me", "/orders/none", "/alarms", "/alarms?show=mine", "/alarms?show=all", "/alarms/alarm-1", "/alarms/none", "/quality", "/customers", "/customers?id=member-0003", "/customers/exposures", "/customers/exposures?from=x", "/audit", "/audit?from=x", "/retention", "/rental", "/rental/items/none", "/rental/items/" + apitest.Dress, "/rental/orders", "/rental/orders?state=closed",
 		"/rental/orders/r-1", "/rental/orders/r-2", "/rental/orders/none", "/rental/cleaning", "/rental/cleaning?all=true", "/rental/repairs?all=true", "/outages", "/exceptions",
 		"/exceptions?container=C-20261201-0001", "/exceptions?container=none", "/doors/loc-001-fridge-1",
 		"/devices/station-new", "/devices/station-new/commissioning", "/history", "/history?location=loc-002&known=2026-12-01T09:00&at=2026-12-01T08:00"} {
