@@ -107,8 +107,9 @@ func exportAudit(g *Globals, tx *store.Tx, out *json.Encoder) error {
 
 // AuditVerifyCmd is `hub audit verify`.
 type AuditVerifyCmd struct {
-	File string `arg:"" optional:"" help:"An export; without it the database is checked." type:"existingfile"`
-	CA   string `help:"Certificate of the hub's authority, or the directory that it is in (default: pki in the data directory)." name:"ca" type:"path"`
+	File string   `arg:"" optional:"" help:"An export; without it the database is checked." type:"existingfile"`
+	CA   string   `help:"Certificate of the hub's authority, or the directory that it is in (default: pki in the data directory)." name:"ca" type:"path"`
+	Head []string `help:"A head that was told before, by the hub's log or by this command: it has to be in the trail." placeholder:"NUMBER:HASH"`
 }
 
 // Run says what the trail consists of, or what is broken first.
@@ -124,6 +125,9 @@ func (c *AuditVerifyCmd) Run(g *Globals) error {
 		return fmt.Errorf("--ca: %w", err)
 	}
 	v := &audit.Verifier{Signature: func(h audit.Head) error { return pki.CheckAudit(ca, h.Certificate, h.Hash[:], h.Signature, h.At) }}
+	if v.Known, err = c.known(); err != nil {
+		return err
+	}
 	var r audit.Result
 	if c.File != "" {
 		r, err = verifyExport(c.File, v)
@@ -138,10 +142,31 @@ func (c *AuditVerifyCmd) Run(g *Globals) error {
 	}
 	fmt.Fprintf(g.Stdout, "whole: %d entries in %d chains, %d signed heads", r.Entries, r.Chains, r.Heads)
 	if r.Heads > 0 {
-		fmt.Fprintf(g.Stdout, ", the newest of %s with hash %s", r.Covered.At.Format(time.RFC3339), r.Covered.Hash)
+		fmt.Fprintf(g.Stdout, ", the newest of %s: %s", r.Covered.At.Format(time.RFC3339), audit.Known{Number: r.Covered.Number, Hash: r.Covered.Hash})
 	}
 	_, err = fmt.Fprintf(g.Stdout, "; %d acts are older than the trail\n", r.Older)
 	return err
+}
+
+// known are the heads that the caller names and, of the database, the one that the hub keeps beside its keys.
+func (c *AuditVerifyCmd) known() (all []audit.Known, err error) {
+	for _, text := range c.Head {
+		k, err := audit.ParseKnown(text)
+		if err != nil {
+			return nil, fmt.Errorf("--head: %w", err)
+		}
+		all = append(all, k)
+	}
+	if at, err := os.Stat(c.CA); c.File != "" || err != nil || !at.IsDir() { // an export may be older, and a certificate has nothing beside it
+		return all, nil
+	}
+	switch k, ok, err := audit.Marked(c.CA); {
+	case err != nil:
+		return nil, err
+	case ok:
+		all = append(all, k)
+	}
+	return all, nil
 }
 
 // maxAuditLine bounds a line of an export, in bytes: a head names some thousand chains at most.

@@ -15,6 +15,7 @@ import (
 	"meguri/hub/people"
 	"meguri/hub/pki"
 	"meguri/hub/store"
+	"meguri/hub/storetest"
 	"meguri/internal/clock"
 )
 
@@ -33,8 +34,11 @@ func TestTheAuditTrailIsShownExportedAndVerified(t *testing.T) {
 		}); err != nil {
 			return err
 		}
-		_, err := s.SealAudit(g.Ctx, func(h audit.Hash) ([]byte, []byte, error) { return sign(h[:]) }, time.Now())
-		return err
+		head, err := s.SealAudit(g.Ctx, func(h audit.Hash) ([]byte, []byte, error) { return sign(h[:]) }, time.Now())
+		if err != nil {
+			return err
+		}
+		return audit.Mark(g.pkiDir(), audit.Known{Number: head.Number, Hash: head.Hash})
 	}))
 	out.Reset()
 	require.NoError(t, (&AuditShowCmd{Most: 10, TimeZone: "UTC", Of: "o-1", By: "p-1", From: "2020-01-01"}).Run(g))
@@ -75,4 +79,25 @@ func TestTheAuditTrailIsShownExportedAndVerified(t *testing.T) {
 	_, err = pki.Open(other)
 	require.NoError(t, err)
 	require.ErrorIs(t, (&AuditVerifyCmd{File: file, CA: other}).Run(g), pki.ErrStranger)
+
+	_, told, ok := strings.Cut(out.String(), "Z: ")
+	require.True(t, ok, out.String())
+	told, _, _ = strings.Cut(told, ";")
+	require.NoError(t, (&AuditVerifyCmd{File: file, Head: []string{told}}).Run(g))
+	forged := strings.Replace(told, told[2:6], "0000", 1)
+	require.ErrorContains(t, (&AuditVerifyCmd{File: file, Head: []string{forged}}).Run(g), "head 1 is not the one that was seen before")
+	require.ErrorContains(t, (&AuditVerifyCmd{File: file, Head: []string{"2" + told[1:]}}).Run(g), "head 2, which was seen before, is missing")
+	for _, text := range []string{"", "1", "0:" + told[2:], "x:" + told[2:], told + "0"} {
+		require.ErrorContains(t, (&AuditVerifyCmd{Head: []string{text}}).Run(g), "want NUMBER:HASH", text)
+	}
+
+	// Whoever deletes the whole trail leaves nothing that is broken in itself.
+	storetest.Break(t, g.Database, "DELETE FROM audit_heads", "DELETE FROM audit_tips", "DELETE FROM acts")
+	require.ErrorContains(t, (&AuditVerifyCmd{}).Run(g), "head 1, which was seen before, is missing")
+	require.NoError(t, audit.Unmark(g.pkiDir()))
+	require.NoError(t, audit.Unmark(g.pkiDir()))
+	require.NoError(t, (&AuditVerifyCmd{}).Run(g), "nobody has kept it")
+	require.NoError(t, os.WriteFile(filepath.Join(g.pkiDir(), audit.MarkFile), []byte("1:"), 0o600))
+	require.ErrorContains(t, (&AuditVerifyCmd{}).Run(g), audit.MarkFile)
+	require.NoError(t, (&AuditVerifyCmd{CA: filepath.Join(g.pkiDir(), pki.CAFile)}).Run(g), "a certificate alone has nothing beside it")
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"meguri/hub/audit"
 	"meguri/hub/backup"
 	"meguri/hub/password"
 	"meguri/hub/pki"
@@ -31,6 +32,9 @@ func (c *RestoreCmd) Run(g *Globals) error {
 	}
 	if err := reapplyErased(g); err != nil {
 		return fmt.Errorf("restored, but who was erased since may not be: %w", err)
+	}
+	if err := audit.Unmark(g.pkiDir()); err != nil {
+		return err
 	}
 	if there, err := pki.Exists(g.pkiDir()); err == nil && !there {
 		fmt.Fprintf(g.Stdout, "there is no certificate authority in %s: copy the old hub's there, or no device can log in\n", g.pkiDir())

@@ -179,7 +179,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	g.Go(func() error { return round.run(ctx) })
 	looksOut := &watch{store: s, feed: feed, clock: c.Clock, zone: c.Zone, logger: c.Logger}
 	g.Go(func() error { return looksOut.run(ctx) })
-	seal := &seals{store: s, sign: authority.AuditSigner(), logger: c.Logger}
+	seal := &seals{store: s, sign: authority.AuditSigner(), logger: c.Logger, dir: c.PKI}
 	g.Go(func() error { return seal.run(ctx) })
 	looks := &checks{service: check.NewService(s.Checks()), feed: feed, clock: c.Clock, logger: c.Logger}
 	g.Go(func() error { return looks.run(ctx) })

@@ -17,6 +17,7 @@ type seals struct {
 	store  *store.Store
 	sign   func(hash []byte) (certificate, signature []byte, err error)
 	logger *slog.Logger
+	dir    string // of the authority, where the newest head is kept as well
 }
 
 func (s *seals) run(ctx context.Context) error {
@@ -43,5 +44,8 @@ func (s *seals) seal(ctx context.Context) {
 		s.logger.Error("cannot sign the head of the audit trail, and will try again", "error", err)
 	case err == nil && head.Number > 0:
 		s.logger.Info("the audit trail is signed", "head", head.Number, "hash", head.Hash.String())
+		if err := audit.Mark(s.dir, audit.Known{Number: head.Number, Hash: head.Hash}); err != nil {
+			s.logger.Error("the newest head of the audit trail cannot be kept beside the keys", "error", err)
+		}
 	}
 }

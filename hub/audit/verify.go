@@ -24,6 +24,8 @@ func (p Place) String() string { return fmt.Sprintf("entry %d of chain %s", p.Nu
 type Verifier struct {
 	// Signature says whether the hub's key has signed a head; nil where only the chains are to be checked.
 	Signature func(Head) error
+	// Known are heads that have to be among those of the trail.
+	Known []Known
 
 	heads   []Head
 	tips    map[Place]seen
@@ -128,8 +130,11 @@ type Result struct {
 	Covered        Head // the newest head; zero without one. What came after it is chained and not yet signed
 }
 
-// End says whether all is there that the heads have signed.
+// End says whether all is there that the heads have signed, and all heads that are known.
 func (v *Verifier) End() (Result, error) {
+	if err := v.known(); err != nil {
+		return Result{}, err
+	}
 	if err := v.whole(); err != nil {
 		return Result{}, err
 	}
