@@ -49,7 +49,7 @@ func TestWhatIsDoneByHandIsInTheTrail(t *testing.T) {
 		id, number = o.ID, o.Number
 		return err
 	}))
-	do(dispatcher, "/v1/openings/"+id+"/confirm", fmt.Sprintf(`{"number":%q,"at_door":"Sato"}`, number), 202)
+	do(dispatcher, "/v1/openings/"+id+"/confirm", fmt.Sprintf(`{"number":%q,"at_door":"Sato Hanako"}`, number), 202)
 
 	order := h.Risky(t)
 	do(dispatcher, "/v1/orders/"+order+"/risk", `{"reason":"the fridge is empty"}`, 204)

@@ -105,6 +105,7 @@ var theirs = map[string]struct{ id, query, body string }{
 	"GET /sheet":                          {query: "route=route-01"},
 	"POST /sheet/:id/confirm":             {id: "route-01@2026-12-01", body: "version=1"},
 	"GET /orders/:id":                     {id: "order-0001"},
+	"GET /audit":                          {query: "of=order-0001&from=2020-01-01T00:00"},
 	"POST /orders/:id/risk":               {id: "order-0001", body: "reason=r"},
 	"GET /doors/:id":                      {id: "loc-001-fridge-1"},
 	"POST /doors/:id":                     {id: "loc-001-fridge-1", body: "do=ask&reason=r"},
