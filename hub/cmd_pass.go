@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"meguri/hub/dispatch"
@@ -187,6 +186,12 @@ func (c *TokenRevokeCmd) Run(g *Globals) error {
 	})
 }
 
+// ruleText is how a rule stands in the audit trail.
+func ruleText(r store.PersonRule) string {
+	unproven := map[uint8]string{uint8(protocol.UnprovenNothing): "nothing", uint8(protocol.UnprovenWithin): "within", uint8(protocol.UnprovenNotOver): "not-over"}
+	return fmt.Sprintf("age %v, unproven %s", r.PlanAge, unproven[r.Unproven])
+}
+
 // TokenRuleCmd is `hub token rule`.
 type TokenRuleCmd struct {
 	Holder   string        `arg:"" help:"customer, courier, shop, staff or engineer." enum:"customer,courier,shop,staff,engineer"`
@@ -203,11 +208,18 @@ func (c *TokenRuleCmd) Run(g *Globals) error {
 	r := store.PersonRule{Holder: dispatch.Holder(c.Holder), PlanAge: c.Age, Unproven: uint8(policy[c.Unproven])}
 	return withStore(g, func(s *store.Store) error {
 		err := s.Change(g.Ctx, func(tx *store.Tx) error {
-			if err := tx.SetPersonRule(g.Ctx, r); err != nil {
+			rules, err := tx.PersonRules(g.Ctx)
+			if err != nil {
 				return err
 			}
-			detail := "age " + c.Age.String() + ", without a proof of the time " + strconv.Quote(c.Unproven)
-			return tx.RecordAct(g.Ctx, people.NewAct(g.Clock.Now(), people.Console, "pass.rule", c.Holder, detail))
+			was := "" // what comes with the program
+			for _, other := range rules {
+				if other.Holder == r.Holder {
+					was = ruleText(other)
+				}
+			}
+			act := people.NewAct(g.Clock.Now(), people.Console, "pass.rule", c.Holder, "").From(was, ruleText(r))
+			return errors.Join(tx.SetPersonRule(g.Ctx, r), tx.RecordAct(g.Ctx, act))
 		})
 		if err != nil {
 			return err

@@ -72,10 +72,17 @@ func setRetention(g *Globals, all []retention.Setting) error {
 	return withStore(g, func(s *store.Store) error {
 		now := g.Clock.Now()
 		return s.Change(g.Ctx, func(tx *store.Tx) error {
+			kept, err := tx.Retained(g.Ctx)
+			if err != nil {
+				return err
+			}
+			was := map[string]string{}
+			for _, k := range kept {
+				was[k.Name] = fmt.Sprintf("%d days", k.Kept)
+			}
 			for _, r := range all {
-				err := errors.Join(tx.SetRetention(g.Ctx, r, people.Console, now),
-					tx.RecordAct(g.Ctx, people.NewAct(now, people.Console, "retention.set", r.Class, fmt.Sprintf("%d days", r.Days))))
-				if err != nil {
+				did := people.NewAct(now, people.Console, "retention.set", r.Class, "").From(was[r.Class], fmt.Sprintf("%d days", r.Days))
+				if err := errors.Join(tx.SetRetention(g.Ctx, r, people.Console, now), tx.RecordAct(g.Ctx, did)); err != nil {
 					return err
 				}
 			}

@@ -2,10 +2,12 @@ package disruption
 
 import (
 	"context"
+	"strconv"
 
 	"meguri/hub/capacity"
 	"meguri/hub/dispatch"
 	"meguri/hub/order"
+	"meguri/hub/people"
 	"meguri/hub/store"
 )
 
@@ -18,10 +20,15 @@ func (s *Service) Limit(ctx context.Context, date, product string, limit int64, 
 		if err != nil {
 			return err
 		}
+		was, err := c.limitOf(product)
+		if err != nil {
+			return err
+		}
 		if err := c.tx.SetDateLimit(ctx, date, store.DateLimit{ProductID: product, Limit: limit, SetBy: act.By, SetAt: act.At}); err != nil {
 			return err
 		}
-		if err := c.record("limit.set", product, date); err != nil {
+		did := people.NewAct(act.At, act.By, "limit.set", product, date+": "+act.Reason)
+		if err := c.tx.RecordAct(ctx, did.From(strconv.FormatInt(was, 10), strconv.FormatInt(limit, 10))); err != nil {
 			return err
 		}
 		if !withdraw {
@@ -33,6 +40,20 @@ func (s *Service) Limit(ctx context.Context, date, product string, limit int64, 
 		}
 		return c.withdraw(product, shop, dispatch.ChooseShort(sold, max(0, len(sold)-int(limit))))
 	})
+}
+
+// limitOf is the limit of a product on the date as it stands.
+func (c *change) limitOf(product string) (int64, error) {
+	own, err := c.tx.DateLimits(c.ctx, c.result.Date)
+	if of, has := own[product]; has || err != nil {
+		return of.Limit, err
+	}
+	for _, p := range c.date.Network.Products {
+		if p.ID == product {
+			return p.SalesLimit, nil
+		}
+	}
+	return 0, nil // it is not sold on the date
 }
 
 // withdraw takes units of a product off, given latest order first.
