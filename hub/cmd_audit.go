@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"meguri/hub/audit"
+	"meguri/hub/audit/mark"
 	"meguri/hub/pki"
 	"meguri/hub/store"
 )
@@ -160,7 +161,7 @@ func (c *AuditVerifyCmd) known() (all []audit.Known, err error) {
 	if at, err := os.Stat(c.CA); c.File != "" || err != nil || !at.IsDir() { // an export may be older, and a certificate has nothing beside it
 		return all, nil
 	}
-	switch k, ok, err := audit.Marked(c.CA); {
+	switch k, ok, err := mark.Kept(c.CA); {
 	case err != nil:
 		return nil, err
 	case ok:

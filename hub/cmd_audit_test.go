@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meguri/hub/audit"
+	"meguri/hub/audit/mark"
 	"meguri/hub/people"
 	"meguri/hub/pki"
 	"meguri/hub/store"
@@ -38,7 +39,7 @@ func TestTheAuditTrailIsShownExportedAndVerified(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return audit.Mark(g.pkiDir(), audit.Known{Number: head.Number, Hash: head.Hash})
+		return mark.Keep(g.pkiDir(), audit.Known{Number: head.Number, Hash: head.Hash})
 	}))
 	out.Reset()
 	require.NoError(t, (&AuditShowCmd{Most: 10, TimeZone: "UTC", Of: "o-1", By: "p-1", From: "2020-01-01"}).Run(g))
@@ -94,10 +95,10 @@ func TestTheAuditTrailIsShownExportedAndVerified(t *testing.T) {
 	// Whoever deletes the whole trail leaves nothing that is broken in itself.
 	storetest.Break(t, g.Database, "DELETE FROM audit_heads", "DELETE FROM audit_tips", "DELETE FROM acts")
 	require.ErrorContains(t, (&AuditVerifyCmd{}).Run(g), "head 1, which was seen before, is missing")
-	require.NoError(t, audit.Unmark(g.pkiDir()))
-	require.NoError(t, audit.Unmark(g.pkiDir()))
+	require.NoError(t, mark.Forget(g.pkiDir()))
+	require.NoError(t, mark.Forget(g.pkiDir()))
 	require.NoError(t, (&AuditVerifyCmd{}).Run(g), "nobody has kept it")
-	require.NoError(t, os.WriteFile(filepath.Join(g.pkiDir(), audit.MarkFile), []byte("1:"), 0o600))
-	require.ErrorContains(t, (&AuditVerifyCmd{}).Run(g), audit.MarkFile)
+	require.NoError(t, os.WriteFile(filepath.Join(g.pkiDir(), mark.File), []byte("1:"), 0o600))
+	require.ErrorContains(t, (&AuditVerifyCmd{}).Run(g), mark.File)
 	require.NoError(t, (&AuditVerifyCmd{CA: filepath.Join(g.pkiDir(), pki.CAFile)}).Run(g), "a certificate alone has nothing beside it")
 }

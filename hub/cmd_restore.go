@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"meguri/hub/audit"
+	"meguri/hub/audit/mark"
 	"meguri/hub/backup"
 	"meguri/hub/password"
 	"meguri/hub/pki"
@@ -33,7 +33,7 @@ func (c *RestoreCmd) Run(g *Globals) error {
 	if err := reapplyErased(g); err != nil {
 		return fmt.Errorf("restored, but who was erased since may not be: %w", err)
 	}
-	if err := audit.Unmark(g.pkiDir()); err != nil {
+	if err := mark.Forget(g.pkiDir()); err != nil {
 		return err
 	}
 	if there, err := pki.Exists(g.pkiDir()); err == nil && !there {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"meguri/hub/audit"
+	"meguri/hub/audit/mark"
 	"meguri/hub/store"
 )
 
@@ -44,7 +45,7 @@ func (s *seals) seal(ctx context.Context) {
 		s.logger.Error("cannot sign the head of the audit trail, and will try again", "error", err)
 	case err == nil && head.Number > 0:
 		s.logger.Info("the audit trail is signed", "head", head.Number, "hash", head.Hash.String())
-		if err := audit.Mark(s.dir, audit.Known{Number: head.Number, Hash: head.Hash}); err != nil {
+		if err := mark.Keep(s.dir, audit.Known{Number: head.Number, Hash: head.Hash}); err != nil {
 			s.logger.Error("the newest head of the audit trail cannot be kept beside the keys", "error", err)
 		}
 	}

@@ -1,11 +1,7 @@
 package audit
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -30,49 +26,6 @@ func ParseKnown(text string) (k Known, err error) {
 		return Known{}, fmt.Errorf("head %.100q: want NUMBER:HASH, with 64 hexadecimal digits", text)
 	}
 	return k, nil
-}
-
-// MarkFile is where a hub keeps the newest head that it has signed, beside the keys of its authority.
-const MarkFile = "audit.head"
-
-// Mark keeps a head as the newest one that was signed, in dir.
-func Mark(dir string, k Known) error {
-	name := filepath.Join(dir, MarkFile)
-	f, err := os.CreateTemp(dir, MarkFile+".*") // readable by its owner alone
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(f, k)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
-}
-
-// Marked gives the head that Mark has kept in dir; ok is false where none is.
-func Marked(dir string) (k Known, ok bool, err error) {
-	text, err := os.ReadFile(filepath.Join(dir, MarkFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return k, false, nil
-	}
-	if err == nil {
-		k, err = ParseKnown(string(text))
-	}
-	if err != nil {
-		return k, false, fmt.Errorf("%s: %w", MarkFile, err)
-	}
-	return k, true, nil
-}
-
-// Unmark forgets the head that Mark has kept: after an older backup was put in the trail's place it is not there any more.
-func Unmark(dir string) error {
-	if err := os.Remove(filepath.Join(dir, MarkFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
 }
 
 // known says whether the heads that were seen before are among those of the trail.
