@@ -113,6 +113,7 @@ func scanEntry(row scanner) (e audit.Entry, err error) {
 type AuditFilter struct {
 	Of, By   string
 	From, To time.Time
+	Skip     int // so many of the newest are left out
 	Most     int
 }
 
@@ -135,8 +136,9 @@ func (tx *Tx) AuditEntries(ctx context.Context, f AuditFilter) ([]audit.Entry, e
 	if f.By != "" {
 		add("person_id =", f.By)
 	}
-	args = append(args, f.Most)
-	return list(ctx, tx, scanEntry, fmt.Sprintf("SELECT %s FROM acts WHERE %s ORDER BY at DESC, id DESC LIMIT $%d", entryColumns, where, len(args)), args...)
+	args = append(args, f.Most, f.Skip)
+	return list(ctx, tx, scanEntry, fmt.Sprintf("SELECT %s FROM acts WHERE %s ORDER BY at DESC, id DESC LIMIT $%d OFFSET $%d", entryColumns, where,
+		len(args)-1, len(args)), args...)
 }
 
 // AuditHeads gives all signed heads in order.

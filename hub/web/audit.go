@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 const (
 	entriesAtOnce = 200                 // lines of the page
+	maxSkipped    = 1_000_000           // beyond it a shorter span is asked for
 	trailAtOnce   = 30 * 24 * time.Hour // the span that is shown first
 )
 
@@ -25,7 +27,7 @@ type auditView struct {
 	Persons     []choiceItem
 	People      map[string]string
 	Entries     []audit.Entry
-	Older       string // up to when the next page goes; empty where nothing is older
+	Older       int // how many entries the next page leaves out; 0 where nothing is older
 	Signed      *audit.Head
 	Wrong       bool
 }
@@ -42,6 +44,8 @@ func (w *Web) trail(c echo.Context) error {
 	first, last = first.Add(-trailAtOnce), last.Add(time.Minute) // the fields are to the minute, and this one counts
 	from, errFrom := w.picked(c.QueryParam("from"), first)
 	until, errUntil := w.picked(c.QueryParam("until"), last)
+	skip, _ := strconv.Atoi(c.QueryParam("skip")) // none is 0
+	skip = min(max(skip, 0), maxSkipped)
 	status := http.StatusOK
 	if v.Wrong = errFrom != nil || errUntil != nil || !from.Before(until); v.Wrong {
 		from, until, status = first, last, http.StatusUnprocessableEntity
@@ -54,7 +58,7 @@ func (w *Web) trail(c echo.Context) error {
 		if v.Signed, err = tx.NewestHead(ctx); err != nil {
 			return err
 		}
-		v.Entries, err = tx.AuditEntries(ctx, store.AuditFilter{By: v.By, Of: v.Of, From: from, To: until, Most: entriesAtOnce + 1})
+		v.Entries, err = tx.AuditEntries(ctx, store.AuditFilter{By: v.By, Of: v.Of, From: from, To: until, Skip: skip, Most: entriesAtOnce + 1})
 		return err
 	})
 	if err != nil {
@@ -62,8 +66,7 @@ func (w *Web) trail(c echo.Context) error {
 	}
 	if len(v.Entries) > entriesAtOnce {
 		v.Entries = v.Entries[:entriesAtOnce]
-		// The fields are to the minute: what shares the last one comes again on the next page, and none is passed over.
-		v.Older = v.Entries[entriesAtOnce-1].At.Truncate(time.Minute).Add(time.Minute).In(w.zone).Format(pickerFormat)
+		v.Older = skip + entriesAtOnce
 	}
 	for id, name := range v.People {
 		v.Persons = append(v.Persons, choiceItem{id, name})
