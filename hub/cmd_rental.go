@@ -27,6 +27,7 @@ type RentalCmd struct {
 	Cancel   RentalCancelCmd   `cmd:"" help:"Cancel an order whose pieces are on their shelves."`
 	Deliver  RentalDeliverCmd  `cmd:"" help:"Say that an order is with its customer, by the carrier's word."`
 	SentBack RentalSentBackCmd `cmd:"" help:"Say that an order is on its way back."`
+	Carrier  RentalCarrierCmd  `cmd:"" help:"Take in what the carrier says of one bag, by its SSCC or waybill."`
 	Sell     RentalSellCmd     `cmd:"" help:"Sell a piece to the customer who has it."`
 	Lose     RentalLoseCmd     `cmd:"" help:"Declare that a piece does not come back."`
 	Charges  RentalChargesCmd  `cmd:"" help:"List what customers owe for pieces that they keep or have lost."`
@@ -246,6 +247,19 @@ func (c *RentalSentBackCmd) Run(g *Globals) error {
 		n, err := k.SentBack(g.Ctx, tx, c.Order, people.Console, now)
 		fmt.Fprintln(g.Stdout, plural.Of(n, "piece"))
 		return err
+	})
+}
+
+// RentalCarrierCmd takes in what a carrier says of a bag.
+type RentalCarrierCmd struct {
+	Bag   string `arg:"" help:"Its SSCC, or the number of its waybill."`
+	Event string `arg:"" enum:"delivered,sent_back" help:"delivered or sent_back."`
+}
+
+// Run takes it in.
+func (c *RentalCarrierCmd) Run(g *Globals) error {
+	return g.rentalAct("carrier", c.Bag, func(k *rental.Keeper, tx *store.Tx, now time.Time) error {
+		return k.Carried(g.Ctx, tx, c.Bag, rental.CarrierEvents[c.Event], people.Console, now)
 	})
 }
 

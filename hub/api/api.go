@@ -187,6 +187,7 @@ func (a *API) routes(e *echo.Echo) {
 	post("/rental/orders/:id/release", a.releaseRental)
 	post("/rental/orders/:id/deliver", a.deliverRental)
 	get("/rental/bags", a.listBags)
+	post("/rental/bags/:id/carrier", a.carrierRental)
 	post("/rental/orders/:id/end", a.endRentalOrder)
 	post("/rental/items/:id/end", a.endPiece)
 	get("/rental/batches", a.listBatches)

@@ -504,17 +504,45 @@ type bagJSON struct {
 	ChangedAt time.Time `json:"changed_at"`
 }
 
+func bagOf(b store.Bag) bagJSON { return bagJSON{b.ID, b.Order, b.State, b.Waybill, b.Changed} }
+
 func (a *API) listBags(c echo.Context) error {
 	out := bagsJSON{}
 	err := a.read(c, func(ctx context.Context, tx *store.Tx) error {
 		all, err := tx.RentalBags(ctx, c.QueryParam("state"), maxList)
-		out.Bags = each(all, func(b store.Bag) bagJSON { return bagJSON{b.ID, b.Order, b.State, b.Waybill, b.Changed} })
+		out.Bags = each(all, bagOf)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, out)
+}
+
+// carrierRental takes in what a carrier says of a bag, by its SSCC or waybill.
+func (a *API) carrierRental(c echo.Context) error {
+	var in struct {
+		Event string `json:"event"`
+	}
+	if err := c.Bind(&in); err != nil {
+		return err
+	}
+	step, ok := rental.CarrierEvents[in.Event]
+	if !ok {
+		return &invalid{[]ProblemField{{"event", "delivered or sent_back"}}}
+	}
+	id := Param(c, "id")
+	var b store.Bag
+	err := a.rentalAct(c, "carrier", id, func(ctx context.Context, k *rental.Keeper, tx *store.Tx, by string, now time.Time) (err error) {
+		if err = k.Carried(ctx, tx, id, step, by, now); err == nil {
+			b, err = tx.RentalBagOrWaybill(ctx, id)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, bagOf(b))
 }
 
 // rentalProblem is what a refusal of the round means to who asked.

@@ -21,6 +21,7 @@ func rentalRights() []Right {
 		{Route: "POST /v1/rental/batches", Roles: with(lead, System), Act: true},
 		{Route: "GET /v1/rental/repairs", Roles: with(look, System)},
 		{Route: "POST /v1/rental/repairs", Roles: with(lead, System), Act: true},
+		{Route: "POST /v1/rental/bags/:id/carrier", Roles: with(lead, Support, System), Act: true},
 		{Route: "GET /rental/orders", Roles: look},
 		{Route: "GET /rental/orders/:id", Roles: look},
 		{Route: "POST /rental/orders/:id", Roles: with(lead, Support), Act: true},

@@ -27,7 +27,7 @@ var scopes = []struct {
 	{"rental:read", []string{"GET /v1/rental/items/:id", "GET /v1/rental/stages", "GET /v1/rental/today", "GET /v1/rental/orders",
 		"GET /v1/rental/orders/:id", "GET /v1/rental/bags", "GET /v1/rental/batches", "GET /v1/rental/repairs"}},
 	{"rental:write", []string{"POST /v1/rental/orders", "POST /v1/rental/orders/:id/allocate", "POST /v1/rental/orders/:id/release",
-		"POST /v1/rental/orders/:id/deliver", "POST /v1/rental/orders/:id/end", "POST /v1/rental/items/:id/end", "POST /v1/rental/batches",
+		"POST /v1/rental/orders/:id/deliver", "POST /v1/rental/bags/:id/carrier", "POST /v1/rental/orders/:id/end", "POST /v1/rental/items/:id/end", "POST /v1/rental/batches",
 		"POST /v1/rental/repairs"}},
 	{"customers:read", []string{"GET /v1/customers/:id", "POST /v1/customers/search"}}, // a search by telephone number stands in no address
 	{"customers:write", []string{"POST /v1/customers", "PUT /v1/customers/:id"}},

@@ -102,9 +102,10 @@ func TestWhoMayChangeWhat(t *testing.T) {
 	repair := "POST /check/:id/repair"
 	work := []string{"POST /v1/work-items/:id/close", "POST /work-items/:id/close"}
 	rent := []string{"POST /v1/rental/orders", "POST /v1/rental/orders/:id/allocate", "POST /v1/rental/orders/:id/release", "POST /v1/rental/orders/:id/deliver",
-		"POST /v1/rental/orders/:id/end", "POST /v1/rental/items/:id/end", "POST /v1/rental/batches", "POST /v1/rental/repairs"}
+		"POST /v1/rental/orders/:id/end", "POST /v1/rental/items/:id/end", "POST /v1/rental/batches", "POST /v1/rental/repairs",
+		"POST /v1/rental/bags/:id/carrier"}
 	rentPages := []string{"POST /rental/orders/:id", "POST /rental/items/:id", "POST /rental/cleaning", "POST /rental/repairs"}
-	promised := []string{rent[0], rent[2], rent[3], rent[4], rent[5], rentPages[0], rentPages[1]}
+	promised := []string{rent[0], rent[2], rent[3], rent[4], rent[5], rent[8], rentPages[0], rentPages[1]}
 	known := []string{"POST /v1/customers", "POST /v1/customers/search", "PUT /v1/customers/:id"}
 	erase := []string{"POST /v1/customers/:id/erasure", "POST /customers"}
 	limit := "PUT /v1/products/:id/limit"

@@ -113,6 +113,11 @@ func (k *Keeper) moveBag(ctx context.Context, tx *store.Tx, warehouse string, ba
 			return err
 		}
 	}
+	if e.Step == protocol.StepShip || e.Step == protocol.StepVoidShip || e.Step == protocol.StepReceive {
+		if err := k.unknownInside(ctx, tx, e.Bag, "the bag is back: step "+StepName(e.Step), e.Recorded); err != nil {
+			return err
+		}
+	}
 	cameBack := bag.State == store.BagReceived || bag.State == store.BagEmptied
 	switch {
 	case bag.Order == "":
@@ -126,6 +131,77 @@ func (k *Keeper) moveBag(ctx context.Context, tx *store.Tx, warehouse string, ba
 	}
 	return nil
 }
+
+// unknownInside has a person look at a bag that has left and into which nobody has scanned anything: whose pieces are in it, no record says.
+// It settles that when what is known now says otherwise.
+func (k *Keeper) unknownInside(ctx context.Context, tx *store.Tx, bag, why string, now time.Time) error {
+	all, err := tx.BagEventsSince(ctx, bag, time.Time{})
+	if err != nil {
+		return err
+	}
+	var left store.BagEvent
+	for _, e := range all {
+		switch e.Step {
+		case protocol.StepShip:
+			left = e
+		case protocol.StepVoidShip, protocol.StepReceive:
+			left = store.BagEvent{}
+		}
+	}
+	if left.Bag == "" {
+		return tx.SettleWorkWhy(ctx, unknownInsideWork(bag), why, now)
+	}
+	inside, err := tx.BagContents(ctx, bag)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(inside, func(c store.BagContent) bool {
+		return !c.Packed.IsZero() && (c.Unpacked.IsZero() || !c.Unpacked.Before(left.At))
+	}) {
+		return tx.SettleWorkWhy(ctx, unknownInsideWork(bag), why, now)
+	}
+	return tx.AgainWork(ctx, unknownInsideWork(bag), WorkRule, bag, fmt.Sprintf("bag %s has left by %s, and nobody has scanned what is in it: look at the "+
+		"orders whose pieces are in no bag yet", bag, cmp.Or(left.Operator, "somebody")), left.At)
+}
+
+func unknownInsideWork(bag string) string { return "rental_bag_unknown/" + bag }
+
+// Carried takes in what a carrier says of a bag, by its SSCC or waybill: it is with its customer (StepDeliver), or on its way back
+// (StepSendBack). All pieces in it go with it, whatever order they stand for, also one whose packing is heard of later. Said again, it changes
+// nothing. It is store.ErrNotFound for a bag that nobody has scanned, and a Refusal for one that is in the house again.
+func (k *Keeper) Carried(ctx context.Context, tx *store.Tx, bag string, step protocol.Step, by string, now time.Time) error {
+	b, err := tx.RentalBagOrWaybill(ctx, bag)
+	if err != nil {
+		return err
+	}
+	if b.State == store.BagReceived || b.State == store.BagEmptied {
+		return &Refusal{Item: b.ID, Act: StepName(step), Reason: "the bag is in the house, " + b.State, Key: WhyInHouse}
+	}
+	all, err := tx.BagEventsSince(ctx, b.ID, time.Time{})
+	if err != nil {
+		return err
+	}
+	src := Source{Warehouse: b.Warehouse, Device: store.DeviceLife(carrier, b.ID), Number: 1, At: now, Recorded: now}
+	said := false
+	for _, e := range all {
+		switch {
+		case e.Device == src.Device:
+			said, src.Number = said || e.Step == step, e.Number+1
+		case e.Step == protocol.StepShip || e.Step == protocol.StepReceive: // a bag may be used again
+			said = false
+		}
+	}
+	if said {
+		return nil
+	}
+	return k.Bag(ctx, tx, src, protocol.BagScanned{Bag: b.ID, Step: step, Operator: by, Order: b.Order, Verdict: protocol.VerdictAccept})
+}
+
+// CarrierEvents are what a carrier may say of a bag.
+var CarrierEvents = map[string]protocol.Step{"delivered": protocol.StepDeliver, "sent_back": protocol.StepSendBack}
+
+// carrier stands in histories as the device of what carriers have said.
+const carrier = "carrier"
 
 // emptied checks a bag in which nothing is left: what was packed, and neither came out nor was declared, is missing.
 func (k *Keeper) emptied(ctx context.Context, tx *store.Tx, bag, by string, at time.Time) error {

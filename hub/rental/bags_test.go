@@ -117,7 +117,7 @@ func unpackedBefore(w *world) {
 	require.Equal(w.t, "in_transit_out", w.custody(p))
 	w.late(out, p, protocol.StepUnpack, inBag("bag-0"))
 	require.Equal(w.t, "unpacked", w.custody(p))
-	require.Equal(w.t, []string{"rental_short o-0"}, w.work(), "its coat was not picked when the bag left")
+	require.Equal(w.t, []string{"rental_rule bag-0", "rental_short o-0"}, w.work(), "its coat was not picked when the bag left, with nothing in it")
 	require.Empty(w.t, w.inside("bag-0"))
 }
 

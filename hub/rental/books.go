@@ -96,6 +96,11 @@ func (k *Keeper) writeBooks(ctx context.Context, tx *store.Tx, d done, was, is b
 	}
 	for _, bag := range slices.Sorted(maps.Keys(is)) {
 		row := is[bag]
+		if !row.Packed.Equal(was[bag].Packed) || !row.Unpacked.Equal(was[bag].Unpacked) {
+			if err := k.unknownInside(ctx, tx, bag, "it is known of a piece: "+stepText(d.event), d.event.Recorded); err != nil {
+				return err
+			}
+		}
 		if !row.Packed.IsZero() && !row.Packed.Equal(was[bag].Packed) {
 			if err := k.goesWith(ctx, tx, d, bag, row); err != nil {
 				return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	"meguri/internal/rental"
@@ -59,6 +60,23 @@ func (tx *Tx) RentalBag(ctx context.Context, id string) (b Bag, found bool, err 
 		return b, false, nil
 	}
 	return b, err == nil, err
+}
+
+// RentalBagOrWaybill gives a bag by its id or, failing that, the one that left last with a waybill of that number; ErrNotFound when there is
+// neither.
+func (tx *Tx) RentalBagOrWaybill(ctx context.Context, code string) (Bag, error) {
+	b, found, err := tx.RentalBag(ctx, code)
+	if found || err != nil {
+		return b, err
+	}
+	all, err := list(ctx, tx, scanBag, "SELECT "+bagColumns+" WHERE waybill = $1 AND waybill <> '' ORDER BY changed_at DESC, id LIMIT 1", code)
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("bag or waybill %.60s: %w", code, ErrNotFound)
+	}
+	if err != nil {
+		return b, err
+	}
+	return all[0], nil
 }
 
 // RentalBags gives bags in a state, or all when it is empty, those that changed last first.

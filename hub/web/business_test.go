@@ -85,6 +85,7 @@ var theirs = map[string]struct{ id, query, body string }{
 	"POST /v1/rental/orders/:id/allocate": {id: "r-2", body: `{}`},
 	"POST /v1/rental/orders/:id/release":  {id: "r-2", body: `{"item_id":"` + apitest.Coat + `","reason":"r"}`},
 	"POST /v1/rental/orders/:id/deliver":  {id: "r-2"},
+	"POST /v1/rental/bags/:id/carrier":    {id: "095200010000000017", body: `{"event":"delivered"}`},
 	"POST /v1/rental/orders/:id/end":      {id: "r-2", body: `{"do":"cancel","reason":"r"}`},
 	"POST /v1/rental/items/:id/end":       {id: apitest.Coat, body: `{"do":"retire","reason":"r"}`},
 	"POST /v1/rental/batches":             {body: `{"do":"close","batch_id":"b-7"}`},

@@ -455,8 +455,7 @@ func (c *crew) delivered(tx *store.Tx, o *order) error {
 	if !any {
 		return nil
 	}
-	_, err := c.hub.keeper.Deliver(c.hub.ctx, tx, o.id, "carrier", c.hour(c.day, 1))
-	return refused(err)
+	return c.carrierSays(tx, o, protocol.StepDeliver, c.hour(c.day, 1))
 }
 
 func refused(err error) error {
@@ -487,8 +486,16 @@ func (c *crew) sentBack(tx *store.Tx, o *order) error {
 		p.damage, p.ruined = c.chance(c.Damaged), c.chance(c.Ruined)
 	}
 	if c.chance(0.7) {
-		_, err := c.hub.keeper.SentBack(c.hub.ctx, tx, o.id, "carrier", c.hour(c.day, 3))
-		return refused(err)
+		return c.carrierSays(tx, o, protocol.StepSendBack, c.hour(c.day, 3))
 	}
 	return nil
+}
+
+// carrierSays tells the hub where a bag is. A carrier knows the bag in their hands, and nothing of orders.
+func (c *crew) carrierSays(tx *store.Tx, o *order, step protocol.Step, at time.Time) error {
+	err := c.hub.keeper.Carried(c.hub.ctx, tx, o.bag, step, "carrier", at)
+	if errors.Is(err, store.ErrNotFound) { // it left by a scanner without a network
+		return nil
+	}
+	return refused(err)
 }

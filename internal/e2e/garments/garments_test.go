@@ -181,6 +181,12 @@ func (c *crew) judge(t *testing.T) {
 	var lostYet []*piece
 	var wrong []string
 	right, inWork, missing := 0, 0, 0
+	of := func(p *piece) []store.WorkView { // of it, or of the bag that it is in
+		if p.at == inBag || p.at == onTheWay || p.at == atHome || p.at == comesBack {
+			return append(open[p.id], open[p.place]...)
+		}
+		return open[p.id]
+	}
 	for _, p := range c.pieces {
 		i, err := c.hub.item(p.id)
 		require.NoError(t, err)
@@ -192,11 +198,11 @@ func (c *crew) judge(t *testing.T) {
 			wrong = append(wrong, c.told(t, p, i, "is called missing"))
 		case ok:
 			right++
-		case len(open[p.id]) > 0:
+		case len(of(p)) > 0:
 			inWork++
-			if *tell {
+			if v := of(p)[0]; *tell {
 				t.Logf("in work: %s at %d %q, the hub says custody %d (was %d, %q) at %q: %s: %s", p.id, p.at, p.place, i.Custody, i.Was, i.Reason, i.Place,
-					open[p.id][0].Kind, open[p.id][0].Detail)
+					v.Kind, v.Detail)
 			}
 		case p.at == lost:
 			lostYet = append(lostYet, p)
