@@ -214,7 +214,7 @@ func answersFit(t *testing.T, h *apitest.Hub) {
 		{people.Warehouse, "GET", "/v1/rental/repairs", "/v1/rental/repairs?all=true", "", 200},
 		{people.Warehouse, "GET", "/v1/rental/bags", "/v1/rental/bags?state=received", "", 200},
 		{people.System, "POST", "/v1/rental/bags/{id}/carrier", "/v1/rental/bags/095200010000000017/carrier", `{"event":"delivered"}`, 200},
-		{people.System, "POST", "/v1/rental/bags/{id}/carrier", "/v1/rental/bags/095200010000000017/carrier", `{"event":"lost"}`, 422},
+		{people.System, "POST", "/v1/rental/bags/{id}/carrier", "/v1/rental/bags/095200010000000017/carrier", `{"event":"lost"}`, 400},
 		{people.System, "POST", "/v1/rental/bags/{id}/carrier", "/v1/rental/bags/none/carrier", `{"event":"sent_back"}`, 404},
 		{people.Support, "POST", "/v1/customers", "", `{"customer_id":"c-77","name":"佐藤 花子","phone":"09012345678"}`, 201},
 		{people.Support, "POST", "/v1/customers", "", `{"customer_id":"c-77","name":"佐藤 花子"}`, 409},
