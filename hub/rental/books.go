@@ -67,12 +67,23 @@ func (k *Keeper) tellBooks(ctx context.Context, tx *store.Tx, d done) error {
 	for n, e := range d.history {
 		events[n], stored[key{e.Device, e.Number}] = e.Event, e
 	}
-	is, item := books{}, rental.Item{}
+	is, item, left := books{}, rental.Item{}, map[string]time.Time{}
 	for _, e := range rental.Ordered(events) {
 		before := item
 		var breach *rental.Breach
 		item, breach = rental.Apply(item, e)
 		is.note(before, item, stored[key{e.Device, e.Number}], breach == nil || breach.Effect == rental.Told, e.At)
+		switch {
+		case before.Custody == protocol.Packed && item.Custody == protocol.InTransitOut && item.Order != "":
+			left[item.Order] = e.At
+		case before.Custody == protocol.InTransitOut && item.Custody == protocol.Packed:
+			delete(left, item.Order)
+		}
+	}
+	for _, order := range slices.Sorted(maps.Keys(left)) { // also one whose piece has been seen in the house since
+		if err := k.shipped(ctx, tx, order, left[order], d); err != nil {
+			return err
+		}
 	}
 	for bag, was := range rows {
 		if row := is[bag]; strings.HasPrefix(was.Exception, declared) && row.Packed.Equal(was.Packed) {

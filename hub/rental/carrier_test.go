@@ -17,44 +17,44 @@ func TestACarrierSpeaksOfABag(t *testing.T) {
 		s := open(t, empty(), 4)
 		for rule, test := range map[string]func(w *world, pieces []string){
 			"by its SSCC, and by its waybill": func(w *world, pieces []string) {
-				w.carrier(1, "bag-0", protocol.StepDeliver)
+				w.carrier(21, "bag-0", protocol.StepDeliver)
 				require.Equal(w.t, "on_rent", w.custody(pieces[0]))
 				require.Equal(w.t, "on_rent", w.custody(pieces[1]))
-				w.carrier(2, "W1", protocol.StepSendBack)
+				w.carrier(22, "W1", protocol.StepSendBack)
 				require.Equal(w.t, "in_transit_back", w.custody(pieces[0]))
 			},
 			"a piece of another order that was packed with them is where they are": func(w *world, pieces []string) {
 				w.allocate("o-1")
-				other, packed := w.lines("o-1")[0], w.source("s-3", -1)
-				w.scan("s-3", -2, other, protocol.StepPick, order("o-1"))
-				w.carrier(1, "bag-0", protocol.StepDeliver)
+				other, packed := w.lines("o-1")[0], w.source("s-3", 8)
+				w.scan("s-4", 6, other, protocol.StepPick, order("o-1"))
+				w.carrier(21, "bag-0", protocol.StepDeliver)
 				w.late(packed, other, protocol.StepPack, order("o-1"), inBag("bag-0"))
 				require.Equal(w.t, "on_rent", w.custody(other), "its packing was heard of later")
 			},
 			"what is said again, or out of turn, changes nothing": func(w *world, pieces []string) {
-				w.carrier(1, "bag-0", protocol.StepDeliver)
-				w.carrier(2, "bag-0", protocol.StepSendBack)
+				w.carrier(21, "bag-0", protocol.StepDeliver)
+				w.carrier(22, "bag-0", protocol.StepSendBack)
 				events := w.item(pieces[0]).Events
-				w.carrier(3, "bag-0", protocol.StepDeliver)
-				w.carrier(4, "bag-0", protocol.StepSendBack)
+				w.carrier(23, "bag-0", protocol.StepDeliver)
+				w.carrier(24, "bag-0", protocol.StepSendBack)
 				require.Equal(w.t, events, w.item(pieces[0]).Events)
 				require.Empty(w.t, w.work())
 			},
 			"not when the bag is back, nor of one that nobody knows": func(w *world, pieces []string) {
-				w.bag("s-2", 5, "bag-0", protocol.StepReceive)
-				require.ErrorAs(w.t, w.keeper.Carried(w.ctx, w.tx, "W1", protocol.StepDeliver, "carrier", at(6)), new(*rental.Refusal))
-				require.ErrorIs(w.t, w.keeper.Carried(w.ctx, w.tx, "W2", protocol.StepDeliver, "carrier", at(6)), store.ErrNotFound)
+				w.bag("s-2", 25, "bag-0", protocol.StepReceive)
+				require.ErrorAs(w.t, w.keeper.Carried(w.ctx, w.tx, "W1", protocol.StepDeliver, "carrier", at(26)), new(*rental.Refusal))
+				require.ErrorIs(w.t, w.keeper.Carried(w.ctx, w.tx, "W2", protocol.StepDeliver, "carrier", at(26)), store.ErrNotFound)
 				require.Equal(w.t, "return_received", w.custody(pieces[0]))
 			},
 			"a bag that is used again is delivered again": func(w *world, pieces []string) {
-				w.carrier(1, "bag-0", protocol.StepDeliver)
-				w.bag("s-2", 5, "bag-0", protocol.StepReceive)
+				w.carrier(21, "bag-0", protocol.StepDeliver)
+				w.bag("s-2", 25, "bag-0", protocol.StepReceive)
 				w.allocate("o-1")
 				other := w.lines("o-1")[0]
-				w.scan("s-1", 6, other, protocol.StepPick, order("o-1"))
-				w.scan("s-1", 7, other, protocol.StepPack, order("o-1"), inBag("bag-0"))
-				w.bag("s-1", 8, "bag-0", protocol.StepShip)
-				w.carrier(9, "bag-0", protocol.StepDeliver)
+				w.scan("s-1", 26, other, protocol.StepPick, order("o-1"))
+				w.scan("s-1", 27, other, protocol.StepPack, order("o-1"), inBag("bag-0"))
+				w.bag("s-1", 28, "bag-0", protocol.StepShip)
+				w.carrier(29, "bag-0", protocol.StepDeliver)
 				require.Equal(w.t, "on_rent", w.custody(other))
 			},
 		} {
@@ -64,10 +64,10 @@ func TestACarrierSpeaksOfABag(t *testing.T) {
 					w.allocate("o-0")
 					pieces := w.lines("o-0")
 					for n, p := range pieces {
-						w.scan("s-1", -10+float64(n), p, protocol.StepPick, order("o-0"))
-						w.scan("s-1", -6+float64(n), p, protocol.StepPack, order("o-0"), inBag("bag-0"))
+						w.scan("s-1", 1+float64(n), p, protocol.StepPick, order("o-0"))
+						w.scan("s-1", 4+float64(n), p, protocol.StepPack, order("o-0"), inBag("bag-0"))
 					}
-					w.bag("s-1", 0, "bag-0", protocol.StepShip, func(b *protocol.BagScanned) { b.Order, b.Waybill = "o-0", "W1" })
+					w.bag("s-1", 10, "bag-0", protocol.StepShip, func(b *protocol.BagScanned) { b.Order, b.Waybill = "o-0", "W1" })
 					test(w, pieces)
 				})
 			})

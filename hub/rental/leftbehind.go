@@ -28,38 +28,38 @@ func (k *Keeper) inTote(ctx context.Context, tx *store.Tx, d done) error {
 	}
 	switch o.State {
 	case "shipped", "returned", "closed":
-		return k.leftBehind(ctx, tx, d.now.ID, d)
+		return k.leftBehind(ctx, tx, d.now.ID, o.ID, d.event.At)
 	}
 	return nil
 }
 
 // shipped takes an order for shipped when the first of its pieces has left, has a person look at what its customer does not get, and looks
 // for pieces that were picked for it and have not left.
-func (k *Keeper) shipped(ctx context.Context, tx *store.Tx, d done) error {
-	o, err := tx.RentalOrder(ctx, d.now.Order)
+func (k *Keeper) shipped(ctx context.Context, tx *store.Tx, order string, at time.Time, d done) error {
+	o, err := tx.RentalOrder(ctx, order)
 	if errors.Is(err, store.ErrNotFound) || err == nil && o.State != "open" && o.State != "shipped" {
 		return nil
 	}
 	if err == nil {
-		err = k.short(ctx, tx, o, d)
+		err = k.short(ctx, tx, o, at, d)
 	}
 	if err != nil || o.State != "open" {
 		return err
 	}
-	if err := tx.MoveRentalOrder(ctx, o.ID, "open", "shipped", d.event.At); err != nil {
+	if err := tx.MoveRentalOrder(ctx, o.ID, "open", "shipped", at); err != nil {
 		return err
 	}
 	picked, err := tx.PiecesOf(ctx, o.ID, []protocol.Custody{protocol.Picked})
 	for _, p := range picked {
 		if err == nil && p != d.now.ID { // its own row may not be written yet
-			err = k.leftBehind(ctx, tx, p, d)
+			err = k.leftBehind(ctx, tx, p, o.ID, at)
 		}
 	}
 	return err
 }
 
 // short has a person look at the lines without which an order leaves, and settles that when each has a piece after all.
-func (k *Keeper) short(ctx context.Context, tx *store.Tx, o store.RentalOrder, d done) error {
+func (k *Keeper) short(ctx context.Context, tx *store.Tx, o store.RentalOrder, at time.Time, d done) error {
 	lines, err := tx.RentalLines(ctx, o.ID)
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func (k *Keeper) short(ctx context.Context, tx *store.Tx, o store.RentalOrder, d
 		return tx.SettleWorkWhy(ctx, shortWork(o.ID), "all its lines have a piece: "+stepText(d.event), d.event.Recorded)
 	case o.State == "open": // afterwards lines lose their pieces for other reasons, too: one is bought, another gets lost
 		return tx.AgainWork(ctx, shortWork(o.ID), WorkShort, o.ID, short1000("it has left without "+strings.Join(left, ", ")+
-			": tell the customer, or send it after"), d.event.At)
+			": tell the customer, or send it after"), at)
 	}
 	return nil
 }
@@ -88,10 +88,10 @@ func leftOut(lines []store.RentalLine) (left []string) {
 }
 
 // leftBehind has a person look for a piece that was picked for an order that has left without it, by what was scanned.
-func (k *Keeper) leftBehind(ctx context.Context, tx *store.Tx, item string, d done) error {
+func (k *Keeper) leftBehind(ctx context.Context, tx *store.Tx, item, order string, at time.Time) error {
 	detail := fmt.Sprintf("it was picked for order %s, which has left, and nobody has scanned that it was packed: look in the order's tote; what is not "+
-		"there is with the customer", d.now.Order)
-	return tx.AgainWork(ctx, leftBehindWork(item, d.now.Order), WorkRule, item, detail, d.event.At)
+		"there is with the customer", order)
+	return tx.AgainWork(ctx, leftBehindWork(item, order), WorkRule, item, detail, at)
 }
 
 func leftBehindWork(item, order string) string { return "rental_left_behind/" + item + "/" + order }

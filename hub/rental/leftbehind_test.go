@@ -58,6 +58,22 @@ func TestAPieceThatAnOrderLeftWithoutIsWork(t *testing.T) {
 				})
 			})
 		}
+		t.Run("what left with its order was put away again before the packing was heard", func(t *testing.T) {
+			tried(t, s, func(w *world) {
+				w.t = t
+				w.allocate("o-0")
+				pieces := w.lines("o-0")
+				for n, p := range pieces {
+					w.scan("s-1", 1+float64(n), p, protocol.StepPick, order("o-0"))
+				}
+				packed := w.source("s-3", 5) // its scanner refused the piece, and it was laid aside
+				w.bag("s-2", 10, "bag-0", protocol.StepShip)
+				w.scan("s-1", 60, pieces[0], protocol.StepPutAway, place("A-0"))
+				w.late(packed, pieces[0], protocol.StepPack, inBag("bag-0"))
+				require.Equal(t, "shipped", w.orderState("o-0"))
+				require.Contains(t, w.work(), "rental_rule "+pieces[1], "a bag of its order has left, and it is said to be in the tote")
+			})
+		})
 		t.Run("its picking is heard after its order has left", func(t *testing.T) {
 			tried(t, s, func(w *world) {
 				w.t = t

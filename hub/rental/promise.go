@@ -201,7 +201,7 @@ func (k *Keeper) orderMoves(ctx context.Context, tx *store.Tx, d done) error {
 	}
 	switch {
 	case (is == protocol.InTransitOut || is == protocol.OnRent) && d.now.Order != "":
-		return k.shipped(ctx, tx, d)
+		return k.shipped(ctx, tx, d.now.Order, d.event.At, d)
 	case was == protocol.InTransitOut && is == protocol.Packed:
 		return k.notShipped(ctx, tx, d.now.Order, d.event.Recorded)
 	case d.before.Order != "" && cameBack(d):

@@ -284,6 +284,14 @@ func (c *crew) story(t *testing.T, p *piece) {
 		for _, e := range bags {
 			t.Logf("%s bag %s %s: %s/%d step %d verdict %d %s", p.id, e.Bag, e.At.Format("01-02 15:04:05"), e.Device, e.Number, e.Step, e.Verdict, e.Rule)
 		}
+		if err != nil {
+			return err
+		}
+		inside, err := tx.BagContents(t.Context(), p.place)
+		for _, x := range inside {
+			q := c.byID[x.Item]
+			t.Logf("%s with it in the bag: %s packed %s, in truth at %d %q for %q", p.id, x.Item, x.Packed.Format("01-02 15:04:05"), q.at, q.place, q.order)
+		}
 		return err
 	}))
 }
