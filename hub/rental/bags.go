@@ -297,7 +297,7 @@ func (k *Keeper) Shelf(ctx context.Context, tx *store.Tx, src Source, b protocol
 			continue
 		}
 		e := store.RentalEvent{Item: p, Event: rental.Event{Step: protocol.StepMiss, Operator: short(b.Operator), Place: place,
-			Reason: "not found at a count"}, Recorded: src.Recorded, Verdict: protocol.VerdictAccept}
+			Reason: "not found at a count", Verdict: protocol.VerdictAccept}, Recorded: src.Recorded}
 		src.stamp(&e)
 		if _, err := k.record(ctx, tx, src.Warehouse, e); err != nil {
 			return err

@@ -22,6 +22,7 @@ func TestWhatAReaderFoundOfTheRound(t *testing.T) {
 			"a piece whose unpacking is heard after its bag was shipped stayed here":  unpackedBefore,
 			"a late unpacking does not undo a later packing":                          packedAgain,
 			"a refused packing puts nothing into a bag, nor another order on it":      refusedPack,
+			"what somebody was told to take is taken, also from another order":        takenOnAnOldView,
 			"a bag that is empty before it was received misses what was packed":       emptiedFirst,
 			"what a customer has bought need not come out of its bag":                 bought,
 			"mould of a piece that was retired since does not stop its scanner":       mouldOfRetired,
@@ -141,13 +142,27 @@ func refusedPack(w *world) {
 	w.scan("s-1", 1, mine, protocol.StepPick, order("o-0"))
 	w.scan("s-1", 2, other, protocol.StepPick, order("o-1"))
 	w.scan("s-1", 3, mine, protocol.StepPack, order("o-0"), inBag("bag-0"))
-	w.scan("s-1", 4, other, protocol.StepPack, order("o-0"), inBag("bag-0"))
+	w.scan("s-1", 4, other, protocol.StepPack, order("o-0"), inBag("bag-0"), refused)
 	require.Equal(w.t, []string{mine}, w.inside("bag-0"))
 	w.bag("s-1", 5, "bag-0", protocol.StepShip)
 	require.Equal(w.t, []string{"in_transit_out", "picked"}, []string{w.custody(mine), w.custody(other)})
 	bag, _, err := w.tx.RentalBag(w.ctx, "bag-0")
 	require.NoError(w.t, err)
 	require.Equal(w.t, "o-0", bag.Order)
+}
+
+// A scanner without a network has told somebody that a piece is right which the hub has promised to another order meanwhile.
+func takenOnAnOldView(w *world) {
+	w.allocate("o-0")
+	w.allocate("o-1")
+	other := w.lines("o-1")[0]
+	w.scan("s-1", 1, other, protocol.StepPick, order("o-0"))
+	require.Equal(w.t, []string{"picked", "o-0"}, []string{w.custody(other), w.item(other).Commitment.Order})
+	require.Contains(w.t, w.work(), "rental_promise "+other, "both orders are told to a person")
+	require.Empty(w.t, w.lines("o-1")[0], "its line is open again")
+	w.scan("s-1", 2, other, protocol.StepPack, order("o-2"), inBag("bag-2"))
+	require.Equal(w.t, []string{"packed", "o-2"}, []string{w.custody(other), w.item(other).Order}, "it is where somebody put it")
+	require.Equal(w.t, []string{other}, w.inside("bag-2"))
 }
 
 func emptiedFirst(w *world) {

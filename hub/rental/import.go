@@ -263,8 +263,8 @@ func (k *Keeper) intake(ctx context.Context, tx *store.Tx, i bulk.RentalItem, sc
 	}
 	var err error
 	for n, e := range steps {
-		e.Number, e.At, e.Operator = uint64(n)+1, now.Add(time.Duration(n)*time.Millisecond), by
-		one := store.RentalEvent{Item: i.ID, Event: e, Recorded: now, Verdict: protocol.VerdictAccept}
+		e.Number, e.At, e.Operator, e.Verdict = uint64(n)+1, now.Add(time.Duration(n)*time.Millisecond), by, protocol.VerdictAccept
+		one := store.RentalEvent{Item: i.ID, Event: e, Recorded: now}
 		if scanned {
 			_, err = k.record(ctx, tx, i.WarehouseID, one)
 		} else {

@@ -64,7 +64,7 @@ func (k *Keeper) Item(ctx context.Context, tx *store.Tx, src Source, b protocol.
 	if err != nil {
 		return fmt.Errorf("%w: %.80q is not %v", ErrNoPiece, b.Item, err)
 	}
-	e := store.RentalEvent{Item: id, Event: bounded(rental.Scanned(b)), Recorded: src.Recorded, Verdict: b.Verdict, Told: short(b.Rule)}
+	e := store.RentalEvent{Item: id, Event: bounded(rental.Scanned(b)), Recorded: src.Recorded, Told: short(b.Rule)}
 	src.stamp(&e)
 	if e.Bag, err = named(ctx, tx, src, e.Bag); err != nil {
 		return err

@@ -74,8 +74,8 @@ func (k *Keeper) act(ctx context.Context, tx *store.Tx, item string, e rental.Ev
 		}
 		return &Refusal{Item: item, Act: name, Reason: string(breach.Rule), Custody: i.Custody, Order: promisedTo(i), Next: breach.Next}
 	}
-	i.Acts = e.Number
-	d := done{known: true, event: store.RentalEvent{Item: item, Event: e, Recorded: now, Verdict: protocol.VerdictAccept}, before: i}
+	i.Acts, e.Verdict = e.Number, protocol.VerdictAccept
+	d := done{known: true, event: store.RentalEvent{Item: item, Event: e, Recorded: now}, before: i}
 	if d.now, d.breach, err = k.extend(ctx, tx, i, d.event); err != nil {
 		return err
 	}

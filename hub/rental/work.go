@@ -48,6 +48,8 @@ func (k *Keeper) look(ctx context.Context, tx *store.Tx, item store.RentalItem, 
 	switch {
 	case e.Act != 0:
 		kind = WorkPromise
+	case b.Rule == rental.OtherOrder && b.Effect == rental.Told: // it is packed for another order than it was promised to
+		kind = WorkPromise
 	case b.Rule == rental.PickedTwice || b.Rule == rental.OtherOrder && e.Step == protocol.StepPick:
 		kind = WorkPickedTwice
 	case b.Rule == rental.Promised && b.Effect == rental.Told:

@@ -127,7 +127,8 @@ func place(id string) func(*protocol.ItemScanned) {
 func by(badge string) func(*protocol.ItemScanned) {
 	return func(b *protocol.ItemScanned) { b.Operator = badge }
 }
-func passed(b *protocol.ItemScanned) { b.Conformant = true }
+func refused(b *protocol.ItemScanned) { b.Verdict = protocol.VerdictRefuse }
+func passed(b *protocol.ItemScanned)  { b.Conformant = true }
 func damaged(kind string) func(*protocol.ItemScanned) {
 	return func(b *protocol.ItemScanned) { b.Damages = []protocol.Damage{{Kind: kind, Place: "left sleeve"}} }
 }

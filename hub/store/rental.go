@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"meguri/internal/rental"
-	"meguri/protocol"
 )
 
 // RentalItem is one piece, as its history says.
@@ -40,7 +39,6 @@ type RentalEvent struct {
 	Item string
 	rental.Event
 	Recorded time.Time
-	Verdict  protocol.ScanVerdict
 	Told     string // the rule that the scanner has named
 	Breach   string // the rule that it broke, by all that is known; empty for none
 	Why      string // with what would have been legal

@@ -41,7 +41,7 @@ type BagEvent struct {
 // For is what that was for a piece in the bag.
 func (e BagEvent) For(item string) RentalEvent {
 	return RentalEvent{Item: item, Event: rental.Event{Device: e.Device, Number: e.Number, At: e.At, Within: e.Within, Step: e.Step,
-		Operator: e.Operator, Place: e.Place, Bag: e.Bag, ByBag: true}, Recorded: e.Recorded, Verdict: e.Verdict, Told: e.Rule}
+		Operator: e.Operator, Place: e.Place, Bag: e.Bag, ByBag: true, Verdict: e.Verdict}, Recorded: e.Recorded, Told: e.Rule}
 }
 
 func scanBag(row scanner) (b Bag, err error) {

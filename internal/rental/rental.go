@@ -91,6 +91,8 @@ type Event struct {
 	Step protocol.Step // or
 	Act  Act
 
+	Verdict protocol.ScanVerdict // what its person was told; 0 while they are not told yet
+
 	Operator, Place, Bag, Order, Batch, Reason string
 	ByBag                                      bool      // its bag was scanned, not the piece
 	Until                                      time.Time // of Allocate
@@ -100,6 +102,9 @@ type Event struct {
 	Grade             protocol.Grade
 	Damages           []protocol.Damage
 }
+
+// went says that the person was told to go on: by what their scanner knew then it was right, and it is done.
+func (e Event) went() bool { return e.Verdict == protocol.VerdictAccept || e.Verdict == protocol.VerdictWarn }
 
 // Act is what the hub does to a commitment.
 type Act uint8
@@ -112,7 +117,7 @@ const (
 
 // Scanned is the event of a record.
 func Scanned(b protocol.ItemScanned) Event {
-	return Event{Step: b.Step, Operator: b.Operator, Place: b.Place, Bag: b.Bag, Order: b.Order, Batch: b.Batch, Reason: b.Reason,
+	return Event{Step: b.Step, Verdict: b.Verdict, Operator: b.Operator, Place: b.Place, Bag: b.Bag, Order: b.Order, Batch: b.Batch, Reason: b.Reason,
 		Conformant: b.Conformant, Dirty: b.Dirty, Grade: b.Grade, Damages: b.Damages}
 }
 

@@ -224,19 +224,25 @@ func putAway(i *Item, e Event) (Rule, Effect) {
 	return "", 0
 }
 
-// pick takes a piece for an order: the one that was allocated, or another that is free.
+// pick takes a piece for an order: the one that was allocated, or another that is free. One that is promised to another order is to stay for
+// that; whoever has taken it by what a scanner without a network knew has it all the same, and the promise is at an end.
 func pick(i *Item, e Event) (Rule, Effect) {
 	switch {
 	case e.Order == "":
 		return NoOrder, Held
 	case !i.Fit():
 		return NotFit, Held
-	case !i.free(e.At) && i.Commitment.Order != e.Order:
-		return Promised, Ignored // it is to stay where it is, for the other
+	}
+	others := !i.free(e.At) && i.Commitment.Order != e.Order
+	if others && !e.went() {
+		return Promised, Ignored
 	}
 	i.at(protocol.Picked, e)
 	i.Order = e.Order
 	i.Commitment = Commitment{Taken, e.Order, i.Commitment.Until}
+	if others {
+		return Promised, Told
+	}
 	return "", 0
 }
 
@@ -260,12 +266,21 @@ func pack(i *Item, e Event) (Rule, Effect) {
 		return WrongState, Held
 	case e.Bag == "":
 		return NoBag, Ignored
-	case e.Order != "" && e.Order != i.Commitment.Order:
+	}
+	others := e.Order != "" && e.Order != i.Commitment.Order
+	if others && !e.went() {
 		return OtherOrder, Ignored
 	}
 	i.at(protocol.Packed, e)
-	i.Bag, i.Order, i.Commitment.State = e.Bag, i.Commitment.Order, Taken
-	if was == protocol.Shelved {
+	i.Bag, i.Commitment.State = e.Bag, Taken
+	if others {
+		i.Commitment.Order = e.Order
+	}
+	i.Order = i.Commitment.Order
+	switch {
+	case others:
+		return OtherOrder, Told
+	case was == protocol.Shelved:
 		return StepSkipped, Told
 	}
 	return "", 0

@@ -274,8 +274,8 @@ func (c *crew) story(t *testing.T, p *piece) {
 	require.NoError(t, c.hub.store.Read(t.Context(), func(tx *store.Tx) error {
 		all, err := tx.RentalHistory(t.Context(), p.id)
 		for _, e := range all {
-			t.Logf("%s %s: %s/%d step %d act %d bag %q order %q verdict %d %s", p.id, e.At.Format("01-02 15:04:05"), e.Device, e.Number, e.Step, e.Act,
-				e.Bag, e.Order, e.Verdict, e.Told)
+			t.Logf("%s %s: %s/%d step %d act %d bag %q order %q verdict %d %s; breach %q %s", p.id, e.At.Format("01-02 15:04:05"), e.Device, e.Number, e.Step, e.Act,
+				e.Bag, e.Order, e.Verdict, e.Told, e.Breach, e.Why)
 		}
 		if err != nil {
 			return err
