@@ -86,9 +86,11 @@ func TestABagOfWhichNobodyKnowsWhatIsInItIsWork(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty func() string) {
 		s := open(t, empty(), 4)
 		for rule, test := range map[string]func(w *world, piece string){
-			"until it is back":         func(w *world, _ string) { w.bag("s-1", 20, "bag-0", protocol.StepReceive) },
-			"until it has not left":    func(w *world, _ string) { w.bag("s-1", 20, "bag-0", protocol.StepVoidShip) },
-			"until a packing is heard": func(w *world, p string) { w.late(w.source("s-2", 5), p, protocol.StepPack, order("o-0"), inBag("bag-0")) },
+			"until it is back":      func(w *world, _ string) { w.bag("s-1", 20, "bag-0", protocol.StepReceive) },
+			"until it has not left": func(w *world, _ string) { w.bag("s-1", 20, "bag-0", protocol.StepVoidShip) },
+			"until a packing is heard": func(w *world, p string) {
+				w.late(w.source("s-2", 5), p, protocol.StepPack, order("o-0"), inBag("bag-0"))
+			},
 		} {
 			t.Run(rule, func(t *testing.T) {
 				tried(t, s, func(w *world) {

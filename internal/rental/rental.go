@@ -104,7 +104,9 @@ type Event struct {
 }
 
 // went says that the person was told to go on: by what their scanner knew then it was right, and it is done.
-func (e Event) went() bool { return e.Verdict == protocol.VerdictAccept || e.Verdict == protocol.VerdictWarn }
+func (e Event) went() bool {
+	return e.Verdict == protocol.VerdictAccept || e.Verdict == protocol.VerdictWarn
+}
 
 // Act is what the hub does to a commitment.
 type Act uint8
