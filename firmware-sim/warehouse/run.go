@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
-	"os"
 	"sync"
 	"time"
 
@@ -104,11 +103,17 @@ func (b *board) start(ctx context.Context) error {
 		err := app.Run(ctx, app.Config{Device: "warehouse", Broker: "tls://127.0.0.1:1", File: b.cfg.File, Lists: b.lists,
 			Kit: app.Kit{BatteryClock: true, Warehouse: &app.Terminal{Position: "warehouse-1", Reader: readerLine, Display: readerLine}}},
 			app.Deps{Board: on, Clock: clock.Real(), Logger: b.cfg.Logger, Recorded: b.heard,
-				Dial: func(context.Context) (net.Conn, error) { return nil, os.ErrDeadlineExceeded }})
+				Dial: noNetwork})
 		b.ended <- errors.Join(err, on.Close())
 	}()
 	_, err = b.hardware.Stream(readerLine).ReadLine(ctx) // the agent says what to do first
 	return err
+}
+
+// noNetwork is a radio that nobody answers.
+func noNetwork(ctx context.Context) (net.Conn, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
 }
 
 func (b *board) heard(_ protocol.LogID, _ uint64, body protocol.Body) {
