@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -71,6 +72,19 @@ func (d *document) serveYAML(c echo.Context) error {
 	return c.Blob(http.StatusOK, "application/yaml", documentText)
 }
 
+// Dates and times have to be some: the library's patterns let the 31st of February pass.
+var (
+	dates = openapi3.WithStringFormatValidator("date", formatted(time.DateOnly))
+	times = openapi3.WithStringFormatValidator("date-time", formatted(time.RFC3339))
+)
+
+func formatted(layout string) openapi3.StringFormatValidator {
+	return openapi3.NewCallbackValidator(func(text string) error {
+		_, err := time.Parse(layout, text)
+		return err
+	})
+}
+
 // operation finds what the document says about a route, nil when it says nothing.
 func (d *document) operation(method, route string) *routers.Route {
 	path := documentPath(route)
@@ -122,7 +136,8 @@ func (d *document) input(c echo.Context) *openapi3filter.RequestValidationInput 
 		params[name] = Param(c, name)
 	}
 	return &openapi3filter.RequestValidationInput{Request: c.Request(), PathParams: params, Route: route,
-		Options: &openapi3filter.Options{MultiError: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc}}
+		Options: &openapi3filter.Options{MultiError: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
+			SchemaValidationOptions: []openapi3.SchemaValidationOption{dates, times}}}
 }
 
 // checkQuery refuses a parameter that is misspelt or given twice, which would change the answer without a word.

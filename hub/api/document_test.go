@@ -192,6 +192,7 @@ func answersFit(t *testing.T, h *apitest.Hub) {
 		{people.Warehouse, "GET", "/v1/rental/today", "/v1/rental/today?until=2026-12-02", "", 200},
 		{people.Warehouse, "GET", "/v1/rental/today", "", "", 400},
 		{people.Warehouse, "GET", "/v1/rental/orders", "/v1/rental/orders?state=open", "", 200},
+		{people.Warehouse, "POST", "/v1/rental/orders", "", `{"order_id":"o-1","customer_id":"c-1","warehouse_id":"w-1","ship_date":"2026-02-31","lines":[{"gtin":"09520001000010"}]}`, 400},
 		{people.Warehouse, "POST", "/v1/rental/orders", "", `{"order_id":"o-1","customer_id":"c-1","warehouse_id":"none","ship_date":"2026-12-02","lines":[{"gtin":"09520001000010"}]}`, 400},
 		{people.Warehouse, "GET", "/v1/rental/orders/{id}", "/v1/rental/orders/none", "", 404},
 		{people.Warehouse, "POST", "/v1/rental/orders/{id}/allocate", "/v1/rental/orders/none/allocate", `{}`, 404},
