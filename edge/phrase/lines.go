@@ -190,8 +190,8 @@ const (
 	ReasonNoted // {1} reason
 	AskShelf
 	CountBegun // {1} shelf, {2} pieces
-	CountNext
-	CountDone // {1} right, {2} elsewhere, {3} missing, {4} unknown
+	CountNext  // {1} shelf
+	CountDone  // {1} right, {2} elsewhere, {3} missing, {4} unknown
 	RuleUnregistered
 	RuleAgain
 	RuleState
@@ -391,7 +391,7 @@ var lines = [keys]struct{ en, ja string }{
 	ReasonNoted:       {"Reason: {1}.", "理由: {1}"},
 	AskShelf:          {"Scan a shelf.", "棚をスキャンしてください。"},
 	CountBegun:        {"{1}: {2} expected.", "{1}: 予定 {2} 点"},
-	CountNext:         {"Scan each piece, then Close.", "全点スキャン後「閉じる」をスキャン。"},
+	CountNext:         {"{1}: each piece, then Close.", "{1}: 全点スキャン後「閉じる」"},
 	CountDone:         {"{1} right, {2} from elsewhere, {3} missing, {4} unknown.", "正 {1}、他所 {2}、不明 {3}、未登録 {4}"},
 	RuleUnregistered:  {"{1} is not registered.", "{1} は未登録です。"},
 	RuleAgain:         {"{1} is registered already.", "{1} は登録済みです。"},

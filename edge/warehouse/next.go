@@ -35,7 +35,10 @@ func (t *turn) next() phrase.Phrase {
 	case protocol.StepQuarantine, protocol.StepRetire:
 		return unless(t.s.Why == "", phrase.AskPiece, phrase.AskReason)
 	case protocol.StepCount:
-		return unless(t.s.Count.Place == "", phrase.CountNext, phrase.AskShelf)
+		if t.s.Count.Place != "" {
+			return phrase.New(phrase.CountNext, t.s.Count.Place)
+		}
+		return phrase.New(phrase.AskShelf)
 	}
 	return phrase.New(phrase.AskStep)
 }

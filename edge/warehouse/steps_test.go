@@ -2,6 +2,7 @@ package warehouse_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -271,7 +272,6 @@ func TestACountSplitsIntoRightElsewhereMissingAndUnknown(t *testing.T) {
 	d.refuses(phrase.RuleOut, code(coat, 4))
 	d.scan(menu("ok"))
 	d.warns(phrase.PieceUnknown, code(coat, 5))
-	d.refuses(phrase.CloseFirst, shelf("B-2"))
 	v := d.warns(phrase.CountDone, menu("close"))
 	require.Equal(t, "1 right, 2 from elsewhere, 1 missing, 1 unknown.", v.Line.In("en"))
 	require.Len(t, d.items(), 4)
@@ -279,6 +279,51 @@ func TestACountSplitsIntoRightElsewhereMissingAndUnknown(t *testing.T) {
 	require.Len(t, counted, 1)
 	require.EqualValues(t, 4, counted[0].Pieces)
 	require.Equal(t, []string{"B-2", "0"}, d.right(phrase.CountBegun, shelf("B-2")).Line.Args, "the coat was taken over")
+}
+
+// Found by 100,000 simulated pieces: somebody's shift ended at the card that closes a shelf, the next shelf's label was refused, and what
+// lay on that one was recorded on the one before.
+func TestWhoGoesOnToTheNextShelfHasCountedTheOneBefore(t *testing.T) {
+	pieces := []protocol.KnownItem{shelved(dress, 1, "A-1"), shelved(dress, 2, "A-1"), shelved(coat, 3, "B-2")}
+	for rule, test := range map[string]func(*desk) (places []string){
+		"what was not on it is missing": func(d *desk) []string {
+			d.right(phrase.PieceRight, code(dress, 1))
+			v := d.warns(phrase.CountDone, shelf("B-2"))
+			require.Equal(t, "1 right, 0 from elsewhere, 1 missing, 0 unknown.", v.Line.In("en"))
+			require.Equal(t, "B-2: each piece, then Close.", v.Next.In("en"))
+			return []string{"A-1"}
+		},
+		"a shelf that was counted whole says only what comes next": func(d *desk) []string {
+			d.right(phrase.PieceRight, code(dress, 1), code(dress, 2))
+			d.right(phrase.CountBegun, shelf("B-2"))
+			return []string{"A-1"}
+		},
+		"a label without a piece was the wrong one": func(d *desk) []string {
+			d.right(phrase.CountBegun, shelf("B-2"))
+			return nil
+		},
+		"what somebody else had begun is not counted": func(d *desk) []string {
+			d.right(phrase.PieceRight, code(dress, 1))
+			d.now = d.now.Add(10 * time.Minute)
+			d.refuses(phrase.AskBadge, menu("close"))
+			d.right(phrase.SignedOn, badge("b1"))
+			d.right(phrase.CountBegun, shelf("B-2"))
+			return nil
+		},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			d := newDesk(t, protocol.WarehousePlan{}, pieces...).at(protocol.StepCount)
+			d.right(phrase.CountBegun, shelf("A-1"))
+			places := test(d)
+			d.right(phrase.PieceRight, code(coat, 3))
+			require.Equal(t, "B-2", d.items()[len(d.items())-1].Place)
+			var counted []string
+			for _, c := range of[protocol.ShelfCounted](d.records) {
+				counted = append(counted, c.Place)
+			}
+			require.Equal(t, places, counted)
+		})
+	}
 }
 
 func TestABagThatComesWhileAnotherIsOpenIsOpenedAfterIt(t *testing.T) {

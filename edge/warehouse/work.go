@@ -54,7 +54,7 @@ func (t *turn) aside(c code) Verdict {
 		phrase.New(phrase.PieceRight, name(item)), "")
 }
 
-// count counts a shelf: each piece on it, then the card that closes it.
+// count counts a shelf: each piece on it, then the card that closes it, or the next shelf.
 func (t *turn) count(c code) Verdict {
 	switch {
 	case c.kind == shelf || c.kind == place:
@@ -85,24 +85,32 @@ func (t *turn) count(c code) Verdict {
 	return v
 }
 
+// beginCount begins the count of a shelf. Whoever goes on to another one has counted the one before, unless they have scanned nothing there
+// (it was the wrong label), or somebody else had begun it: who went away in the middle has not said that the rest is missing.
 func (t *turn) beginCount(c code) Verdict {
-	switch t.s.Count.Place {
-	case "":
-	case c.value:
+	if t.s.Count.Place == c.value {
 		return t.warn(phrase.CountBegun, c.value, number(int(t.s.Count.Expected)))
-	default:
-		return t.nothing(c, "another shelf is counted", phrase.CloseFirst, t.s.Count.Place)
+	}
+	ended := Verdict{Is: protocol.VerdictAccept}
+	if was := t.s.Count; was.scanned() > 0 && was.Begun >= t.s.Since {
+		ended = t.endCount()
 	}
 	t.s.Visit++
 	t.s.Count = Count{Place: c.value, Begun: t.now.UnixMilli(), Expected: uint32(max(0, t.b.onShelf(c.value)))}
+	if ended.Is != protocol.VerdictAccept {
+		return ended
+	}
 	return t.accept(phrase.CountBegun, c.value, number(int(t.s.Count.Expected)))
 }
+
+// scanned is how many pieces were scanned on the shelf.
+func (c Count) scanned() uint32 { return c.Right + c.Elsewhere + c.Unknown }
 
 func (t *turn) endCount() Verdict {
 	c := t.s.Count
 	t.s.Count = Count{}
 	t.records = append(t.records, protocol.ShelfCounted{Place: c.Place, Operator: t.s.Badge, Begun: c.Begun,
-		Pieces: c.Right + c.Elsewhere + c.Unknown})
+		Pieces: c.scanned()})
 	missing := max(0, int(c.Expected)-int(c.Right))
 	args := []string{number(int(c.Right)), number(int(c.Elsewhere)), number(missing), number(int(c.Unknown))}
 	if missing > 0 || c.Elsewhere > 0 || c.Unknown > 0 {
