@@ -22,6 +22,7 @@ func TestARestoreLetsNobodyInWhoWasShutOutSince(t *testing.T) {
 	svc := people.New(s.People())
 	svc.Vault, err = people.NewVault(bytes.Repeat([]byte{1}, people.VaultKey))
 	require.NoError(t, err)
+	require.NoError(t, s.SealNames(ctx, svc.Vault))
 	p, code, err := svc.AddWhole(ctx, people.Person{Name: "Mallory", Role: people.Admin}, now)
 	require.NoError(t, err)
 	in, err := svc.Login(ctx, code, people.From{}, now)
@@ -50,6 +51,7 @@ func TestARestoreLetsNobodyInWhoWasShutOutSince(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
 	vault := svc.Vault
+	require.NoError(t, s.SealNames(ctx, vault))
 	svc = people.New(s.People())
 	svc.Vault = vault
 	_, _, err = svc.Session(ctx, in.Token, at)

@@ -105,6 +105,8 @@ type rewrapTx interface {
 	// SealedSecrets gives the authenticators with what is sealed of them.
 	SealedSecrets(ctx context.Context) ([]people.TOTP, error)
 	SaveTOTP(ctx context.Context, t people.TOTP) error
+	// RewrapNames puts some of the names that are not under the newest of the hub's keys under it, and says how many it was.
+	RewrapNames(ctx context.Context) (int, error)
 	// EndSigningKeys ends every key that signs access tokens, with the tokens that it has signed.
 	EndSigningKeys(ctx context.Context, at time.Time) error
 }

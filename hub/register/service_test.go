@@ -40,6 +40,7 @@ func vault(t *testing.T, fills ...byte) *people.Vault {
 func each(t *testing.T, test func(t *testing.T, s *store.Store, svc *register.Service)) {
 	storetest.Each(t, func(t *testing.T, empty func() string) {
 		s := storetest.Open(t, empty())
+		require.NoError(t, s.SealNames(t.Context(), vault(t, 1)))
 		test(t, s, &register.Service{Store: s.Register(), Vault: vault(t, 1)})
 	})
 }
@@ -299,6 +300,7 @@ func TestAnErasedRowsKeyIsNotLeftInTheFile(t *testing.T) {
 	url, ctx := storetest.SQLite(t), t.Context()
 	s, err := store.Open(ctx, url)
 	require.NoError(t, err)
+	require.NoError(t, s.SealNames(ctx, vault(t, 1)))
 	svc := &register.Service{Store: s.Register(), Vault: vault(t, 1)}
 	const rows = 60 // so many that pages are split, and rows move
 	wrapped := make([][]byte, rows)

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"meguri/hub/audit"
+	"meguri/hub/people"
 )
 
 //go:embed migrations/*.sql
@@ -31,6 +32,7 @@ type Store struct {
 	queue    chan struct{}       // held by the one that writes, where the database lets one in after the other
 	chains   chains
 	within   within
+	vault    *people.Vault // by which names are sealed; nil: see SealNames
 }
 
 // engine is what differs between the databases.
@@ -162,6 +164,7 @@ type Tx struct {
 	// business is the one whose rows are seen; empty for all. within writes statements for it.
 	business string
 	within   *within
+	vault    *people.Vault
 
 	after []func() // to be run once it is committed
 

@@ -3,6 +3,7 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meguri/hub/bulk"
+	"meguri/hub/people"
 	"meguri/hub/store"
 	"meguri/internal/pgtest"
 )
@@ -84,7 +86,16 @@ func Open(tb testing.TB, url string) *store.Store {
 	s, err := store.Open(tb.Context(), url)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, s.Close()) })
+	require.NoError(tb, s.SealNames(tb.Context(), Vault(tb)))
 	return s
+}
+
+// Vault is the hub's key in tests.
+func Vault(tb testing.TB) *people.Vault {
+	tb.Helper()
+	v, err := people.NewVault(bytes.Repeat([]byte{7}, people.VaultKey))
+	require.NoError(tb, err)
+	return v
 }
 
 // Import imports a network.

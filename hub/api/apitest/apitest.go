@@ -98,8 +98,7 @@ func openAt(tb testing.TB, database string, now time.Time) *Hub {
 	h.Orders = order.NewService(h.Store.Orders())
 	h.People = people.New(h.Store.People())
 	h.People.Passwords = password.New(Cheap)
-	h.People.Vault, err = password.Vault("", tb.TempDir(), false)
-	require.NoError(tb, err)
+	h.People.Vault = storetest.Vault(tb)
 	h.Pay = payment.NewService(h.Store.Payments(), nil)
 	paying := api.Paying{Service: h.Pay, Events: events(tb)}
 	tokens, err := token.Open(tb.Context(), h.Store, tb.TempDir(), now)
