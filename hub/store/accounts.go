@@ -48,10 +48,11 @@ func (tx *Tx) SeeSession(ctx context.Context, hash string, at time.Time) error {
 	return tx.write(ctx, `UPDATE sessions SET seen_at = $2 WHERE token_hash = $1 AND seen_at < $2`, hash, millis(at))
 }
 
-// ConfirmSession notes that the person has shown that it is they; whole once no second factor is owed, which stays so.
-func (tx *Tx) ConfirmSession(ctx context.Context, hash string, by people.Means, whole bool, at time.Time) error {
-	return tx.write(ctx, `UPDATE sessions SET confirmed_at = $2, confirmed_by = $3, whole = (whole OR $4) WHERE token_hash = $1`,
-		hash, millis(at), string(by), whole)
+// ConfirmSession notes that the person has shown that it is they; whole once no second factor is owed, which stays so. From then on the
+// session has the token of the hash next, which may be the one that it has.
+func (tx *Tx) ConfirmSession(ctx context.Context, hash, next string, by people.Means, whole bool, at time.Time) error {
+	return tx.write(ctx, `UPDATE sessions SET confirmed_at = $2, confirmed_by = $3, whole = (whole OR $4), token_hash = $5 WHERE token_hash = $1`,
+		hash, millis(at), string(by), whole, next)
 }
 
 // EndSession ends a living session.
