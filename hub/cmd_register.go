@@ -144,7 +144,7 @@ func (c *PersonExposedCmd) Run(g *Globals) error {
 		fmt.Fprintln(w, "PERSON\tBY\tWHAT\tTIMES\tFIRST\tLAST")
 		persons, last := 0, ""
 		for _, e := range all {
-			if e.Subject != last {
+			if e.Subject != last && !strings.HasPrefix(e.Subject, register.Nobody) {
 				persons, last = persons+1, e.Subject
 			}
 			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", e.Subject, e.By, e.What, e.Count, e.First.Format(time.RFC3339), e.Last.Format(time.RFC3339))

@@ -153,9 +153,14 @@ func (h *Hub) Token(tb testing.TB, role people.Role) string {
 	return in.Token
 }
 
-// Do asks the hub, with a bearer token unless it is empty, and with a JSON body unless that is empty.
+// Do asks the hub, with a bearer token unless it is empty, and with a JSON body unless that is empty. What follows # in the target is the
+// reason that a header gives.
 func (h *Hub) Do(method, target, token, body string) *httptest.ResponseRecorder {
+	target, reason, _ := strings.Cut(target, "#")
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	if reason != "" {
+		r.Header.Set("Reason", reason)
+	}
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
