@@ -82,12 +82,18 @@ type PersonEraseCmd struct {
 
 // Run erases the person.
 func (c *PersonEraseCmd) Run(g *Globals) error {
-	return withRegister(g, func(svc *register.Service, now time.Time) error {
-		if err := svc.Erase(g.Ctx, c.ID, c.OrderedBy, why{c.Reason}.act(now)); err != nil {
+	return withStore(g, func(s *store.Store) error {
+		svc, err := g.register(s)
+		if err != nil {
+			return err
+		}
+		if err := svc.Erase(g.Ctx, c.ID, c.OrderedBy, why{c.Reason}.act(time.Now())); err != nil {
 			return fmt.Errorf("%s: %w", c.ID, err)
 		}
-		_, err := fmt.Fprintf(g.Stdout, "%s is erased; keep %s with the keys, by which a backup of before is brought up to it\n", c.ID, erased.File)
-		return err
+		if _, err := fmt.Fprintf(g.Stdout, "%s is erased; keep %s with the keys, by which a backup of before is brought up to it\n", c.ID, erased.File); err != nil {
+			return err
+		}
+		return tellAsides(g, s)
 	})
 }
 
@@ -196,7 +202,7 @@ func (c *PersonRekeyCmd) Run(g *Globals) (err error) {
 		if given == "" {
 			err = password.DropOldKeys(g.pkiDir())
 		}
-		fmt.Fprintf(g.Stdout, "%s under the newest key; start the hub again, and keep a copy of the key\n", plural.Of(rows, "contact"))
+		fmt.Fprintf(g.Stdout, "%s under the newest key; start the hub again, and keep a copy of the key\n", plural.Of(rows, "row"))
 		if given != "" {
 			fmt.Fprintln(g.Stdout, "take the old keys out of your file or variable now")
 		}

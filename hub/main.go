@@ -49,6 +49,7 @@ type commandLine struct {
 	Backup      BackupCmd      `cmd:"" help:"Copy all data to a new file, also while the hub runs, and check the copy."`
 	Backups     BackupsCmd     `cmd:"" help:"List the newest backups."`
 	Restore     RestoreCmd     `cmd:"" help:"Put a backup back."`
+	Aside       AsideCmd       `cmd:"" help:"Databases that a restore has set aside: list them, drop one."`
 	GS1         GS1Cmd         `cmd:"" name:"gs1" help:"Say what barcodes hold, or why they do not scan."`
 	Label       LabelCmd       `cmd:"" help:"Draw labels with GS1 barcodes as ZPL or PDF."`
 	Readings    ReadingsCmd    `cmd:"" help:"Export and pack readings."`

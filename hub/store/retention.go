@@ -142,6 +142,15 @@ func (r retentionStore) Retained(ctx context.Context) (all []retention.Status, e
 		all, err = tx.Retained(ctx)
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	asides, err := r.s.Asides(ctx)
+	for i := range all {
+		if all[i].Name == retention.SetAside && len(asides) > 0 {
+			all[i].Oldest = asides[0].At
+		}
+	}
 	return all, err
 }
 
@@ -157,6 +166,9 @@ func (r retentionStore) ClaimRetention(ctx context.Context, class, date string, 
 }
 
 func (r retentionStore) DeleteRetained(ctx context.Context, class string, before time.Time, most int) (deleted int, more bool, err error) {
+	if class == retention.SetAside {
+		return r.s.dropAsides(ctx, before, most)
+	}
 	err = r.s.Change(ctx, func(tx *Tx) error {
 		deleted, more, err = tx.DeleteRetained(ctx, class, before, most)
 		return err

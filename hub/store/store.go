@@ -69,6 +69,9 @@ type database interface {
 	begin(ctx context.Context, write bool) (session, error)
 	// migrates gives the connection that migrations go over.
 	migrates() *sql.DB
+	// asides gives what restores have set aside; dropAside drops one of them.
+	asides(ctx context.Context) ([]Aside, error)
+	dropAside(ctx context.Context, name string) error
 	close() error
 }
 
