@@ -337,7 +337,16 @@ func openVault(ctx context.Context, c Config, s *store.Store) (*people.Vault, er
 	if err != nil {
 		return nil, err
 	}
-	return vault, s.SealNames(ctx, vault)
+	if err := s.SealNames(ctx, vault); err != nil {
+		return nil, err
+	}
+	return vault, s.Read(ctx, func(tx *store.Tx) error {
+		n, err := tx.UnreadableNames(ctx)
+		if n > 0 {
+			c.Logger.Warn("names are sealed with another key than this hub's, and can be read by nobody here: is it the right key?", "names", n)
+		}
+		return err
+	})
 }
 
 // newPeople makes what knows persons and lets them in.

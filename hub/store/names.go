@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"meguri/hub/people"
@@ -130,6 +131,11 @@ func (tx *Tx) forgetVisitor(ctx context.Context, name string) error {
 	if name == people.Erased || name == people.Sealed {
 		return nil
 	}
+	err := errors.Join(tx.write(ctx, `UPDATE passes SET name = '' WHERE name = $1`, name), // of before names were sealed
+		tx.write(ctx, `UPDATE door_openings SET at_door = '' WHERE at_door = $1`, name))
+	if err != nil {
+		return err
+	}
 	all, err := tx.names(ctx, `kind IN ('pass', 'opening')`)
 	for _, n := range all {
 		if err != nil {
@@ -140,6 +146,22 @@ func (tx *Tx) forgetVisitor(ctx context.Context, name string) error {
 		}
 	}
 	return err
+}
+
+// UnreadableNames counts the names that are sealed with another key than this hub's.
+func (tx *Tx) UnreadableNames(ctx context.Context) (unreadable int, err error) {
+	err = each(ctx, tx, func(row scanner) error {
+		var key string
+		var n int
+		if err := row.Scan(&key, &n); err != nil {
+			return err
+		}
+		if tx.vault == nil || !tx.vault.Has(key) {
+			unreadable += n
+		}
+		return nil
+	}, `SELECT key_id, COUNT(*) FROM names GROUP BY key_id`)
+	return unreadable, err
 }
 
 // RewrapNames puts up to some names that are not under the newest of the hub's keys under it, and says how many it was.

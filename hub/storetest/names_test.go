@@ -146,6 +146,11 @@ func TestNamesOfStaffAndVisitorsAreSealed(t *testing.T) {
 		require.NoError(t, s.SealNames(ctx, other), "a hub whose key was lost still starts")
 		name, login, _, atDoor = who(t, s, id)
 		require.Equal(t, []string{people.Sealed, people.Sealed, people.Sealed}, []string{name, login, atDoor})
+		require.NoError(t, s.Read(ctx, func(tx *store.Tx) error {
+			n, err := tx.UnreadableNames(ctx)
+			require.Equal(t, 6, n)
+			return err
+		}))
 	})
 }
 

@@ -5,6 +5,7 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"strings"
@@ -93,10 +94,15 @@ func Open(tb testing.TB, url string) *store.Store {
 // Vault is the hub's key in tests.
 func Vault(tb testing.TB) *people.Vault {
 	tb.Helper()
-	v, err := people.NewVault(bytes.Repeat([]byte{7}, people.VaultKey))
+	v, err := people.NewVault(vaultKey)
 	require.NoError(tb, err)
 	return v
 }
+
+var vaultKey = bytes.Repeat([]byte{7}, people.VaultKey)
+
+// PeopleKey is that key as a hub's configuration has it.
+func PeopleKey() string { return base64.StdEncoding.EncodeToString(vaultKey) }
 
 // Import imports a network.
 func Import(tb testing.TB, s *store.Store, n bulk.Network) {
