@@ -49,7 +49,7 @@ func (c *QualityListCmd) Run(g *Globals) error {
 		}
 		w := tabwriter.NewWriter(g.Stdout, 0, 0, 2, ' ', 0)
 		for _, h := range holds {
-			what, why := string(h.Cause), h.Reason
+			what, why := string(h.Cause), h.Reason.In("en")
 			if h.Decision != store.Undecided {
 				what, why = string(h.Decision), h.Why
 			}

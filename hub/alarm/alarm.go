@@ -28,15 +28,16 @@ type Shelf struct {
 
 // Alarm is one alarm. It is a value: every verb returns the alarm as it is then, and what has happened.
 type Alarm struct {
-	ID, Kind, Subject, Detail string
-	Raised, Cleared           time.Time // Cleared is zero while it is active
-	Revision                  int       // 1 is what was raised first
-	Acknowledged, Confirmed   Mark      // of this revision
-	Shelf                     Shelf
-	Latched                   bool   // it stays until a person resets it, also when it is cleared
-	Parent                    string // the alarm that explains this one; empty for none
-	Changes                   int    // how often it has changed: who writes it compares and raises it
-	Done                      bool   // it was over when it changed last; what is over stays so, whatever a newer hub asks of its kind
+	ID, Kind, Subject       string
+	Detail                  Said
+	Raised, Cleared         time.Time // Cleared is zero while it is active
+	Revision                int       // 1 is what was raised first
+	Acknowledged, Confirmed Mark      // of this revision
+	Shelf                   Shelf
+	Latched                 bool   // it stays until a person resets it, also when it is cleared
+	Parent                  string // the alarm that explains this one; empty for none
+	Changes                 int    // how often it has changed: who writes it compares and raises it
+	Done                    bool   // it was over when it changed last; what is over stays so, whatever a newer hub asks of its kind
 }
 
 // Transition is one thing that happened to an alarm, for its history.
@@ -45,7 +46,7 @@ type Transition struct {
 	At       time.Time
 	What     What
 	By       string // a person's id; empty for a device, the clock or the rules
-	Detail   string
+	Detail   Said
 	Revision int
 }
 
@@ -87,13 +88,13 @@ const (
 )
 
 // New is an alarm that was raised just now.
-func New(id, kind, subject, detail string, at time.Time) (Alarm, Transition) {
+func New(id, kind, subject string, detail Said, at time.Time) (Alarm, Transition) {
 	a := Alarm{ID: id, Kind: kind, Subject: subject, Detail: detail, Raised: at, Revision: 1, Latched: Of(kind).Latches}
 	return a.did(WasRaised, at, "", detail)
 }
 
 // did notes one more transition.
-func (a Alarm) did(what What, at time.Time, by, detail string) (Alarm, Transition) {
+func (a Alarm) did(what What, at time.Time, by string, detail Said) (Alarm, Transition) {
 	a.Changes++
 	a.Done = a.Done || a.over() // what is over stays so; Revise alone opens it again
 	return a, Transition{Number: a.Changes, At: at, What: what, By: by, Detail: detail, Revision: a.Revision}
@@ -174,7 +175,7 @@ func (a Alarm) Put(s Shelf, now time.Time) (Alarm, Transition, error) {
 	if s.Once {
 		until = "once, " + until
 	}
-	b, t := a.did(WasShelved, now, s.By, until+": "+s.Reason)
+	b, t := a.did(WasShelved, now, s.By, Said(until+": "+s.Reason))
 	return b, t, nil
 }
 
@@ -222,7 +223,7 @@ func (a Alarm) Reset(by string, now time.Time) (Alarm, Transition, error) {
 
 // Judgement is what an alarm is found to be when it is judged anew, by readings that came late for example.
 type Judgement struct {
-	Detail          string
+	Detail          Said
 	Raised, Cleared time.Time // Cleared is zero while it is active; equal to Raised when it was none
 	Worse           bool      // also where the times alone do not say so
 }
@@ -269,6 +270,6 @@ func (a Alarm) Under(parent string, at time.Time) (_ Alarm, _ Transition, change
 		return a, Transition{}, false
 	}
 	a.Parent = parent
-	b, t := a.did(WasExplained, at, "", parent)
+	b, t := a.did(WasExplained, at, "", Said(parent))
 	return b, t, true
 }

@@ -95,7 +95,7 @@ func (m *model) clear(at time.Time) {
 }
 
 func (m *model) revise(r *rand.Rand, a Alarm, now time.Time) (Alarm, Transition, error, bool) {
-	j := Judgement{Detail: []string{"", a.Detail, "9.1 °C"}[r.IntN(3)], Raised: m.raised.Add(time.Duration(r.IntN(3)-1) * time.Minute), Worse: r.IntN(8) == 0}
+	j := Judgement{Detail: []Said{"", a.Detail, "9.1 °C"}[r.IntN(3)], Raised: m.raised.Add(time.Duration(r.IntN(3)-1) * time.Minute), Worse: r.IntN(8) == 0}
 	if r.IntN(3) > 0 {
 		j.Cleared = now.Add(time.Duration(r.IntN(5)-2) * time.Minute)
 	}

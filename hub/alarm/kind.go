@@ -17,17 +17,6 @@ const (
 	Low                        // to be put in order within days
 )
 
-// Text is a text in the languages of the screens.
-type Text struct{ EN, JA string }
-
-// In gives the text in a language, "ja" or another.
-func (t Text) In(lang string) string {
-	if lang == "ja" {
-		return t.JA
-	}
-	return t.EN
-}
-
 // Kind is what is known of all alarms of a kind: what follows from it, what to do and who does it. ISA-18.2 asks for that of
 // every alarm before it may exist.
 type Kind struct {

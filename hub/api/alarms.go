@@ -19,6 +19,7 @@ type alarmJSON struct {
 	Subject        string      `json:"subject"`
 	Place          string      `json:"place"`
 	Detail         string      `json:"detail"`
+	DetailText     textJSON    `json:"detail_text"`
 	State          alarm.State `json:"state"`
 	Priority       int         `json:"priority"`
 	Owner          string      `json:"owner"`
@@ -53,7 +54,7 @@ type textJSON struct {
 }
 
 func toAlarm(l store.AlarmLine) alarmJSON {
-	out := alarmJSON{AlarmID: l.ID, Kind: l.Kind, Subject: l.Subject, Place: l.Place, Detail: l.Detail, State: l.State,
+	out := alarmJSON{AlarmID: l.ID, Kind: l.Kind, Subject: l.Subject, Place: l.Place, Detail: l.Detail.In("en"), DetailText: textJSON(l.Detail.Text()), State: l.State,
 		Priority: int(l.About.Priority), Owner: l.About.Owner, Title: textJSON(l.About.Title), Consequence: textJSON(l.About.Consequence),
 		Action: textJSON(l.About.Action), RaisedAt: l.Raised, ClearedAt: optional(l.Cleared), Revision: l.Revision,
 		AcknowledgedAt: optional(l.Acknowledged.At), AcknowledgedBy: l.Acknowledged.By, ConfirmedAt: optional(l.Confirmed.At),
@@ -108,6 +109,7 @@ type transitionJSON struct {
 type revisionJSON struct {
 	Revision       int        `json:"revision"`
 	Detail         string     `json:"detail"`
+	DetailText     textJSON   `json:"detail_text"`
 	RaisedAt       time.Time  `json:"raised_at"`
 	ClearedAt      *time.Time `json:"cleared_at,omitempty"`
 	AcknowledgedAt *time.Time `json:"acknowledged_at,omitempty"`
@@ -164,11 +166,11 @@ func (a *API) getAlarm(c echo.Context) error {
 		}
 		out.Consequences = each(p.Consequences, toAlarm)
 		out.Revisions = each(p.Revisions, func(r store.AlarmRevision) revisionJSON {
-			return revisionJSON{r.Revision, r.Detail, r.Raised, optional(r.Cleared), optional(r.Acknowledged.At), r.Acknowledged.By,
+			return revisionJSON{r.Revision, r.Detail.In("en"), textJSON(r.Detail.Text()), r.Raised, optional(r.Cleared), optional(r.Acknowledged.At), r.Acknowledged.By,
 				optional(r.Confirmed.At), r.Confirmed.By, r.Revised}
 		})
 		out.History = each(p.History, func(t alarm.Transition) transitionJSON {
-			return transitionJSON{t.Number, t.At, t.What, t.By, t.Detail, t.Revision}
+			return transitionJSON{t.Number, t.At, t.What, t.By, t.Detail.In("en"), t.Revision}
 		})
 		out.Alarm, err = withForecast(ctx, tx, p.Alarm, a.Clock.Now())
 		return err

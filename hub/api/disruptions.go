@@ -327,6 +327,7 @@ type noticeJSON struct {
 	CustomerID string             `json:"customer_id"`
 	Kind       store.NoticeKind   `json:"kind"`
 	Reason     string             `json:"reason"`
+	ReasonText textJSON           `json:"reason_text"`
 	Products   []noticedUnitsJSON `json:"products"`
 	MadeAt     time.Time          `json:"made_at"`
 }
@@ -358,7 +359,7 @@ func (a *API) listNotices(c echo.Context) error {
 	err := a.read(c, func(ctx context.Context, tx *store.Tx) error {
 		all, err := tx.Notices(ctx, after, customer, mostNotices)
 		out.Notices = each(all, func(n store.Notice) noticeJSON {
-			return noticeJSON{n.Number, n.OrderID, n.CustomerID, n.Kind, n.Parameters.Reason,
+			return noticeJSON{n.Number, n.OrderID, n.CustomerID, n.Kind, n.Parameters.Reason.In("en"), textJSON(n.Parameters.Reason.Text()),
 				each(n.Parameters.Products, func(p store.NoticedUnits) noticedUnitsJSON { return noticedUnitsJSON(p) }), n.MadeAt}
 		})
 		return err

@@ -62,8 +62,9 @@ type orderJSON struct {
 
 // orderHoldJSON is the last that quality has said of goods of an order.
 type orderHoldJSON struct {
-	State  string `json:"state"` // held, recalled, released, condemned
-	Reason string `json:"reason"`
+	State      string   `json:"state"` // held, recalled, released, condemned
+	Reason     string   `json:"reason"`
+	ReasonText textJSON `json:"reason_text"`
 }
 
 type refusalJSON struct {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"meguri/hub/alarm"
 	"meguri/hub/coldchain"
 	"meguri/hub/dispatch"
 	"meguri/hub/people"
@@ -30,6 +31,7 @@ type holdJSON struct {
 	HeldAt      time.Time       `json:"held_at"`
 	HeldBy      string          `json:"held_by"`
 	Reason      string          `json:"reason"`
+	ReasonText  textJSON        `json:"reason_text"`
 	Decision    store.Decision  `json:"decision,omitempty"`
 	DecidedAt   *time.Time      `json:"decided_at,omitempty"`
 	DecidedBy   string          `json:"decided_by,omitempty"`
@@ -44,7 +46,7 @@ type concernedJSON struct {
 
 func toHold(h store.Hold, orders []store.Concerned) holdJSON {
 	return holdJSON{HoldID: h.ID, Revision: h.Revision, ContainerID: h.Container, LocationID: h.LocationID, Date: h.Date, Position: h.Position, Cause: h.Cause, Leg: h.Leg,
-		Since: h.Since, OutsideMS: h.Outside.Milliseconds(), HeldAt: h.HeldAt, HeldBy: h.HeldBy, Reason: h.Reason, Decision: h.Decision,
+		Since: h.Since, OutsideMS: h.Outside.Milliseconds(), HeldAt: h.HeldAt, HeldBy: h.HeldBy, Reason: h.Reason.In("en"), ReasonText: textJSON(h.Reason.Text()), Decision: h.Decision,
 		DecidedAt: optional(h.DecidedAt), DecidedBy: h.DecidedBy, Why: h.Why, Orders: each(orders, func(c store.Concerned) concernedJSON {
 			return concernedJSON{c.OrderID, optional(c.Taken)}
 		})}
@@ -272,16 +274,16 @@ func (a *API) orderHold(c echo.Context, id string) (*orderHoldJSON, error) {
 			state, reason := "held", h.Reason
 			switch h.Decision {
 			case store.Released, store.Lifted:
-				state, reason = "released", h.Why
+				state, reason = "released", alarm.Said(h.Why)
 			case store.Condemned:
-				state, reason = "condemned", h.Why
+				state, reason = "condemned", alarm.Said(h.Why)
 			case store.Undecided:
 				if !h.TakenAt.IsZero() {
 					state = "recalled"
 				}
 			}
 			if last == nil || last.State == "released" || state == "condemned" {
-				last = &orderHoldJSON{state, reason}
+				last = &orderHoldJSON{state, reason.In("en"), textJSON(reason.Text())}
 			}
 		}
 		return err

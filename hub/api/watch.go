@@ -109,13 +109,14 @@ func (a *API) listEvents(c echo.Context) error {
 }
 
 type workJSON struct {
-	WorkID   string     `json:"work_id"`
-	Kind     string     `json:"kind"`
-	Subject  string     `json:"subject"`
-	Detail   string     `json:"detail"`
-	OpenedAt time.Time  `json:"opened_at"`
-	ClosedAt *time.Time `json:"closed_at,omitempty"`
-	ClosedBy string     `json:"closed_by,omitempty"`
+	WorkID     string     `json:"work_id"`
+	Kind       string     `json:"kind"`
+	Subject    string     `json:"subject"`
+	Detail     string     `json:"detail"`
+	DetailText textJSON   `json:"detail_text"`
+	OpenedAt   time.Time  `json:"opened_at"`
+	ClosedAt   *time.Time `json:"closed_at,omitempty"`
+	ClosedBy   string     `json:"closed_by,omitempty"`
 }
 
 func (a *API) listWork(c echo.Context) error {
@@ -125,7 +126,7 @@ func (a *API) listWork(c echo.Context) error {
 	err := a.read(c, func(ctx context.Context, tx *store.Tx) error {
 		found, err := tx.Work(ctx, c.QueryParam("all") == "true", maxList)
 		out.Work = each(found, func(w store.WorkView) workJSON {
-			return workJSON{w.ID, w.Kind, w.Subject, w.Detail, w.Opened, optional(w.Closed), w.ClosedBy}
+			return workJSON{w.ID, w.Kind, w.Subject, w.Detail.In("en"), textJSON(w.Detail.Text()), w.Opened, optional(w.Closed), w.ClosedBy}
 		})
 		return err
 	})

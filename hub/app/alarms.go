@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"meguri/hub/alarm"
@@ -13,7 +15,6 @@ import (
 	"meguri/hub/plan"
 	"meguri/hub/store"
 	"meguri/internal/clock"
-	"meguri/protocol"
 )
 
 // watch raises and clears the alarms of what nobody says: a station that is silent, goods that nobody came for, a probe that gives
@@ -72,41 +73,38 @@ func (w *watch) turn(ctx context.Context, now time.Time) error {
 // wanted are the alarms of a kind that there ought to be, by subject.
 type wanted map[string]store.AlarmView
 
-// settle raises the alarms of a kind that are wanted and clears those that are not. It looks first, for nearly always all is as it
-// should be.
+// due is what has to be done about the alarms of a kind, for those that are wanted to be.
+type due struct {
+	raise, renew []store.AlarmView
+	clear        []string
+}
+
+func (d due) nothing() bool { return len(d.raise)+len(d.renew)+len(d.clear) == 0 }
+
+// settle raises the alarms of a kind that are wanted, clears those that are not, and lets the others say how it is by now. It looks
+// first, for nearly always all is as it should be.
 func (w *watch) settle(ctx context.Context, kind string, want wanted, now time.Time) error {
-	due := func(tx *store.Tx) (raise []store.AlarmView, clear []string, err error) {
-		active, err := tx.ActiveAlarms(ctx, kind)
-		has := map[string]bool{}
-		for _, a := range active {
-			if has[a.Subject] = true; want[a.Subject].ID == "" {
-				clear = append(clear, a.ID)
-			}
-		}
-		for subject, a := range want {
-			if !has[subject] {
-				raise = append(raise, a)
-			}
-		}
-		return raise, clear, err
-	}
-	some := false
-	err := w.store.Read(ctx, func(tx *store.Tx) error {
-		raise, clear, err := due(tx)
-		some = len(raise)+len(clear) > 0
+	var d due
+	err := w.store.Read(ctx, func(tx *store.Tx) (err error) {
+		d, err = dueOf(ctx, tx, kind, want)
 		return err
 	})
-	if err != nil || !some {
+	if err != nil || d.nothing() {
 		return err
 	}
 	err = w.store.Change(ctx, func(tx *store.Tx) error {
-		raise, clear, err := due(tx)
-		for _, a := range raise {
+		d, err := dueOf(ctx, tx, kind, want)
+		for _, a := range d.raise {
 			if err == nil {
 				err = tx.RaiseAlarm(ctx, a.ID, kind, a.Subject, a.Detail, a.Raised)
 			}
 		}
-		for _, id := range clear {
+		for _, a := range d.renew {
+			if err == nil {
+				err = tx.RenewAlarm(ctx, a.ID, a.Detail)
+			}
+		}
+		for _, id := range d.clear {
 			if err == nil {
 				err = tx.ClearAlarmOf(ctx, id, now)
 			}
@@ -115,6 +113,26 @@ func (w *watch) settle(ctx context.Context, kind string, want wanted, now time.T
 	})
 	w.feed.Changed()
 	return err
+}
+
+func dueOf(ctx context.Context, tx *store.Tx, kind string, want wanted) (d due, err error) {
+	active, err := tx.ActiveAlarms(ctx, kind)
+	has := map[string]bool{}
+	for _, a := range active {
+		has[a.Subject] = true
+		switch is, ok := want[a.Subject]; {
+		case !ok:
+			d.clear = append(d.clear, a.ID)
+		case is.Detail != a.Detail:
+			d.renew = append(d.renew, store.AlarmView{ID: a.ID, Detail: is.Detail})
+		}
+	}
+	for subject, a := range want {
+		if !has[subject] {
+			d.raise = append(d.raise, a)
+		}
+	}
+	return d, err
 }
 
 // silent raises the stations that are dark before their pickup opens, or the one outage that explains them all.
@@ -158,10 +176,11 @@ func (w *watch) silent(ctx context.Context, now time.Time) error {
 		down["hub"] = store.AlarmView{ID: fmt.Sprintf("%s/%d", alarm.Outage, now.UnixMilli()), Subject: "hub", Raised: now}
 	}
 	for _, s := range dark {
-		detail := fmt.Sprintf("nothing was heard since %s; pickup opens at %s. Call %s", s.Heard.In(w.zone).Format("15:04"),
-			s.Opens.In(w.zone).Format("15:04"), calls[s.Place])
+		heard, opens, call := s.Heard.In(w.zone).Format("15:04"), s.Opens.In(w.zone).Format("15:04"), calls[s.Place]
+		detail := alarm.Text{EN: fmt.Sprintf("nothing was heard since %s; pickup opens at %s. Call %s", heard, opens, call),
+			JA: fmt.Sprintf("%s から通信なし、受け取り開始 %s。連絡先 %s", heard, opens, call)}
 		want[s.Place] = store.AlarmView{ID: fmt.Sprintf("%s/%s/%d", alarm.DarkOpening, s.Place, now.UnixMilli()), Subject: s.Place,
-			Detail: detail, Raised: now}
+			Detail: alarm.Say(detail), Raised: now}
 	}
 	return errors.Join(w.settle(ctx, alarm.Outage, down, now), w.settle(ctx, alarm.DarkOpening, want, now))
 }
@@ -170,43 +189,29 @@ func (w *watch) silent(ctx context.Context, now time.Time) error {
 // the next delivery needs the room.
 func (w *watch) leftovers(ctx context.Context, now time.Time) error {
 	var left []store.Uncollected
-	collected := map[string]time.Time{}
 	err := w.store.Read(ctx, func(tx *store.Tx) (err error) {
-		if left, err = tx.LeftBehind(ctx, now.Add(-dispatch.Collected)); err != nil {
-			return err
-		}
-		active, err := tx.ActiveAlarms(ctx, alarm.Leftover)
-		for _, a := range active {
-			if err != nil {
-				return err
-			}
-			at, failed := tx.OpenedSince(ctx, a.Subject, a.Raised.Add(-dispatch.Collected))
-			if err = failed; !at.IsZero() {
-				collected[a.ID] = at
-			}
-		}
+		left, err = tx.LeftBehind(ctx, now.Add(-dispatch.Collected))
 		return err
 	})
-	if err != nil || len(left)+len(collected) == 0 {
+	if err != nil {
 		return err
 	}
-	err = w.store.Change(ctx, func(tx *store.Tx) error {
-		for _, u := range left {
-			id := fmt.Sprintf("%s/%s/%s", alarm.Leftover, u.Fridge, u.Date)
-			detail := fmt.Sprintf("goods of %s in containers: %d", u.Date, u.Containers)
-			if err := tx.RaiseAlarm(ctx, id, alarm.Leftover, u.Fridge, detail, u.Closed.Add(dispatch.Collected)); err != nil {
-				return err
-			}
+	dates, containers := map[string][]string{}, map[string]int{}
+	want := wanted{}
+	for _, u := range left { // the oldest first
+		if containers[u.Fridge] += u.Containers; !slices.Contains(dates[u.Fridge], u.Date) {
+			dates[u.Fridge] = append(dates[u.Fridge], u.Date)
 		}
-		for id, at := range collected {
-			if err := tx.ClearAlarmOf(ctx, id, at); err != nil {
-				return err
-			}
+		a, has := want[u.Fridge]
+		if !has {
+			a = store.AlarmView{ID: fmt.Sprintf("%s/%s/%s", alarm.Leftover, u.Fridge, u.Date), Subject: u.Fridge, Raised: u.Closed.Add(dispatch.Collected)}
 		}
-		return nil
-	})
-	w.feed.Changed()
-	return err
+		of := strings.Join(dates[u.Fridge], ", ")
+		a.Detail = alarm.Say(alarm.Text{EN: fmt.Sprintf("goods of %s in containers: %d", of, containers[u.Fridge]),
+			JA: fmt.Sprintf("%s の商品が容器 %d 個に残っている", of, containers[u.Fridge])})
+		want[u.Fridge] = a
+	}
+	return w.settle(ctx, alarm.Leftover, want, now)
 }
 
 // sensors raises the probes whose newest reading is a fault, by the name of the sensor and of the fault.
@@ -236,7 +241,7 @@ func (w *watch) sensors(ctx context.Context, now time.Time) error {
 				faulty[r.Sensor] = true
 				if w.faulty[r.Sensor] || stands[r.Sensor] {
 					want[r.Sensor] = store.AlarmView{ID: fmt.Sprintf("%s/%s/%d", alarm.Sensor, r.Sensor, r.Dated.At.UnixMilli()), Subject: r.Sensor,
-						Detail: protocol.SensorFault(r.Fault).String(), Raised: r.Dated.At}
+						Detail: alarm.Say(alarm.Fault(r.Fault)), Raised: r.Dated.At}
 				}
 			}
 		}
@@ -272,7 +277,7 @@ func (w *watch) calibrations(ctx context.Context, now time.Time) error {
 		all, err := tx.Calibrations(ctx)
 		for _, c := range all {
 			kind := c.DueKind(now, w.zone)
-			a := store.AlarmView{ID: kind + "/" + c.Sensor + "/" + c.Due, Subject: c.Sensor, Detail: "due " + c.Due, Raised: now}
+			a := store.AlarmView{ID: kind + "/" + c.Sensor + "/" + c.Due, Subject: c.Sensor, Detail: alarm.Say(alarm.Text{EN: "due " + c.Due, JA: "期限 " + c.Due}), Raised: now}
 			switch kind {
 			case alarm.Calibration:
 				soon[c.Sensor] = a

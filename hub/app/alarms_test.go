@@ -61,6 +61,8 @@ func TestWatch(t *testing.T) {
 		"a probe that gives no value":                                         sensorFault,
 		"a calibration that is due":                                           calibrationDue,
 		"leftovers that nobody came for":                                      leftBehind,
+		"leftovers whose customers had come after all":                        leftBehindUntilItsCustomersCame,
+		"leftovers of which a person says that they are collected":            leftBehindUntilAPersonSaysSo,
 	} {
 		t.Run(name, func(t *testing.T) {
 			storetest.Each(t, func(t *testing.T, empty func() string) { test(newBench(t, empty())) })
@@ -78,7 +80,19 @@ func darkOpening(b *bench) {
 	require.Empty(b.t, b.look(w, at(9, 59)), "pickup opens at 11")
 	require.Equal(b.t, []string{"dark_opening loc-1"}, b.look(w, at(10, 0)))
 	a := b.alarmOf(alarm.DarkOpening, "loc-1")
-	require.Equal(b.t, "nothing was heard since 09:00; pickup opens at 11:00. Call driver-1 (route-1)", a.Detail)
+	require.Equal(b.t, "nothing was heard since 09:00; pickup opens at 11:00. Call driver-1 (route-1)", a.Detail.In("en"))
+	require.Equal(b.t, "09:00 から通信なし、受け取り開始 11:00。連絡先 driver-1 (route-1)", a.Detail.In("ja"))
+	b.presence("station-1", false, at(9, 20))
+	b.change(func(tx *store.Tx) error {
+		_, err := tx.ChangeAlarm(b.t.Context(), a.ID, func(a alarm.Alarm) (alarm.Alarm, alarm.Transition, error) { return a.Acknowledge("p-1", 1, at(10, 1)) })
+		return err
+	})
+	b.look(w, at(10, 1))
+	renewed := b.alarmOf(alarm.DarkOpening, "loc-1")
+	require.Contains(b.t, renewed.Detail.In("en"), "since 09:20", "it was heard for a moment meanwhile")
+	require.Contains(b.t, renewed.Detail.In("ja"), "09:20 から")
+	require.Equal(b.t, []any{a.ID, a.Raised, 1, "p-1", a.Changes + 1}, []any{renewed.ID, renewed.Raised, renewed.Revision, renewed.Acknowledged.By, renewed.Changes},
+		"the same alarm, and who has answered it is not asked again")
 	require.Equal(b.t, []string{"dark_opening loc-1"}, b.look(b.watch(), at(10, 1)), "another hub, or this one started again, knows it")
 	b.presence("station-1", true, at(10, 5))
 	require.Empty(b.t, b.look(w, at(10, 6)))
@@ -127,7 +141,7 @@ func sensorFault(b *bench) {
 	first := b.alarmOf(alarm.Sensor, "loc-1-f1/air").ID
 	b.look(b.watch(), at(9, 3))
 	require.Equal(b.t, first, b.alarmOf(alarm.Sensor, "loc-1-f1/air").ID, "a hub that starts keeps it")
-	require.Equal(b.t, "checksum", b.alarmOf(alarm.Sensor, "loc-1-f1/air").Detail)
+	require.Equal(b.t, alarm.Text{EN: "checksum wrong", JA: "チェックサム異常"}, b.alarmOf(alarm.Sensor, "loc-1-f1/air").Detail.Text())
 	b.reads("station-1", "i1", 3, at(9, 4), 4000)
 	require.Empty(b.t, b.look(w, at(9, 4)))
 	b.fails(4, at(9, 5), protocol.SensorMissing)
@@ -152,31 +166,92 @@ func calibrationDue(b *bench) {
 }
 
 func leftBehind(b *bench) {
-	b.change(func(tx *store.Tx) error {
-		ctx := b.t.Context()
-		d, err := tx.ContainersOfLocation(ctx, day1, "loc-1")
-		require.NoError(b.t, err)
-		require.NotEmpty(b.t, d)
-		return tx.Freeze(ctx, day1, at(2, 0))
-	})
-	b.device("station-1", "loc-1")
-	b.leave("loc-1")
+	b.leaveGoods()
 	w := b.watch()
 	require.NotContains(b.t, b.look(w, at(19, 59)), "leftover loc-1-f1", "the driver's code opens until 20:00")
 	require.Contains(b.t, b.look(w, at(20, 0)), "leftover loc-1-f1")
 	require.Equal(b.t, at(20, 0), b.alarmOf(alarm.Leftover, "loc-1-f1").Raised)
-	count := func() int {
-		all := b.look(w, at(20, 1))
-		return len(slices.DeleteFunc(all, func(s string) bool { return s != "leftover loc-1-f1" }))
+	require.Contains(b.t, b.alarmOf(alarm.Leftover, "loc-1-f1").Detail.In("ja"), "の商品が容器")
+	b.opens("order-somebody-else", at(20, 10))
+	require.True(b.t, b.isLeft(w), "a customer of other goods came to the fridge")
+	b.opens("courier-of-tomorrow", at(20, 20))
+	require.True(b.t, b.isLeft(w), "the driver of another run came")
+	b.opens(b.courier(), at(20, 30))
+	require.False(b.t, b.isLeft(w), "the driver whose run had brought it came")
+}
+
+// leftBehindUntilItsCustomersCame holds that a late word of the customers themselves is what ends it.
+func leftBehindUntilItsCustomersCame(b *bench) {
+	orders := b.leaveGoods()
+	w := b.watch()
+	b.look(w, at(20, 0))
+	for i, order := range orders {
+		require.True(b.t, b.isLeft(w), "%d of %d have come", i, len(orders))
+		b.change(func(tx *store.Tx) error {
+			_, err := tx.AddPickup(b.t.Context(), order, "loc-1-f1", at(16, 59), "opened and shut")
+			return err
+		})
 	}
-	require.Equal(b.t, 1, count())
+	require.False(b.t, b.isLeft(w))
+}
+
+// leftBehindUntilAPersonSaysSo holds that closing the work to collect the goods ends it.
+func leftBehindUntilAPersonSaysSo(b *bench) {
+	orders := b.leaveGoods()
+	w := b.watch()
+	b.look(w, at(20, 0))
+	for _, order := range orders {
+		require.True(b.t, b.isLeft(w))
+		b.change(func(tx *store.Tx) error { return tx.SettleWork(b.t.Context(), "left_over/"+order, at(20, 5)) })
+	}
+	require.False(b.t, b.isLeft(w))
+}
+
+func (b *bench) isLeft(w *watch) bool {
+	return slices.Contains(b.look(w, at(20, 40)), "leftover loc-1-f1")
+}
+
+// leaveGoods has the orders with goods in loc-1-f1 left over, and gives them.
+func (b *bench) leaveGoods() (orders []string) {
+	b.change(func(tx *store.Tx) error { return tx.Freeze(b.t.Context(), day1, at(2, 0)) })
+	b.device("station-1", "loc-1")
+	b.leave("loc-1")
 	b.change(func(tx *store.Tx) error {
-		body, err := protocol.EncodeBody(protocol.GrantUsed{Position: "loc-1-f1", Grant: "courier"})
+		all, err := tx.AcceptedOrders(b.t.Context(), day1, "loc-1")
 		require.NoError(b.t, err)
-		return tx.AddEvent(b.t.Context(), store.EventRow{Device: "station-1", Incarnation: "i1", Number: 9, Kind: uint16(protocol.KindGrantUsed),
-			Subject: "loc-1-f1", Body: body, EventAt: at(20, 30), ReceivedAt: at(20, 30), Outcome: store.Applied})
+		for _, order := range all {
+			needs, err := tx.OrderNeeds(b.t.Context(), order)
+			require.NoError(b.t, err)
+			if slices.ContainsFunc(needs, func(n dispatch.Need) bool { return n.FridgeID == "loc-1-f1" }) {
+				orders = append(orders, order)
+			}
+		}
+		return nil
 	})
-	require.Zero(b.t, count(), "the driver has opened the fridge")
+	require.NotEmpty(b.t, orders)
+	return orders
+}
+
+// courier is the id of a code of the driver who brought the goods to loc-1.
+func (b *bench) courier() string {
+	ctx := b.t.Context()
+	b.change(func(tx *store.Tx) error {
+		containers, err := tx.ContainersOfLocation(ctx, day1, "loc-1")
+		require.NoError(b.t, err)
+		return tx.AddGrant(ctx, dispatch.Grant{ID: "courier", DeliveryDate: day1, LocationID: "loc-1", Holder: dispatch.Courier,
+			RunID: containers[0].RunID, PIN: "12345678901", From: at(4, 0), Until: at(20, 0), IssuedAt: at(2, 0)})
+	})
+	return "courier"
+}
+
+// opens has a grant open loc-1-f1.
+func (b *bench) opens(grant string, when time.Time) {
+	b.change(func(tx *store.Tx) error {
+		body, err := protocol.EncodeBody(protocol.GrantUsed{Position: "loc-1-f1", Grant: grant + "@loc-1-f1"})
+		require.NoError(b.t, err)
+		return tx.AddEvent(b.t.Context(), store.EventRow{Device: "station-1", Incarnation: "i1", Number: uint64(when.Unix()), Kind: uint16(protocol.KindGrantUsed),
+			Subject: "loc-1-f1", Body: body, EventAt: when, ReceivedAt: when, Outcome: store.Applied})
+	})
 }
 
 // leave has a location's containers placed and nobody come for them; pickup has closed.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"meguri/hub/alarm"
 	"meguri/hub/dispatch"
 	"meguri/hub/effect"
 	"meguri/hub/live"
@@ -241,8 +242,9 @@ func (d *day) close(ctx context.Context, delivery store.Delivery, now time.Time)
 				return nil
 			}
 			return tx.RaiseAlarm(ctx, dark, effect.AlarmDark, delivery.LocationID,
-				fmt.Sprintf("pickup has closed and device %s is silent: leftovers of %s cannot be decided. Revoke it if it is gone for good.",
-					silent, delivery.DeliveryDate), now)
+				alarm.Say(alarm.Text{EN: fmt.Sprintf("pickup has closed and device %s is silent: leftovers of %s cannot be decided. Revoke it if it is gone for good.",
+					silent, delivery.DeliveryDate), JA: fmt.Sprintf("受け取り終了後も機器 %s の通信がなく、%s の残りを確定できません。戻らない機器は失効させてください。",
+					silent, delivery.DeliveryDate)}), now)
 		}
 		if changed, err = tx.CloseDelivery(ctx, delivery.DeliveryDate, delivery.LocationID, now); err != nil || !changed {
 			return err

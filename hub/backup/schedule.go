@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"meguri/hub/alarm"
 	"meguri/hub/store"
 )
 
@@ -94,7 +95,7 @@ func (s Schedule) once(ctx context.Context, t Target, l *slog.Logger) {
 		return
 	}
 	now := t.Now()
-	alarm := t.Store.Change(ctx, func(tx *store.Tx) error {
+	stored := t.Store.Change(ctx, func(tx *store.Tx) error {
 		if err == nil {
 			return tx.ClearAlarm(ctx, AlarmFailed, "hub", now)
 		}
@@ -107,10 +108,11 @@ func (s Schedule) once(ctx context.Context, t Target, l *slog.Logger) {
 			id += b.ID
 		}
 		return tx.RaiseAlarm(ctx, id, AlarmFailed, "hub",
-			"a backup could not be made: devices keep what they have sent until there is one. "+err.Error(), now)
+			alarm.Say(alarm.Text{EN: "a backup could not be made: devices keep what they have sent until there is one. " + err.Error(),
+				JA: "バックアップを作成できません。作成できるまで各機器は送信済みの記録を保持します。" + err.Error()}), now)
 	})
-	if alarm != nil {
-		l.Error("cannot store whether backups fail", "error", alarm)
+	if stored != nil {
+		l.Error("cannot store whether backups fail", "error", stored)
 	}
 	if err != nil {
 		l.Error("backup failed, and is tried again next time", "error", err)

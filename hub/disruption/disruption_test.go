@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"meguri/hub/alarm"
 	"meguri/hub/bulk"
 	"meguri/hub/capacity"
 	"meguri/hub/dispatch"
@@ -150,7 +151,7 @@ func TestBeforeCutoff(t *testing.T) {
 			require.Empty(s, gone.Items)
 			require.Equal(s, "loc-1-f1-s2", s.get("o-1").Items[0].SlotID)
 			require.Equal(s, []store.Notice{{Number: 1, OrderID: "o-2", CustomerID: "member-o-2", Kind: store.NoticeCalledOff, MadeAt: do.At,
-				Parameters: store.NoticeParameters{Reason: do.Reason}}}, s.notices())
+				Parameters: store.NoticeParameters{Reason: alarm.Said(do.Reason)}}}, s.notices())
 			s.sound()
 
 			require.Equal(s, order.Refused, s.place("o-3", "loc-1", "b-cold", 1).State)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 
+	"meguri/hub/alarm"
 	"meguri/hub/capacity"
 	"meguri/hub/dispatch"
 	"meguri/hub/order"
@@ -120,7 +121,7 @@ func (c *change) withdrawFrom(book *capacity.Book, product, name string, units [
 	}
 	c.result.Withdrawn = append(c.result.Withdrawn, Withdrawn{o.ID, product, len(units)})
 	c.notices = append(c.notices, store.Notice{OrderID: o.ID, Kind: store.NoticeWithdrawn, MadeAt: c.act.At, Parameters: store.NoticeParameters{
-		Reason: c.act.Reason, Products: []store.NoticedUnits{{ProductID: product, Name: name, Units: len(units)}}}})
+		Reason: alarm.Said(c.act.Reason), Products: []store.NoticedUnits{{ProductID: product, Name: name, Units: len(units)}}}})
 	return nil
 }
 

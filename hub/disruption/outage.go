@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"meguri/hub/alarm"
 	"meguri/hub/capacity"
 	"meguri/hub/dispatch"
 	"meguri/hub/order"
@@ -200,6 +201,6 @@ func (c *change) callOff(o order.Standing) *order.Decision {
 	}
 	c.result.CalledOff = append(c.result.CalledOff, Gone{o.ID, o.LocationID, units})
 	c.notices = append(c.notices, store.Notice{OrderID: o.ID, Kind: store.NoticeCalledOff, MadeAt: c.act.At,
-		Parameters: store.NoticeParameters{Reason: c.act.Reason}})
+		Parameters: store.NoticeParameters{Reason: alarm.Said(c.act.Reason)}})
 	return &c.decisions[len(c.decisions)-1]
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"meguri/hub/alarm"
 	"meguri/hub/fleet"
 	"meguri/hub/people"
 	"meguri/hub/store"
@@ -210,7 +211,8 @@ func RaiseLate(ctx context.Context, tx *store.Tx, now time.Time) (raised bool, e
 		}
 		raised = true
 		if err := tx.RaiseAlarm(ctx, AlarmCommissioning+"/"+c.ID, AlarmCommissioning, device,
-			fmt.Sprintf("%d checks of the board at %s are missing", len(c.Missing()), c.Location), c.Due()); err != nil {
+			alarm.Say(alarm.Text{EN: fmt.Sprintf("%d checks of the board at %s are missing", len(c.Missing()), c.Location),
+				JA: fmt.Sprintf("%s の端末の点検が %d 件未完了", c.Location, len(c.Missing()))}), c.Due()); err != nil {
 			return raised, err
 		}
 	}

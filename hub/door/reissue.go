@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"meguri/hub/alarm"
 	"meguri/hub/dispatch"
 	"meguri/hub/fleet"
 	"meguri/hub/store"
@@ -51,7 +52,7 @@ func Reissue(ctx context.Context, tx *store.Tx, location string, which func(disp
 		if g.Holder == dispatch.Customer {
 			r.Orders = append(r.Orders, g.OrderID)
 			err = tx.AddNotice(ctx, store.Notice{OrderID: g.OrderID, Kind: store.NoticeNewCode, MadeAt: act.At,
-				Parameters: store.NoticeParameters{Reason: act.Reason}})
+				Parameters: store.NoticeParameters{Reason: alarm.Said(act.Reason)}})
 		} else {
 			if papers[g.DeliveryDate] == nil {
 				papers[g.DeliveryDate] = &store.Papers{}

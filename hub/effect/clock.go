@@ -26,7 +26,7 @@ func clockBattery(ctx context.Context, tx *store.Tx, ev link.Event, b protocol.C
 	if !ok {
 		return &link.NotApplied{Reason: fmt.Sprintf("state %d of a clock's battery is unknown", b.State)}
 	}
-	return tx.RaiseAlarm(ctx, alarmID(ev, kind), kind, clockOf(ev), ev.Device, ev.At)
+	return tx.RaiseAlarm(ctx, alarmID(ev, kind), kind, clockOf(ev), alarm.Said(ev.Device), ev.At)
 }
 
 func redateClock(ctx context.Context, tx *store.Tx, ev link.Event, b protocol.ClockBattery, was time.Time) error {

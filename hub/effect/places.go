@@ -82,8 +82,9 @@ func stopName(run string, sequence int) string { return fmt.Sprintf("%s stop %d"
 // RaiseLate raises the alarm of a stop that is reached late, or not yet.
 func RaiseLate(ctx context.Context, tx *store.Tx, s dispatch.Stop, now time.Time) error {
 	name := stopName(s.RunID, s.Sequence)
-	detail := fmt.Sprintf("%s at %s was planned for %s", s.Kind, s.PlaceID, s.PlannedAt.Format(time.RFC3339))
-	return tx.RaiseAlarm(ctx, AlarmLate+"/"+name, AlarmLate, name, detail, now)
+	planned := s.PlannedAt.Format(time.RFC3339)
+	detail := alarm.Text{EN: fmt.Sprintf("%s at %s was planned for %s", s.Kind, s.PlaceID, planned), JA: fmt.Sprintf("%s の予定時刻 %s", s.PlaceID, planned)}
+	return tx.RaiseAlarm(ctx, AlarmLate+"/"+name, AlarmLate, name, alarm.Say(detail), now)
 }
 
 // door keeps what the doors and the supply of a position did last, and raises what a person has to look at.
@@ -111,13 +112,16 @@ func (e *Effects) door(ctx context.Context, tx *store.Tx, ev link.Event) error {
 		if now, err := e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Door = faultNames[protocol.DoorAjar] }); err != nil || !now {
 			return err
 		}
-		detail := fmt.Sprintf("door stands open and it is %.1f °C inside, at most %.1f °C is allowed", float64(b.MilliC)/1000, float64(b.LimitMilliC)/1000)
-		return tx.RaiseAlarm(ctx, alarmID(ev, AlarmDoor), alarmDoorWarm, b.Position, detail, ev.At)
+		is, most := celsius(b.MilliC), celsius(b.LimitMilliC)
+		detail := alarm.Text{EN: fmt.Sprintf("door stands open and it is %s inside, at most %s is allowed", is, most),
+			JA: fmt.Sprintf("扉が開いたままで庫内 %s、上限 %s", is, most)}
+		return tx.RaiseAlarm(ctx, alarmID(ev, AlarmDoor), alarmDoorWarm, b.Position, alarm.Say(detail), ev.At)
 	case protocol.Unbolted:
 		if now, err := e.position(ctx, tx, ev, b.Position, func(*store.Position) {}); err != nil || !now {
 			return err
 		}
-		return tx.RaiseAlarm(ctx, alarmID(ev, AlarmDoor), alarmUnbolted, b.Position, "door is shut and its bolt stays back: whoever pulls comes in", ev.At)
+		return tx.RaiseAlarm(ctx, alarmID(ev, AlarmDoor), alarmUnbolted, b.Position, alarm.Say(alarm.Text{EN: "door is shut and its bolt stays back: whoever pulls comes in",
+			JA: "扉は閉まっているがボルトが戻っている：引けば開きます"}), ev.At)
 	case protocol.Bolted:
 		if now, err := e.position(ctx, tx, ev, b.Position, func(p *store.Position) { p.Lock = "locked" }); err != nil || !now {
 			return err
@@ -144,7 +148,7 @@ func (e *Effects) doorFault(ctx context.Context, tx *store.Tx, ev link.Event, b 
 	if b.Fault == protocol.DoorAlreadyOpen {
 		return nil // a second customer at an open door is no fault to look at
 	}
-	return tx.RaiseAlarm(ctx, alarmID(ev, AlarmDoor), doorAlarm(b.Fault), b.Position, "door "+name, ev.At)
+	return tx.RaiseAlarm(ctx, alarmID(ev, AlarmDoor), doorAlarm(b.Fault), b.Position, alarm.Say(alarm.Text{EN: "door " + name, JA: alarm.Of(doorAlarm(b.Fault)).Title.JA}), ev.At)
 }
 
 // Alarms of a door that are no DoorFault.
@@ -219,7 +223,7 @@ func (e *Effects) temperature(ctx context.Context, tx *store.Tx, ev link.Event, 
 	case b.First == 0:
 		return nil
 	}
-	return tx.RaiseAlarm(ctx, deviceAlarm(ev, b), AlarmTemperature, b.Sensor, TemperatureDetail(b.MilliC, b.LimitMilliC), ev.At)
+	return tx.RaiseAlarm(ctx, deviceAlarm(ev, b), AlarmTemperature, b.Sensor, alarm.Say(TemperatureDetail(b.MilliC, b.LimitMilliC)), ev.At)
 }
 
 // maxRuleName bounds the name of a rule, in bytes: that of a category and what the hub puts around it.
@@ -244,9 +248,12 @@ func TemperatureAlarmID(alarm, sensor string) string {
 }
 
 // TemperatureDetail is what is told of a temperature alarm.
-func TemperatureDetail(milliC, limitMilliC int64) string {
-	return fmt.Sprintf("%.1f °C, limit %.1f °C", float64(milliC)/1000, float64(limitMilliC)/1000)
+func TemperatureDetail(milliC, limitMilliC int64) alarm.Text {
+	is, limit := celsius(milliC), celsius(limitMilliC)
+	return alarm.Text{EN: is + ", limit " + limit, JA: is + "、限度 " + limit}
 }
+
+func celsius(milliC int64) string { return fmt.Sprintf("%.1f °C", float64(milliC)/1000) }
 
 // goodsHeld takes the decision of a station about goods in its fridge.
 func (e *Effects) goodsHeld(ctx context.Context, tx *store.Tx, ev link.Event, b protocol.GoodsHeld) error {
@@ -278,25 +285,29 @@ func (e *Effects) goodsHeld(ctx context.Context, tx *store.Tx, ev link.Event, b 
 	}
 	return e.Hold(ctx, tx, c, store.Hold{ID: fmt.Sprintf("%s/device/%s/%d", c.ID, ev.Incarnation, ev.Number), Container: c.ID, Position: position,
 		Cause: store.CauseDevice, Leg: leg, Since: since, Outside: outside, HeldAt: ev.Received, DeviceAt: b.HeldAt, HeldBy: ev.Device,
-		Reason: heldBecause(b, outside), DeviceCause: b.Cause}, ev.Received)
+		Reason: alarm.Say(heldBecause(b, outside)), DeviceCause: b.Cause}, ev.Received)
 }
 
 // heldBecause is why a station has held goods.
-func heldBecause(b protocol.GoodsHeld, outside time.Duration) string {
+func heldBecause(b protocol.GoodsHeld, outside time.Duration) alarm.Text {
+	is, minutes := celsius(b.MilliC), int64(outside.Round(time.Minute)/time.Minute)
 	switch b.Cause {
 	case protocol.GoodsDoubtful:
-		return "the station held it: no valid reading for longer than allowed"
+		return alarm.Text{EN: "the station held it: no valid reading for longer than allowed", JA: "ステーションが保留：有効な記録のない時間が許容を超過"}
 	case protocol.RideBroken:
-		return fmt.Sprintf("the station held it by the statement of shipper %s: %.1f °C on the way, outside for %s", b.Shipper, float64(b.MilliC)/1000,
-			outside.Round(time.Minute))
+		return alarm.Text{EN: fmt.Sprintf("the station held it by the statement of shipper %s: %s on the way, %d min outside", b.Shipper, is, minutes),
+			JA: fmt.Sprintf("ステーションが保冷箱 %s の申告により保留：輸送中 %s、範囲外 %d 分", b.Shipper, is, minutes)}
 	case protocol.RideDoubtful:
-		return "the station held it by the statement of shipper " + b.Shipper + ": no valid reading on the way for longer than allowed"
+		return alarm.Text{EN: "the station held it by the statement of shipper " + b.Shipper + ": no valid reading on the way for longer than allowed",
+			JA: "ステーションが保冷箱 " + b.Shipper + " の申告により保留：輸送中に有効な記録のない時間が許容を超過"}
 	case protocol.RideCarried:
-		return "the station held it: too long between the last word of shipper " + b.Shipper + " and its hand-in"
+		return alarm.Text{EN: "the station held it: too long between the last word of shipper " + b.Shipper + " and its hand-in",
+			JA: "ステーションが保留：保冷箱 " + b.Shipper + " の最後の記録から納品までの時間が長すぎる"}
 	case protocol.RideUnstated:
-		return "the station held it: it came without the statement of shipper " + b.Shipper
+		return alarm.Text{EN: "the station held it: it came without the statement of shipper " + b.Shipper,
+			JA: "ステーションが保留：保冷箱 " + b.Shipper + " の申告なしで納品"}
 	}
-	return fmt.Sprintf("the station held it: %.1f °C, outside for %s", float64(b.MilliC)/1000, outside.Round(time.Minute))
+	return alarm.Text{EN: fmt.Sprintf("the station held it: %s, %d min outside", is, minutes), JA: fmt.Sprintf("ステーションが保留：%s、範囲外 %d 分", is, minutes)}
 }
 
 // longestRide is how long goods are taken to have been in a shipper when nobody has scanned that they were loaded.

@@ -22,7 +22,7 @@ func powerGone(ctx context.Context, tx *store.Tx, ev link.Event, position string
 	if err != nil {
 		return err
 	}
-	return tx.RaiseAlarm(ctx, alarmID(ev, AlarmMains), AlarmMains, position, "the fridge has no supply", ev.At)
+	return tx.RaiseAlarm(ctx, alarmID(ev, AlarmMains), AlarmMains, position, alarm.Say(alarm.Text{EN: "the fridge has no supply", JA: "冷蔵庫に電源が来ていない"}), ev.At)
 }
 
 func powerBack(ctx context.Context, tx *store.Tx, ev link.Event, position string) error {

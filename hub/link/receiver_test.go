@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"meguri/hub/alarm"
 	"meguri/hub/fleet"
 	"meguri/hub/link"
 	"meguri/hub/store"
@@ -41,7 +42,7 @@ func (e *effects) Apply(ctx context.Context, tx *store.Tx, ev link.Event) error 
 	}
 	e.dated.LoadOrStore(ev.Number, ev.At)
 	id := fmt.Sprintf("effect/%s/%s/%d", ev.Device, ev.Incarnation, ev.Number)
-	if err := tx.RaiseAlarm(ctx, id, "effect", ev.Device, fmt.Sprint(ev.Body), ev.At); err != nil {
+	if err := tx.RaiseAlarm(ctx, id, "effect", ev.Device, alarm.Said(fmt.Sprint(ev.Body)), ev.At); err != nil {
 		return err
 	}
 	if e.panic.Load() {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"meguri/hub/alarm"
 	"meguri/hub/coldchain"
 	"meguri/hub/effect"
 	"meguri/hub/store"
@@ -178,7 +179,7 @@ func (t *turn) sensorAlarms(sensor string, all found, r rules, from, heard time.
 		name := ruleOf(a.ID)
 		longer[name] = longer[name] || a.Cleared.IsZero() && a.Raised.Before(from)
 		now, ok := all[a.ID]
-		is := alarm(a.ID, sensor, now)
+		is := viewOf(a.ID, sensor, now)
 		delete(all, a.ID)
 		switch {
 		case ok && same(a, is):
@@ -197,23 +198,24 @@ func (t *turn) sensorAlarms(sensor string, all found, r rules, from, heard time.
 		if longer[a.Rule.Name] && a.Raised.Sub(from) <= max(a.Rule.For, a.Rule.OnDelay)+stands {
 			continue // it is the rest of one that began before anything is looked at
 		}
-		if err := t.tx.KeepAlarm(t.ctx, alarm(id, sensor, a), t.now); err != nil {
+		if err := t.tx.KeepAlarm(t.ctx, viewOf(id, sensor, a), t.now); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// alarm is what a temperature alarm is by the readings.
-func alarm(id, sensor string, a coldchain.Alarm) store.AlarmView {
+// viewOf is what a temperature alarm is by the readings.
+func viewOf(id, sensor string, a coldchain.Alarm) store.AlarmView {
 	detail := effect.TemperatureDetail(a.WorstMilliC, a.Rule.LimitMilliC)
 	switch a.Rule.Kind {
 	case coldchain.Cumulative:
-		detail += fmt.Sprintf(", %s together, allowed %s", minutes(a.Outside), minutes(a.Rule.For))
+		detail.EN += fmt.Sprintf(", %s together, allowed %s", minutes(a.Outside), minutes(a.Rule.For))
+		detail.JA += fmt.Sprintf("、合計 %s、許容 %s", fun(a.Outside), fun(a.Rule.For))
 	case coldchain.Kinetic:
-		detail = "mean kinetic temperature " + detail
+		detail = alarm.Text{EN: "mean kinetic temperature " + detail.EN, JA: "平均動態温度 " + detail.JA}
 	}
-	return store.AlarmView{ID: id, Kind: effect.AlarmTemperature, Subject: sensor, Detail: detail, Raised: a.Raised, Cleared: a.Cleared}
+	return store.AlarmView{ID: id, Kind: effect.AlarmTemperature, Subject: sensor, Detail: alarm.Say(detail), Raised: a.Raised, Cleared: a.Cleared}
 }
 
 func same(a, b store.AlarmView) bool {
@@ -227,11 +229,22 @@ func minutes(d time.Duration) string {
 	return fmt.Sprintf("%d min", int64(d.Round(time.Minute)/time.Minute))
 }
 
+// fun is minutes in Japanese.
+func fun(d time.Duration) string {
+	return fmt.Sprintf("%d 分", int64(d.Round(time.Minute)/time.Minute))
+}
+
+// legs are their names in Japanese.
+var legs = map[coldchain.Leg]string{coldchain.Collection: "集荷場所", coldchain.Shipper: "輸送中", coldchain.Station: "ステーション"}
+
 // says is a judgement in words, for whoever has to decide.
-func says(stay store.GoodsStay, j store.Judgement) string {
+func says(stay store.GoodsStay, j store.Judgement) alarm.Said {
 	if j.State == coldchain.Doubtful {
-		return fmt.Sprintf("%s: nothing is known of %s, allowed %s", j.Leg, minutes(j.Gap), minutes(stay.Limit.Gap))
+		return alarm.Say(alarm.Text{EN: fmt.Sprintf("%s: nothing is known of %s, allowed %s", j.Leg, minutes(j.Gap), minutes(stay.Limit.Gap)),
+			JA: fmt.Sprintf("%s：記録なし %s、許容 %s", legs[j.Leg], fun(j.Gap), fun(stay.Limit.Gap))})
 	}
-	return fmt.Sprintf("%s: %s to %s, for %s outside %s to %s, allowed %s", j.Leg, celsius(j.Min), celsius(j.Max), minutes(j.Outside),
-		celsius(stay.Limit.MinMilliC), celsius(stay.Limit.MaxMilliC), minutes(stay.Limit.Outside))
+	low, high, least, most := celsius(j.Min), celsius(j.Max), celsius(stay.Limit.MinMilliC), celsius(stay.Limit.MaxMilliC)
+	return alarm.Say(alarm.Text{
+		EN: fmt.Sprintf("%s: %s to %s, for %s outside %s to %s, allowed %s", j.Leg, low, high, minutes(j.Outside), least, most, minutes(stay.Limit.Outside)),
+		JA: fmt.Sprintf("%s：%s〜%s、範囲（%s〜%s）外 %s、許容 %s", legs[j.Leg], low, high, least, most, fun(j.Outside), fun(stay.Limit.Outside))})
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"meguri/hub/alarm"
 	"meguri/hub/coldchain"
 	"meguri/hub/dispatch"
 	"meguri/hub/payment"
@@ -135,7 +136,7 @@ func (s *Service) Hold(ctx context.Context, act Act, from time.Time) (held []sto
 				return err
 			}
 			h := store.Hold{ID: fmt.Sprintf("%s/person/%d", id, t.now.UnixMilli()), Container: id, Position: positionOf(c), Cause: store.CausePerson,
-				Since: since(from, t.now), HeldAt: t.now, HeldBy: act.By, Reason: act.Reason}
+				Since: since(from, t.now), HeldAt: t.now, HeldBy: act.By, Reason: alarm.Said(act.Reason)}
 			if err := t.hold(c, h); err != nil {
 				return err
 			}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"meguri/hub/alarm"
 	"meguri/hub/coldchain"
 	"meguri/hub/dispatch"
 	"meguri/hub/effect"
@@ -46,7 +47,7 @@ func (t *turn) hold(c dispatch.Container, h store.Hold) error {
 	if err := t.concern(c, h); err != nil {
 		return err
 	}
-	if err := t.tx.OpenWork(t.ctx, WorkHold+"/"+h.ID, WorkHold, c.ID, h.Reason, t.now); err != nil {
+	if err := t.tx.OpenWork(t.ctx, WorkHold+"/"+h.ID, WorkHold, c.ID, string(h.Reason), t.now); err != nil {
 		return err
 	}
 	if err := t.tx.RaiseAlarm(t.ctx, AlarmHold+"/"+h.ID, AlarmHold, h.Position, h.Reason, h.HeldAt); err != nil {
@@ -59,7 +60,7 @@ func (t *turn) hold(c dispatch.Container, h store.Hold) error {
 	if kept, err := t.tx.KeptBack(t.ctx, c.DeliveryDate); err != nil || kept[c.ID] != "" {
 		return err // somebody has said so already, and it is theirs to let it go
 	}
-	return t.tx.KeepBack(t.ctx, c, doNotLoadBy+h.Reason, store.HeldByHub, t.now)
+	return t.tx.KeepBack(t.ctx, c, doNotLoadBy+h.Reason.In("en"), store.HeldByHub, t.now)
 }
 
 // ofNobody has a station let go what it holds by itself when all of that had been taken before: somebody may come again for what was
@@ -147,11 +148,14 @@ func (t *turn) recall(order string, h store.Hold, items []store.HeldItem) error 
 	if err != nil {
 		return err
 	}
-	detail := "goods of container " + h.Container + " were taken and may not be all right: reach the customer; " + h.Reason
+	why := h.Reason.Text()
+	detail := alarm.Text{EN: "goods of container " + h.Container + " were taken and may not be all right: reach the customer; " + why.EN,
+		JA: "受取済みの容器 " + h.Container + " の商品に問題の恐れ：お客様に連絡。" + why.JA}
 	if yen > 0 {
-		detail += fmt.Sprintf("; proposed refund %d yen", yen)
+		detail.EN += fmt.Sprintf("; proposed refund %d yen", yen)
+		detail.JA += fmt.Sprintf("。返金案 %d 円", yen)
 	}
-	return t.tx.OpenWork(t.ctx, WorkRecall+"/"+h.ID+"/"+order, WorkRecall, order, detail, t.now)
+	return t.tx.OpenWork(t.ctx, WorkRecall+"/"+h.ID+"/"+order, WorkRecall, order, string(alarm.Say(detail)), t.now)
 }
 
 // price is what the units of an order in items were paid with.
@@ -170,7 +174,7 @@ func (t *turn) price(order string, items []store.HeldItem) (yen int64, err error
 	return yen, err
 }
 
-func (t *turn) notice(kind store.NoticeKind, order, reason string, items []store.HeldItem) error {
+func (t *turn) notice(kind store.NoticeKind, order string, reason alarm.Said, items []store.HeldItem) error {
 	p := store.NoticeParameters{Reason: reason}
 	for _, i := range items {
 		if i.OrderID != order || i.Short {
@@ -261,7 +265,7 @@ func (t *turn) release(c dispatch.Container, h store.Hold) error {
 				continue
 			}
 			told[o.OrderID] = true
-			if err := t.notice(store.NoticeReleased, o.OrderID, h.Why, items); err != nil {
+			if err := t.notice(store.NoticeReleased, o.OrderID, alarm.Said(h.Why), items); err != nil {
 				return err
 			}
 		}
@@ -320,7 +324,7 @@ func (t *turn) condemn(c dispatch.Container, h store.Hold) error {
 		if taken[o.OrderID] {
 			continue
 		}
-		if err := t.notice(store.NoticeCondemned, o.OrderID, h.Why, items); err != nil {
+		if err := t.notice(store.NoticeCondemned, o.OrderID, alarm.Said(h.Why), items); err != nil {
 			return err
 		}
 		if err := t.tx.OwedBack(t.ctx, o.OrderID, t.now); err != nil {
@@ -330,8 +334,9 @@ func (t *turn) condemn(c dispatch.Container, h store.Hold) error {
 			return err
 		}
 	}
-	detail := fmt.Sprintf("take box %s out of %s: condemned, %s", c.GRAI, where(c, h), h.Why)
-	return t.tx.OpenWork(t.ctx, WorkRemove+"/"+h.ID, WorkRemove, c.ID, detail, t.now)
+	detail := alarm.Say(alarm.Text{EN: fmt.Sprintf("take box %s out of %s: condemned, %s", c.GRAI, where(c, h), h.Why),
+		JA: fmt.Sprintf("容器 %s を %s から取り出す：廃棄、%s", c.GRAI, where(c, h), h.Why)})
+	return t.tx.OpenWork(t.ctx, WorkRemove+"/"+h.ID, WorkRemove, c.ID, string(detail), t.now)
 }
 
 // where says where a container is, as far as is known.

@@ -216,8 +216,8 @@ func (p *pdf) alarms(l *Leg) {
 	for i := range l.Alarms {
 		a := &l.Alarms[i]
 		text := p.say("%s: %s of %s", p.stamp(a.Raised), p.kind(a.Kind), a.Subject)
-		if a.Detail != "" {
-			text += ", " + a.Detail
+		if detail := a.Detail.In(p.lang); detail != "" {
+			text += ", " + detail
 		}
 		if a.Cleared.IsZero() {
 			text += p.say("; still open")

@@ -27,12 +27,12 @@ func scanLife(row scanner) (a alarm.Alarm, err error) {
 }
 
 // raise stores a new alarm with its history, and what it is a consequence or the cause of. One that is there stays as it is.
-func (tx *Tx) raise(ctx context.Context, id, kind, subject, detail string, at time.Time) error {
+func (tx *Tx) raise(ctx context.Context, id, kind, subject string, detail alarm.Said, at time.Time) error {
 	a, first := alarm.New(id, kind, subject, detail, at)
 	k := alarm.Of(kind)
 	n, err := tx.exec(ctx, `INSERT INTO alarms (id, kind, subject, detail, raised_at, latched, owner, priority, changes)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING`,
-		id, kind, subject, detail, millis(at), a.Latched, k.Owner, int(k.Priority), a.Changes)
+		id, kind, subject, string(detail), millis(at), a.Latched, k.Owner, int(k.Priority), a.Changes)
 	if err != nil || n == 0 {
 		return err
 	}
@@ -44,7 +44,7 @@ func (tx *Tx) raise(ctx context.Context, id, kind, subject, detail string, at ti
 
 func (tx *Tx) noteTransition(ctx context.Context, id string, t alarm.Transition) error {
 	return tx.write(ctx, `INSERT INTO alarm_history (alarm_id, number, at, what, person_id, detail, revision)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`, id, t.Number, millis(t.At), string(t.What), t.By, t.Detail, t.Revision)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`, id, t.Number, millis(t.At), string(t.What), t.By, string(t.Detail), t.Revision)
 }
 
 // saveAlarm writes an alarm after one transition. It fails when another one came between, as two transactions that are not kept
@@ -53,7 +53,7 @@ func (tx *Tx) saveAlarm(ctx context.Context, a alarm.Alarm, t alarm.Transition) 
 	n, err := tx.exec(ctx, `UPDATE alarms SET detail = $2, raised_at = $3, cleared_at = $4, open = $5, acknowledged_at = $6,
 		acknowledged_by = $7, confirmed_at = $8, confirmed_by = $9, shelved_until = $10, shelved_by = $11, shelved_reason = $12,
 		shelved_once = $13, latched = $14, revision = $15, parent_id = $16, changes = $17 WHERE id = $1 AND changes = $18`,
-		a.ID, a.Detail, millis(a.Raised), optionalMillis(a.Cleared), !a.Done, optionalMillis(a.Acknowledged.At), a.Acknowledged.By,
+		a.ID, string(a.Detail), millis(a.Raised), optionalMillis(a.Cleared), !a.Done, optionalMillis(a.Acknowledged.At), a.Acknowledged.By,
 		optionalMillis(a.Confirmed.At), a.Confirmed.By, optionalMillis(a.Shelf.Until), a.Shelf.By, a.Shelf.Reason, a.Shelf.Once, a.Latched,
 		a.Revision, a.Parent, a.Changes, a.Changes-1)
 	if err == nil && n == 0 {
@@ -103,7 +103,7 @@ func (tx *Tx) clearWhere(ctx context.Context, at time.Time, condition string, ar
 // when it turns out to have been none. The revision before stays, with its acknowledgement, in alarm_revisions; the new one has
 // none when the alarm got worse, that is when it began earlier, lasted longer or is not over. The same judgement again changes
 // nothing. now is when it was judged.
-func (tx *Tx) ReviseAlarm(ctx context.Context, id, detail string, raised, cleared, now time.Time) error {
+func (tx *Tx) ReviseAlarm(ctx context.Context, id string, detail alarm.Said, raised, cleared, now time.Time) error {
 	return tx.JudgeAlarm(ctx, id, alarm.Judgement{Detail: detail, Raised: raised, Cleared: cleared}, now)
 }
 
@@ -123,7 +123,7 @@ func (tx *Tx) JudgeAlarm(ctx context.Context, id string, j alarm.Judgement, now 
 	}
 	delete(tx.quiet, a.Subject)
 	err = tx.write(ctx, `INSERT INTO alarm_revisions (alarm_id, revision, detail, raised_at, cleared_at, acknowledged_at, acknowledged_by,
-		confirmed_at, confirmed_by, revised_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, was.ID, was.Revision, was.Detail,
+		confirmed_at, confirmed_by, revised_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, was.ID, was.Revision, string(was.Detail),
 		millis(was.Raised), optionalMillis(was.Cleared), optionalMillis(was.Acknowledged.At), was.Acknowledged.By,
 		optionalMillis(was.Confirmed.At), was.Confirmed.By, millis(now))
 	if err != nil {
@@ -215,6 +215,11 @@ func (tx *Tx) Consequences(ctx context.Context, parent string, most int) ([]alar
 	return list(ctx, tx, scanLife, "SELECT "+alarmColumns+" FROM alarms WHERE parent_id = $1 AND parent_id <> '' ORDER BY raised_at, id LIMIT $2", parent, most)
 }
 
+// RenewAlarm says of an alarm that is active how it is by now: that is no new judgement, and calls nobody again.
+func (tx *Tx) RenewAlarm(ctx context.Context, id string, detail alarm.Said) error {
+	return tx.write(ctx, "UPDATE alarms SET detail = $2 WHERE id = $1 AND cleared_at IS NULL", id, string(detail))
+}
+
 // KeepAlarm makes an alarm what readings say of it by now, however often: it is raised when it is not there; while it is active and
 // began when it was said to, its detail follows and it clears; and in every other case it is revised. cleared is zero while it is
 // wrong, and now is when it was judged.
@@ -233,7 +238,7 @@ func (tx *Tx) KeepAlarm(ctx context.Context, a AlarmView, now time.Time) error {
 		return tx.ReviseAlarm(ctx, a.ID, a.Detail, a.Raised, a.Cleared, now)
 	}
 	if is.Detail != a.Detail { // a fridge that warms on says so at every reading: that is no new judgement
-		if err := tx.write(ctx, "UPDATE alarms SET detail = $2 WHERE id = $1", a.ID, a.Detail); err != nil {
+		if err := tx.RenewAlarm(ctx, a.ID, a.Detail); err != nil {
 			return err
 		}
 	}

@@ -202,7 +202,7 @@ func (tx *Tx) AlarmHistory(ctx context.Context, id string, most int) ([]alarm.Tr
 // AlarmRevision is an alarm as it was before it was judged anew.
 type AlarmRevision struct {
 	Revision                int
-	Detail                  string
+	Detail                  alarm.Said
 	Raised, Cleared         time.Time
 	Acknowledged, Confirmed alarm.Mark
 	Revised                 time.Time // when the next one took its place

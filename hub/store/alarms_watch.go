@@ -43,46 +43,72 @@ func (tx *Tx) WhoToCall(ctx context.Context, location, date string) (string, err
 	return strings.Join(names, ", "), err
 }
 
-// Uncollected is a fridge in which goods were left over that nobody has come for.
+// Uncollected is a run's containers of a date in a fridge, in which goods were left over that nobody has come for.
 type Uncollected struct {
-	Fridge, Date string
-	Closed       time.Time // pickup
-	Containers   int
+	Fridge, Date, Run string
+	Closed            time.Time // pickup
+	Containers        int
 }
 
-// longAgo is how far back leftovers are looked for.
-const longAgo = 14 * 24 * time.Hour
+// How far back leftovers are looked for, how many, and how many openings of one fridge.
+const (
+	longAgo       = 14 * 24 * time.Hour
+	mostLeft      = 5000
+	mostOpenings  = 200
+	workLeftOver  = "left_over" // the kind of work of package effect: to collect the goods of an order
+	leftoverGoods = `SELECT 1 FROM order_items i JOIN orders o ON o.id = i.order_id WHERE i.dated_container_id = c.id AND o.state = 'left_over'
+		AND NOT EXISTS (SELECT 1 FROM order_pickups p WHERE p.order_id = o.id AND p.fridge_id = c.fridge_id)
+		AND NOT EXISTS (SELECT 1 FROM work_items w WHERE w.id = '` + workLeftOver + `/' || o.id AND w.closed_at IS NOT NULL)`
+)
 
-// LeftBehind gives the fridges with left-over goods of pickups that closed before a time, which no grant has opened since: whoever
-// had come for them would have used one. Those that have an alarm are not among them.
+// LeftBehind gives the fridges with left-over goods of pickups that closed before a time, which nobody has come for since, the oldest
+// first: not the customers of these very goods, not the driver whose run had brought them, by the run's own code, no person has said
+// that they are collected, by closing the order's work, and no container of a later date stands in the slot. What others open the fridge for says nothing of these goods.
 func (tx *Tx) LeftBehind(ctx context.Context, closedBefore time.Time) ([]Uncollected, error) {
-	return list(ctx, tx, func(row scanner) (u Uncollected, err error) {
+	all, err := list(ctx, tx, func(row scanner) (u Uncollected, err error) {
 		var closed int64
-		err = row.Scan(&u.Fridge, &u.Date, &closed, &u.Containers)
+		err = row.Scan(&u.Fridge, &u.Date, &u.Run, &closed, &u.Containers)
 		u.Closed = fromMillis(closed)
 		return u, err
-	}, `SELECT c.fridge_id, c.delivery_date, l.pickup_closes, COUNT(*) FROM deliveries l
+	}, `SELECT c.fridge_id, c.delivery_date, c.run_id, l.pickup_closes, COUNT(*) FROM deliveries l
 		JOIN dated_containers c ON c.delivery_date = l.delivery_date AND c.location_id = l.location_id
 		WHERE l.closed_at IS NOT NULL AND l.pickup_closes <= $1 AND l.pickup_closes > $2 AND c.placed_at IS NOT NULL
-		AND EXISTS (SELECT 1 FROM order_items i JOIN orders o ON o.id = i.order_id WHERE i.dated_container_id = c.id AND o.state = 'left_over')
-		AND NOT EXISTS (SELECT 1 FROM events e WHERE e.subject = c.fridge_id AND e.kind = $3 AND e.event_at > l.pickup_closes)
-		AND NOT EXISTS (SELECT 1 FROM alarms a WHERE a.id = 'leftover/' || c.fridge_id || '/' || c.delivery_date)
-		GROUP BY c.fridge_id, c.delivery_date, l.pickup_closes ORDER BY l.pickup_closes, c.fridge_id LIMIT 500`,
-		millis(closedBefore), millis(closedBefore.Add(-longAgo)), int64(protocol.KindGrantUsed))
+		AND EXISTS (`+leftoverGoods+`)
+		AND NOT EXISTS (SELECT 1 FROM dated_containers n WHERE n.delivery_date > c.delivery_date AND n.slot_id = c.slot_id AND n.placed_at IS NOT NULL)
+		GROUP BY c.fridge_id, c.delivery_date, c.run_id, l.pickup_closes ORDER BY l.pickup_closes, c.fridge_id, c.run_id LIMIT $3`,
+		millis(closedBefore), millis(closedBefore.Add(-longAgo)), mostLeft)
+	var left []Uncollected
+	for _, u := range all {
+		if err != nil {
+			break
+		}
+		came, failed := tx.driverCame(ctx, u)
+		if err = failed; !came {
+			left = append(left, u)
+		}
+	}
+	return left, err
 }
 
-// OpenedSince gives when a grant has opened a fridge first after a time; the zero time when none has.
-func (tx *Tx) OpenedSince(ctx context.Context, fridge string, after time.Time) (time.Time, error) {
-	found, err := list(ctx, tx, func(row scanner) (time.Time, error) {
-		var at int64
-		err := row.Scan(&at)
-		return fromMillis(at), err
-	}, "SELECT event_at FROM events WHERE subject = $1 AND kind = $2 AND event_at > $3 ORDER BY event_at LIMIT 1",
-		fridge, int64(protocol.KindGrantUsed), millis(after))
-	if err != nil || len(found) == 0 {
-		return time.Time{}, err
+// driverCame says whether the driver of the run has opened the fridge since pickup closed.
+func (tx *Tx) driverCame(ctx context.Context, u Uncollected) (bool, error) {
+	bodies, err := list(ctx, tx, func(row scanner) (body []byte, err error) {
+		err = row.Scan(&body)
+		return body, err
+	}, "SELECT body FROM events WHERE subject = $1 AND kind = $2 AND event_at > $3 ORDER BY event_at LIMIT $4",
+		u.Fridge, int64(protocol.KindGrantUsed), millis(u.Closed), mostOpenings)
+	for _, body := range bodies {
+		var b protocol.GrantUsed
+		if err != nil || protocol.DecodeBody(body, &b) != nil {
+			continue // what cannot be read says nothing
+		}
+		grant, _, _ := strings.Cut(b.Grant, "@"+b.Position)
+		var n int
+		if err = tx.row(ctx, "SELECT COUNT(*) FROM grants WHERE id = $1 AND run_id = $2", grant, u.Run).Scan(&n); n > 0 {
+			return true, err
+		}
 	}
-	return found[0], nil
+	return false, err
 }
 
 // ActiveAlarms gives the active alarms of a kind.

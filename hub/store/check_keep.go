@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"meguri/hub/alarm"
 	"meguri/hub/check"
 )
 
@@ -178,7 +179,7 @@ func checkAlarm(id string, first time.Time) string {
 	return fmt.Sprintf("%s/%s/%d", AlarmCheck, id, millis(first))
 }
 
-func (c checkTx) keepFinding(ctx context.Context, f check.Finding, first, now time.Time, alarm bool) error {
+func (c checkTx) keepFinding(ctx context.Context, f check.Finding, first, now time.Time, call bool) error {
 	var why *check.Why
 	if f.Repair.None.Obstacle != "" {
 		why = &f.Repair.None
@@ -195,8 +196,8 @@ func (c checkTx) keepFinding(ctx context.Context, f check.Finding, first, now ti
 		return err
 	}
 	id := checkAlarm(f.ID, first)
-	if alarm {
-		if err := c.tx.RaiseAlarm(ctx, id, AlarmCheck, f.Subject, f.Text(), first); err != nil {
+	if call {
+		if err := c.tx.RaiseAlarm(ctx, id, AlarmCheck, f.Subject, alarm.Said(f.Text()), first); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"meguri/hub/alarm"
 	"meguri/hub/dispatch"
 	"meguri/hub/order"
 )
@@ -196,7 +197,7 @@ const (
 
 // NoticeParameters are what the text of a notice is made of.
 type NoticeParameters struct {
-	Reason   string         `json:"reason"`
+	Reason   alarm.Said     `json:"reason"`
 	Products []NoticedUnits `json:"products,omitempty"` // of NoticeWithdrawn
 }
 

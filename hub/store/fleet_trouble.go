@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"meguri/hub/alarm"
 )
 
 // OpenWork adds work for a person. The same id again changes nothing, also when the work is done.
@@ -27,7 +29,7 @@ func (tx *Tx) SettleWork(ctx context.Context, id string, at time.Time) error {
 
 // RaiseAlarm says that something is wrong. The same id again is the same alarm: it changes nothing, also when it is cleared. What
 // explains it, or is explained by it, is found at once (see hub/alarm).
-func (tx *Tx) RaiseAlarm(ctx context.Context, id, kind, subject, detail string, at time.Time) error {
+func (tx *Tx) RaiseAlarm(ctx context.Context, id, kind, subject string, detail alarm.Said, at time.Time) error {
 	delete(tx.quiet, subject)
 	return tx.raise(ctx, id, kind, subject, detail, at)
 }

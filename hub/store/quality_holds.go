@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"meguri/hub/alarm"
 	"meguri/hub/coldchain"
 	"meguri/protocol"
 )
@@ -23,9 +24,9 @@ type Hold struct {
 	Outside   time.Duration // of the judgement, when it was held or decided last
 	Judged    time.Time     // up to here that knew what there was to know; zero without one
 	HeldAt    time.Time
-	HeldBy    string // a person, a device, or HeldByHub
-	DeviceAt  int64  // what names a station's own decision there; 0 for others
-	Reason    string
+	HeldBy    string     // a person, a device, or HeldByHub
+	DeviceAt  int64      // what names a station's own decision there; 0 for others
+	Reason    alarm.Said // free text where a person held it
 	// DeviceCause is why a station held it by itself; 0 for others.
 	DeviceCause protocol.GoodsCause
 
@@ -84,7 +85,7 @@ func (tx *Tx) AddHold(ctx context.Context, h Hold) (bool, error) {
 		device_held, held_by, reason, device_cause, decision, decided_by, why)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '', '', '') ON CONFLICT (id) DO NOTHING`,
 		h.ID, h.Container, h.Position, string(h.Cause), string(h.Leg), h.Revision, millis(h.Since), h.Outside.Milliseconds(), optionalMillis(h.Judged),
-		millis(h.HeldAt), h.DeviceAt, h.HeldBy, h.Reason, h.DeviceCause)
+		millis(h.HeldAt), h.DeviceAt, h.HeldBy, string(h.Reason), h.DeviceCause)
 	return n == 1, err
 }
 
@@ -98,7 +99,7 @@ func (tx *Tx) DecideHold(ctx context.Context, h Hold) (bool, error) {
 // UpdateHold stores that more is known of an open hold: since when, how long outside, of which revision.
 func (tx *Tx) UpdateHold(ctx context.Context, h Hold) error {
 	return tx.write(ctx, `UPDATE quality_holds SET cause = $2, revision = $3, since = $4, outside_ms = $5, reason = $6, judged_until = $7
-		WHERE id = $1 AND decision = ''`, h.ID, string(h.Cause), h.Revision, millis(h.Since), h.Outside.Milliseconds(), h.Reason, optionalMillis(h.Judged))
+		WHERE id = $1 AND decision = ''`, h.ID, string(h.Cause), h.Revision, millis(h.Since), h.Outside.Milliseconds(), string(h.Reason), optionalMillis(h.Judged))
 }
 
 // Hold gives one, or ErrNotFound.

@@ -197,8 +197,9 @@ func (tx *Tx) Dates(ctx context.Context, most int) ([]string, error) {
 
 // AlarmView is something that is, or was, wrong.
 type AlarmView struct {
-	ID, Kind, Subject, Detail string
-	Raised, Cleared           time.Time // Cleared is zero while it is wrong
+	ID, Kind, Subject string
+	Detail            alarm.Said
+	Raised, Cleared   time.Time // Cleared is zero while it is wrong
 }
 
 func scanAlarm(row scanner) (AlarmView, error) {
@@ -235,9 +236,10 @@ func (tx *Tx) Alarms(ctx context.Context, most int) ([]AlarmView, error) {
 
 // WorkView is work for a person.
 type WorkView struct {
-	ID, Kind, Subject, Detail string
-	Opened, Closed            time.Time // Closed is zero while it is to do
-	ClosedBy                  string
+	ID, Kind, Subject string
+	Detail            alarm.Said
+	Opened, Closed    time.Time // Closed is zero while it is to do
+	ClosedBy          string
 }
 
 // Work gives work items, the open ones or all, the newest first.

@@ -193,7 +193,7 @@ func TestAPositionOutOfServiceCallsNobody(t *testing.T) {
 func TestAnAlarmFollowsItsReadingsAndIsRevisedOnlyWhenTheJudgementChanges(t *testing.T) {
 	Each(t, func(t *testing.T, empty func() string) {
 		s := Open(t, empty())
-		keep := func(detail string, raised, cleared time.Time) store.AlarmLine {
+		keep := func(detail alarm.Said, raised, cleared time.Time) store.AlarmLine {
 			for range 2 {
 				change(t, s, func(ctx context.Context, tx *store.Tx) error {
 					return tx.KeepAlarm(ctx, store.AlarmView{ID: "a", Kind: "temperature", Subject: "loc-1-f1/air", Detail: detail, Raised: raised, Cleared: cleared}, nine.Add(time.Hour))
@@ -203,9 +203,9 @@ func TestAnAlarmFollowsItsReadingsAndIsRevisedOnlyWhenTheJudgementChanges(t *tes
 		}
 		require.Equal(t, 1, keep("8.4 °C", nine, time.Time{}).Revision)
 		a := keep("8.9 °C", nine, time.Time{})
-		require.Equal(t, []any{1, "8.9 °C", 1}, []any{a.Revision, a.Detail, a.Changes}, "warmer still: the same alarm")
+		require.Equal(t, []any{1, "8.9 °C", 1}, []any{a.Revision, a.Detail.String(), a.Changes}, "warmer still: the same alarm")
 		a = keep("9.0 °C", nine, nine.Add(time.Minute))
-		require.Equal(t, []any{1, "9.0 °C", 2}, []any{a.Revision, a.Detail, a.Changes})
+		require.Equal(t, []any{1, "9.0 °C", 2}, []any{a.Revision, a.Detail.String(), a.Changes})
 		a = keep("9.0 °C", nine, nine.Add(2*time.Minute))
 		require.Equal(t, 2, a.Revision, "a late reading: it lasted longer")
 		a = keep("9.0 °C", nine.Add(-time.Minute), time.Time{})

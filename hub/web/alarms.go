@@ -113,7 +113,7 @@ func (w *Web) alarmItems(ctx context.Context, tx *store.Tx, l lang, lines []stor
 		t := alarmTrouble(place, a)
 		i := alarmItem{AlarmLine: a, Where: t.Where, Title: t.Title, Grave: t.Grave, Below: below[a.ID],
 			Overdue: a.About.Within > 0 && a.State == alarm.Unacknowledged && now.Sub(a.Raised) > a.About.Within}
-		i.Detail = t.Detail
+		i.Detail = alarm.Said(t.Detail)
 		if t.Location != "" {
 			i.Link = "/locations/" + t.Location
 		}

@@ -160,3 +160,39 @@ func TestInABrowserAnAlarmIsAnsweredOnAPhoneInBothLanguages(t *testing.T) {
 		require.False(t, strings.Contains(said, "rror") || strings.Contains(said, "Refused"), "the page complains: %s", said)
 	}
 }
+
+// told is a detail in two languages.
+var told = alarm.Say(alarm.Text{EN: "as it is told in English", JA: "日本語での説明"})
+
+func TestWhatAnAlarmOrAPieceOfWorkSaysIsInTheReadersLanguage(t *testing.T) {
+	h := open(t)
+	h.Day(t)
+	token := h.Token(t, people.Dispatcher)
+	var pages []string
+	require.NoError(t, h.Store.Change(t.Context(), func(tx *store.Tx) error {
+		for _, kind := range []string{alarm.DarkOpening, alarm.Leftover, alarm.Calibration, alarm.Overdue, alarm.Sensor, "quality_hold", "temperature"} {
+			if err := tx.RaiseAlarm(t.Context(), "told-"+kind, kind, "loc-001-fridge-1", told, apitest.Now); err != nil {
+				return err
+			}
+			pages = append(pages, "/alarms/told-"+kind)
+		}
+		return tx.OpenWork(t.Context(), "told", "recall", "order-0001", string(told), apitest.Now)
+	}))
+	for _, page := range append(pages, "/", "/alarms", "/work-items") {
+		ja, en := get(h, page+"?lang=ja", token).Body.String(), get(h, page+"?lang=en", token).Body.String()
+		require.True(t, strings.Contains(ja, "日本語での説明") && !strings.Contains(ja, "as it is told"), page)
+		require.True(t, strings.Contains(en, "as it is told in English") && !strings.Contains(en, "日本語での説明"), page)
+	}
+}
+
+func TestWhyGoodsAreHeldIsToldToTheirCustomersInTheReadersLanguage(t *testing.T) {
+	h := open(t)
+	h.Day(t)
+	token := h.Token(t, people.Dispatcher)
+	require.NoError(t, h.Store.Change(t.Context(), func(tx *store.Tx) error {
+		return tx.AddNotice(t.Context(), store.Notice{OrderID: "order-0001", Kind: store.NoticeHeld, MadeAt: apitest.Now,
+			Parameters: store.NoticeParameters{Reason: told}})
+	}))
+	require.True(t, strings.Contains(get(h, "/orders/order-0001?lang=ja", token).Body.String(), "（日本語での説明）"))
+	require.True(t, strings.Contains(get(h, "/orders/order-0001?lang=en", token).Body.String(), "(as it is told in English)"))
+}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"meguri/hub/alarm"
 	"meguri/hub/order"
 	"meguri/hub/store"
 	"meguri/protocol"
@@ -105,6 +106,15 @@ func (r fridgeRow) Silent() bool {
 
 // staleAfter is how old a fridge's newest reading may be to count as now.
 const staleAfter = 15 * time.Minute
+
+// faultMessages are "fault.NUMBER" of each fault of a sensor that this hub knows.
+func faultMessages() map[string]message {
+	all := map[string]message{"fault.unknown": {alarm.UnknownFault.EN, alarm.UnknownFault.JA}}
+	for number, text := range alarm.Faults {
+		all[fmt.Sprintf("fault.%d", number)] = message{text.EN, text.JA}
+	}
+	return all
+}
 
 // faultKey is the text of a sensor's fault. A newer device may name one that this hub does not know.
 func faultKey(fault int) string {

@@ -48,7 +48,7 @@ func (l lang) known(prefix, word string) string {
 }
 
 // messages is what pages say: the tables of all files.
-var messages = together(commonMessages, checkMessages, dispatchMessages, qualityMessages, readingsMessages, alarmMessages, doorMessages, accountMessages, rentalMessages, registerMessages, exposureMessages, entryMessages,
+var messages = together(commonMessages, faultMessages(), checkMessages, dispatchMessages, qualityMessages, readingsMessages, alarmMessages, doorMessages, accountMessages, rentalMessages, registerMessages, exposureMessages, entryMessages,
 	businessMessages, auditMessages)
 
 func together(tables ...map[string]message) map[string]message {
@@ -84,8 +84,6 @@ var commonMessages = map[string]message{
 	"phase.pickup":   {"Pickup open until %s", "受け取り中（%s まで）"},
 	"phase.closing":  {"Pickup closed at %s", "受け取り終了（%s）"},
 	"phase.closed":   {"Day closed", "本日の業務は終了"},
-
-	"alarm.limit": {", limit ", "、限度 "},
 
 	"wrong.title":   {"Wrong right now", "いま対応が必要"},
 	"wrong.none":    {"Nothing is wrong.", "問題はありません。"},
@@ -176,17 +174,6 @@ var commonMessages = map[string]message{
 	"lock.fired":       {"Unlocked", "解錠"},
 	"lock.unknown":     {"Lock unknown", "錠不明"},
 	"lock.":            {"Lock unknown", "錠不明"},
-
-	"fault.1":       {"sensor missing", "センサー応答なし"},
-	"fault.2":       {"checksum wrong", "チェックサム異常"},
-	"fault.3":       {"no conversion", "変換未完了"},
-	"fault.4":       {"out of measuring range", "測定範囲外"},
-	"fault.unknown": {"unknown fault", "不明な異常"},
-	"fault.5":       {"open circuit", "断線"},
-	"fault.6":       {"short circuit", "短絡"},
-	"fault.7":       {"value stuck", "値が固着"},
-	"fault.8":       {"value too noisy", "ノイズ過大"},
-	"fault.9":       {"sensor silent", "センサー無応答（バス停止）"},
 
 	"chart.gap":   {"no reading", "測定なし"},
 	"chart.limit": {"limit", "上限・下限"},

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"meguri/hub/alarm"
 	"meguri/hub/fleet"
 )
 
@@ -49,6 +50,7 @@ func (w *Web) functions(l lang) template.FuncMap {
 	return template.FuncMap{
 		"t":       l.text,
 		"known":   l.known,
+		"said":    func(s alarm.Said) string { return s.In(string(l)) },
 		"asset":   w.assetURL,
 		"zone":    func() string { return zoneName(w.zone) },
 		"clock":   func(t time.Time) string { return t.In(w.zone).Format("15:04") },

@@ -11,7 +11,6 @@ import (
 	"meguri/hub/dispatch"
 	"meguri/hub/quality"
 	"meguri/hub/store"
-	"meguri/protocol"
 )
 
 // trouble is one thing that is wrong now, and what to do about it.
@@ -146,7 +145,7 @@ func alarmTroubles(w where, s sources) []trouble {
 		case store.AlarmCheck:
 			t.Link = "/check"
 		case quality.AlarmHold:
-			t.Link, t.Detail = "/quality", a.Detail
+			t.Link = "/quality"
 		}
 		all = append(all, t)
 	}
@@ -166,26 +165,14 @@ func forecastText(w where, f store.LimitForecast) string {
 var detailed = map[string]bool{store.AlarmCheck: true, alarm.DarkOpening: true, alarm.Leftover: true, alarm.Calibration: true, alarm.Overdue: true,
 	alarm.ClockLost: true, alarm.ClockLow: true, "quality_hold": true}
 
-// faultText is the name of a fault in the reader's language.
-func faultText(l lang, name string) string {
-	for f := protocol.SensorMissing; f <= protocol.SensorSilent; f++ {
-		if f.String() == name {
-			return l.text(faultKey(int(f)))
-		}
-	}
-	return name
-}
-
 // alarmTrouble tells an alarm in the reader's language.
 func alarmTrouble(w where, a store.AlarmLine) trouble {
 	t := trouble{ID: "alarm-" + a.ID, Grave: a.Active() && a.About.Priority <= alarm.High, Title: a.About.Title.In(string(w.l)),
-		Detail: a.Detail, Since: a.Raised, Do: a.About.Action.In(string(w.l))}
+		Detail: a.Detail.In(string(w.l)), Since: a.Raised, Do: a.About.Action.In(string(w.l))}
 	isTemperature := strings.HasPrefix(a.Kind, "temperature")
-	if isTemperature {
-		t.Detail = strings.Replace(a.Detail, ", limit ", w.l.text("alarm.limit"), 1)
-	} else if a.Kind == alarm.Sensor {
-		t.Detail = a.Subject + ": " + faultText(w.l, a.Detail)
-	} else if alarm.Known(a.Kind) && !detailed[a.Kind] {
+	if a.Kind == alarm.Sensor {
+		t.Detail = a.Subject + ": " + t.Detail
+	} else if !isTemperature && alarm.Known(a.Kind) && !detailed[a.Kind] {
 		t.Detail = "" // the title says the same, in the reader's language
 	}
 	w.at(&t, a.Subject)

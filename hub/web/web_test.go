@@ -13,7 +13,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"meguri/hub/alarm"
 	"meguri/hub/api/apitest"
+	"meguri/hub/effect"
 	"meguri/hub/passkey"
 	"meguri/hub/people"
 	"meguri/hub/store"
@@ -203,7 +205,7 @@ func TestTheDashboardSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 	require.Less(t, i, j, "grave things come first")
 
 	require.NoError(t, h.Store.Change(t.Context(), func(tx *store.Tx) error {
-		return tx.RaiseAlarm(t.Context(), "box", "temperature", "vehicle-01-precooled-1/air", "9.0 °C, limit 8.0 °C", apitest.Now)
+		return tx.RaiseAlarm(t.Context(), "box", "temperature", "vehicle-01-precooled-1/air", alarm.Say(effect.TemperatureDetail(9000, 8000)), apitest.Now)
 	}))
 	body = get(h, "/?lang=ja", h.Token(t, people.Dispatcher)).Body.String()
 	require.Contains(t, body, "保冷箱 vehicle-01-precooled-1")

@@ -206,7 +206,7 @@ func TestAPieceGoesItsRoundAndIsPickedByTwoScannersThatAreCutOff(t *testing.T) {
 	require.NoError(t, db.Read(t.Context(), func(tx *store.Tx) error {
 		work, err := tx.Work(t.Context(), false, 10)
 		for _, w := range work {
-			if w.Subject == onlyPiece && strings.Contains(w.Detail, "pick at A-1 order o-2") {
+			if w.Subject == onlyPiece && strings.Contains(w.Detail.String(), "pick at A-1 order o-2") {
 				told = append(told, w.Kind)
 			}
 		}

@@ -67,7 +67,8 @@ type payload struct {
 	Subject      string      `json:"subject"`
 	Place        string      `json:"place"`
 	PlaceName    string      `json:"place_name"`
-	Detail       string      `json:"detail"`
+	Detail       string      `json:"detail"` // in English
+	DetailText   text        `json:"detail_text"`
 	RaisedAt     time.Time   `json:"raised_at"`
 	ClearedAt    *time.Time  `json:"cleared_at,omitempty"`
 	Title        text        `json:"title"`
@@ -86,7 +87,7 @@ type text struct {
 func (m Message) payload() ([]byte, error) {
 	l := m.Line
 	p := payload{ID: m.ID, Stage: m.Stage, AlarmID: m.AlarmID, Revision: l.Revision, Kind: l.About.Name, State: l.State,
-		Priority: int(l.About.Priority), Owner: l.About.Owner, Subject: l.Subject, Place: l.Place, PlaceName: m.PlaceName, Detail: l.Detail,
+		Priority: int(l.About.Priority), Owner: l.About.Owner, Subject: l.Subject, Place: l.Place, PlaceName: m.PlaceName, Detail: l.Detail.In("en"), DetailText: text(l.Detail.Text()),
 		RaisedAt: l.Raised, Title: text(l.About.Title), Consequence: text(l.About.Consequence), Action: text(l.About.Action), Link: m.link()}
 	if !l.Cleared.IsZero() {
 		p.ClearedAt = &l.Cleared
@@ -122,8 +123,8 @@ func (m Message) body() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n%s: %s (%s)\n%s: %s\n", a.Title.In(lang), w[0], m.PlaceName, m.Line.Subject, w[1],
 		m.Line.Raised.In(m.Zone).Format("2006-01-02 15:04"))
-	if m.Line.Detail != "" {
-		fmt.Fprintf(&b, "%s\n", m.Line.Detail)
+	if detail := m.Line.Detail.In(lang); detail != "" {
+		fmt.Fprintf(&b, "%s\n", detail)
 	}
 	if m.Forecast != nil {
 		fmt.Fprintf(&b, w[4]+"\n", m.Forecast.Fridge, int(m.Forecast.Left.Minutes()))

@@ -369,7 +369,9 @@ func TestAMailIsInTheRecipientsLanguageOverTLS(t *testing.T) {
 	l, p := post(t, true)
 	teller := d.teller(d.s, notify.Config{Mail: p, Recipients: []alarm.Recipient{
 		{Channel: alarm.Mail, To: "ja@example.jp", Role: alarm.Dispatcher, Language: "ja"}, {Channel: alarm.Mail, To: "en@example.jp", Role: alarm.Dispatcher, Language: "en"}}})
-	d.raise("p", alarm.Power, "loc-1", nine)
+	d.change(func(ctx context.Context, tx *store.Tx) error {
+		return tx.RaiseAlarm(ctx, "p", alarm.Power, "loc-1", alarm.Say(alarm.Text{EN: "both supplies", JA: "二系統とも"}), nine)
+	})
 	d.raise("m", alarm.Mains, "loc-1-f1", nine)
 	require.NoError(t, teller.Turn(t.Context()))
 	d.at(5 * time.Minute)
@@ -395,6 +397,8 @@ func TestAMailIsInTheRecipientsLanguageOverTLS(t *testing.T) {
 	}
 	require.Contains(t, byTo["ja@example.jp"], "【巡り】ステーションの停電：一番ステーション")
 	require.Contains(t, byTo["ja@example.jp"], "扉を開けないこと")
+	require.Contains(t, byTo["ja@example.jp"], "\n二系統とも\n")
+	require.Contains(t, byTo["en@example.jp"], "\nboth supplies\n")
 	require.Contains(t, byTo["ja@example.jp"], "https://hub.example.jp/alarms/p")
 	require.Contains(t, byTo["en@example.jp"], "[Meguri] Power is out at the station: 一番ステーション")
 	require.Contains(t, byTo["en@example.jp"], "Keep the doors shut")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"meguri/hub/alarm"
 	"meguri/hub/dispatch"
 	"meguri/hub/effect"
 	"meguri/hub/fleet"
@@ -282,7 +283,7 @@ func (d *day) readings(l, f int, fridge string) error {
 
 func (d *day) trouble() error {
 	tx, ctx := d.tx, d.ctx
-	if err := tx.RaiseAlarm(ctx, "alarm-1", effect.AlarmTemperature, "loc-002-fridge-2/air", "9.4 °C, limit 8.0 °C", at("17:31")); err != nil {
+	if err := tx.RaiseAlarm(ctx, "alarm-1", effect.AlarmTemperature, "loc-002-fridge-2/air", alarm.Say(effect.TemperatureDetail(9400, 8000)), at("17:31")); err != nil {
 		return err
 	}
 	if err := tx.RaiseAlarm(ctx, "alarm-2", "door_ajar", "loc-001-fridge-2", "door ajar", at("17:52")); err != nil {
