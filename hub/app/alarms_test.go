@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -59,6 +60,7 @@ func TestWatch(t *testing.T) {
 		"a station that is silent before its pickup opens, with whom to call": darkOpening,
 		"an outage of the hub is one alarm":                                   outageOfAll,
 		"a probe that gives no value":                                         sensorFault,
+		"a power cut, with the first of a fridge's probes to be too warm":     cutWithTwoProbes,
 		"a calibration that is due":                                           calibrationDue,
 		"leftovers that nobody came for":                                      leftBehind,
 		"leftovers whose customers had come after all":                        leftBehindUntilItsCustomersCame,
@@ -148,6 +150,32 @@ func sensorFault(b *bench) {
 	b.look(w, at(9, 5))
 	require.Equal(b.t, []string{"sensor loc-1-f1/air"}, b.look(w, at(9, 6)))
 	require.Empty(b.t, b.look(w, at(10, 6)), "a probe that is read no more")
+}
+
+func cutWithTwoProbes(b *bench) {
+	b.device("station-1", "loc-1")
+	body, err := protocol.EncodeBody(protocol.SamplingSet{EveryMS: 60_000, Sensors: []string{"loc-1-f1/bottom", "loc-1-f1/top"}})
+	require.NoError(b.t, err)
+	ctx := b.t.Context()
+	b.change(func(tx *store.Tx) error {
+		var rows []store.ReadingRow
+		for i := range 20 {
+			when := fleet.Dated{At: at(9, i)}
+			rows = append(rows, store.ReadingRow{Number: uint64(2*i + 1), Sensor: "loc-1-f1/bottom", Dated: when, MilliC: 4000, Samples: 1},
+				store.ReadingRow{Number: uint64(2*i + 2), Sensor: "loc-1-f1/top", Dated: when, MilliC: 4000 + 150*int64(i), Samples: 1})
+		}
+		return errors.Join(tx.AddEvent(ctx, store.EventRow{Device: "station-1", Incarnation: "i1", Number: 1, Kind: uint16(protocol.KindSamplingSet),
+			Body: body, EventAt: at(8, 0), ReceivedAt: at(8, 0), Outcome: store.Applied}), tx.AddReadings(ctx, "station-1", "i1", at(9, 20), rows),
+			tx.RaiseAlarm(ctx, "p", alarm.Power, "loc-1", "", at(9, 0)), tx.RaiseAlarm(ctx, "m", alarm.Mains, "loc-1-f1", "", at(9, 0)))
+	})
+	power := b.alarmOf(alarm.Power, "loc-1")
+	b.change(func(tx *store.Tx) error {
+		f, ok, err := tx.ForecastOf(ctx, power, at(9, 19))
+		require.True(b.t, ok, "neither probe is called air")
+		require.True(b.t, f.Measured)
+		require.InDelta(b.t, 7.7, f.Left.Minutes(), 1.5, "the upper one is at 6.85 °C and warms by 0.15 °C a minute: 8 °C")
+		return err
+	})
 }
 
 func calibrationDue(b *bench) {

@@ -63,7 +63,7 @@ func axis(l *Leg) (bottom, top int64) {
 
 // pieces draws the band, piece by piece between the gaps.
 func (p *pdf) pieces(l *Leg, x func(time.Time) float64, y func(int64) float64, y0, h float64) {
-	longest := time.Duration(gapFactor * float64(store.BarStep(l.Bars)))
+	longest := time.Duration(gapFactor * float64(l.Step))
 	last := l.From
 	var piece []store.Bar
 	grey := func(from, to time.Time) {

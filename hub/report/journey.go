@@ -3,7 +3,6 @@ package report
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -22,19 +21,21 @@ type Journey struct {
 
 // Leg is a part of the way in one thing, with what was measured there.
 type Leg struct {
-	Kind, Subject, Sensor string // Subject is the fridge or shipper
-	From, Until           time.Time
-	Open                  bool // it goes on
-	Limits                store.Limits
-	Allowed               time.Duration // outside of them
-	OwnRange              bool          // the limits are the fridge's own, for the category has none on this leg
-	HasLimits             bool
-	Rules                 []coldchain.Own // alarm rules of the network's own, for the category on this leg
-	Stats                 Stats
-	Bars                  []store.Bar
-	Gaps                  []Gap // time without a valid reading, and why
-	MoreGaps              int
-	Alarms                []store.JourneyAlarm
+	Kind, Subject string   // Subject is the fridge or shipper
+	Sensors       []string // of it: the coldest and the warmest of them count, as for alarms
+	From, Until   time.Time
+	Open          bool // it goes on
+	Limits        store.Limits
+	Allowed       time.Duration // outside of them
+	OwnRange      bool          // the limits are the fridge's own, for the category has none on this leg
+	HasLimits     bool
+	Rules         []coldchain.Own // alarm rules of the network's own, for the category on this leg
+	Stats         Stats
+	Bars          []store.Bar   // from the coldest to the warmest
+	Step          time.Duration // usual, from one sample of a sensor to its next
+	Gaps          []Gap         // time without a valid reading, and why
+	MoreGaps      int
+	Alarms        []store.JourneyAlarm
 }
 
 // Gap is time without a valid reading, or several alike that follow each other within some minutes.
@@ -96,7 +97,6 @@ func legsOf(j *store.Journey, now time.Time) []Leg {
 			l.Until = l.From
 		}
 		l.Until = earlier(l.Until, l.From.Add(maxLeg))
-		l.Sensor = l.Subject + "/air"
 	}
 	return all
 }
@@ -122,10 +122,10 @@ func (l *Leg) read(ctx context.Context, tx *store.Tx, j *store.Journey, now time
 	if span < leastBar {
 		return nil
 	}
-	if l.Bars, err = tx.Envelope(ctx, l.Sensor, l.From, l.Until, max(span/legBars, leastBar).Truncate(time.Millisecond)); err != nil {
+	if l.Sensors, err = tx.SensorsOf(ctx, l.Subject); err != nil {
 		return err
 	}
-	if l.Stats, err = readStats(ctx, tx, l); err != nil {
+	if l.Stats, err = readStats(ctx, tx, l, max(span/legBars, leastBar).Truncate(time.Millisecond)); err != nil {
 		return err
 	}
 	if err := l.readGaps(ctx, tx, j, now); err != nil {
@@ -135,52 +135,70 @@ func (l *Leg) read(ctx context.Context, tx *store.Tx, j *store.Journey, now time
 	return err
 }
 
-// readGaps asks the ledger of the devices that have sent readings of the sensor; where none has, of those that serve there.
+// readGaps asks the ledger of the devices that have sent readings of the sensors; where none has, of those that serve there.
 func (l *Leg) readGaps(ctx context.Context, tx *store.Tx, j *store.Journey, now time.Time) error {
-	devices, err := tx.SensorDevices(ctx, l.Sensor, l.From, l.Until)
-	if err == nil && len(devices) == 0 {
-		place := map[string]string{store.LegStation: j.LocationID, store.LegShipper: j.ShipperID, store.LegCollection: j.ShopID}[l.Kind]
-		var there []fleet.Device
-		there, err = tx.DevicesAt(ctx, place)
-		for _, d := range there {
-			devices = append(devices, d.ID)
+	var k known
+	for _, sensor := range l.Sensors {
+		devices, err := tx.SensorDevices(ctx, sensor, l.From, l.Until)
+		if err == nil && len(devices) == 0 {
+			place := map[string]string{store.LegStation: j.LocationID, store.LegShipper: j.ShipperID, store.LegCollection: j.ShopID}[l.Kind]
+			var there []fleet.Device
+			there, err = tx.DevicesAt(ctx, place)
+			for _, d := range there {
+				devices = append(devices, d.ID)
+			}
 		}
-	}
-	if err != nil {
-		return err
-	}
-	var gaps, unused, received []fleet.Stretch
-	for _, d := range devices {
-		for from := l.From; from.Before(l.Until); {
-			all, reached, err := tx.Ledger(ctx, d, fleet.Ask{From: from, To: l.Until, Now: now, Sensor: l.Sensor, Most: ledgerMost})
-			if err != nil {
+		if err != nil {
+			return err
+		}
+		k.devices += len(devices)
+		for _, d := range devices {
+			if err := k.read(ctx, tx, l, d, sensor, now); err != nil {
 				return err
 			}
-			for _, s := range all {
-				switch s.State {
-				case fleet.StateReceived:
-					received = append(received, s)
-				case fleet.StateNotInUse, fleet.StateAhead:
-					unused = append(unused, s)
-				default:
-					gaps = append(gaps, s)
-				}
-			}
-			if !reached.After(from) {
-				break
-			}
-			from = reached
 		}
 	}
-	l.gapsOf(gaps, unused, received, len(devices))
+	l.gapsOf(k.gaps, k.unused, k.received, k.devices)
 	return nil
 }
 
-// gapsOf says what is a gap: what no device has received, and time in which none knew of the sensor.
+// known is what the ledgers of devices say of a leg's sensors.
+type known struct {
+	gaps, unused, received []fleet.Stretch
+	devices                int
+}
+
+func (k *known) read(ctx context.Context, tx *store.Tx, l *Leg, device, sensor string, now time.Time) error {
+	for from := l.From; from.Before(l.Until); {
+		all, reached, err := tx.Ledger(ctx, device, fleet.Ask{From: from, To: l.Until, Now: now, Sensor: sensor, Most: ledgerMost})
+		if err != nil {
+			return err
+		}
+		for _, s := range all {
+			switch s.State {
+			case fleet.StateReceived:
+				k.received = append(k.received, s)
+			case fleet.StateNotInUse, fleet.StateAhead:
+				k.unused = append(k.unused, s)
+			default:
+				k.gaps = append(k.gaps, s)
+			}
+		}
+		if !reached.After(from) {
+			break
+		}
+		from = reached
+	}
+	return nil
+}
+
+// gapsOf says what is a gap: what of no sensor was received, and time in which none knew of the sensor.
 func (l *Leg) gapsOf(gaps, unused, received []fleet.Stretch, devices int) {
 	var left []fleet.Stretch
 	for _, g := range gaps {
-		left = append(left, without(g, received)...)
+		for _, part := range without(g, received) {
+			left = append(left, without(part, left)...) // the gap of another sensor is the same one
+		}
 	}
 	if devices == 0 {
 		unused = []fleet.Stretch{{From: l.From, To: l.Until, State: fleet.StateNotInUse}}
@@ -230,91 +248,4 @@ func without(g fleet.Stretch, others []fleet.Stretch) []fleet.Stretch {
 		left = next
 	}
 	return left
-}
-
-// Stats are a leg's temperatures in numbers. Each reading stands for the time up to the next one, but for no more than two and a half times
-// the usual step: what was not measured counts for nothing.
-type Stats struct {
-	Samples, Faults int
-	Low, High       int64 // m°C
-	Mean, Kinetic   int64 // m°C; Kinetic is the mean kinetic temperature
-	Measured        time.Duration
-	Below, Above    time.Duration // outside the limits
-}
-
-// Values says whether there is any temperature.
-func (s *Stats) Values() bool { return s.Samples > s.Faults }
-
-// kineticK is the heat of activation over the gas constant, 83.144 kJ/mol over 8.3144 J/(mol K), as in USP <1079.2> and Ph. Eur. 5.15.
-const kineticK = 10_000.0
-
-const zeroCelsiusK = 273.15
-
-// weigher adds up samples in order of time.
-type weigher struct {
-	stats        Stats
-	limits       *store.Limits
-	longest      time.Duration
-	last         store.ReadingView
-	has          bool
-	sum, kinetic float64 // m°C seconds, and seconds
-}
-
-func (w *weigher) add(r *store.ReadingView) {
-	w.stats.Samples++
-	w.until(r.At)
-	if w.has = r.Fault == 0; !w.has {
-		w.stats.Faults++
-		return
-	}
-	if w.last = *r; w.stats.Samples-w.stats.Faults == 1 {
-		w.stats.Low, w.stats.High = r.MilliC, r.MilliC
-	}
-	w.stats.Low, w.stats.High = min(w.stats.Low, r.MilliC), max(w.stats.High, r.MilliC)
-}
-
-// until has the last sample stand for the time up to at.
-func (w *weigher) until(at time.Time) {
-	if !w.has {
-		return
-	}
-	span := max(min(at.Sub(w.last.At), w.longest), 0)
-	seconds := span.Seconds()
-	w.stats.Measured += span
-	w.sum += float64(w.last.MilliC) * seconds
-	w.kinetic += math.Exp(-kineticK/(float64(w.last.MilliC)/1000+zeroCelsiusK)) * seconds
-	if w.limits != nil && w.last.MilliC < w.limits.MinMilliC {
-		w.stats.Below += span
-	}
-	if w.limits != nil && w.last.MilliC > w.limits.MaxMilliC {
-		w.stats.Above += span
-	}
-}
-
-func (w *weigher) end(at time.Time) Stats {
-	w.until(at)
-	if seconds := w.stats.Measured.Seconds(); seconds > 0 {
-		w.stats.Mean = int64(math.Round(w.sum / seconds))
-		w.stats.Kinetic = int64(math.Round(1000 * (-kineticK/math.Log(w.kinetic/seconds) - zeroCelsiusK)))
-	}
-	return w.stats
-}
-
-// readStats goes through all samples of a leg, page by page.
-func readStats(ctx context.Context, tx *store.Tx, l *Leg) (Stats, error) {
-	w := weigher{longest: time.Duration(2.5 * float64(store.BarStep(l.Bars)))}
-	if l.HasLimits {
-		w.limits = &l.Limits
-	}
-	for from := l.From; !from.IsZero(); {
-		page, next, err := tx.ReadingsOf(ctx, l.Sensor, from, l.Until, statsPage)
-		if err != nil {
-			return w.stats, err
-		}
-		for i := range page {
-			w.add(&page[i])
-		}
-		from = next
-	}
-	return w.end(l.Until), nil
 }

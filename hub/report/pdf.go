@@ -123,7 +123,7 @@ func (p *pdf) leg(l *Leg) {
 	if l.Open {
 		until += p.say(" (goes on)")
 	}
-	p.line("", p.say("%s to %s, %s. Sensor %s.", p.stamp(l.From), until, p.minutes(l.Until.Sub(l.From)), l.Sensor))
+	p.line("", p.say("%s to %s, %s. Sensor %s.", p.stamp(l.From), until, p.minutes(l.Until.Sub(l.From)), strings.Join(l.Sensors, ", ")))
 	p.line("", p.limitsText(l))
 	if rules := p.rules(l); rules != "" {
 		p.line("", rules)

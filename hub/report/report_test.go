@@ -22,6 +22,7 @@ import (
 	"meguri/hub/report"
 	"meguri/hub/store"
 	"meguri/hub/storetest"
+	"meguri/protocol"
 )
 
 const warmFridge = "loc-002-fridge-1"
@@ -79,6 +80,34 @@ func TestAJourneySaysLegsLimitsGapsAndAlarms(t *testing.T) {
 	for i := 1; i < len(j.Legs); i++ {
 		require.Equal(t, j.Legs[i-1].Until, j.Legs[i].From, "no time between legs")
 	}
+}
+
+func TestALegIsReadFromAllSensorsThatStandThere(t *testing.T) {
+	h := troubled(t)
+	air := journeyOf(t, h, warmFridge).Legs
+	of := air[len(air)-1]
+	ctx := t.Context()
+	require.NoError(t, h.Store.Change(ctx, func(tx *store.Tx) error {
+		body, err := protocol.EncodeBody(protocol.SamplingSet{EveryMS: 60_000, Sensors: []string{warmFridge + "/air", warmFridge + "/top"}})
+		require.NoError(t, err)
+		at := of.From.Add(-time.Hour)
+		if err := tx.AddEvent(ctx, store.EventRow{Device: "station-loc-002", Incarnation: "told", Number: 1, Kind: uint16(protocol.KindSamplingSet),
+			Body: body, EventAt: at, ReceivedAt: at, Outcome: store.Applied}); err != nil {
+			return err
+		}
+		var rows []store.ReadingRow
+		for i := range 10 {
+			rows = append(rows, store.ReadingRow{Number: uint64(i + 1), Sensor: warmFridge + "/top", Dated: fleet.Dated{At: of.From.Add(time.Duration(i) * time.Minute)},
+				MilliC: 14_000, Samples: 1})
+		}
+		return tx.AddReadings(ctx, "station-loc-002", "told", apitest.Now, rows)
+	}))
+	legs := journeyOf(t, h, warmFridge).Legs
+	both := legs[len(legs)-1]
+	require.Equal(t, []string{warmFridge + "/air", warmFridge + "/top"}, both.Sensors)
+	require.EqualValues(t, 14_000, both.Stats.High, "which the air sensor had not seen")
+	require.Equal(t, of.Stats.Low, both.Stats.Low)
+	require.Greater(t, both.Stats.Above, of.Stats.Above)
 }
 
 func TestAReportInJapaneseIsSignedLikeAnyOther(t *testing.T) {

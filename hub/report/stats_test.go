@@ -13,13 +13,13 @@ import (
 var start = time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 
 func weighed(limits store.Limits, minutes []int, milliC []int64) Stats {
-	w := weigher{longest: 150 * time.Second, limits: &limits}
+	w := weigher{at: start, limits: &limits, streams: []stream{{longest: 150 * time.Second}}}
 	for i := range minutes {
 		r := store.ReadingView{At: start.Add(time.Duration(minutes[i]) * time.Minute), MilliC: milliC[i]}
 		if milliC[i] == 99_999 {
 			r.Fault = 1
 		}
-		w.add(&r)
+		w.add(0, &r)
 	}
 	return w.end(start.Add(time.Hour))
 }
@@ -34,6 +34,22 @@ func TestAReadingStandsForTheTimeUpToTheNextAndNoLonger(t *testing.T) {
 	require.Equal(t, 1, faulty.Faults)
 	require.Equal(t, time.Minute+150*time.Second, faulty.Measured, "a fault measures nothing")
 	require.Zero(t, weighed(limits, nil, nil))
+}
+
+func TestOfSeveralSensorsTheColdestAndTheWarmestCount(t *testing.T) {
+	w := weigher{at: start, limits: &store.Limits{MinMilliC: 2000, MaxMilliC: 8000}, streams: []stream{{longest: 150 * time.Second}, {longest: 150 * time.Second}}}
+	for i, r := range []struct {
+		sensor int
+		milliC int64
+		fault  int
+	}{{0, 4000, 0}, {1, 9000, 0}, {0, 1000, 0}, {1, 0, 1}, {0, 4000, 0}} {
+		w.add(r.sensor, &store.ReadingView{At: start.Add(time.Duration(i) * time.Minute), MilliC: r.milliC, Fault: r.fault})
+	}
+	s := w.end(start.Add(time.Hour))
+	require.Equal(t, []any{5, 1, int64(1000), int64(9000)}, []any{s.Samples, s.Faults, s.Low, s.High})
+	require.Equal(t, 2*time.Minute, s.Above, "the second alone was too warm, until it failed")
+	require.Equal(t, 2*time.Minute, s.Below, "the first alone was too cold")
+	require.Equal(t, 4*time.Minute+150*time.Second, s.Measured, "where one alone measures, it does")
 }
 
 // TestTheMeanKineticTemperatureIsThatOfTheBooks: a minute at 5 °C and one at 25 °C, with 83.144 kJ/mol, are 19.7 °C, above their mean.

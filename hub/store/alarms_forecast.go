@@ -54,16 +54,22 @@ func (tx *Tx) forecast(ctx context.Context, mains alarm.Alarm, now time.Time) (f
 	if mains.Raised.After(from) {
 		from = mains.Raised
 	}
-	readings, _, err := tx.ReadingsOf(ctx, mains.Subject+"/air", from.Add(-beforeCut), now.Add(time.Minute), maxForecast)
-	if err != nil {
-		return f, false, err
-	}
-	var samples []alarm.Sample
-	for _, r := range readings {
-		if r.Fault == 0 {
-			samples = append(samples, alarm.Sample{At: r.At, MilliC: r.MilliC})
+	sensors, err := tx.SensorsOf(ctx, mains.Subject)
+	for _, sensor := range sensors {
+		if err != nil {
+			break
+		}
+		var readings []ReadingView
+		readings, _, err = tx.ReadingsOf(ctx, sensor, from.Add(-beforeCut), now.Add(time.Minute), maxForecast)
+		var samples []alarm.Sample
+		for _, r := range readings {
+			if r.Fault == 0 {
+				samples = append(samples, alarm.Sample{At: r.At, MilliC: r.MilliC})
+			}
+		}
+		if of, has := alarm.LimitIn(samples, mains.Raised, now, limit.MaxMilliC); has && (!ok || of.Left < f.Left) {
+			f, ok = of, true // the first of the sensors to be too warm counts
 		}
 	}
-	f, ok = alarm.LimitIn(samples, mains.Raised, now, limit.MaxMilliC)
-	return f, ok, nil
+	return f, ok && err == nil, err
 }

@@ -175,6 +175,22 @@ func (tx *Tx) SensorsAt(ctx context.Context, position, device string) ([]string,
 	return slices.DeleteFunc(sensors, func(s string) bool { return !strings.HasPrefix(s, position+"/") }), err
 }
 
+// SensorsOf gives the sensors that any device has told of at a position, POSITION/air with them: where nobody has told, it is the one.
+func (tx *Tx) SensorsOf(ctx context.Context, position string) ([]string, error) {
+	all := []string{position + "/air"}
+	devices, err := tx.ThermometersAt(ctx, position)
+	for _, d := range devices {
+		if err != nil {
+			break
+		}
+		var told []string
+		told, err = tx.SensorsAt(ctx, position, d)
+		all = append(all, told...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), err
+}
+
 // ThermometersAt gives the devices that serve, or served, the place of a position: a fridge's location or spot, or a shipper.
 func (tx *Tx) ThermometersAt(ctx context.Context, position string) ([]string, error) {
 	place, err := tx.PlaceOfFridge(ctx, position)
