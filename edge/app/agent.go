@@ -63,6 +63,7 @@ type agent struct {
 	signing  signing                  // of a shipper
 	monitors map[string]monitor.State // by monitor.Watch.Key: a sensor and a rule
 	clock    clockState               // what was said of the battery of the clock
+	mains    map[string]bool          // what was said of the supply, by position
 	command  commandState
 	rounds   rounds // sampled and not recorded yet
 
@@ -82,6 +83,7 @@ const (
 	keyNotes    = "state/warehouse/notes/" // + number of the part
 	keyMonitors = "state/monitors"
 	keyClock    = "state/clock"
+	keyMains    = "state/mains"
 	keyShipper  = "state/shipper"
 	keySigning  = "state/signing"
 	keyCommand  = "state/command"
@@ -140,6 +142,7 @@ func (a *agent) read(tx *edgelog.Tx) (unread []string, err error) {
 		keyGoods:    func() error { return into(tx, keyGoods, &a.handheld) },
 		keyMonitors: func() error { return into(tx, keyMonitors, &a.monitors) },
 		keyClock:    func() error { return into(tx, keyClock, &a.clock) },
+		keyMains:    func() error { return into(tx, keyMains, &a.mains) },
 		keyShipper:  func() error { return into(tx, keyShipper, &a.shipper) },
 		keySigning:  func() error { return into(tx, keySigning, &a.signing) },
 		keyCommand:  func() error { return into(tx, keyCommand, &a.command) },
@@ -331,8 +334,24 @@ func (a *agent) opensNothing(position string) bool {
 	return true
 }
 
-func (a *agent) mainsChanged(position string, on bool) {
-	a.happened([]protocol.Body{protocol.Mains{Position: position, On: on}}, nil)
+// mainsAre says how the supply of a position is: at a start too, and recorded when it is another than was said last. A storage that is
+// new, or whose state was lost, has said nothing yet.
+func (a *agent) mainsAre(position string, on bool) {
+	if was, told := a.mains[position]; told && was == on {
+		return
+	}
+	said := []protocol.Body{protocol.Mains{Position: position, On: on}}
+	if len(a.owed) >= maxOwed { // it is lost, and has to be said again at the next start
+		a.happened(said, nil)
+		return
+	}
+	mains := maps.Clone(a.mains)
+	if mains == nil {
+		mains = map[string]bool{}
+	}
+	mains[position] = on
+	a.mains = mains
+	a.happened(said, map[string]any{keyMains: mains})
 }
 
 // scanText is a scan with the identifier that says which kind of barcode it was, as gs1.Parse reads it. Codes that are not GS1's

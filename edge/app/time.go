@@ -79,6 +79,7 @@ func (a *agent) shiftMonitors(before wall, by int64) {
 	a.monitors = monitors
 	a.shipper = shipper.Moved(a.shipper, before.base, before.at(a.mono()), by)
 	a.station.Goods = station.GoodsMoved(a.station.Goods, before.base, before.at(a.mono()), by)
+	a.station.Displaced = station.GoodsMoved(a.station.Displaced, before.base, before.at(a.mono()), by)
 }
 
 // newLife tells a new incarnation what this boot has told the old one: how it samples, and what its times mean.

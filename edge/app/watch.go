@@ -28,7 +28,7 @@ func (h *hardware) watch(c *crew, a *agent) {
 	for _, position := range inOrder(h.mains) {
 		m := h.mains[position]
 		h.keep(c, "mains sense of "+position, func(ctx context.Context) error {
-			return m.Watch(ctx, func(on bool) { a.do(func() { a.mainsChanged(position, on) }) })
+			return m.Watch(ctx, func(on bool) { a.do(func() { a.mainsAre(position, on) }) })
 		})
 	}
 	for _, position := range inOrder(h.displays) {

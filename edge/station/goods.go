@@ -22,6 +22,8 @@ type Goods struct {
 	Carried     bool                 `cbor:"10,keyasint,omitempty"` // for too long out of their shipper's readings: no statement can end that doubt
 	RideDecided bool                 `cbor:"11,keyasint,omitempty"` // a person has released them as they rode: that it is in doubt is no news
 
+	Of string `cbor:"12,keyasint,omitempty"` // of a box that was displaced: the dated container that it stood for
+
 	// The one decision that agents before revision 5 kept.
 	WasHeldAt int64               `cbor:"4,keyasint,omitempty"`
 	WasCause  protocol.GoodsCause `cbor:"5,keyasint,omitempty"`

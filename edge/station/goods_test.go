@@ -82,6 +82,50 @@ func TestABoxThatIsMovedTakesWhatIsKnownOfItsGoodsAlong(t *testing.T) {
 	require.Empty(t, r.s.Goods["c2"].Held, "the box has come back with other goods")
 }
 
+// Another box is scanned into its slot by mistake, and the first one comes back: the same goods are as warm as they were, and for the
+// time between nobody knows.
+func TestABoxThatAnotherOneHasDisplacedGoesOnWithItsHistory(t *testing.T) {
+	p := twoFridges()
+	f1 := p["f1"]
+	for i := range f1.Containers {
+		f1.Containers[i].Goods = bears
+		f1.Containers[i].GRAI = ""
+	}
+	p["f1"] = f1
+	for name, slot := range map[string]string{"into its slot": "f1-1", "into another one": "f1-2"} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, State{}, p)
+			r.box(boxA)
+			r.slot("f1-1")
+			r.minutes(20, 20_000, protocol.SensorOK)
+			warm := r.s.Goods["c1"]
+			require.Positive(t, warm.OutsideMS)
+			r.box(boxB)
+			r.slot("f1-1")
+			require.Zero(t, r.s.Goods["c1"].OutsideMS, "other goods")
+			r.now = r.now.Add(time.Minute)
+			r.box(boxA)
+			r.slot(slot)
+			container := map[string]string{"f1-1": "c1", "f1-2": "c2"}[slot]
+			require.Equal(t, boxA, r.s.In[container].GRAI)
+			require.Equal(t, []any{warm.OutsideMS, warm.LastAt, warm.Outside},
+				[]any{r.s.Goods[container].OutsideMS, r.s.Goods[container].LastAt, r.s.Goods[container].Outside})
+			require.NotContains(t, r.s.Displaced, boxA, "it stands here again")
+		})
+	}
+	r := newRig(t, State{}, p)
+	r.box(boxA)
+	r.slot("f1-1")
+	r.minutes(20, 20_000, protocol.SensorOK)
+	r.box(boxB)
+	r.slot("f1-1")
+	r.now = r.now.Add(6 * time.Hour) // nobody comes for it any more
+	r.box(boxA)
+	r.slot("f1-2")
+	require.Zero(t, r.s.Goods["c2"].OutsideMS, "the box has come back with other goods")
+	require.NotContains(t, r.s.Displaced, boxA, "nobody comes for what it held, so that is forgotten")
+}
+
 // What a person has released stays released in the next slot.
 func TestABoxThatIsMovedTakesNoHoldAlongThatAPersonHasEnded(t *testing.T) {
 	p := twoFridges()

@@ -1,6 +1,7 @@
 package station
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -88,6 +89,7 @@ func (t *turn) put(c protocol.SlotAssignment, slot string) {
 		return
 	}
 	stood, moved := t.stood(box.GRAI)
+	t.displace(c, box.GRAI)
 	maps.DeleteFunc(t.State.In, func(_ string, b Box) bool { return b.GRAI == box.GRAI }) // it stands in one place only
 	t.State.In[c.DatedContainer] = Box{GRAI: box.GRAI, At: t.now.UnixMilli()}
 	t.State.Scanned = Box{}
@@ -113,7 +115,47 @@ func (t *turn) stood(grai string) (g Goods, moved bool) {
 			return g.settled(c, t.now.UnixMilli()), moved
 		}
 	}
-	return g, false
+	if g, moved = t.State.Displaced[grai]; !moved {
+		return g, false
+	}
+	for _, c := range t.containers() {
+		if c.DatedContainer == g.Of && t.awaited(c) {
+			g.Of = ""
+			return g.settled(c, t.now.UnixMilli()), true
+		}
+	}
+	return Goods{}, false
+}
+
+// mostDisplaced bounds the boxes that were displaced and are not back; what was read last the longest ago is forgotten first.
+const mostDisplaced = 100
+
+// displace keeps what is known of the box that was in a container's slot by now, for when it comes back: by mistake another one was scanned
+// there. That which comes now is displaced no more, and what nobody comes for is forgotten.
+func (t *turn) displace(c protocol.SlotAssignment, grai string) {
+	was, stood := t.State.In[c.DatedContainer]
+	stood = stood && was.GRAI != grai
+	if !stood && len(t.State.Displaced) == 0 {
+		return
+	}
+	awaited := map[string]bool{}
+	for _, c := range t.containers() {
+		awaited[c.DatedContainer] = t.awaited(c)
+	}
+	t.State.Displaced = cloned(t.State.Displaced)
+	maps.DeleteFunc(t.State.Displaced, func(box string, g Goods) bool { return box == grai || !awaited[g.Of] })
+	g, known := t.goods(c.DatedContainer)
+	if !stood || !known || !awaited[c.DatedContainer] {
+		return
+	}
+	if len(t.State.Displaced) >= mostDisplaced {
+		oldest := slices.MinFunc(slices.Sorted(maps.Keys(t.State.Displaced)), func(a, b string) int {
+			return cmp.Compare(t.State.Displaced[a].LastAt, t.State.Displaced[b].LastAt)
+		})
+		delete(t.State.Displaced, oldest)
+	}
+	g.Of = c.DatedContainer
+	t.State.Displaced[was.GRAI] = g
 }
 
 // carriedOver is what is known of goods whose box was moved to another slot, or back: they are as warm as they were, and held for what they

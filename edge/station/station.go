@@ -45,6 +45,7 @@ type State struct {
 	NotBefore int64             `cbor:"11,keyasint,omitempty"` // it is no earlier than this, also after a restart; Unix milliseconds
 	Confirmed int64             `cbor:"12,keyasint,omitempty"` // when the hub last said that the plan here is its newest, Unix milliseconds
 	Goods     map[string]Goods  `cbor:"20,keyasint,omitempty"` // dated container → how warm or cold it has stood
+	Displaced map[string]Goods  `cbor:"22,keyasint,omitempty"` // box → what was known of its goods when another one was scanned into its slot
 	Stated    map[string]Stated `cbor:"21,keyasint,omitempty"` // shipper → the newest that it has said of itself
 }
 
