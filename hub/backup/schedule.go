@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"meguri/hub/alarm"
 	"meguri/hub/store"
 )
 
@@ -108,8 +107,8 @@ func (s Schedule) once(ctx context.Context, t Target, l *slog.Logger) {
 			id += b.ID
 		}
 		return tx.RaiseAlarm(ctx, id, AlarmFailed, "hub",
-			alarm.Say(alarm.Text{EN: "a backup could not be made: devices keep what they have sent until there is one. " + err.Error(),
-				JA: "バックアップを作成できません。作成できるまで各機器は送信済みの記録を保持します。" + err.Error()}), now)
+			store.Said("a backup could not be made: devices keep what they have sent until there is one. "+err.Error(),
+				"バックアップを作成できません。作成できるまで各機器は送信済みの記録を保持します。"+err.Error()), now)
 	})
 	if stored != nil {
 		l.Error("cannot store whether backups fail", "error", stored)

@@ -27,6 +27,9 @@ func (tx *Tx) SettleWork(ctx context.Context, id string, at time.Time) error {
 	return tx.write(ctx, "UPDATE work_items SET closed_at = $2 WHERE id = $1 AND closed_at IS NULL", id, millis(at))
 }
 
+// Said is alarm.Say for those who need to know nothing else of alarms.
+func Said(en, ja string) alarm.Said { return alarm.Say(alarm.Text{EN: en, JA: ja}) }
+
 // RaiseAlarm says that something is wrong. The same id again is the same alarm: it changes nothing, also when it is cleared. What
 // explains it, or is explained by it, is found at once (see hub/alarm).
 func (tx *Tx) RaiseAlarm(ctx context.Context, id, kind, subject string, detail alarm.Said, at time.Time) error {
