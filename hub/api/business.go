@@ -23,17 +23,27 @@ const maxNamed = 2000
 var freeText = []string{"reason", "note", "name", "why", "detail", "comment", "text", "password", "present", "login", "code", "device_name",
 	ProofPassword, ProofCode, ProofPasskey}
 
-// enterBusiness has what the request does from now on see the business that its person is in, and nothing of others. On a hub with one
-// business it changes nothing.
-func (a *API) enterBusiness(c echo.Context) (several bool, err error) {
-	several, err = a.People.Several(c.Request().Context(), a.RealNow())
-	if err == nil && several {
-		c.SetRequest(c.Request().WithContext(people.InBusiness(c.Request().Context(), Who(c).Business)))
+// enterBounds has what the request does from now on see the business that its person is in, and nothing of others; for whoever leads one
+// warehouse, of what warehouses have only that. On a hub with one business it changes nothing for others.
+func (a *API) enterBounds(c echo.Context) (bound bool, err error) {
+	several, err := a.People.Several(c.Request().Context(), a.RealNow())
+	who, ctx := Who(c), c.Request().Context()
+	switch warehouse := who.Warehouse(); {
+	case err != nil:
+		return false, err
+	case warehouse != "":
+		ctx = people.InWarehouse(ctx, who.Business, warehouse)
+	case several:
+		ctx = people.InBusiness(ctx, who.Business)
+	default:
+		return false, nil
 	}
-	return several, err
+	c.SetRequest(c.Request().WithContext(ctx))
+	return true, nil
 }
 
-// elsewhere gives a function that says whether the request names what belongs to another business. What goes wrong is put into failed.
+// elsewhere gives a function that says whether the request names what its person does not see: what belongs to another business, or to
+// another warehouse than theirs. What goes wrong is put into failed.
 func (a *API) elsewhere(c echo.Context, failed *error) func() bool {
 	return func() (elsewhere bool) {
 		texts, err := named(c)

@@ -66,18 +66,32 @@ type businessTx interface {
 	EnterBusiness(ctx context.Context, session, business string) error
 }
 
-type businessKey struct{}
+type boundsKey struct{}
+
+// bounds is what is seen of all.
+type bounds struct{ business, warehouse string }
 
 // InBusiness has all that is done in ctx see one business and nothing of others. It goes by the context so that nothing that a request
 // asks can forget it, whichever service does that.
 func InBusiness(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, businessKey{}, id)
+	return context.WithValue(ctx, boundsKey{}, bounds{business: id})
+}
+
+// InWarehouse is InBusiness, and of what warehouses have only what this one has is seen.
+func InWarehouse(ctx context.Context, business, warehouse string) context.Context {
+	return context.WithValue(ctx, boundsKey{}, bounds{business, warehouse})
 }
 
 // BusinessOf is the business that ctx is in; empty for what sees all of them: the hub's own work, and its console.
 func BusinessOf(ctx context.Context) string {
-	id, _ := ctx.Value(businessKey{}).(string)
-	return id
+	b, _ := ctx.Value(boundsKey{}).(bounds)
+	return b.business
+}
+
+// WarehouseOf is the warehouse that ctx is bound to; empty for what sees all of its business.
+func WarehouseOf(ctx context.Context) string {
+	b, _ := ctx.Value(boundsKey{}).(bounds)
+	return b.warehouse
 }
 
 // businessOrMain is where what is made in ctx belongs.

@@ -53,9 +53,9 @@ func (tx *Tx) AddPerson(ctx context.Context, p people.Person) error {
 		p.ID, p.Name, string(p.Role), p.Place, millis(p.Added), p.AddedBy, p.Business)
 }
 
-// HasOwn says whether the network has the place that is to be a person's own.
-func (tx *Tx) HasOwn(ctx context.Context, role people.Role, place string) (bool, error) {
-	table := map[people.Role]string{people.Driver: "routes", people.Shop: "shops"}[role]
+// HasOwn says whether there is a place that is to be a person's own.
+func (tx *Tx) HasOwn(ctx context.Context, kind people.Kind, place string) (bool, error) {
+	table := map[people.Kind]string{people.ARoute: "routes", people.AShop: "shops", people.AWarehouse: "warehouses"}[kind]
 	if table == "" {
 		return false, nil
 	}

@@ -47,10 +47,10 @@ func TestEveryTableCanBeReadWithinABusiness(t *testing.T) {
 func TestAStatementThatWritesIsAsItWas(t *testing.T) {
 	w := &within{}
 	for _, query := range []string{"UPDATE orders SET state = 'a'", "INSERT INTO orders (id) SELECT id FROM shops", "DELETE FROM orders"} {
-		require.Equal(t, query, w.of(sqliteEngine{}, "b", query))
+		require.Equal(t, query, w.of(sqliteEngine{}, "b", "", query))
 	}
-	require.Equal(t, "SELECT 1", w.of(sqliteEngine{}, "b", "SELECT 1"))
-	text := w.of(postgresEngine{}, "b", "WITH x AS (SELECT id FROM shops) SELECT id FROM x")
+	require.Equal(t, "SELECT 1", w.of(sqliteEngine{}, "b", "", "SELECT 1"))
+	text := w.of(postgresEngine{}, "b", "", "WITH x AS (SELECT id FROM shops) SELECT id FROM x")
 	require.True(t, strings.HasPrefix(text, "WITH shops AS NOT MATERIALIZED (SELECT t.* FROM public.shops t WHERE t.business_id = 'b')"), text)
 	require.Equal(t, 1, strings.Count(text, "WITH"))
 }
