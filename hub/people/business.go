@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -295,8 +296,16 @@ func givePost(ctx context.Context, tx Tx, by, person, business string, role Role
 	if err := tx.EndAll(ctx, person, "", now); err != nil {
 		return err
 	}
-	was, is := string(before.Role)+" "+before.Place, string(p.Role)+" "+p.Place
-	return tx.RecordAct(ctx, NewAct(now, by, "person.role", person, business+": "+was+" -> "+is).From(was, is))
+	return tx.RecordAct(ctx, postAct(now, by, person, before, Post{Business{ID: business}, p.Role, p.Place}))
+}
+
+// text is the role and its place; empty for none.
+func (p Post) text() string { return strings.TrimSpace(string(p.Role) + " " + p.Place) }
+
+// postAct is that a person's role in a business became another one.
+func postAct(now time.Time, by, person string, before, after Post) Act {
+	detail := fmt.Sprintf("%s: %s -> %s", after.Business.ID, cmp.Or(before.text(), "none"), cmp.Or(after.text(), "none"))
+	return NewAct(now, by, "person.role", person, detail).From(before.text(), after.text())
 }
 
 // DropPost takes a person's role in a business away. Their sessions end. Who has a role in no other business is removed (Remove). The
@@ -331,8 +340,8 @@ func dropPost(ctx context.Context, tx Tx, by string, p Person, now time.Time) er
 	if err := tx.EndAll(ctx, p.ID, "", now); err != nil {
 		return err
 	}
-	was := string(p.Role) + " " + p.Place
-	return tx.RecordAct(ctx, NewAct(now, by, "person.role", p.ID, p.Business+": "+was+" -> none").From(was, ""))
+	at := Business{ID: p.Business}
+	return tx.RecordAct(ctx, postAct(now, by, p.ID, Post{at, p.Role, p.Place}, Post{Business: at}))
 }
 
 // hereOnly refuses what an administrator of one business would do to the account of somebody who has a role in others: with a link for

@@ -24,8 +24,8 @@ type Tx interface {
 	// Persons lists persons in the order in which they were added, the removed ones too.
 	Persons(ctx context.Context, most int) ([]Person, error)
 	AddPerson(ctx context.Context, p Person) error
-	// HasOwn says whether there is a place that is to be a person's own: a driver's route, a shop, a warehouse.
-	HasOwn(ctx context.Context, kind Kind, place string) (bool, error)
+	// HasOwn says whether a business has the place that is to be a person's own: a driver's route, a shop, a warehouse.
+	HasOwn(ctx context.Context, business string, kind Kind, place string) (bool, error)
 	RemovePerson(ctx context.Context, id string, at time.Time) error
 	AddLink(ctx context.Context, l Link) error
 	// HasLink says whether there is an unused link that has not expired at now.
@@ -137,7 +137,7 @@ func placed(ctx context.Context, tx Tx, p Person) error {
 	if p.Place == "" || kind == "" || kind == ACustomer {
 		return nil
 	}
-	has, err := tx.HasOwn(ctx, kind, p.Place)
+	has, err := tx.HasOwn(ctx, p.Business, kind, p.Place)
 	if err == nil && !has {
 		return &FieldError{"place", fmt.Sprintf("the id of a %s of the imported network, and %q is none", kind, p.Place)}
 	}

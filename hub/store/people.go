@@ -53,14 +53,14 @@ func (tx *Tx) AddPerson(ctx context.Context, p people.Person) error {
 		p.ID, p.Name, string(p.Role), p.Place, millis(p.Added), p.AddedBy, p.Business)
 }
 
-// HasOwn says whether there is a place that is to be a person's own.
-func (tx *Tx) HasOwn(ctx context.Context, kind people.Kind, place string) (bool, error) {
+// HasOwn says whether a business has the place that is to be a person's own.
+func (tx *Tx) HasOwn(ctx context.Context, business string, kind people.Kind, place string) (bool, error) {
 	table := map[people.Kind]string{people.ARoute: "routes", people.AShop: "shops", people.AWarehouse: "warehouses"}[kind]
 	if table == "" {
 		return false, nil
 	}
 	var n int
-	err := tx.row(ctx, "SELECT COUNT(*) FROM "+table+" WHERE id = $1", place).Scan(&n)
+	err := tx.row(ctx, "SELECT COUNT(*) FROM "+table+" WHERE id = $1 AND business_id = $2", place, business).Scan(&n)
 	return n > 0, err
 }
 
