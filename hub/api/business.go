@@ -19,8 +19,9 @@ import (
 // maxNamed bounds how many texts a request may name things by, on a hub with several businesses.
 const maxNamed = 2000
 
-// freeText are the fields whose texts name nothing. All others are looked at, also those of a route that is yet to be written.
-var freeText = []string{"reason", "note", "name", "why", "detail", "comment", "text", "password", "present", "login", "code", "device_name",
+// freeText are the fields whose texts name nothing, and colleague, who is to be of another business and is judged where they are given a role.
+// All others are looked at, also those of a route that is yet to be written.
+var freeText = []string{"reason", "note", "name", "why", "detail", "comment", "text", "password", "present", "login", "code", "device_name", "colleague",
 	ProofPassword, ProofCode, ProofPasskey}
 
 // enterBounds has what the request does from now on see the business that its person is in, and nothing of others; for whoever leads one

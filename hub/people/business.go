@@ -308,6 +308,69 @@ func postAct(now time.Time, by, person string, before, after Post) Act {
 	return NewAct(now, by, "person.role", person, detail).From(before.text(), after.text())
 }
 
+// Colleague is somebody who works for another business that an administrator administers, too, and not for theirs.
+type Colleague struct {
+	Person
+	Of Business
+}
+
+// Colleagues are those to whom an administrator may give a role in the business that they are in.
+func (s *Service) Colleagues(ctx context.Context, admin Person) (all []Colleague, err error) {
+	posts, err := s.Posts(ctx, admin.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, post := range posts {
+		if post.Role != Admin || post.Business.ID == admin.Business {
+			continue
+		}
+		there, err := s.List(InBusiness(ctx, post.Business.ID))
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range there {
+			if p.Active() && !slices.ContainsFunc(all, func(c Colleague) bool { return c.ID == p.ID }) {
+				all = append(all, Colleague{p, post.Business})
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	here, err := s.List(InBusiness(ctx, admin.Business))
+	isHere := func(c Colleague) bool { return slices.ContainsFunc(here, func(p Person) bool { return p.ID == c.ID }) }
+	return slices.DeleteFunc(all, isHere), err
+}
+
+// GiveColleague has an administrator give somebody a role in the business that they are in who has one in another that they administer, too.
+// Their sessions end. The error is a *FieldError, or ErrNoPerson for whoever is no colleague.
+func (s *Service) GiveColleague(ctx context.Context, admin Person, person string, role Role, place string, now time.Time) error {
+	defer s.recent.forget()
+	ctx = InBusiness(ctx, admin.Business)
+	err := s.store.Change(ctx, func(tx Tx) error {
+		mine, err := tx.Posts(ctx, admin.ID)
+		if err != nil {
+			return err
+		}
+		theirs, err := tx.Posts(ctx, person)
+		if err != nil {
+			return err
+		}
+		in := func(posts []Post, business string) bool {
+			return slices.ContainsFunc(posts, func(p Post) bool { return p.Business.ID == business })
+		}
+		colleague := slices.ContainsFunc(mine, func(p Post) bool { return p.Role == Admin && in(theirs, p.Business.ID) })
+		if !colleague || in(theirs, admin.Business) {
+			return ErrNoPerson
+		}
+		return givePost(ctx, tx, admin.ID, person, admin.Business, role, place, now)
+	})
+	if err != nil {
+		return fmt.Errorf("role of %s in %s: %w", person, admin.Business, err)
+	}
+	return nil
+}
+
 // DropPost takes a person's role in a business away. Their sessions end. Who has a role in no other business is removed (Remove). The
 // error is ErrNoPerson, ErrNoBusiness or ErrLastAdmin.
 func (s *Service) DropPost(ctx context.Context, by, person, business string, now time.Time) error {

@@ -182,6 +182,7 @@ func pageRights() []Right {
 		{Route: "GET /rights", Roles: []Role{Admin}},
 		// Signed, or a stolen session of an administrator would make itself an account that outlives it.
 		{Route: "POST /people", Roles: []Role{Admin}, Act: true, Sign: always},
+		{Route: "POST /people/colleagues", Roles: []Role{Admin}, Act: true, Sign: always}, // of other businesses that they administer, too
 		{Route: "POST /people/:id/link", Roles: []Role{Admin}, Act: true, Sign: always},
 		{Route: "POST /people/:id/remove", Roles: []Role{Admin}, Act: true, Sign: always},
 		{Route: "POST /people/:id/role", Roles: []Role{Admin}, Act: true, Sign: always},
