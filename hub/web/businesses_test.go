@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"meguri/hub/api/apitest"
@@ -136,4 +137,36 @@ func TestAnAdministratorGivesSomebodyARoleInAnotherBusinessOfTheirs(t *testing.T
 	one := h.Token(t, people.Admin)
 	require.NotContains(t, get(h, "/people", one).Body.String(), "colleagues")
 	require.Equal(t, http.StatusNotFound, post(h, "/people/colleagues", one, url.Values{"colleague": {mori.ID}, "role": {"support"}}).Code)
+}
+
+func TestInABrowserAnAdministratorGivesAColleagueARoleOnAPhone(t *testing.T) {
+	h := open(t)
+	h.Day(t)
+	ctx := t.Context()
+	require.NoError(t, h.People.AddBusiness(ctx, people.Console, people.Business{ID: "boutique", Name: "Boutique Mori"}, h.RealNow()))
+	boss, _, err := h.People.Add(people.InBusiness(ctx, "boutique"), people.Console, people.Person{Name: "Boss", Role: people.Admin}, h.RealNow())
+	require.NoError(t, err)
+	require.NoError(t, h.People.GivePost(ctx, people.Console, boss.ID, people.MainBusiness, people.Admin, "", h.RealNow()))
+	aoki, _, err := h.People.Add(ctx, people.Console, people.Person{Name: "Aoki with a name that is a good deal longer than most names are", Role: people.Support}, h.RealNow())
+	require.NoError(t, err)
+	code, err := h.People.LinkWhole(ctx, boss.ID, h.RealNow())
+	require.NoError(t, err)
+	tab, _ := browser(t)
+	address := serve(t, h)
+	require.NoError(t, chromedp.Do(tab, chromedp.EmulateViewport(390, 844), chromedp.Navigate(address+"/login?lang=ja&code="+code),
+		chromedp.Click(chromedp.CSS(".gate button"))))
+	appears(t, tab, `location.pathname === "/businesses"`)
+	require.NoError(t, chromedp.Do(tab, chromedp.Click(chromedp.CSS(`form:has(input[value="boutique"]) button`))))
+	appears(t, tab, `location.pathname !== "/businesses"`)
+	for _, lang := range []string{"en", "ja"} {
+		require.NoError(t, chromedp.Do(tab, chromedp.Navigate(address+"/people?lang="+lang)))
+		appears(t, tab, `document.documentElement.lang === "`+lang+`" && document.documentElement.scrollWidth <= innerWidth`)
+	}
+	form := "#colleagues "
+	require.NoError(t, chromedp.Do(tab, chromedp.SetValue(chromedp.CSS(form+`select[name="role"]`), "quality"), chromedp.Click(chromedp.CSS(form+"button"))))
+	appears(t, tab, `location.pathname === "/people" && document.getElementById("colleagues") === null`)
+	require.Contains(t, text(t, tab, ".persons"), "品質")
+	posts, err := h.People.Posts(ctx, aoki.ID)
+	require.NoError(t, err)
+	require.Len(t, posts, 2)
 }
