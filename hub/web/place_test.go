@@ -162,6 +162,17 @@ func TestAWarehousesLeadWorksInTheirOwn(t *testing.T) {
 	})
 }
 
+// What was just made for the page of one is not shown to the other.
+func TestLiveUpdatesAreOfTheLeadsOwnWarehouse(t *testing.T) {
+	h, _, first, second, both := twoWarehouses(t, storetest.SQLite(t), people.MainBusiness)
+	for _, c := range []struct {
+		token string
+		sees  bool
+	}{{both, true}, {second, false}, {first, true}} {
+		require.Equal(t, c.sees, strings.Contains(asVisitor(t, h, "GET", "/live", c.token, "").Body.String(), "scanner-w-1"))
+	}
+}
+
 // A place that is no warehouse, as rows of before there was a rule may have, shows none.
 func TestALeadOfAWarehouseThatIsNotThereSeesNone(t *testing.T) {
 	h, raw, first, _, _ := twoWarehouses(t, storetest.SQLite(t), people.MainBusiness)
