@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -28,11 +29,11 @@ func TestEveryTableBelongsToOneBusinessOrToAll(t *testing.T) {
 	}))
 }
 
-// What is written for each table can be read by the database, in the first business and in another.
+// What is written for each table can be read by the database, in the first business and in another, and in one warehouse of each.
 func TestEveryTableCanBeReadWithinABusiness(t *testing.T) {
 	s := openTest(t)
-	for _, business := range []string{people.MainBusiness, "other", "no'business"} {
-		ctx := people.InBusiness(t.Context(), business)
+	for _, ctx := range []context.Context{people.InBusiness(t.Context(), people.MainBusiness), people.InBusiness(t.Context(), "other"),
+		people.InBusiness(t.Context(), "no'business"), people.InWarehouse(t.Context(), people.MainBusiness, "w-1"), people.InWarehouse(t.Context(), "other", "w'1")} {
 		require.NoError(t, s.Read(ctx, func(tx *Tx) error {
 			for _, o := range ownedTables {
 				var n int
