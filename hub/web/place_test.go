@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"bufio"
 	"database/sql"
 	"fmt"
 	"net/http"
@@ -165,11 +166,24 @@ func TestAWarehousesLeadWorksInTheirOwn(t *testing.T) {
 // What was just made for the page of one is not shown to the other.
 func TestLiveUpdatesAreOfTheLeadsOwnWarehouse(t *testing.T) {
 	h, _, first, second, both := twoWarehouses(t, storetest.SQLite(t), people.MainBusiness)
+	address := serve(t, h)
 	for _, c := range []struct {
 		token string
 		sees  bool
 	}{{both, true}, {second, false}, {first, true}} {
-		require.Equal(t, c.sees, strings.Contains(asVisitor(t, h, "GET", "/live", c.token, "").Body.String(), "scanner-w-1"))
+		r, err := http.NewRequestWithContext(t.Context(), "GET", address+"/live", nil)
+		require.NoError(t, err)
+		r.AddCookie(&http.Cookie{Name: "meguri_session", Value: c.token})
+		w, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, w.StatusCode)
+		var event strings.Builder // the first one is the whole part as it is now
+		for lines := bufio.NewScanner(w.Body); lines.Scan() && (lines.Text() != "" || event.Len() == 0); {
+			event.WriteString(lines.Text())
+		}
+		require.NoError(t, w.Body.Close())
+		require.Greater(t, event.Len(), 1000)
+		require.Equal(t, c.sees, strings.Contains(event.String(), "scanner-w-1"))
 	}
 }
 
