@@ -29,14 +29,16 @@ type CustomerCmd struct {
 	Change CustomerChangeCmd `cmd:"" help:"Change a customer's contact, or enter or change that of somebody who works here."`
 }
 
-// peopleKey says where the hub's key of people's secrets is.
-type peopleKey struct {
-	PeopleKeyFile string `help:"File with the key that seals people's data; else the variable MEGURI_PEOPLE_KEY, else people.key beside the hub's other keys." env:"MEGURI_PEOPLE_KEY_FILE" type:"existingfile"`
+// register makes the service of the register on an open database.
+func (g *Globals) register(s *store.Store) (*register.Service, error) {
+	vault, err := g.names(s)
+	return &register.Service{Store: s.Register(), Vault: vault,
+		Note: func(e register.Erasure) error { return erased.Note(g.pkiDir(), e) }}, err
 }
 
-// open makes the service of the register on an open database.
-func (k peopleKey) open(g *Globals, s *store.Store) (*register.Service, error) {
-	given, err := secret(k.PeopleKeyFile, "MEGURI_PEOPLE_KEY")
+// names has the store read and write names of those who work here and of visitors, by the hub's key of people's secrets.
+func (g *Globals) names(s *store.Store) (*people.Vault, error) {
+	given, err := g.peopleKey()
 	if err != nil {
 		return nil, err
 	}
@@ -52,14 +54,26 @@ func (k peopleKey) open(g *Globals, s *store.Store) (*register.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &register.Service{Store: s.Register(), Vault: vault,
-		Note: func(e register.Erasure) error { return erased.Note(g.pkiDir(), e) }}, nil
+	return vault, s.SealNames(g.Ctx, vault)
 }
 
-// with runs fn with the register; the machine's clock is the one for it.
-func (k peopleKey) with(g *Globals, fn func(*register.Service, time.Time) error) error {
+// peopleKey is the key that was given; empty where it is people.key beside the others.
+func (g *Globals) peopleKey() (string, error) { return secret(g.PeopleKeyFile, "MEGURI_PEOPLE_KEY") }
+
+// withNames is withStore for what deals with names.
+func withNames(g *Globals, fn func(*store.Store) error) error {
 	return withStore(g, func(s *store.Store) error {
-		svc, err := k.open(g, s)
+		if _, err := g.names(s); err != nil {
+			return err
+		}
+		return fn(s)
+	})
+}
+
+// withRegister runs fn with the register; the machine's clock is the one for it.
+func withRegister(g *Globals, fn func(*register.Service, time.Time) error) error {
+	return withStore(g, func(s *store.Store) error {
+		svc, err := g.register(s)
 		if err != nil {
 			return err
 		}
@@ -100,14 +114,13 @@ func (f contactFlags) put(c *register.Contact) {
 
 // CustomerAddCmd is `hub customer add`.
 type CustomerAddCmd struct {
-	peopleKey
 	contactFlags
 	ID string `help:"Pseudonym that orders carry already; one is drawn without it." placeholder:"PSEUDONYM"`
 }
 
 // Run enters the customer.
 func (c *CustomerAddCmd) Run(g *Globals) error {
-	return c.with(g, func(svc *register.Service, now time.Time) error {
+	return withRegister(g, func(svc *register.Service, now time.Time) error {
 		var contact register.Contact
 		c.put(&contact)
 		id, err := svc.Add(g.Ctx, c.ID, contact, people.Console, now)
@@ -120,14 +133,13 @@ func (c *CustomerAddCmd) Run(g *Globals) error {
 
 // CustomerShowCmd is `hub customer show`.
 type CustomerShowCmd struct {
-	peopleKey
 	why
 	ID string `arg:"" help:"Pseudonym, or the person id of somebody who works here."`
 }
 
 // Run prints the contact.
 func (c *CustomerShowCmd) Run(g *Globals) error {
-	return c.with(g, func(svc *register.Service, now time.Time) error {
+	return withRegister(g, func(svc *register.Service, now time.Time) error {
 		contact, err := svc.Show(g.Ctx, c.ID, c.act(now))
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.ID, err)
@@ -145,7 +157,6 @@ func printJSON(w io.Writer, v any) error {
 
 // CustomerFindCmd is `hub customer find`.
 type CustomerFindCmd struct {
-	peopleKey
 	why
 	Phone string `help:"Phone number, whole." xor:"by" required:""`
 	Email string `help:"E-mail address, whole." xor:"by" required:""`
@@ -153,7 +164,7 @@ type CustomerFindCmd struct {
 
 // Run prints pseudonyms.
 func (c *CustomerFindCmd) Run(g *Globals) error {
-	return c.with(g, func(svc *register.Service, now time.Time) error {
+	return withRegister(g, func(svc *register.Service, now time.Time) error {
 		ids, err := svc.Find(g.Ctx, c.Phone, c.Email, c.act(now))
 		if err != nil {
 			return err
@@ -168,7 +179,6 @@ func (c *CustomerFindCmd) Run(g *Globals) error {
 
 // CustomerChangeCmd is `hub customer change`.
 type CustomerChangeCmd struct {
-	peopleKey
 	why
 	contactFlags
 	ID string `arg:"" help:"Pseudonym, or the person id of somebody who works here."`
@@ -176,7 +186,7 @@ type CustomerChangeCmd struct {
 
 // Run changes the contact.
 func (c *CustomerChangeCmd) Run(g *Globals) error {
-	return c.with(g, func(svc *register.Service, now time.Time) error {
+	return withRegister(g, func(svc *register.Service, now time.Time) error {
 		if err := svc.Change(g.Ctx, c.ID, c.put, c.act(now)); err != nil {
 			return fmt.Errorf("%s: %w", c.ID, err)
 		}
@@ -186,7 +196,6 @@ func (c *CustomerChangeCmd) Run(g *Globals) error {
 
 // CustomerImportCmd is `hub customer import`.
 type CustomerImportCmd struct {
-	peopleKey
 	File    string `arg:"" help:"CSV with the columns name, and any of customer_id, phone, email, postcode, address, language." type:"existingfile"`
 	Outcome string `help:"New file for the outcome of each row; it holds no names." type:"path"`
 }
@@ -200,7 +209,7 @@ func (c *CustomerImportCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
-	return c.with(g, func(svc *register.Service, now time.Time) error {
+	return withRegister(g, func(svc *register.Service, now time.Time) error {
 		outcomes, err := svc.Import(g.Ctx, people, c.File, now)
 		counts := map[string]int{}
 		for _, o := range outcomes {

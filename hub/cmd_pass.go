@@ -57,7 +57,7 @@ func (c *PassFlags) issue(g *Globals, holder dispatch.Holder) error {
 	if err := p.Check(); err != nil {
 		return config.Usage(err)
 	}
-	return withStore(g, func(s *store.Store) error {
+	return withNames(g, func(s *store.Store) error {
 		texts, err := c.store(g, s, p)
 		if err != nil {
 			return err
@@ -130,7 +130,7 @@ func (c *TokenShopCmd) Run(g *Globals) error {
 	if p.Until = p.From.Add(c.For); p.Check() != nil {
 		return config.Usage(p.Check())
 	}
-	return withStore(g, func(s *store.Store) error {
+	return withNames(g, func(s *store.Store) error {
 		err := s.Change(g.Ctx, func(tx *store.Tx) (err error) {
 			if p.PlaceID, err = tx.SpotOfShop(g.Ctx, c.ID); err != nil {
 				return err
@@ -167,7 +167,7 @@ type TokenRevokeCmd struct {
 
 // Run revokes a pass. A lock that is offline opens for it until it is over, or until its plan is too old.
 func (c *TokenRevokeCmd) Run(g *Globals) error {
-	return withStore(g, func(s *store.Store) error {
+	return withNames(g, func(s *store.Store) error {
 		var p dispatch.Pass
 		err := s.Change(g.Ctx, func(tx *store.Tx) (err error) {
 			if p, err = tx.RevokePass(g.Ctx, c.ID, g.Clock.Now()); err != nil {

@@ -70,6 +70,9 @@ func withPeople(g *Globals, fn func(*people.Service, time.Time) error) (err erro
 			err = closing
 		}
 	}()
+	if _, err := g.names(s); err != nil {
+		return err
+	}
 	return fn(people.New(s.People()), time.Now())
 }
 

@@ -18,7 +18,9 @@ func TestPersonsAreLookedAfterFromTheCommandLine(t *testing.T) {
 	g := &Globals{Ctx: t.Context(), DataDir: dir, Database: "sqlite:" + filepath.Join(dir, "hub.db")}
 	_, err := runHub(t, g, "person", "add", "--name", "Aoki", "--role", "driver", "--place", "route-1")
 	require.ErrorContains(t, err, `place: want the id of a route of the imported network, and "route-1" is none`)
-	network := storetest.Open(t, g.Database)
+	network, err := g.OpenStore()
+	require.NoError(t, err)
+	defer func() { require.NoError(t, network.Close()) }()
 	storetest.Import(t, network, storetest.Network(t))
 
 	out, err := runHub(t, g, "person", "add", "--name", "Aoki", "--role", "driver", "--place", "route-1", "--url", "https://hub.example")
@@ -28,6 +30,8 @@ func TestPersonsAreLookedAfterFromTheCommandLine(t *testing.T) {
 	require.Equal(t, "https://hub.example/login", link.Scheme+"://"+link.Host+link.Path)
 
 	s, err := g.OpenStore()
+	require.NoError(t, err)
+	_, err = g.names(s)
 	require.NoError(t, err)
 	in, err := people.New(s.People()).Login(t.Context(), link.Query().Get("code"), people.From{}, time.Now())
 	require.NoError(t, err)

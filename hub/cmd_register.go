@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -28,7 +29,6 @@ type dataCmds struct {
 
 // PersonExportCmd is `hub person export`.
 type PersonExportCmd struct {
-	peopleKey
 	why
 	ID  string `arg:"" help:"A customer's pseudonym, or a person id."`
 	Out string `help:"New file, which only you may read; else it is printed." type:"path"`
@@ -36,7 +36,7 @@ type PersonExportCmd struct {
 
 // Run writes the export.
 func (c *PersonExportCmd) Run(g *Globals) error {
-	return c.with(g, func(svc *register.Service, now time.Time) error {
+	return withRegister(g, func(svc *register.Service, now time.Time) error {
 		h, err := svc.Export(g.Ctx, c.ID, c.act(now))
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.ID, err)
@@ -76,7 +76,6 @@ func writeHoldings(w io.Writer, h register.Holdings) error {
 
 // PersonEraseCmd is `hub person erase`.
 type PersonEraseCmd struct {
-	peopleKey
 	ID        string `arg:"" help:"A customer's pseudonym, or a person id."`
 	OrderedBy string `help:"On whose order: person, guardian, authority, or term (of keeping)." required:"" enum:"person,guardian,authority,term"`
 	Reason    string `help:"How the order came, without a name: \"letter of 2026-12-01\"." required:"" placeholder:"TEXT"`
@@ -84,12 +83,18 @@ type PersonEraseCmd struct {
 
 // Run erases the person.
 func (c *PersonEraseCmd) Run(g *Globals) error {
-	return c.with(g, func(svc *register.Service, now time.Time) error {
-		if err := svc.Erase(g.Ctx, c.ID, c.OrderedBy, why{c.Reason}.act(now)); err != nil {
+	return withStore(g, func(s *store.Store) error {
+		svc, err := g.register(s)
+		if err != nil {
+			return err
+		}
+		if err := svc.Erase(g.Ctx, c.ID, c.OrderedBy, why{c.Reason}.act(time.Now())); err != nil {
 			return fmt.Errorf("%s: %w", c.ID, err)
 		}
-		_, err := fmt.Fprintf(g.Stdout, "%s is erased; keep %s with the keys, by which a backup of before is brought up to it\n", c.ID, erased.File)
-		return err
+		if _, err := fmt.Fprintf(g.Stdout, "%s is erased; keep %s with the keys, by which a backup of before is brought up to it\n", c.ID, erased.File); err != nil {
+			return err
+		}
+		return tellAsides(g, s)
 	})
 }
 
@@ -146,7 +151,7 @@ func (c *PersonExposedCmd) Run(g *Globals) error {
 		fmt.Fprintln(w, "PERSON\tBY\tWHAT\tTIMES\tFIRST\tLAST")
 		persons, last := 0, ""
 		for _, e := range all {
-			if e.Subject != last {
+			if e.Subject != last && !strings.HasPrefix(e.Subject, register.Nobody) {
 				persons, last = persons+1, e.Subject
 			}
 			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", e.Subject, e.By, e.What, e.Count, e.First.Format(time.RFC3339), e.Last.Format(time.RFC3339))
@@ -161,14 +166,13 @@ func (c *PersonExposedCmd) Run(g *Globals) error {
 
 // PersonRekeyCmd is `hub person rekey`.
 type PersonRekeyCmd struct {
-	peopleKey
 	Stopped bool `help:"No hub runs: with PostgreSQL, where this cannot see it. One that runs would go on to seal with the old key."`
 	NoNew   bool `help:"Make no new key: put everything under the newest one that is there, and finish what was cut off."`
 }
 
 // Run changes the key. The old one stays until nothing is under it any more, so that it may be cut off and run again.
 func (c *PersonRekeyCmd) Run(g *Globals) (err error) {
-	given, err := secret(c.PeopleKeyFile, "MEGURI_PEOPLE_KEY")
+	given, err := g.peopleKey()
 	if err != nil {
 		return err
 	}
@@ -184,14 +188,14 @@ func (c *PersonRekeyCmd) Run(g *Globals) (err error) {
 	}
 	defer func() { err = errors.Join(err, release()) }()
 	if !c.NoNew {
-		if err := c.with(g, func(*register.Service, time.Time) error { return nil }); err != nil { // there is a key, and it is the right one
+		if err := withRegister(g, func(*register.Service, time.Time) error { return nil }); err != nil { // there is a key, and it is the right one
 			return err
 		}
 		if err := password.AddKey(g.pkiDir()); err != nil {
 			return err
 		}
 	}
-	return c.with(g, func(svc *register.Service, now time.Time) error {
+	return withRegister(g, func(svc *register.Service, now time.Time) error {
 		rows, err := svc.Rewrap(g.Ctx, now)
 		if err == nil {
 			err = svc.Store.Change(g.Ctx, func(tx register.Tx) error {
@@ -204,7 +208,7 @@ func (c *PersonRekeyCmd) Run(g *Globals) (err error) {
 		if given == "" {
 			err = password.DropOldKeys(g.pkiDir())
 		}
-		fmt.Fprintf(g.Stdout, "%s under the newest key; start the hub again, and keep a copy of the key\n", plural.Of(rows, "contact"))
+		fmt.Fprintf(g.Stdout, "%s under the newest key; start the hub again, and keep a copy of the key\n", plural.Of(rows, "row"))
 		if given != "" {
 			fmt.Fprintln(g.Stdout, "take the old keys out of your file or variable now")
 		}
@@ -219,6 +223,14 @@ func reapplyErased(g *Globals) error {
 		return err
 	}
 	return withStore(g, func(s *store.Store) error {
+		// Without the key visitors of the name are not known: the hub's start, which needs it, finds what is left of whom.
+		if given, err := g.peopleKey(); err != nil {
+			return err
+		} else if given != "" || isThere(filepath.Join(g.pkiDir(), password.KeyFile)) {
+			if _, err := g.names(s); err != nil {
+				return err
+			}
+		}
 		again, err := (&register.Service{Store: s.Register()}).Reapply(g.Ctx, all)
 		if err == nil && again > 0 {
 			_, err = fmt.Fprintf(g.Stdout, "%s, who had been erased since this backup, erased again\n", plural.Of(again, "person"))

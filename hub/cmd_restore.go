@@ -15,7 +15,7 @@ import (
 // RestoreCmd is `hub restore FILE`.
 type RestoreCmd struct {
 	File      string `arg:"" help:"File that hub backup has made." type:"existingfile"`
-	Overwrite bool   `help:"Put it in the place of a database that is there, which is set aside and not deleted."`
+	Overwrite bool   `help:"Put it in the place of a database that is there, which is set aside, and dropped when it was kept long enough (hub aside, hub retention)."`
 }
 
 // Run puts a backup back. No hub may run on the database.
@@ -25,7 +25,7 @@ func (c *RestoreCmd) Run(g *Globals) error {
 	}
 	aside, err := backup.Restore(g.Ctx, g.Database, c.File, c.Overwrite, time.Now())
 	if aside != "" {
-		fmt.Fprintf(g.Stdout, "what was there is now %s\n", aside)
+		fmt.Fprintf(g.Stdout, "what was there is now %s, with all who are erased since; it is dropped by itself (hub aside list says when), or now by hub aside drop\n", aside)
 	}
 	if err != nil {
 		return err

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"meguri/hub/people"
 	"meguri/hub/storetest"
 )
 
@@ -20,4 +24,36 @@ func TestRestoringIntoAnEmptyPlaceNamesTheKeysThatAreToBeBroughtAlong(t *testing
 	require.Contains(t, out.String(), "there is no certificate authority in "+fresh.pkiDir())
 	require.Contains(t, out.String(), "there is no "+filepath.Join(fresh.pkiDir(), "people.key"))
 	require.Contains(t, out.String(), "restored: start the hub")
+}
+
+// What a restore sets aside is told, listed with its end, told again to who erases somebody, and dropped when it is asked for.
+func TestWhatARestoreSetsAsideIsToldAndCanBeDropped(t *testing.T) {
+	g, out := globals(t)
+	s, err := g.MakeStore()
+	require.NoError(t, err)
+	vault, err := g.names(s)
+	require.NoError(t, err)
+	require.NotNil(t, vault)
+	gone, _, err := people.New(s.People()).Add(g.Ctx, people.Console, people.Person{Name: "Sato Hanako", Role: people.Support}, time.Now())
+	require.NoError(t, err)
+	require.NoError(t, people.New(s.People()).Remove(g.Ctx, people.Console, gone.ID, time.Now()))
+	require.NoError(t, s.Close())
+	file := filepath.Join(t.TempDir(), "hub.backup")
+	require.NoError(t, (&BackupCmd{File: file}).Run(g))
+	require.NoError(t, (&RestoreCmd{File: file, Overwrite: true}).Run(g))
+	require.Contains(t, out.String(), "hub aside drop")
+	out.Reset()
+	require.NoError(t, (&AsideListCmd{}).Run(g))
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	require.Len(t, lines, 2)
+	name := lines[1][strings.LastIndex(lines[1], " ")+1:]
+	require.FileExists(t, name)
+	out.Reset()
+	require.NoError(t, (&PersonEraseCmd{ID: gone.ID, OrderedBy: "person", Reason: "has left"}).Run(g))
+	require.Contains(t, out.String(), name+", which still holds who it was")
+	require.Error(t, (&AsideDropCmd{Name: file}).Run(g), "nothing else is dropped")
+	require.FileExists(t, file)
+	require.NoError(t, (&AsideDropCmd{Name: name}).Run(g))
+	_, err = os.Stat(name)
+	require.ErrorIs(t, err, os.ErrNotExist)
 }

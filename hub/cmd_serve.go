@@ -15,14 +15,13 @@ import (
 
 // ServeCmd runs the hub.
 type ServeCmd struct {
-	HTTP          string         `help:"Where the API and the pages listen." default:"127.0.0.1:8080" env:"MEGURI_HTTP" name:"http"`
-	TLSCert       string         `help:"Certificate file, to serve HTTPS." env:"MEGURI_TLS_CERT" type:"existingfile"`
-	TLSKey        string         `help:"Key file of the certificate." env:"MEGURI_TLS_KEY" type:"existingfile"`
-	Broker        string         `help:"Where the embedded MQTT broker listens, over TLS." default:"127.0.0.1:8883" env:"MEGURI_BROKER"`
-	BrokerName    []string       `help:"Host name or address by which devices reach the embedded broker; for its certificate." env:"MEGURI_BROKER_NAME" placeholder:"HOST"`
-	BrokerURL     string         `help:"Use this MQTT broker instead of the embedded one: tls://HOST:PORT. See deploy/mosquitto." env:"MEGURI_BROKER_URL"`
-	PeopleKeyFile string         `help:"File with the key that seals what lets people in, 32 random bytes in base64; else the variable MEGURI_PEOPLE_KEY, else people.key beside the hub's other keys, which is made." env:"MEGURI_PEOPLE_KEY_FILE" type:"existingfile"`
-	TrustProxy    []netip.Prefix `help:"Addresses of proxies that are believed for whom, and whether over TLS, they forward, as CIDR." env:"MEGURI_TRUST_PROXY" placeholder:"CIDR"`
+	HTTP       string         `help:"Where the API and the pages listen." default:"127.0.0.1:8080" env:"MEGURI_HTTP" name:"http"`
+	TLSCert    string         `help:"Certificate file, to serve HTTPS." env:"MEGURI_TLS_CERT" type:"existingfile"`
+	TLSKey     string         `help:"Key file of the certificate." env:"MEGURI_TLS_KEY" type:"existingfile"`
+	Broker     string         `help:"Where the embedded MQTT broker listens, over TLS." default:"127.0.0.1:8883" env:"MEGURI_BROKER"`
+	BrokerName []string       `help:"Host name or address by which devices reach the embedded broker; for its certificate." env:"MEGURI_BROKER_NAME" placeholder:"HOST"`
+	BrokerURL  string         `help:"Use this MQTT broker instead of the embedded one: tls://HOST:PORT. See deploy/mosquitto." env:"MEGURI_BROKER_URL"`
+	TrustProxy []netip.Prefix `help:"Addresses of proxies that are believed for whom, and whether over TLS, they forward, as CIDR." env:"MEGURI_TRUST_PROXY" placeholder:"CIDR"`
 	ConnectionFlags
 	EntryFlags
 	PaymentFlags
@@ -69,7 +68,7 @@ func (c *ServeCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
-	peopleKey, err := secret(c.PeopleKeyFile, "MEGURI_PEOPLE_KEY")
+	peopleKey, err := g.peopleKey()
 	if err != nil {
 		return err
 	}

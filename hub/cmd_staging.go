@@ -12,7 +12,6 @@ import (
 
 // StagingCmd is `hub staging DIR`.
 type StagingCmd struct {
-	peopleKey
 	Dir  string `arg:"" help:"New directory for the copy: hub.db, also of a PostgreSQL database, and pki/people.key." type:"path"`
 	Seed string `help:"The same seed gives the same invented persons, as long as the key of people's secrets is the same." default:"staging"`
 }
@@ -20,7 +19,7 @@ type StagingCmd struct {
 // Run makes the copy.
 func (c *StagingCmd) Run(g *Globals) error {
 	return withStore(g, func(s *store.Store) error {
-		svc, err := c.open(g, s)
+		svc, err := g.register(s)
 		if err != nil {
 			return err
 		}

@@ -24,10 +24,11 @@ import (
 type commandLine struct {
 	config.Common
 
-	Data         string `help:"Directory that holds the hub's files." default:"./data" env:"MEGURI_DATA" type:"path" placeholder:"DIR"`
-	Database     string `help:"Database: sqlite:FILE or postgres://… (default: hub.db in the data directory)." env:"MEGURI_DATABASE"`
-	DatabaseFile string `help:"File whose one line is that, for a URL with a password." env:"MEGURI_DATABASE_FILE" type:"existingfile" placeholder:"FILE"`
-	Clock        string `help:"Run on another clock, START@ANCHOR*RATE (for demonstrations)." env:"MEGURI_CLOCK" hidden:""`
+	Data          string `help:"Directory that holds the hub's files." default:"./data" env:"MEGURI_DATA" type:"path" placeholder:"DIR"`
+	Database      string `help:"Database: sqlite:FILE or postgres://… (default: hub.db in the data directory)." env:"MEGURI_DATABASE"`
+	DatabaseFile  string `help:"File whose one line is that, for a URL with a password." env:"MEGURI_DATABASE_FILE" type:"existingfile" placeholder:"FILE"`
+	PeopleKeyFile string `help:"File with the key that seals names, contacts and what lets people in, 32 random bytes in base64; else the variable MEGURI_PEOPLE_KEY, else people.key beside the hub's other keys, which is made." env:"MEGURI_PEOPLE_KEY_FILE" type:"existingfile" placeholder:"FILE"`
+	Clock         string `help:"Run on another clock, START@ANCHOR*RATE (for demonstrations)." env:"MEGURI_CLOCK" hidden:""`
 
 	Serve       ServeCmd       `cmd:"" help:"Run the hub: API, dashboard, broker."`
 	Import      ImportCmd      `cmd:"" help:"Load a network from CSV files."`
@@ -48,6 +49,7 @@ type commandLine struct {
 	Backup      BackupCmd      `cmd:"" help:"Copy all data to a new file, also while the hub runs, and check the copy."`
 	Backups     BackupsCmd     `cmd:"" help:"List the newest backups."`
 	Restore     RestoreCmd     `cmd:"" help:"Put a backup back."`
+	Aside       AsideCmd       `cmd:"" help:"Databases that a restore has set aside: list them, drop one."`
 	GS1         GS1Cmd         `cmd:"" name:"gs1" help:"Say what barcodes hold, or why they do not scan."`
 	Label       LabelCmd       `cmd:"" help:"Draw labels with GS1 barcodes as ZPL or PDF."`
 	Readings    ReadingsCmd    `cmd:"" help:"Export and pack readings."`
@@ -71,12 +73,13 @@ type commandLine struct {
 
 // Globals is what every command gets.
 type Globals struct {
-	Ctx      context.Context // ends on SIGINT and SIGTERM
-	DataDir  string
-	Database string
-	Clock    clock.Clock
-	Logger   *slog.Logger
-	Stdout   io.Writer
+	Ctx           context.Context // ends on SIGINT and SIGTERM
+	DataDir       string
+	Database      string
+	PeopleKeyFile string // of the key of people's secrets; see peopleKey
+	Clock         clock.Clock
+	Logger        *slog.Logger
+	Stdout        io.Writer
 }
 
 // OpenStore opens the configured database. It makes none: behind a wrong --data there would be an empty one.
@@ -117,7 +120,7 @@ func main() {
 			if err := store.CheckURL(cli.Database); err != nil {
 				return nil, err
 			}
-			return []any{&Globals{Ctx: ctx, DataDir: cli.Data, Database: cli.Database, Clock: c,
+			return []any{&Globals{Ctx: ctx, DataDir: cli.Data, Database: cli.Database, PeopleKeyFile: cli.PeopleKeyFile, Clock: c,
 				Logger: cli.Logger(os.Stderr), Stdout: os.Stdout}}, nil
 		}))
 }

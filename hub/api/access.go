@@ -43,11 +43,13 @@ func (a *API) login(c echo.Context) error {
 		return err
 	}
 	if in.Second != "" { // the session stays half when it is wrong: it may be given again without the password
-		err := a.People.Confirm(c.Request().Context(), got.Token, people.Proof{Code: in.Second}, a.RealNow())
+		goesOn, err := a.People.Confirm(c.Request().Context(), got.Token, people.Proof{Code: in.Second}, a.RealNow())
 		if err != nil && !errors.Is(err, people.ErrCode) {
 			return err
 		}
-		got.Session.Whole = got.Session.Whole || err == nil
+		if err == nil {
+			got.Token, got.Session.Whole = goesOn, true
+		}
 	}
 	return c.JSON(http.StatusOK, sessionJSON{got.Token, got.Session.Expires.UTC(), toPerson(got.Person), !got.Session.Whole, got.Device})
 }
@@ -79,6 +81,12 @@ func (a *API) me(c echo.Context) error {
 	return c.JSON(http.StatusOK, me)
 }
 
+// goesOnJSON is the token with which a session goes on, which is whole now.
+type goesOnJSON struct {
+	Token     string    `json:"token"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
 // confirmMe takes the proof of a program's person that it is they, and the second factor that the session owes.
 func (a *API) confirmMe(c echo.Context) error {
 	var in struct {
@@ -88,8 +96,12 @@ func (a *API) confirmMe(c echo.Context) error {
 	if err := c.Bind(&in); err != nil {
 		return err
 	}
+	was := Token(c)
 	if err := a.Confirm(c, people.Proof{Password: in.Password, Code: in.Code}); err != nil {
 		return err
+	}
+	if Token(c) != was && !byCookie(c) {
+		return c.JSON(http.StatusOK, goesOnJSON{Token(c), sessionOf(c).Expires.UTC()})
 	}
 	return c.NoContent(http.StatusNoContent)
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -51,6 +52,44 @@ func TestALoginCodeBecomesASessionOnce(t *testing.T) {
 	w = h.Do("GET", "/v1/me", session.Token, "")
 	require.Equal(t, http.StatusUnauthorized, problem(t, w).Status)
 	require.NotEmpty(t, w.Header().Get("WWW-Authenticate"))
+}
+
+// Whoever has the token of a session that owes the second factor must not have one that is whole when it is given.
+func TestAHalfSessionGoesOnWithAnotherToken(t *testing.T) {
+	h, ctx := apitest.Open(t), t.Context()
+	_, code, err := h.People.Add(ctx, people.Console, people.Person{Name: "D", Role: people.Dispatcher}, h.RealNow())
+	require.NoError(t, err)
+	in, err := h.People.Login(ctx, code, people.From{}, h.RealNow())
+	require.NoError(t, err)
+	e, err := h.People.BeginTOTP(ctx, in.Token, h.RealNow())
+	require.NoError(t, err)
+	second := func() string {
+		code, err := people.AuthenticatorCode(e.Secret, h.RealNow())
+		require.NoError(t, err)
+		return code
+	}
+	_, enrolled, err := h.People.ConfirmTOTP(ctx, in.Token, second(), h.RealNow())
+	require.NoError(t, err)
+	require.NotEqual(t, in.Token, enrolled)
+	require.NoError(t, h.People.SetPassword(ctx, enrolled, "", "d-1", "correct horse battery", h.RealNow()))
+	login := func(more func() string) (token string) {
+		h.Later(time.Minute)
+		w := h.Do("POST", "/v1/login", "", `{"login":"d-1","password":"correct horse battery"`+more()+`}`)
+		require.Equal(t, http.StatusOK, w.Code, w.Body)
+		return decode[struct{ Token string }](t, w).Token
+	}
+	half := login(func() string { return "" })
+	w := h.Do("POST", "/v1/me/confirm", half, `{"code":"`+second()+`"}`)
+	require.Equal(t, http.StatusOK, w.Code, w.Body)
+	whole := decode[struct{ Token string }](t, w).Token
+	require.Equal(t, http.StatusUnauthorized, h.Do("GET", "/v1/me", half, "").Code)
+	w = h.Do("GET", "/v1/work-items", whole, "")
+	require.Equal(t, http.StatusOK, w.Code, w.Body)
+	require.Equal(t, http.StatusNoContent, h.Do("POST", "/v1/me/confirm", whole, `{"password":"correct horse battery"}`).Code, "it is whole already")
+	w = h.Do("GET", "/v1/work-items", whole, "")
+	require.Equal(t, http.StatusOK, w.Code, w.Body)
+	both := login(func() string { return `,"second":"` + second() + `"` })
+	require.Equal(t, http.StatusOK, h.Do("GET", "/v1/work-items", both, "").Code)
 }
 
 func TestAnOrderIsPlacedOnceHoweverOftenItIsSent(t *testing.T) {

@@ -131,7 +131,11 @@ func (a *API) addOutage(c echo.Context) error {
 // endOutage puts a thing back into service. There is nothing to look at first: nobody loses anything.
 func (a *API) endOutage(c echo.Context) error {
 	out := order.Out{Kind: order.OutKind(c.QueryParam("kind")), ID: c.QueryParam("id")}
-	act := a.act(c, doJSON{Reason: c.QueryParam("reason"), Apply: true})
+	reason, err := reasonOf(c)
+	if err != nil {
+		return err
+	}
+	act := a.act(c, doJSON{Reason: reason, Apply: true})
 	r, err := a.Disruptions.PutBack(c.Request().Context(), c.QueryParam("date"), out, act)
 	return a.changed(c, r, err)
 }

@@ -248,11 +248,24 @@ func (a *API) proofOfForm(c echo.Context) (given bool, err error) {
 
 // Confirm takes the proof of who asks that it is they.
 func (a *API) Confirm(c echo.Context, proof people.Proof) error {
-	if err := a.People.Confirm(c.Request().Context(), Token(c), proof, a.RealNow()); err != nil {
+	goesOn, err := a.People.Confirm(c.Request().Context(), Token(c), proof, a.RealNow())
+	if err != nil {
 		return err
 	}
+	return a.GoOn(c, goesOn)
+}
+
+// GoOn has the session of who asks go on with a token, which a service has given, and the browser keep it.
+func (a *API) GoOn(c echo.Context, token string) error {
+	if token != Token(c) && byCookie(c) {
+		c.SetCookie(a.cookie(c, cookieName, token, sessionOf(c).Expires))
+	}
+	c.Set(tokenKey, token)
 	return a.identify(c)
 }
+
+// byCookie says whether the session of a request came in a cookie.
+func byCookie(c echo.Context) bool { return c.Request().Header.Get("Authorization") == "" }
 
 // identify finds the person whose session token the request carries, or the program whose. A bearer token goes before a cookie.
 func (a *API) identify(c echo.Context) error {
@@ -261,6 +274,9 @@ func (a *API) identify(c echo.Context) error {
 		if cookie, err := c.Cookie(a.cookieNamed(c, cookieName)); err == nil {
 			token = cookie.Value
 		}
+	}
+	if since := Token(c); since != "" { // it may go on with another one
+		token = since
 	}
 	switch {
 	case token == "":

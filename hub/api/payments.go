@@ -189,41 +189,30 @@ func (a *API) notPaidHere(ctx context.Context, orderID string) error {
 	}
 }
 
-// covered refuses a change of a paid order into one that costs more, and of one that is not paid here when a customer asks.
-func (a *API) covered(ctx context.Context, orderID string, lines []order.Line, role people.Role) error {
+// revise gives an order other lines, as far as it is paid for. A customer may take goods off it and put none on, whether it is held,
+// confirmed or paid: whoever confirms it has been paid for what was in it, and what was taken off is paid back.
+func (a *API) revise(ctx context.Context, orderID string, who people.Person, lines []order.Line) error {
+	now := a.Clock.Now()
 	if a.Paying.Service == nil {
-		return nil
-	}
-	b, _, _, err := a.Paying.Service.Of(ctx, orderID)
-	if errors.Is(err, payment.ErrNotFound) {
-		return a.onlyLess(ctx, orderID, lines, role)
-	}
-	if err == nil && !b.Covers(unitsOf(lines)) {
-		return errNotCovered
-	}
-	return err
-}
-
-// onlyLess lets a customer take goods off an order and put none on. It holds for held orders as well: whoever confirms one has been
-// paid for what was in it.
-func (a *API) onlyLess(ctx context.Context, orderID string, lines []order.Line, role people.Role) error {
-	if role != people.Customer {
-		return nil
-	}
-	o, err := a.Orders.Get(ctx, orderID)
-	if err != nil {
+		_, err := a.Orders.Revise(ctx, orderID, who.ID, lines, now)
 		return err
 	}
-	had := unitsOf(o.Lines)
-	for i, line := range o.Lines {
-		had[line.ProductID] -= o.LineStates[i].Withdrawn // and what cannot be delivered has been paid back
+	b, _, _, err := a.Paying.Service.Of(ctx, orderID)
+	paid := !errors.Is(err, payment.ErrNotFound)
+	if err != nil && paid {
+		return err
 	}
-	for product, units := range unitsOf(lines) {
-		if units > had[product] {
-			return errNotPaidHere
-		}
+	revise, refused := a.Orders.Revise, errNotPaidHere
+	if paid {
+		refused = errNotCovered
 	}
-	return nil
+	if who.Role == people.Customer || paid && !b.Covers(unitsOf(lines)) {
+		revise = a.Orders.Lessen
+	}
+	if _, err = revise(ctx, orderID, who.ID, lines, now); errors.Is(err, order.ErrMore) {
+		return refused
+	}
+	return err
 }
 
 func unitsOf(lines []order.Line) map[string]int64 {

@@ -184,6 +184,10 @@ func TestThePaymentConfirmsAndNobodyElseAndCoversNoMore(t *testing.T) {
 	h.do(support, "PUT", "/v1/orders/o-1/lines", `{"lines":[{"product_id":"prod-003","quantity":1}]}`, 200)
 	o := h.becomes(support, "o-1", "accepted", "partly_refunded")
 	require.Equal(t, int64(440), o.Payment.RefundedYen)
+	for _, who := range []string{support, h.Token(t, people.Customer)} {
+		h.do(who, "PUT", "/v1/orders/o-1/lines", `{"lines":[{"product_id":"prod-003","quantity":2}]}`, 409) // which is paid for no more
+		h.do(who, "PUT", "/v1/orders/o-1/lines", `{"lines":[{"product_id":"prod-003","quantity":1}]}`, 200)
+	}
 }
 
 func TestNoCardNumberIsTakenAndAHubWithoutPaymentsSaysSo(t *testing.T) {

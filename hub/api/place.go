@@ -189,10 +189,7 @@ func (a *API) changeOrder(c echo.Context) error {
 		lines = append(lines, order.Line(l))
 	}
 	ctx := c.Request().Context()
-	if err := a.covered(ctx, id, lines, Who(c).Role); err != nil {
-		return err
-	}
-	if _, err := a.Orders.Revise(ctx, id, Who(c).ID, lines, a.Clock.Now()); err != nil {
+	if err := a.revise(ctx, id, Who(c), lines); err != nil {
 		return err
 	}
 	a.Feed.Changed()

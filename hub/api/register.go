@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -31,6 +32,18 @@ func (a *API) registerRoutes(e *echo.Echo) {
 // here as well.
 func (a *API) Act(c echo.Context, reason string) register.Act {
 	return register.Act{By: Who(c).ID, Reason: reason, At: a.RealNow(), Staff: Who(c).Role == people.Admin}
+}
+
+// reasonHeader is where requests without a body say why: addresses stand in the logs of all that they pass, and people write names there.
+const reasonHeader = "Reason"
+
+// reasonOf is why a request without a body is made.
+func reasonOf(c echo.Context) (string, error) {
+	reason, err := url.PathUnescape(c.Request().Header.Get(reasonHeader))
+	if err != nil {
+		return "", &invalid{[]ProblemField{{reasonHeader, "a text in which what is not ASCII, and the percent sign, is written with percent signs"}}}
+	}
+	return reason, nil
 }
 
 type customerJSON struct {
@@ -69,7 +82,11 @@ func (a *API) findCustomers(c echo.Context) error {
 
 func (a *API) getCustomer(c echo.Context) error {
 	id := Param(c, "id")
-	contact, err := a.Register.Show(c.Request().Context(), id, a.Act(c, c.QueryParam("reason")))
+	reason, err := reasonOf(c)
+	if err != nil {
+		return err
+	}
+	contact, err := a.Register.Show(c.Request().Context(), id, a.Act(c, reason))
 	if err != nil {
 		return err
 	}
@@ -119,7 +136,11 @@ func (a *API) listLooks(c echo.Context) error {
 }
 
 func (a *API) exportPerson(c echo.Context) error {
-	h, err := a.Register.Export(c.Request().Context(), Param(c, "id"), a.Act(c, c.QueryParam("reason")))
+	reason, err := reasonOf(c)
+	if err != nil {
+		return err
+	}
+	h, err := a.Register.Export(c.Request().Context(), Param(c, "id"), a.Act(c, reason))
 	if err != nil {
 		return err
 	}

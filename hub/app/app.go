@@ -112,6 +112,10 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 
+	vault, err := openVault(ctx, c, s)
+	if err != nil {
+		return err
+	}
 	if err := eraseAgain(ctx, c, s); err != nil {
 		return err
 	}
@@ -157,7 +161,11 @@ func Run(ctx context.Context, c Config) (err error) {
 	if c.PublicAddress, err = passkey.Address(c.PublicAddress, listener.Addr().String(), secure != nil); err != nil {
 		return err
 	}
-	server, err := newServer(ctx, c, api.Config{Store: s, Orders: orders, Paying: till.paying, Feed: feed, Touch: plans.Touch,
+	persons, err := newPeople(c, s, vault)
+	if err != nil {
+		return err
+	}
+	server, err := newServer(ctx, c, api.Config{Store: s, People: persons, Orders: orders, Paying: till.paying, Feed: feed, Touch: plans.Touch,
 		Quality: goods, Sign: tokens.Sign, Reports: newPrinter(c, authority), Told: len(c.Alarms.Recipients) > 0}, secure)
 	if err != nil {
 		return err
@@ -291,14 +299,11 @@ func newMQTT(ctx context.Context, c Config, authority *pki.Authority, b *broker.
 
 // newServer makes what answers people and programs; of the API's configuration it is told what differs from hub to hub.
 func newServer(ctx context.Context, c Config, with api.Config, secure *keyPair) (*http.Server, error) {
-	persons, err := newPeople(ctx, c, with.Store)
-	if err != nil {
+	var err error
+	if with.Tokens, err = newChecker(ctx, c, with.Store, with.People); err != nil {
 		return nil, err
 	}
-	if with.Tokens, err = newChecker(ctx, c, with.Store, persons); err != nil {
-		return nil, err
-	}
-	with.People, with.Clock, with.Logger = persons, c.Clock, c.Logger
+	with.Clock, with.Logger = c.Clock, c.Logger
 	with.NoteErased = func(e register.Erasure) error { return erased.Note(c.PKI, e) }
 	with.TLS, with.Proxies, with.Version = c.TLSCert != "", c.Proxies, version.Text()
 	if with.Company, err = newCompany(c); err != nil {
@@ -318,9 +323,8 @@ func newServer(ctx context.Context, c Config, with api.Config, secure *keyPair) 
 	return server, nil
 }
 
-// newPeople makes what knows persons and lets them in.
-func newPeople(ctx context.Context, c Config, s *store.Store) (*people.Service, error) {
-	svc := people.New(s.People())
+// openVault opens the vault of people's secrets, by which the store reads and writes names as well.
+func openVault(ctx context.Context, c Config, s *store.Store) (*people.Vault, error) {
 	var sealed bool
 	err := s.Read(ctx, func(tx *store.Tx) (err error) {
 		sealed, err = tx.HasSealed(ctx)
@@ -329,9 +333,26 @@ func newPeople(ctx context.Context, c Config, s *store.Store) (*people.Service, 
 	if err != nil {
 		return nil, err
 	}
-	if svc.Vault, err = password.Vault(c.PeopleKey, c.PKI, sealed); err != nil {
+	vault, err := password.Vault(c.PeopleKey, c.PKI, sealed)
+	if err != nil {
 		return nil, err
 	}
+	if err := s.SealNames(ctx, vault); err != nil {
+		return nil, err
+	}
+	return vault, s.Read(ctx, func(tx *store.Tx) error {
+		n, err := tx.UnreadableNames(ctx)
+		if n > 0 {
+			c.Logger.Warn("names are sealed with another key than this hub's, and can be read by nobody here: is it the right key?", "names", n)
+		}
+		return err
+	})
+}
+
+// newPeople makes what knows persons and lets them in.
+func newPeople(c Config, s *store.Store, vault *people.Vault) (*people.Service, error) {
+	svc := people.New(s.People())
+	svc.Vault = vault
 	svc.Passwords = password.New(password.Default)
 	return svc, takePasskeys(c, svc)
 }

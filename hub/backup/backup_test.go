@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,6 +16,7 @@ import (
 
 	"meguri/hub/backup"
 	"meguri/hub/fleet"
+	"meguri/hub/retention"
 	"meguri/hub/store"
 	"meguri/hub/storetest"
 	"meguri/protocol"
@@ -163,12 +165,48 @@ func testNothingIsWrittenOverUnasked(t *testing.T, empty func() string) {
 	}
 	back, err := store.Open(t.Context(), url)
 	require.NoError(t, err)
+	keptForAWhile(t, back, strings.TrimPrefix(aside, "schema "))
 	change(t, back, func(ctx context.Context, tx *store.Tx) error {
 		l, _, err := tx.DeviceLog(ctx, "d-1", incarnation, 1)
 		require.EqualValues(t, 5, l.Next)
 		return err
 	})
 	require.NoError(t, back.Close())
+}
+
+// keptForAWhile: what a restore has set aside holds who is erased since, so that it must not stay for ever; nothing else is dropped with it.
+func keptForAWhile(t *testing.T, s *store.Store, aside string) {
+	t.Helper()
+	ctx := t.Context()
+	there := func() (names []string) {
+		all, err := s.Asides(ctx)
+		require.NoError(t, err)
+		for _, a := range all {
+			names = append(names, a.Name)
+			require.WithinDuration(t, now, a.At, 2*time.Second)
+		}
+		return names
+	}
+	had := there() // on SQLite a restore before has set one aside, too
+	require.Contains(t, had, aside)
+	require.ErrorIs(t, s.DropAside(ctx, "public"), store.ErrNotFound)
+	require.ErrorIs(t, s.DropAside(ctx, aside+"-wal"), store.ErrNotFound)
+	deleted, err := retention.Run(ctx, s.Retention(), "2026-12-30", now.AddDate(0, 0, 29))
+	require.NoError(t, err)
+	require.Zero(t, deleted[retention.SetAside])
+	require.Equal(t, had, there())
+	all, err := s.Retention().Retained(ctx)
+	require.NoError(t, err)
+	require.True(t, slices.ContainsFunc(all, func(r retention.Status) bool { return r.Name == retention.SetAside && !r.Oldest.IsZero() }))
+	deleted, err = retention.Run(ctx, s.Retention(), "2027-01-01", now.AddDate(0, 0, 31))
+	require.NoError(t, err)
+	require.Equal(t, len(had), deleted[retention.SetAside])
+	require.Empty(t, there())
+	if strings.HasPrefix(aside, "/") {
+		left, err := filepath.Glob(aside + "*")
+		require.NoError(t, err)
+		require.Empty(t, left)
+	}
 }
 
 func testWhatIsNotWholeIsNotRestored(t *testing.T, empty func() string) {

@@ -97,7 +97,7 @@ func (postgresCopy) restore(ctx context.Context, address, file string, overwrite
 	if err != nil {
 		return "", err
 	}
-	schema := "before_restore_" + now.UTC().Format("20060102t150405")
+	schema := store.AsideSchema(now)
 	set, err := store.EmptyPostgres(ctx, address, overwrite, schema)
 	if err != nil {
 		return "", err
@@ -119,7 +119,7 @@ func (postgresCopy) restore(ctx context.Context, address, file string, overwrite
 	case set:
 		err = errors.Join(err, store.UndoEmptyPostgres(ctx, address, schema))
 	case put:
-		err = errors.Join(err, store.LeavePostgres(ctx, address, "failed"+strings.TrimPrefix(schema, "before")))
+		err = errors.Join(err, store.LeavePostgres(ctx, address, store.LeftSchema(now)))
 	}
 	return "", err
 }

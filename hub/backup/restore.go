@@ -13,8 +13,8 @@ import (
 	"meguri/hub/store"
 )
 
-// Restore puts a backup back, into an empty database or, with overwrite, in the place of one that is set aside and never
-// deleted; aside says where. No hub may run on it meanwhile. What a hub then does differently is stored with the data.
+// Restore puts a backup back, into an empty database or, with overwrite, in the place of one that is set aside, and
+// dropped by the retention when it was kept long enough; aside says where. No hub may run on it meanwhile. What a hub then does differently is stored with the data.
 func Restore(ctx context.Context, url, file string, overwrite bool, now time.Time) (aside string, err error) {
 	if file, err = filepath.Abs(file); err != nil {
 		return "", err

@@ -75,9 +75,6 @@ func checkSchema(file string, has int64) error {
 	return err
 }
 
-// beside are the files that SQLite keeps beside a database. Left from another one they would be taken for its own.
-var beside = []string{"", "-wal", "-shm", "-journal"}
-
 // restore prepares the copy under another name, up to the last step, so that the database is either the old or the whole new
 // one. When the power goes between the two renames there is none, and store.ErrHalfRestored until it is done again.
 func (sqliteCopy) restore(ctx context.Context, url, file string, overwrite bool, now time.Time) (aside string, err error) {
@@ -87,8 +84,8 @@ func (sqliteCopy) restore(ctx context.Context, url, file string, overwrite bool,
 		return "", err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	occupied := false
-	for _, end := range beside {
+	occupied := false // also by files that are left from another one and would be taken for its own
+	for _, end := range store.SQLiteBeside {
 		if _, err := os.Lstat(database + end); !errors.Is(err, fs.ErrNotExist) {
 			occupied = true
 		}
@@ -97,7 +94,7 @@ func (sqliteCopy) restore(ctx context.Context, url, file string, overwrite bool,
 		return "", fmt.Errorf("%s is there already: --overwrite sets it aside", database)
 	}
 	made := database + store.Partial
-	for _, end := range beside {
+	for _, end := range store.SQLiteBeside {
 		if err := os.Remove(made + end); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", err
 		}
@@ -112,8 +109,8 @@ func (sqliteCopy) restore(ctx context.Context, url, file string, overwrite bool,
 		return "", err
 	}
 	if occupied {
-		aside = database + ".before-restore-" + now.UTC().Format("20060102T150405.000Z")
-		for _, end := range beside {
+		aside = store.AsideFile(database, now)
+		for _, end := range store.SQLiteBeside {
 			if err := os.Rename(database+end, aside+end); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return "", err
 			}

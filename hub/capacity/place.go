@@ -31,6 +31,15 @@ func (b *Book) Replace(orderID, locationID string, lines []Line) (Change, error)
 	return t.done(), nil
 }
 
+// Units counts an order's items by product.
+func (b *Book) Units(orderID string) map[string]int64 {
+	units := map[string]int64{}
+	for _, it := range b.orders[orderID] {
+		units[it.product.ID]++
+	}
+	return units
+}
+
 // Remove takes an order's items out. What nothing is in any more is closed, and its slot, place and address are free again.
 // An order that has none changes nothing.
 func (b *Book) Remove(orderID string) Change {

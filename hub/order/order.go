@@ -158,6 +158,8 @@ var (
 	ErrBusy = errors.New("the delivery date is busy")
 	// ErrExpired says that the order's hold has passed its deadline: what it held is given back.
 	ErrExpired = errors.New("the hold of this order has expired")
+	// ErrMore refuses to put goods on an order that may only lose some.
+	ErrMore = errors.New("the order has less than that")
 	// ErrEnded says that what became of the order does not allow what is asked.
 	ErrEnded = errors.New("the order is not open")
 	// ErrKeyReused says that an idempotency key was used before, with another request.

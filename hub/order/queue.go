@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -189,13 +190,32 @@ func (o *owner) attempt(jobs []*job) error {
 		j.task.decide(o, &b)
 	}
 	if len(b.decisions) == 0 {
-		return nil
+		return o.agrees(ctx, jobs)
 	}
 	if err := o.commit(ctx, b); err != nil {
 		o.drop() // also when the commit itself failed it may have happened: only the database knows
 		return err
 	}
 	o.service.committed(b.decisions)
+	return nil
+}
+
+// agrees is ErrStale when somebody else has written since what nothing came of was decided: where nothing is committed, no commit tells. A
+// refusal would be about an order as it was, or that another hub has taken and this one does not know yet.
+func (o *owner) agrees(ctx context.Context, jobs []*job) error {
+	acts := slices.ContainsFunc(jobs, func(j *job) bool {
+		_, is := j.task.(interface{ find(*owner) *Standing })
+		return is
+	})
+	if !acts || o.book == nil {
+		return nil
+	}
+	if err := o.refresh(ctx, o.service.store, o.date); err != nil {
+		return err
+	}
+	if o.book == nil {
+		return ErrStale
+	}
 	return nil
 }
 

@@ -183,7 +183,17 @@ func (s *Service) Revise(ctx context.Context, id, by string, lines []Line, now t
 	if err := checkLines(lines); err != nil {
 		return Outcome{}, err
 	}
-	t := &revising{act{id: id, by: by, now: now}, lines}
+	t := &revising{act: act{id: id, by: by, now: now}, lines: lines}
+	return s.act(ctx, t, &t.act)
+}
+
+// Lessen is Revise for who may take goods off an order and put none on: with more of anything than the order has at that moment it is
+// ErrMore. What others take off meanwhile counts: the moment is that of the decision, not of the question.
+func (s *Service) Lessen(ctx context.Context, id, by string, lines []Line, now time.Time) (Outcome, error) {
+	if err := checkLines(lines); err != nil {
+		return Outcome{}, err
+	}
+	t := &revising{act: act{id: id, by: by, now: now}, lines: lines, less: true}
 	return s.act(ctx, t, &t.act)
 }
 

@@ -159,10 +159,22 @@ func (c *cancelling) decide(o *owner, b *batch) {
 	}
 }
 
-// revising gives an order other lines.
+// revising gives an order other lines; with less, no more of anything than it has.
 type revising struct {
 	act
 	lines []Line
+	less  bool
+}
+
+// more says whether the lines are more of anything than the order has now.
+func (r *revising) more(o *owner) bool {
+	has := o.book.Units(r.id)
+	for _, l := range r.lines {
+		if has[l.ProductID] -= l.Quantity; has[l.ProductID] < 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *revising) decide(o *owner, b *batch) {
@@ -176,6 +188,10 @@ func (r *revising) decide(o *owner, b *batch) {
 	}
 	if o.broken != nil {
 		r.err = o.broken
+		return
+	}
+	if r.less && r.more(o) {
+		r.err = ErrMore
 		return
 	}
 	n, err := o.book.Replace(s.ID, s.LocationID, capacityLines(r.lines))

@@ -260,11 +260,13 @@ func surplus(paid []Line, left map[int64]int64, o Order) (lines []RefundLine) {
 }
 
 // Covers says whether the payment covers an order with these units of products: whoever changes a paid order asks first, for
-// what was reserved cannot grow. An order that was not paid here covers any.
+// what was reserved cannot grow, and what was given back, or is about to be, is not paid for any more. An order that was not paid here
+// covers any.
 func (b *Bill) Covers(units map[string]int64) bool {
+	left, _ := b.left(func(r Refund) bool { return r.State != Dropped })
 	paid := map[string]int64{}
 	for _, l := range b.Payment.Lines {
-		paid[l.ProductID] += l.Units
+		paid[l.ProductID] += left[l.Number]
 	}
 	for product, n := range units {
 		if n > paid[product] {

@@ -262,26 +262,38 @@ type Proof struct {
 }
 
 // Confirm takes the proof of the person of a session that it is they. A code or a passkey also pays the second factor that the session may
-// owe. The error is ErrPassword, ErrCode, ErrPasskey, ErrPasskeyCopied, *ThrottledError or ErrNoSession.
-func (s *Service) Confirm(ctx context.Context, token string, p Proof, now time.Time) error {
+// owe: then it goes on with another token, which is given, and the one of before is nobody's; else the same is given. So nobody who
+// knew the token of a half session, or had put one of theirs there, has a whole one. The error is ErrPassword, ErrCode, ErrPasskey,
+// ErrPasskeyCopied, *ThrottledError or ErrNoSession.
+func (s *Service) Confirm(ctx context.Context, token string, p Proof, now time.Time) (goesOn string, err error) {
 	if p.Passkey != "" {
 		return s.confirmByPasskey(ctx, token, p.Passkey, now)
 	}
 	if p.Password != "" || p.Code == "" {
 		if _, err := s.present(ctx, token, p.Password, now); err != nil {
-			return err
+			return "", err
 		}
 	}
 	if p.Code != "" {
 		return s.confirmByCode(ctx, token, p.Code, now)
 	}
 	defer s.recent.forget()
-	return s.store.Change(ctx, func(tx Tx) error {
-		if _, _, err := living(ctx, tx, hashToken(token), now); err != nil {
+	return token, s.store.Change(ctx, func(tx Tx) error {
+		_, session, err := living(ctx, tx, hashToken(token), now)
+		if err != nil {
 			return err
 		}
-		return tx.ConfirmSession(ctx, hashToken(token), ByPassword, false, now)
+		return tx.ConfirmSession(ctx, session.Hash, session.Hash, ByPassword, false, now)
 	})
+}
+
+// madeWhole notes that the person of a session with the token has shown more than a password, and gives the token with which it goes
+// on: another one when it owed the second factor.
+func madeWhole(ctx context.Context, tx Tx, token string, session Session, by Means, now time.Time) (string, error) {
+	if !session.Whole {
+		token = newToken()
+	}
+	return token, tx.ConfirmSession(ctx, session.Hash, hashToken(token), by, true, now)
 }
 
 // present gives the account of a session's person, if the password is theirs.

@@ -104,13 +104,14 @@ func linkFor(t *testing.T, svc *people.Service, person string) string {
 	return code
 }
 
-// authenticated adds a second factor to the person of a session and gives its secret and the recovery codes.
-func authenticated(t *testing.T, svc *people.Service, token string, at time.Time) (secret string, recovery []string) {
+// authenticated adds a second factor to the person of a session and gives its secret and the recovery codes. The session goes on with the
+// token that token then is.
+func authenticated(t *testing.T, svc *people.Service, token *string, at time.Time) (secret string, recovery []string) {
 	t.Helper()
-	require.NoError(t, svc.Confirm(t.Context(), token, people.Proof{Password: secretWord}, at))
-	e, err := svc.BeginTOTP(t.Context(), token, at)
+	require.NoError(t, confirmed(t, svc, *token, people.Proof{Password: secretWord}, at))
+	e, err := svc.BeginTOTP(t.Context(), *token, at)
 	require.NoError(t, err)
-	recovery, err = svc.ConfirmTOTP(t.Context(), token, people.CodeAt(e.Secret, at), at)
+	recovery, *token, err = svc.ConfirmTOTP(t.Context(), *token, people.CodeAt(e.Secret, at), at)
 	require.NoError(t, err)
 	return e.Secret, recovery
 }
@@ -169,7 +170,7 @@ func aNameThatNobodyHasCostsAsMuchAsAWrongPassword(t *testing.T, s *store.Store)
 func aPasswordHasALengthAndNoOtherRule(t *testing.T, s *store.Store) {
 	svc := withAccounts(t, s)
 	_, token := enrolled(t, svc, people.Support, "aoki")
-	require.NoError(t, svc.Confirm(t.Context(), token, people.Proof{Password: secretWord}, start))
+	require.NoError(t, confirmed(t, svc, token, people.Proof{Password: secretWord}, start))
 	present := secretWord
 	for password, ok := range map[string]bool{"12345678901": false, "123456789012": true, strings.Repeat("あ", 12): true, strings.Repeat("あ", 128): true,
 		strings.Repeat("あ", 129): false, "\xff" + secretWord: false, strings.Repeat("e\u0301", 11): false, strings.Repeat("e\u0301", 12): true} {
@@ -297,7 +298,7 @@ func whoHasNothingYetSetsTheFirstOfItSoonAfterALink(t *testing.T, s *store.Store
 		require.ErrorIs(t, err, people.ErrOldLink)
 		e, err := svc.BeginTOTP(t.Context(), in.Token, start.Add(people.EnrolFor))
 		require.NoError(t, err)
-		_, err = svc.ConfirmTOTP(t.Context(), in.Token, people.CodeAt(e.Secret, late), late)
+		_, _, err = svc.ConfirmTOTP(t.Context(), in.Token, people.CodeAt(e.Secret, late), late)
 		require.ErrorIs(t, err, people.ErrOldLink)
 		_, err = svc.MayChange(t.Context(), in.Token, late)
 		require.ErrorIs(t, err, people.ErrOldLink)
@@ -314,8 +315,8 @@ func aNewPasswordEndsTheOtherSessionsAndLinks(t *testing.T, s *store.Store) {
 
 	require.ErrorIs(t, svc.SetPassword(t.Context(), token, "", "aoki", "another horse battery", start), people.ErrConfirm, "a link is nobody's word")
 	require.ErrorIs(t, svc.SetPassword(t.Context(), "made-up", "", "aoki", "another horse battery", start), people.ErrNoSession)
-	require.ErrorIs(t, svc.Confirm(t.Context(), token, people.Proof{Password: "wrong password"}, start), people.ErrPassword)
-	require.NoError(t, svc.Confirm(t.Context(), token, people.Proof{Password: secretWord}, start))
+	require.ErrorIs(t, confirmed(t, svc, token, people.Proof{Password: "wrong password"}, start), people.ErrPassword)
+	require.NoError(t, confirmed(t, svc, token, people.Proof{Password: secretWord}, start))
 	require.ErrorIs(t, svc.SetPassword(t.Context(), token, "", "aoki", "another horse battery", start), people.ErrPassword, "nor a session that was left open")
 	require.NoError(t, svc.SetPassword(t.Context(), token, secretWord, "aoki", "another horse battery", start))
 	_, _, err = svc.Session(t.Context(), other.Token, start)

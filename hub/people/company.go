@@ -226,7 +226,7 @@ func beginByCompany(ctx context.Context, tx Tx, who Person, c Company, from From
 	}
 	if in.Session.Whole = in.Session.Whole || c.Both; c.Both || !shown.IsZero() {
 		in.Session.Confirmed, in.Session.ConfirmedBy = shown, ByCompany
-		err = tx.ConfirmSession(ctx, in.Session.Hash, ByCompany, in.Session.Whole, shown)
+		err = tx.ConfirmSession(ctx, in.Session.Hash, in.Session.Hash, ByCompany, in.Session.Whole, shown)
 	}
 	return in, err
 }

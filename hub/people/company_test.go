@@ -43,7 +43,7 @@ func TestWhoIsOfACompanyBeginsASessionByItAlone(t *testing.T) {
 	require.NoError(t, err)
 	_, err = svc.Login(ctx, code, people.From{}, at)
 	require.ErrorIs(t, err, people.ErrByCompany)
-	require.NoError(t, svc.Confirm(ctx, in.Token, people.Proof{Password: "correct horse battery"}, at), "in the company's session it confirms")
+	require.NoError(t, confirmed(t, svc, in.Token, people.Proof{Password: "correct horse battery"}, at), "in the company's session it confirms")
 	code, err = svc.LinkWhole(ctx, in.Person.ID, at)
 	require.NoError(t, err)
 	_, err = svc.Login(ctx, code, people.From{}, at)

@@ -129,26 +129,25 @@ func (s *Service) CreateOptions(ctx context.Context, token string, now time.Time
 }
 
 // AddPasskey takes what a browser has answered to CreateOptions. The session is whole from then on, for the authenticator has verified
-// its person, and the person's others end. The error is a *FieldError, ErrPasskey, or what mayChange says.
-func (s *Service) AddPasskey(ctx context.Context, token, name, answer string, now time.Time) error {
+// its person, and goes on with the token that is given (see Confirm); the person's others end. The error is a *FieldError, ErrPasskey, or what mayChange says.
+func (s *Service) AddPasskey(ctx context.Context, token, name, answer string, now time.Time) (goesOn string, err error) {
 	if err := s.passkeys(); err != nil {
-		return err
+		return "", err
 	}
-	name, err := passkeyName(name)
-	if err != nil {
-		return err
+	if name, err = passkeyName(name); err != nil {
+		return "", err
 	}
 	_, challenge, ends, err := s.answered(answer, now, bound{toCreate, token})
 	if err != nil {
-		return err
+		return "", err
 	}
 	k, err := s.Keys.Created(answer, challenge)
 	if err != nil {
-		return err
+		return "", err
 	}
 	k.Name, k.Added = name, now
 	defer s.recent.forget()
-	return s.store.Change(ctx, func(tx Tx) error {
+	err = s.store.Change(ctx, func(tx Tx) error {
 		who, session, err := mayChange(ctx, tx, token, now)
 		if err != nil {
 			return err
@@ -156,11 +155,21 @@ func (s *Service) AddPasskey(ctx context.Context, token, name, answer string, no
 		if err := once(ctx, tx, challenge, ends, now); err != nil {
 			return err
 		}
-		return addPasskey(ctx, tx, who, session, k, now)
+		if err := addPasskey(ctx, tx, who, k); err != nil {
+			return err
+		}
+		if goesOn, err = madeWhole(ctx, tx, token, session, ByPasskey, now); err != nil {
+			return err
+		}
+		if err := tx.EndAll(ctx, who.ID, hashToken(goesOn), now); err != nil {
+			return err
+		}
+		return tx.RecordAct(ctx, NewAct(now, who.ID, "person.passkey", who.ID, "added "+short(k.ID)))
 	})
+	return goesOn, err
 }
 
-func addPasskey(ctx context.Context, tx Tx, who Person, session Session, k Passkey, now time.Time) error {
+func addPasskey(ctx context.Context, tx Tx, who Person, k Passkey) error {
 	k.Person = who.ID
 	has, err := tx.HasMeans(ctx, who.ID)
 	if err != nil {
@@ -169,16 +178,7 @@ func addPasskey(ctx context.Context, tx Tx, who Person, session Session, k Passk
 	if has.Passkeys >= MaxPasskeys {
 		return &FieldError{"passkey", "at most 20 for one person: remove one first"}
 	}
-	if err := tx.AddPasskey(ctx, k); err != nil {
-		return err
-	}
-	if err := tx.ConfirmSession(ctx, session.Hash, ByPasskey, true, now); err != nil {
-		return err
-	}
-	if err := tx.EndAll(ctx, who.ID, session.Hash, now); err != nil {
-		return err
-	}
-	return tx.RecordAct(ctx, NewAct(now, who.ID, "person.passkey", who.ID, "added "+short(k.ID)))
+	return tx.AddPasskey(ctx, k)
 }
 
 // short is enough of a passkey's id to know it again in an act.
@@ -262,24 +262,25 @@ func (s *Service) PasskeyLogin(ctx context.Context, answer, browser string, from
 }
 
 // confirmByPasskey takes what a browser has answered to ConfirmOptions, by a passkey of the session's person.
-func (s *Service) confirmByPasskey(ctx context.Context, token, answer string, now time.Time) error {
+func (s *Service) confirmByPasskey(ctx context.Context, token, answer string, now time.Time) (goesOn string, err error) {
 	var person string
-	err := s.store.Read(ctx, func(tx Tx) error {
+	err = s.store.Read(ctx, func(tx Tx) error {
 		who, _, err := living(ctx, tx, hashToken(token), now)
 		person = who.ID
 		return err
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer s.recent.forget()
-	return s.byPasskey(ctx, answer, person, now, bound{toConfirm, token}, func(tx Tx, _ Passkey) error {
+	err = s.byPasskey(ctx, answer, person, now, bound{toConfirm, token}, func(tx Tx, _ Passkey) error {
 		_, session, err := living(ctx, tx, hashToken(token), now)
 		if err == nil {
-			err = tx.ConfirmSession(ctx, session.Hash, ByPasskey, true, now)
+			goesOn, err = madeWhole(ctx, tx, token, session, ByPasskey, now)
 		}
 		return err
 	})
+	return goesOn, err
 }
 
 // byPasskey runs then in one transaction with the use of a passkey, of any person or of the one that is named, if the answer is right.

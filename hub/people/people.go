@@ -260,3 +260,6 @@ func NewAct(at time.Time, person, act, subject, detail string) Act {
 
 // Erased is the name of whoever was erased.
 const Erased = "erased"
+
+// Sealed is read in the place of a name that the hub's key does not open. Nobody can have it as a login name.
+const Sealed = "(sealed)"

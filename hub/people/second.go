@@ -59,10 +59,10 @@ func (s *Service) BeginTOTP(ctx context.Context, token string, now time.Time) (e
 }
 
 // ConfirmTOTP takes the first code of the authenticator that BeginTOTP has shown, and gives recovery codes, which nobody sees again.
-// The session is whole from then on, and the person's others end. The error is ErrCode, *ThrottledError, or what mayChange says.
-func (s *Service) ConfirmTOTP(ctx context.Context, token, code string, now time.Time) (recovery []string, err error) {
+// The session is whole from then on and goes on with the token that is given (see Confirm), and the person's others end. The error is ErrCode, *ThrottledError, or what mayChange says.
+func (s *Service) ConfirmTOTP(ctx context.Context, token, code string, now time.Time) (recovery []string, goesOn string, err error) {
 	if s.Vault == nil {
-		return nil, ErrNoKey
+		return nil, "", ErrNoKey
 	}
 	recovery, hashes := drawRecovery()
 	err = s.guarded(ctx, token, now, func(tx Tx, _ Person, _ Session) error {
@@ -81,18 +81,18 @@ func (s *Service) ConfirmTOTP(ctx context.Context, token, code string, now time.
 		if err := tx.SetRecovery(ctx, who.ID, hashes, now); err != nil {
 			return err
 		}
-		if err := tx.ConfirmSession(ctx, session.Hash, ByTOTP, true, now); err != nil {
+		if goesOn, err = madeWhole(ctx, tx, token, session, ByTOTP, now); err != nil {
 			return err
 		}
-		if err := tx.EndAll(ctx, who.ID, session.Hash, now); err != nil {
+		if err := tx.EndAll(ctx, who.ID, hashToken(goesOn), now); err != nil {
 			return err
 		}
 		return tx.RecordAct(ctx, NewAct(now, who.ID, "person.totp", who.ID, ""))
 	})
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return recovery, nil
+	return recovery, goesOn, nil
 }
 
 func drawRecovery() (codes, hashes []string) {
@@ -179,14 +179,14 @@ func (s *Service) guarded(ctx context.Context, token string, now time.Time, fn f
 }
 
 // confirmByCode takes a code of the authenticator, or a recovery code.
-func (s *Service) confirmByCode(ctx context.Context, token, code string, now time.Time) error {
+func (s *Service) confirmByCode(ctx context.Context, token, code string, now time.Time) (goesOn string, err error) {
 	if len(normalCode(code)) == recoveryLength { // first: it needs no key, and is how one gets in where that is gone
 		return s.confirmByRecovery(ctx, token, hashToken(normalCode(code)), now)
 	}
 	if s.Vault == nil {
-		return ErrNoKey
+		return "", ErrNoKey
 	}
-	return s.guarded(ctx, token, now, func(tx Tx, who Person, session Session) error {
+	err = s.guarded(ctx, token, now, func(tx Tx, who Person, session Session) error {
 		_, step, err := s.matched(ctx, tx, who.ID, code, now, func(t TOTP) []byte { return t.Secret })
 		if err != nil {
 			return err
@@ -194,15 +194,17 @@ func (s *Service) confirmByCode(ctx context.Context, token, code string, now tim
 		if err := tx.UseStep(ctx, who.ID, step); err != nil {
 			return err
 		}
-		return tx.ConfirmSession(ctx, session.Hash, ByTOTP, true, now)
+		goesOn, err = madeWhole(ctx, tx, token, session, ByTOTP, now)
+		return err
 	})
+	return goesOn, err
 }
 
 // confirmByRecovery spends a recovery code. None is counted in a bucket: nobody guesses 80 bits, and codes of the authenticator that
 // somebody tried out must not keep its owner from the way that is left.
-func (s *Service) confirmByRecovery(ctx context.Context, token, codeHash string, now time.Time) error {
+func (s *Service) confirmByRecovery(ctx context.Context, token, codeHash string, now time.Time) (goesOn string, err error) {
 	defer s.recent.forget()
-	return s.store.Change(ctx, func(tx Tx) error {
+	err = s.store.Change(ctx, func(tx Tx) error {
 		who, session, err := living(ctx, tx, hashToken(token), now)
 		if err != nil {
 			return err
@@ -213,6 +215,8 @@ func (s *Service) confirmByRecovery(ctx context.Context, token, codeHash string,
 		if err := tx.RecordAct(ctx, NewAct(now, who.ID, "person.recovered", who.ID, "")); err != nil {
 			return err
 		}
-		return tx.ConfirmSession(ctx, session.Hash, ByRecovery, true, now)
+		goesOn, err = madeWhole(ctx, tx, token, session, ByRecovery, now)
+		return err
 	})
+	return goesOn, err
 }

@@ -62,8 +62,9 @@ type accountTx interface {
 	HasMeans(ctx context.Context, person string) (Has, error)
 	// Sessions lists up to most sessions of a person that neither ended nor expired, the newest first.
 	Sessions(ctx context.Context, person string, now time.Time, most int) ([]Session, error)
-	// ConfirmSession notes that the person has shown that it is they; whole once no second factor is owed, which stays so.
-	ConfirmSession(ctx context.Context, hash string, by Means, whole bool, at time.Time) error
+	// ConfirmSession notes that the person has shown that it is they; whole once no second factor is owed, which stays so. From then on the
+	// session has the token of the hash next, which may be the one that it has.
+	ConfirmSession(ctx context.Context, hash, next string, by Means, whole bool, at time.Time) error
 	// EndSessionOf ends a living session of a person by its id, and says whether there was one.
 	EndSessionOf(ctx context.Context, person, id string, at time.Time) (bool, error)
 	// ForgetMeans takes away what a person has to show that it is they.

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -65,6 +66,11 @@ func derived(key []byte, purpose string) []byte {
 
 // KeyID names the key that seals.
 func (v *Vault) KeyID() string { return v.keys[0].id }
+
+// Has says whether the vault has the key of a name, to open what it has sealed.
+func (v *Vault) Has(keyID string) bool {
+	return slices.ContainsFunc(v.keys, func(k vaultKey) bool { return k.id == keyID })
+}
 
 // Staging is the key of what is invented for a copy for development, by a seed: who has the copy has neither this nor the vault's.
 func (v *Vault) Staging(seed string) []byte {

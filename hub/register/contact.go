@@ -136,19 +136,15 @@ type Row struct {
 
 // Seal makes the row of a contact, with a key of its own that is drawn anew for each revision.
 func Seal(v *people.Vault, id, kind string, revision int64, c Contact, now time.Time) (Row, error) {
-	key := make([]byte, people.VaultKey)
-	_, _ = rand.Read(key) // never fails, crypto/rand
 	text, err := json.Marshal(c)
 	if err != nil {
 		return Row{}, err
 	}
-	aead, err := rowCipher(key)
+	key, sealed, err := seal(text, bound(id, revision))
 	if err != nil {
 		return Row{}, err
 	}
-	nonce := make([]byte, aead.NonceSize())
-	_, _ = rand.Read(nonce)
-	r := Row{ID: id, Kind: kind, Revision: revision, Entered: now, Changed: now, Sealed: aead.Seal(nonce, nonce, text, bound(id, revision))}
+	r := Row{ID: id, Kind: kind, Revision: revision, Entered: now, Changed: now, Sealed: sealed}
 	r.wrap(v, key, c)
 	return r, nil
 }
@@ -176,17 +172,9 @@ func (r Row) open(v *people.Vault) (c Contact, key []byte, err error) {
 	if key, err = v.Open(r.Wrapped, "contact "+r.ID); err != nil {
 		return c, nil, err
 	}
-	aead, err := rowCipher(key)
+	text, err := unseal(key, r.Sealed, bound(r.ID, r.Revision))
 	if err != nil {
 		return c, nil, err
-	}
-	n := aead.NonceSize()
-	if len(r.Sealed) < n {
-		return c, nil, people.ErrSealed
-	}
-	text, err := aead.Open(nil, r.Sealed[:n], r.Sealed[n:], bound(r.ID, r.Revision))
-	if err != nil {
-		return c, nil, people.ErrSealed
 	}
 	return c, key, json.Unmarshal(text, &c)
 }
@@ -198,6 +186,36 @@ func (r Row) Rewrap(v *people.Vault) (Row, error) {
 		r.wrap(v, key, c)
 	}
 	return r, err
+}
+
+// seal seals a text for where it belongs, with a key of its own that is drawn for it.
+func seal(text, bound []byte) (key, sealed []byte, err error) {
+	key = make([]byte, people.VaultKey)
+	_, _ = rand.Read(key) // never fails, crypto/rand
+	aead, err := rowCipher(key)
+	if err != nil {
+		return nil, nil, err
+	}
+	nonce := make([]byte, aead.NonceSize())
+	_, _ = rand.Read(nonce)
+	return key, aead.Seal(nonce, nonce, text, bound), nil
+}
+
+// unseal is people.ErrSealed for what was sealed with another key, for elsewhere, or was altered.
+func unseal(key, sealed, bound []byte) ([]byte, error) {
+	aead, err := rowCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	n := aead.NonceSize()
+	if len(sealed) < n {
+		return nil, people.ErrSealed
+	}
+	text, err := aead.Open(nil, sealed[:n], sealed[n:], bound)
+	if err != nil {
+		return nil, people.ErrSealed
+	}
+	return text, nil
 }
 
 func rowCipher(key []byte) (cipher.AEAD, error) {

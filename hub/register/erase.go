@@ -190,6 +190,20 @@ func (s *Service) Rewrap(ctx context.Context, now time.Time) (rows int, err erro
 	}); err != nil {
 		return 0, err
 	}
+	for {
+		n := 0
+		err := s.Store.Change(ctx, func(tx Tx) (err error) {
+			n, err = tx.RewrapNames(ctx)
+			return err
+		})
+		if err != nil {
+			return rows, err
+		}
+		if n == 0 {
+			break
+		}
+		rows += n
+	}
 	for after := ""; ; { // a row that is entered meanwhile is under the newest key
 		n, last := 0, after
 		err := s.Store.Change(ctx, func(tx Tx) error {

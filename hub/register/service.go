@@ -105,6 +105,8 @@ type rewrapTx interface {
 	// SealedSecrets gives the authenticators with what is sealed of them.
 	SealedSecrets(ctx context.Context) ([]people.TOTP, error)
 	SaveTOTP(ctx context.Context, t people.TOTP) error
+	// RewrapNames puts some of the names that are not under the newest of the hub's keys under it, and says how many it was.
+	RewrapNames(ctx context.Context) (int, error)
 	// EndSigningKeys ends every key that signs access tokens, with the tokens that it has signed.
 	EndSigningKeys(ctx context.Context, at time.Time) error
 }
@@ -211,7 +213,15 @@ func (a Act) look(subject, what string) Look {
 	return Look{ID: people.NewID("l"), At: a.At, By: a.By, Subject: subject, What: what, Reason: a.Reason}
 }
 
-// Find gives the pseudonyms of those who have a phone number or an e-mail address, exactly; what was found is kept as looked at.
+// Nobody begins the subject of a look that found nobody: somebody has tried a number or an address. What follows is the same for the same
+// one, so that trying out many is seen, and says nothing of it to who has not the hub's key. No id has a slash in it.
+const Nobody = "nobody/"
+
+// nobodyMark is how much of the keyed hash of what was tried is kept.
+const nobodyMark = 12
+
+// Find gives the pseudonyms of those who have a phone number or an e-mail address, exactly; what was found is kept as looked at, and
+// that nobody was.
 func (s *Service) Find(ctx context.Context, phone, email string, act Act) (ids []string, err error) {
 	if act.Reason, err = checkReason(act.Reason); err != nil {
 		return nil, err
@@ -242,6 +252,9 @@ func (s *Service) Find(ctx context.Context, phone, email string, act Act) (ids [
 			}
 			ids = append(ids, id)
 			looks = append(looks, act.look(id, "find"))
+		}
+		if len(ids) == 0 {
+			looks = append(looks, act.look(Nobody+marks[0][:nobodyMark], "find"))
 		}
 		return tx.AddLooks(ctx, looks...)
 	})

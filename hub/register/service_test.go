@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -40,6 +41,7 @@ func vault(t *testing.T, fills ...byte) *people.Vault {
 func each(t *testing.T, test func(t *testing.T, s *store.Store, svc *register.Service)) {
 	storetest.Each(t, func(t *testing.T, empty func() string) {
 		s := storetest.Open(t, empty())
+		require.NoError(t, s.SealNames(t.Context(), vault(t, 1)))
 		test(t, s, &register.Service{Store: s.Register(), Vault: vault(t, 1)})
 	})
 }
@@ -74,6 +76,22 @@ func TestAPersonIsFoundShownAndChangedAndEachLookIsKept(t *testing.T) {
 		ids, err = svc.Find(ctx, "09012345678", "", act("called"))
 		require.NoError(t, err)
 		require.Empty(t, ids, "the old number finds nobody")
+		_, err = svc.Find(ctx, "+81 90 1234 5678", "", act("called again"))
+		require.NoError(t, err)
+		_, err = svc.Find(ctx, "", "hana.sato@example.com", act("wrote"))
+		require.NoError(t, err)
+		require.NoError(t, s.Read(ctx, func(tx *store.Tx) error {
+			tried, err := tx.Exposed(ctx, register.Question{From: now, Until: now.Add(time.Hour)})
+			require.NoError(t, err)
+			tried = slices.DeleteFunc(tried, func(e register.Exposure) bool { return !strings.HasPrefix(e.Subject, register.Nobody) })
+			require.Len(t, tried, 2, "who was searched for and not found: a number, and an address")
+			require.ElementsMatch(t, []int{1, 2}, []int{tried[0].Count, tried[1].Count}, "the same number is seen to be the same")
+			for _, e := range tried {
+				require.Equal(t, []string{"p-support", "find"}, []string{e.By, e.What})
+				require.NotRegexp(t, "1234|hana|sato", e.Subject)
+			}
+			return nil
+		}))
 		c, err := svc.Show(ctx, id, act("about order 1"))
 		require.NoError(t, err)
 		require.Equal(t, "08011112222", c.Phone)
@@ -299,6 +317,7 @@ func TestAnErasedRowsKeyIsNotLeftInTheFile(t *testing.T) {
 	url, ctx := storetest.SQLite(t), t.Context()
 	s, err := store.Open(ctx, url)
 	require.NoError(t, err)
+	require.NoError(t, s.SealNames(ctx, vault(t, 1)))
 	svc := &register.Service{Store: s.Register(), Vault: vault(t, 1)}
 	const rows = 60 // so many that pages are split, and rows move
 	wrapped := make([][]byte, rows)

@@ -27,6 +27,7 @@ func Classes() []Class {
 		{Name: "outgoing", Days: 30, Least: 7},     // what was sent to people and systems, and payment events
 		{Name: "looks", Days: 1095, Least: 365},    // who looked at whom: a breach is found late
 		{Name: "accounts", Days: 1095, Least: 365}, // names of who worked here, after they have left; labour law asks for three years
+		{Name: SetAside, Days: 30, Least: 1},       // databases that a restore has set aside, with all that they hold, also who is erased since
 		{Name: "temperatures", Days: 365, Least: 365, Endless: true},
 		{Name: "orders", Days: 3650, Least: 2555, Endless: true}, // with payments: books are kept for seven to ten years
 	}
@@ -41,6 +42,9 @@ func Find(name string) (Class, bool) {
 	}
 	return Class{}, false
 }
+
+// SetAside is the class of databases that a restore has set aside.
+const SetAside = "set_aside"
 
 // MaxDays bounds what may be set: a century.
 const MaxDays = 36_525

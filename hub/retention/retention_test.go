@@ -119,6 +119,20 @@ func TestCodesAndNamesGoAndTheirRowsStay(t *testing.T) {
 		all, err := svc.List(ctx)
 		require.NoError(t, err)
 		require.ElementsMatch(t, []string{people.Erased, "Here"}, []string{all[0].Name, all[1].Name})
+		name := func() (name string) {
+			require.NoError(t, s.Change(ctx, func(tx *store.Tx) error {
+				p, err := tx.PassesAt(ctx, "loc-1", pass.From)
+				require.Len(t, p, 1)
+				name = p[0].Name
+				return err
+			}))
+			return name
+		}
+		require.Equal(t, "Tanaka", name())
+		deleted, err = retention.Run(ctx, s.Retention(), "2027-11-28", now.AddDate(1, 0, 0))
+		require.NoError(t, err)
+		require.Equal(t, 2, deleted["visitors"], "the name and the reason")
+		require.Empty(t, name())
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"meguri/hub/people"
+	"meguri/hub/register"
 )
 
 const sessionColumns = `token_hash, person_id, made_at, seen_at, expires_at, ended_at, means, whole, confirmed_at, confirmed_by, agent, business_id`
@@ -47,10 +48,11 @@ func (tx *Tx) SeeSession(ctx context.Context, hash string, at time.Time) error {
 	return tx.write(ctx, `UPDATE sessions SET seen_at = $2 WHERE token_hash = $1 AND seen_at < $2`, hash, millis(at))
 }
 
-// ConfirmSession notes that the person has shown that it is they; whole once no second factor is owed, which stays so.
-func (tx *Tx) ConfirmSession(ctx context.Context, hash string, by people.Means, whole bool, at time.Time) error {
-	return tx.write(ctx, `UPDATE sessions SET confirmed_at = $2, confirmed_by = $3, whole = (whole OR $4) WHERE token_hash = $1`,
-		hash, millis(at), string(by), whole)
+// ConfirmSession notes that the person has shown that it is they; whole once no second factor is owed, which stays so. From then on the
+// session has the token of the hash next, which may be the one that it has.
+func (tx *Tx) ConfirmSession(ctx context.Context, hash, next string, by people.Means, whole bool, at time.Time) error {
+	return tx.write(ctx, `UPDATE sessions SET confirmed_at = $2, confirmed_by = $3, whole = (whole OR $4), token_hash = $5 WHERE token_hash = $1`,
+		hash, millis(at), string(by), whole, next)
 }
 
 // EndSession ends a living session.
@@ -84,10 +86,14 @@ func (tx *Tx) SetRole(ctx context.Context, id string, role people.Role, place st
 
 func (tx *Tx) account(ctx context.Context, where, value string) (a people.Account, err error) {
 	var set int64
-	err = tx.row(ctx, `SELECT person_id, login, hash, set_at FROM passwords WHERE `+where+` = $1`, value).Scan(&a.Person, &a.Login, &a.Hash, &set)
+	var mark string
+	var n sealedName
+	err = tx.row(ctx, `SELECT person_id, login_mark, hash, set_at, `+nameColumns+` FROM passwords
+		LEFT JOIN names n ON n.kind = 'login' AND n.owner_id = person_id WHERE `+where+` = $1`, value).Scan(&a.Person, &mark, &a.Hash, &set, &n.sealed, &n.wrapped)
 	if errors.Is(err, sql.ErrNoRows) {
 		return people.Account{}, people.ErrNoAccount
 	}
+	a.Login = n.of(tx, register.NameOfLogin, a.Person, "", mark)
 	a.Set = fromMillis(set)
 	return a, err
 }
@@ -99,14 +105,30 @@ func (tx *Tx) Account(ctx context.Context, person string) (people.Account, error
 
 // AccountOf is the password of a login name; people.ErrNoAccount when nobody has it.
 func (tx *Tx) AccountOf(ctx context.Context, login string) (people.Account, error) {
-	return tx.account(ctx, "login", login)
+	if tx.vault == nil {
+		return people.Account{}, people.ErrNoKey
+	}
+	for _, mark := range tx.loginMarks(login) {
+		if a, err := tx.account(ctx, "login_mark", mark); !errors.Is(err, people.ErrNoAccount) {
+			return a, err
+		}
+	}
+	return people.Account{}, people.ErrNoAccount
 }
 
 // SaveAccount stores a password; people.ErrLoginTaken when somebody else has the login name.
 func (tx *Tx) SaveAccount(ctx context.Context, a people.Account) error {
-	_, err := tx.exec(ctx, `INSERT INTO passwords (person_id, login, hash, set_at) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (person_id) DO UPDATE SET login = excluded.login, hash = excluded.hash, set_at = excluded.set_at`,
-		a.Person, a.Login, a.Hash, millis(a.Set))
+	if has, err := tx.AccountOf(ctx, a.Login); err == nil && has.Person != a.Person { // also under an older key
+		return people.ErrLoginTaken
+	} else if err != nil && !errors.Is(err, people.ErrNoAccount) {
+		return err
+	}
+	if err := tx.saveName(ctx, register.NameOfLogin, a.Person, a.Login); err != nil {
+		return err
+	}
+	_, err := tx.exec(ctx, `INSERT INTO passwords (person_id, login_mark, hash, set_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (person_id) DO UPDATE SET login_mark = excluded.login_mark, hash = excluded.hash, set_at = excluded.set_at`,
+		a.Person, tx.loginMarks(a.Login)[0], a.Hash, millis(a.Set))
 	if tx.e.duplicate(err) {
 		return people.ErrLoginTaken
 	}
@@ -115,11 +137,15 @@ func (tx *Tx) SaveAccount(ctx context.Context, a people.Account) error {
 
 // HasMeans says what a person has to show that it is they.
 func (tx *Tx) HasMeans(ctx context.Context, person string) (has people.Has, err error) {
-	err = tx.row(ctx, `SELECT COALESCE((SELECT login FROM passwords WHERE person_id = $1), ''),
-		EXISTS (SELECT 1 FROM totps WHERE person_id = $1 AND secret IS NOT NULL),
+	account, err := tx.Account(ctx, person)
+	if err != nil && !errors.Is(err, people.ErrNoAccount) {
+		return has, err
+	}
+	has.Login = account.Login
+	err = tx.row(ctx, `SELECT EXISTS (SELECT 1 FROM totps WHERE person_id = $1 AND secret IS NOT NULL),
 		(SELECT COUNT(*) FROM recovery_codes WHERE person_id = $1 AND used_at IS NULL),
 		(SELECT COUNT(*) FROM passkeys WHERE person_id = $1)`, person).
-		Scan(&has.Login, &has.TOTP, &has.Recovery, &has.Passkeys)
+		Scan(&has.TOTP, &has.Recovery, &has.Passkeys)
 	return has, err
 }
 
@@ -130,13 +156,13 @@ func (tx *Tx) ForgetMeans(ctx context.Context, person string) error {
 			return err
 		}
 	}
-	return nil
+	return tx.loseName(ctx, register.NameOfLogin, person)
 }
 
 // HasSealed says whether anything is sealed with the key of people's secrets.
 func (tx *Tx) HasSealed(ctx context.Context) (sealed bool, err error) {
 	err = tx.row(ctx, `SELECT EXISTS (SELECT 1 FROM totps WHERE secret IS NOT NULL) OR EXISTS (SELECT 1 FROM contact_keys)
-		OR EXISTS (SELECT 1 FROM access_keys WHERE ends_at IS NULL)`).Scan(&sealed)
+		OR EXISTS (SELECT 1 FROM names) OR EXISTS (SELECT 1 FROM access_keys WHERE ends_at IS NULL)`).Scan(&sealed)
 	return sealed, err
 }
 

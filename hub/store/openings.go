@@ -8,23 +8,27 @@ import (
 	"time"
 
 	"meguri/hub/fleet"
+	"meguri/hub/people"
+	"meguri/hub/register"
 )
 
 const openingColumns = `id, fridge_id, device_id, reason, asked_by, asked_at, until, number, wrong, state, ended_at, at_door, show_command,
-	COALESCE(open_command, '') FROM door_openings`
+	COALESCE(open_command, ''), ` + nameColumns + ` FROM door_openings LEFT JOIN names n ON n.kind = 'opening' AND n.owner_id = door_openings.id`
 
-func scanOpening(row scanner) (o fleet.Opening, err error) {
+func (tx *Tx) scanOpening(row scanner) (o fleet.Opening, err error) {
+	var n sealedName
 	var asked, until int64
 	var ended sql.NullInt64
 	err = row.Scan(&o.ID, &o.Fridge, &o.Device, &o.Reason, &o.AskedBy, &asked, &until, &o.Number, &o.Wrong, &o.State, &ended, &o.AtDoor,
-		&o.ShowCommand, &o.OpenCommand)
+		&o.ShowCommand, &o.OpenCommand, &n.sealed, &n.wrapped)
+	o.AtDoor = n.of(tx, register.NameOfOpening, o.ID, o.AtDoor, "")
 	o.AskedAt, o.Until, o.EndedAt = fromMillis(asked), fromMillis(until), fromOptionalMillis(ended)
 	return o, err
 }
 
 // Opening gives an opening, or ErrNotFound.
 func (tx *Tx) Opening(ctx context.Context, id string) (fleet.Opening, error) {
-	o, err := scanOpening(tx.row(ctx, "SELECT "+openingColumns+" WHERE id = $1", id))
+	o, err := tx.scanOpening(tx.row(ctx, "SELECT "+openingColumns+" WHERE id = $1", id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return o, fmt.Errorf("opening %.40s: %w", id, ErrNotFound)
 	}
@@ -33,7 +37,7 @@ func (tx *Tx) Opening(ctx context.Context, id string) (fleet.Opening, error) {
 
 // OpeningsOf gives the newest openings of a door, without the numbers.
 func (tx *Tx) OpeningsOf(ctx context.Context, fridge string, most int) ([]fleet.Opening, error) {
-	all, err := list(ctx, tx, scanOpening, "SELECT "+openingColumns+" WHERE fridge_id = $1 ORDER BY asked_at DESC, id LIMIT $2", fridge, most)
+	all, err := list(ctx, tx, tx.scanOpening, "SELECT "+openingColumns+" WHERE fridge_id = $1 ORDER BY asked_at DESC, id LIMIT $2", fridge, most)
 	for i := range all {
 		all[i].Number = ""
 	}
@@ -55,8 +59,13 @@ func (tx *Tx) AddOpening(ctx context.Context, o fleet.Opening) error {
 
 // SaveOpening stores how far an opening has come.
 func (tx *Tx) SaveOpening(ctx context.Context, o fleet.Opening) error {
-	return tx.write(ctx, `UPDATE door_openings SET number = $2, wrong = $3, state = $4, ended_at = $5, at_door = $6, open_command = $7
-		WHERE id = $1`, o.ID, o.Number, o.Wrong, string(o.State), optionalMillis(o.EndedAt), o.AtDoor,
+	if o.AtDoor != "" && o.AtDoor != people.Sealed {
+		if err := tx.saveName(ctx, register.NameOfOpening, o.ID, o.AtDoor); err != nil {
+			return err
+		}
+	}
+	return tx.write(ctx, `UPDATE door_openings SET number = $2, wrong = $3, state = $4, ended_at = $5, open_command = $6
+		WHERE id = $1`, o.ID, o.Number, o.Wrong, string(o.State), optionalMillis(o.EndedAt),
 		sql.NullString{String: o.OpenCommand, Valid: o.OpenCommand != ""})
 }
 

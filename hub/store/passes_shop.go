@@ -55,7 +55,7 @@ func (tx *Tx) HasShopPass(ctx context.Context, c ShopCall) (has bool, err error)
 // IdleShopPasses gives the passes of shops, made for a date by the clock, that are not over at now although nothing of the date is to be
 // brought there any more.
 func (tx *Tx) IdleShopPasses(ctx context.Context, now time.Time) ([]dispatch.Pass, error) {
-	return list(ctx, tx, scanPass, "SELECT "+passColumns+` WHERE valid_until > $1 AND revoked_at IS NULL AND holder = 'shop' AND for_date <> ''
+	return list(ctx, tx, tx.scanPass, "SELECT "+passColumns+` WHERE valid_until > $1 AND revoked_at IS NULL AND holder = 'shop' AND for_date <> ''
 		AND NOT EXISTS (SELECT 1 `+shopCalls+` AND c.shop_id = passes.shop_id AND c.collection_spot_id = passes.place_id
 			AND c.delivery_date = passes.for_date) ORDER BY id LIMIT 1000`, millis(now))
 }
@@ -68,7 +68,7 @@ func (tx *Tx) EndIdlePass(ctx context.Context, id string, at time.Time) (bool, e
 
 // ShopPass gives the newest pass of a shop for a date that holds or will hold at now, or ErrNotFound.
 func (tx *Tx) ShopPass(ctx context.Context, shop, date string, now time.Time) (dispatch.Pass, error) {
-	p, err := scanPass(tx.row(ctx, "SELECT "+passColumns+` WHERE shop_id = $1 AND for_date = $2 AND valid_until > $3 AND revoked_at IS NULL
+	p, err := tx.scanPass(tx.row(ctx, "SELECT "+passColumns+` WHERE shop_id = $1 AND for_date = $2 AND valid_until > $3 AND revoked_at IS NULL
 		ORDER BY issued_at DESC, id LIMIT 1`, shop, date, millis(now)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return p, fmt.Errorf("pass of shop %s for %s: %w", shop, date, ErrNotFound)

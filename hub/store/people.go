@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"meguri/hub/people"
+	"meguri/hub/register"
 )
 
 // People is the store that package people works on.
@@ -22,20 +23,23 @@ func (p peopleStore) Read(ctx context.Context, fn func(people.Tx) error) error {
 	return p.s.Read(ctx, func(tx *Tx) error { return fn(tx) })
 }
 
-const personColumns = `id, name, role, place, added_at, added_by, removed_at, business_id`
+const personColumns = `id, name, role, place, added_at, added_by, removed_at, business_id, ` + nameColumns + `
+	FROM persons LEFT JOIN names n ON n.kind = 'person' AND n.owner_id = persons.id`
 
-func scanPerson(row scanner) (people.Person, error) {
+func (tx *Tx) scanPerson(row scanner) (people.Person, error) {
 	var p people.Person
+	var n sealedName
 	var added int64
 	var removed sql.NullInt64
-	err := row.Scan(&p.ID, &p.Name, &p.Role, &p.Place, &added, &p.AddedBy, &removed, &p.Business)
+	err := row.Scan(&p.ID, &p.Name, &p.Role, &p.Place, &added, &p.AddedBy, &removed, &p.Business, &n.sealed, &n.wrapped)
+	p.Name = n.of(tx, register.NameOfPerson, p.ID, p.Name, people.Erased)
 	p.Added, p.Removed = fromMillis(added), fromOptionalMillis(removed)
 	return p, err
 }
 
 // Person is the person with an id, also a removed one; people.ErrNoPerson when there is none.
 func (tx *Tx) Person(ctx context.Context, id string) (people.Person, error) {
-	p, err := scanPerson(tx.row(ctx, `SELECT `+personColumns+` FROM persons WHERE id = $1`, id))
+	p, err := tx.scanPerson(tx.row(ctx, `SELECT `+personColumns+` WHERE id = $1`, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return people.Person{}, people.ErrNoPerson
 	}
@@ -44,13 +48,16 @@ func (tx *Tx) Person(ctx context.Context, id string) (people.Person, error) {
 
 // Persons lists up to most persons in the order in which they were added, the removed ones too.
 func (tx *Tx) Persons(ctx context.Context, most int) ([]people.Person, error) {
-	return list(ctx, tx, scanPerson, `SELECT `+personColumns+` FROM persons ORDER BY added_at, id LIMIT $1`, most)
+	return list(ctx, tx, tx.scanPerson, `SELECT `+personColumns+` ORDER BY added_at, id LIMIT $1`, most)
 }
 
 // AddPerson stores a new person.
 func (tx *Tx) AddPerson(ctx context.Context, p people.Person) error {
-	return tx.write(ctx, `INSERT INTO persons (id, name, role, place, added_at, added_by, business_id) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		p.ID, p.Name, string(p.Role), p.Place, millis(p.Added), p.AddedBy, p.Business)
+	if err := tx.saveName(ctx, register.NameOfPerson, p.ID, p.Name); err != nil {
+		return err
+	}
+	return tx.write(ctx, `INSERT INTO persons (id, name, role, place, added_at, added_by, business_id) VALUES ($1, '', $2, $3, $4, $5, $6)`,
+		p.ID, string(p.Role), p.Place, millis(p.Added), p.AddedBy, p.Business)
 }
 
 // HasOwn says whether a business has the place that is to be a person's own.

@@ -207,7 +207,7 @@ func (tx *Tx) Erase(ctx context.Context, e register.Erasure) error {
 
 // eraseAccounts takes the names and logins of whoever has the id, or is the customer of that pseudonym.
 func (tx *Tx) eraseAccounts(ctx context.Context, e register.Erasure) error {
-	persons, err := list(ctx, tx, scanPerson, `SELECT `+personColumns+` FROM persons WHERE id = $1 OR (role = 'customer' AND place = $1)`, e.ID)
+	persons, err := list(ctx, tx, tx.scanPerson, `SELECT `+personColumns+` WHERE id = $1 OR (role = 'customer' AND place = $1)`, e.ID)
 	if err != nil {
 		return err
 	}
@@ -218,14 +218,9 @@ func (tx *Tx) eraseAccounts(ctx context.Context, e register.Erasure) error {
 		if err := tx.write(ctx, `UPDATE sessions SET agent = '' WHERE person_id = $1`, p.ID); err != nil {
 			return err
 		}
-		if err := tx.write(ctx, `UPDATE persons SET name = $1 WHERE id = $2`, people.Erased, p.ID); err != nil {
+		if err := errors.Join(tx.write(ctx, `UPDATE persons SET name = '' WHERE id = $1`, p.ID), tx.loseName(ctx, register.NameOfPerson, p.ID),
+			tx.forgetVisitor(ctx, p.Name)); err != nil {
 			return err
-		}
-		// Where people wrote the name because there was no account to point at.
-		for _, q := range []string{`UPDATE passes SET name = $1 WHERE name = $2`, `UPDATE door_openings SET at_door = $1 WHERE at_door = $2`} {
-			if err := tx.write(ctx, q, people.Erased, p.Name); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

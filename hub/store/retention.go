@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"meguri/hub/people"
 	"meguri/hub/retention"
 )
 
@@ -34,8 +33,10 @@ var retainedTables = []retained{
 		old: "pin <> '' AND (revoked_at IS NULL OR revoke_ended <> '')", set: "pin = ''"},
 	{class: "codes", table: "passes", key: "id", at: "valid_until", since: "issued_at", old: "pin <> ''", set: "pin = ''"},
 	{class: "codes", table: "plans", at: "made_at", old: replaced, by: (*Tx).prunePlans},
-	{class: "visitors", table: "passes", key: "id", at: "valid_until", since: "issued_at", old: "name <> ''", set: "name = '', reason = ''"},
-	{class: "visitors", table: "door_openings", key: "id", at: "ended_at", old: "at_door <> ''", set: "at_door = ''"},
+	{class: "visitors", table: "passes", key: "id", at: "valid_until", since: "issued_at", old: "reason <> ''", set: "reason = ''"},
+	{class: "visitors", table: "names", key: "owner_id", at: "(SELECT valid_until FROM passes p WHERE p.id = names.owner_id)",
+		since: "(SELECT issued_at FROM passes p WHERE p.id = names.owner_id)", old: "kind = 'pass'"},
+	{class: "visitors", table: "names", key: "owner_id", at: "(SELECT ended_at FROM door_openings o WHERE o.id = names.owner_id)", old: "kind = 'opening'"},
 	{class: "sessions", table: "sessions", key: "token_hash", at: "expires_at", since: "made_at", old: always},
 	{class: "sessions", table: "login_links", key: "token_hash", at: "expires_at", since: "made_at", old: always},
 	{class: "notices", table: "customer_notices", key: "number", at: "made_at",
@@ -50,7 +51,7 @@ var retainedTables = []retained{
 	{class: "accounts", table: "contact_marks", key: "id", at: "(SELECT removed_at FROM persons p WHERE p.id = contact_marks.id)", old: always},
 	{class: "accounts", table: "contact_keys", key: "id", at: "(SELECT removed_at FROM persons p WHERE p.id = contact_keys.id)", old: always},
 	{class: "accounts", table: "passwords", key: "person_id", at: "(SELECT removed_at FROM persons p WHERE p.id = passwords.person_id)", old: always},
-	{class: "accounts", table: "persons", key: "id", at: "removed_at", old: "name <> '" + people.Erased + "'", set: "name = '" + people.Erased + "'"},
+	{class: "accounts", table: "names", key: "owner_id", at: "(SELECT removed_at FROM persons p WHERE p.id = names.owner_id)", old: "kind IN ('person', 'login')"},
 	{class: "temperatures", table: "reading_blocks", at: "first_at", old: always},
 	{class: "temperatures", table: "readings", at: "event_at", old: always},
 	{class: "orders", table: "orders", at: "placed_at", old: always},
@@ -141,6 +142,15 @@ func (r retentionStore) Retained(ctx context.Context) (all []retention.Status, e
 		all, err = tx.Retained(ctx)
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	asides, err := r.s.Asides(ctx)
+	for i := range all {
+		if all[i].Name == retention.SetAside && len(asides) > 0 {
+			all[i].Oldest = asides[0].At
+		}
+	}
 	return all, err
 }
 
@@ -156,6 +166,9 @@ func (r retentionStore) ClaimRetention(ctx context.Context, class, date string, 
 }
 
 func (r retentionStore) DeleteRetained(ctx context.Context, class string, before time.Time, most int) (deleted int, more bool, err error) {
+	if class == retention.SetAside {
+		return r.s.dropAsides(ctx, before, most)
+	}
 	err = r.s.Change(ctx, func(tx *Tx) error {
 		deleted, more, err = tx.DeleteRetained(ctx, class, before, most)
 		return err

@@ -68,7 +68,7 @@ func (sqliteEngine) open(ctx context.Context, address string) (database, error) 
 		return nil, errors.Join(err, writer.Close())
 	}
 	reader.SetMaxOpenConns(readers)
-	return &sqliteDatabase{writer: writer, reader: reader, written: newStatements(writer), read: newStatements(reader)}, nil
+	return &sqliteDatabase{file: file, writer: writer, reader: reader, written: newStatements(writer), read: newStatements(reader)}, nil
 }
 
 // private makes the file if there is none. SQLite would make it readable for everybody; its other files get the permissions of

@@ -10,6 +10,7 @@ import (
 // sqliteDatabase has one connection that writes, and others that read. The driver reads a statement's text anew each time; with
 // small transactions that is a quarter of all work, so that statements are kept prepared here.
 type sqliteDatabase struct {
+	file           string
 	writer, reader *sql.DB
 	written, read  *statements
 }

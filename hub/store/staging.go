@@ -91,8 +91,14 @@ func (st *stager) persons(ctx context.Context, seed string, vault, key *people.V
 		st.originals = append(st.originals, c.Name, c.Phone, c.Email, c.Address)
 	}
 	var pseudonyms []string
-	for _, q := range []string{`SELECT name FROM persons`, `SELECT name FROM passes`, `SELECT at_door FROM door_openings`, `SELECT pin FROM grants`,
-		`SELECT pin FROM passes`, `SELECT login FROM passwords`} {
+	names, err := st.names(ctx, vault)
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		st.originals = append(st.originals, n.text)
+	}
+	for _, q := range []string{`SELECT pin FROM grants`, `SELECT pin FROM passes`} {
 		some, err := list(ctx, st.tx, scanText, q)
 		if err != nil {
 			return err
@@ -111,11 +117,30 @@ func (st *stager) persons(ctx context.Context, seed string, vault, key *people.V
 	pseudonyms = slices.Compact(pseudonyms)
 	st.originals = append(st.originals, pseudonyms...)
 	st.inventor = register.NewInventor(vault.Staging(seed), st.originals)
-	return st.invent(ctx, rows, contacts, pseudonyms, key)
+	return st.invent(ctx, rows, contacts, pseudonyms, names, key)
+}
+
+// openName is a name with what it says.
+type openName struct {
+	register.Name
+	text string
+}
+
+// names opens what those who work here and visitors are called.
+func (st *stager) names(ctx context.Context, vault *people.Vault) (all []openName, err error) {
+	rows, err := st.tx.names(ctx, `1 = 1 ORDER BY kind, owner_id`)
+	for _, n := range rows {
+		text, err := n.Open(vault)
+		if err != nil {
+			return nil, fmt.Errorf("name of %s %s: %w", n.Kind, n.Owner, err)
+		}
+		all = append(all, openName{n, text})
+	}
+	return all, err
 }
 
 // invent invents in an order that follows from the data alone, so that the same seed gives the same.
-func (st *stager) invent(ctx context.Context, rows []register.Row, contacts []register.Contact, pseudonyms []string, key *people.Vault) error {
+func (st *stager) invent(ctx context.Context, rows []register.Row, contacts []register.Contact, pseudonyms []string, names []openName, key *people.Vault) error {
 	for _, p := range pseudonyms {
 		st.inventor.Pseudonym(p)
 	}
@@ -141,17 +166,16 @@ func (st *stager) invent(ctx context.Context, rows []register.Row, contacts []re
 			return err
 		}
 	}
-	if err := tx.Commit(); err != nil {
-		return err
-	}
-	for _, q := range []string{`SELECT name FROM persons ORDER BY id`, `SELECT name FROM passes ORDER BY id`, `SELECT at_door FROM door_openings ORDER BY id`} {
-		names, err := list(ctx, st.tx, scanText, q)
-		if err != nil {
+	for _, n := range names {
+		if n.Kind == register.NameOfLogin { // the copy has no passwords
+			continue
+		}
+		if err := stageName(ctx, tx, key, n.Kind, id(st, n.Owner), st.inventor.Name(n.text)); err != nil {
 			return err
 		}
-		for _, n := range names {
-			st.inventor.Name(n)
-		}
+	}
+	if err := tx.Commit(); err != nil {
+		return err
 	}
 	for _, table := range []string{"collection_spots", "depots", "locations", "shops", "warehouses"} { // before texts that name them are copied
 		places, err := list(ctx, st.tx, scanText, `SELECT name FROM `+table+` ORDER BY id`)
@@ -164,6 +188,16 @@ func (st *stager) invent(ctx context.Context, rows []register.Row, contacts []re
 	}
 	st.replacer, st.inside = st.inventor.Replacer(shortestOriginal, true), st.inventor.Replacer(shortestOriginal, false)
 	return nil
+}
+
+func stageName(ctx context.Context, tx *sql.Tx, key *people.Vault, kind, owner, made string) error {
+	n, err := register.SealName(key, kind, owner, made)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO names (kind, owner_id, sealed, key_id, wrapped) VALUES ($1, $2, $3, $4, $5)`,
+		n.Kind, n.Owner, n.Sealed, n.KeyID, n.Wrapped)
+	return err
 }
 
 func stageContact(ctx context.Context, tx *sql.Tx, r register.Row) error {

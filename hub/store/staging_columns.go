@@ -4,7 +4,7 @@ import "strings"
 
 // notStaged are tables that a copy for development begins without: secrets, what opens or lets in, and what belongs to the one place
 // where the hub runs. A hub on the copy makes its own.
-var notStaged = []string{"sessions", "login_links", "passwords", "totps", "recovery_codes", "order_keys", "plans", "plan_parts", "plan_contents",
+var notStaged = []string{"sessions", "login_links", "passwords", "names", "totps", "recovery_codes", "order_keys", "plans", "plan_parts", "plan_contents",
 	"backups", "backup_positions", "restores", "payment_events", "alarm_notices", "quarantine", "certificates", "signing_keys", "token_keys",
 	"contact_keys", "contact_marks", "contacts", "passkeys", "used_challenges", "identities", "client_secrets", "access_keys", "audit_heads",
 	"audit_tips", "goose_db_version"}

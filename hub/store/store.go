@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"meguri/hub/audit"
+	"meguri/hub/people"
 )
 
 //go:embed migrations/*.sql
@@ -31,6 +32,7 @@ type Store struct {
 	queue    chan struct{}       // held by the one that writes, where the database lets one in after the other
 	chains   chains
 	within   within
+	vault    *people.Vault // by which names are sealed; nil: see SealNames
 }
 
 // engine is what differs between the databases.
@@ -67,6 +69,9 @@ type database interface {
 	begin(ctx context.Context, write bool) (session, error)
 	// migrates gives the connection that migrations go over.
 	migrates() *sql.DB
+	// asides gives what restores have set aside; dropAside drops one of them.
+	asides(ctx context.Context) ([]Aside, error)
+	dropAside(ctx context.Context, name string) error
 	close() error
 }
 
@@ -162,6 +167,7 @@ type Tx struct {
 	// business is the one whose rows are seen, and warehouse the only one of its warehouses; empty for all. within writes statements for them.
 	business, warehouse string
 	within              *within
+	vault               *people.Vault
 
 	after []func() // to be run once it is committed
 

@@ -102,7 +102,7 @@ var nameable = strings.Fields(`locations.id fridges.id collection_spots.id colle
 
 // sharedTables belong to nobody, or to who they name by a secret: what all businesses need as it is.
 var sharedTables = strings.Fields(`businesses person_roles
-	sessions login_links passwords totps recovery_codes passkeys identities used_challenges client_secrets access_keys token_keys
+	sessions login_links passwords names totps recovery_codes passkeys identities used_challenges client_secrets access_keys token_keys
 	temperature_categories category_fridge_kinds temperature_limits temperature_rules person_rules delivery_dates notice_counter plan_parts
 	audit_heads audit_tips backups backup_positions restores retention retention_runs`)
 
@@ -255,7 +255,7 @@ func (b *withinWriter) belongs(o owned, suffix string) string {
 
 // newTx is a transaction in the business of ctx, if it is in one.
 func (s *Store) newTx(ctx context.Context, bold bool) *Tx {
-	return &Tx{e: s.engine, bold: bold, business: people.BusinessOf(ctx), warehouse: people.WarehouseOf(ctx), within: &s.within}
+	return &Tx{e: s.engine, bold: bold, business: people.BusinessOf(ctx), warehouse: people.WarehouseOf(ctx), within: &s.within, vault: s.vault}
 }
 
 // everywhere runs fn without the bounds of a business or warehouse: for what a person has in others, and what is asked on their behalf.

@@ -24,15 +24,35 @@ func Break(tb testing.TB, url string, statements ...string) {
 	}
 }
 
-// raw opens a database beside the store, with the keys that the store has, until the test ends.
+// raw opens a database beside the store, with the keys that the store has and leaving as little behind, until the test ends.
 func raw(tb testing.TB, url string) *sql.DB {
 	tb.Helper()
 	driver, address := "pgx", url
 	if file, ok := strings.CutPrefix(url, "sqlite:"); ok {
-		driver, address = "sqlite", "file:"+file+"?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)"
+		driver, address = "sqlite", "file:"+file+"?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=secure_delete(1)"
 	}
 	db, err := sql.Open(driver, address)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, db.Close()) })
 	return db
+}
+
+// Rows gives all rows of a query, read beside the store.
+func Rows(tb testing.TB, url, query string) (all [][]any) {
+	tb.Helper()
+	rows, err := raw(tb, url).QueryContext(tb.Context(), query)
+	require.NoError(tb, err, query)
+	defer func() { require.NoError(tb, rows.Close()) }()
+	columns, err := rows.Columns()
+	require.NoError(tb, err)
+	for rows.Next() {
+		row, into := make([]any, len(columns)), make([]any, len(columns))
+		for i := range row {
+			into[i] = &row[i]
+		}
+		require.NoError(tb, rows.Scan(into...))
+		all = append(all, row)
+	}
+	require.NoError(tb, rows.Err())
+	return all
 }

@@ -32,7 +32,7 @@ func TestACopyForDevelopmentNamesNobodyAndIsWhole(t *testing.T) {
 		url := empty()
 		s := storetest.Open(t, url)
 		storetest.Import(t, s, storetest.Network(t))
-		own := stageVault(t, 1)
+		own := storetest.Vault(t)
 		reg := &register.Service{Store: s.Register(), Vault: own}
 		contact := register.Contact{Name: "佐藤 花子", Phone: "09012345678", Email: "hana.sato@example.jp", Address: "東京都台東区谷中七丁目"}
 		for id, c := range map[string]register.Contact{"m-00017": contact, "m-00018": {Name: "Mary Shelley", Phone: "+441632960961"}} {
@@ -77,6 +77,7 @@ func TestACopyForDevelopmentNamesNobodyAndIsWhole(t *testing.T) {
 		}
 		contacts := func(file string) (all []register.Contact, orders, persons string) {
 			c := storetest.Open(t, "sqlite:"+file)
+			require.NoError(t, c.SealNames(ctx, stageVault(t, 9)))
 			there := &register.Service{Store: c.Register(), Vault: stageVault(t, 9)}
 			require.NoError(t, c.Read(ctx, func(tx *store.Tx) error {
 				h, err := tx.Order(ctx, "o-1")
@@ -85,6 +86,7 @@ func TestACopyForDevelopmentNamesNobodyAndIsWhole(t *testing.T) {
 				all, err := tx.Persons(ctx, 10)
 				require.NoError(t, err)
 				for _, p := range all {
+					require.NotContains(t, []string{people.Sealed, people.Erased, "Mei", "Suzuki Ichiro", "佐藤 花子"}, p.Name, "the copy has names of its own")
 					if p.Role == people.Customer {
 						persons = p.Place
 					}

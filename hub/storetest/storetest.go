@@ -3,7 +3,9 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meguri/hub/bulk"
+	"meguri/hub/people"
 	"meguri/hub/store"
 	"meguri/internal/pgtest"
 )
@@ -84,8 +87,22 @@ func Open(tb testing.TB, url string) *store.Store {
 	s, err := store.Open(tb.Context(), url)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, s.Close()) })
+	require.NoError(tb, s.SealNames(tb.Context(), Vault(tb)))
 	return s
 }
+
+// Vault is the hub's key in tests.
+func Vault(tb testing.TB) *people.Vault {
+	tb.Helper()
+	v, err := people.NewVault(vaultKey)
+	require.NoError(tb, err)
+	return v
+}
+
+var vaultKey = bytes.Repeat([]byte{7}, people.VaultKey)
+
+// PeopleKey is that key as a hub's configuration has it.
+func PeopleKey() string { return base64.StdEncoding.EncodeToString(vaultKey) }
 
 // Import imports a network.
 func Import(tb testing.TB, s *store.Store, n bulk.Network) {

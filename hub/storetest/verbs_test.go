@@ -29,6 +29,7 @@ func TestOrdersThatAreHeld(t *testing.T) {
 			{"no hold outlasts the cutoff", holdEndsAtCutoff},
 			{"a confirmation at the deadline is too late, and gives back what was held", confirmTooLate},
 			{"of confirming and expiring in two processes exactly one wins", confirmAgainstExpire},
+			{"a customer puts nothing back that others take off meanwhile", lessens},
 			{"cancelling gives back, once, and not after the cutoff", cancels},
 			{"units that are withdrawn are given back and counted, and an order without units is called off", withdraws},
 			{"what was numbered is in the history with when it was so and when it was known", history},
@@ -164,6 +165,44 @@ func confirmAgainstExpire(t *testing.T, empty func() string) {
 		require.Equal(t, order.Expired, stateOf(t, one, id))
 	}
 	require.Zero(t, soldOf(t, one, "a-rare"))
+}
+
+// lessens: a customer whose page still shows three sends the three again while support takes two of them off, in two processes. Whoever
+// comes first, nobody gets for nothing what was taken off.
+func lessens(t *testing.T, empty func() string) {
+	s, url := fresh(t, empty)
+	one, two := order.NewService(s.Orders()), order.NewService(Open(t, url).Orders())
+	lines := func(units int64) []order.Line { return []order.Line{{ProductID: "a-rare", Quantity: units}} }
+	has := func(id string) int {
+		o, err := two.Get(t.Context(), id)
+		require.NoError(t, err)
+		return len(o.Items)
+	}
+	refused := map[bool]int{}
+	for round := range 20 {
+		id := fmt.Sprintf("o-%d", round)
+		require.Equal(t, order.Accepted, place(t, one, request(id, "a-rare", 3)).State)
+		var again, less error
+		var both sync.WaitGroup
+		both.Go(func() { _, again = one.Lessen(t.Context(), id, "customer", lines(3), before) })
+		both.Go(func() { _, less = two.Revise(t.Context(), id, "support", lines(1), before) })
+		both.Wait()
+		require.NoError(t, less)
+		if again != nil {
+			require.ErrorIs(t, again, order.ErrMore)
+		}
+		refused[again != nil]++
+		require.Equal(t, 1, has(id), "round %d: the customer got %v", round, again)
+		_, err := one.Lessen(t.Context(), id, "customer", []order.Line{{ProductID: "a-rare", Quantity: 1}, {ProductID: "a-rare", Quantity: 1}}, before)
+		require.ErrorIs(t, err, order.ErrMore, "nor in two lines")
+		_, err = one.Lessen(t.Context(), id, "customer", []order.Line{{ProductID: "a-cold", Quantity: 1}}, before)
+		require.ErrorIs(t, err, order.ErrMore, "nor something else in its place")
+		_, err = one.Lessen(t.Context(), id, "customer", lines(1), before)
+		require.NoError(t, err)
+		_, err = one.Cancel(t.Context(), id, "customer", "", before)
+		require.NoError(t, err)
+	}
+	t.Log("the customer was refused", refused[true], "times of 20")
 }
 
 func cancels(t *testing.T, empty func() string) {

@@ -109,9 +109,12 @@ func (w *Web) enrol(c echo.Context) error {
 		}
 		return w.showAccount(c, http.StatusOK, accountView{Enrol: &e})
 	case "confirm":
-		codes, err := w.People.ConfirmTOTP(ctx, api.Token(c), c.FormValue("code"), now)
+		codes, token, err := w.People.ConfirmTOTP(ctx, api.Token(c), c.FormValue("code"), now)
 		if text, status := wrongProof(chooseLang(c), err); text != "" {
 			return w.showAccount(c, status, accountView{Field: "totp", Wrong: text})
+		}
+		if err == nil {
+			err = w.GoOn(c, token)
 		}
 		if err != nil {
 			return err

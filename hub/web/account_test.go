@@ -67,7 +67,8 @@ func TestANewDispatcherEnrolsByThePagesAndSignsInWithBothFactors(t *testing.T) {
 	require.Equal(t, 200, w.Code)
 	codes := regexp.MustCompile(`<li><code>([a-z2-7-]+)</code>`).FindAllStringSubmatch(w.Body.String(), -1)
 	require.Len(t, codes, 10)
-	require.Equal(t, 200, get(h, "/", token).Code)
+	require.Equal(t, http.StatusSeeOther, get(h, "/", token).Code, "the cookie of the half session is nobody's")
+	require.Equal(t, 200, get(h, "/", cookie(t, w).Value).Code)
 
 	h.Later(time.Hour)
 	w = post(h, "/login", "", url.Values{"login": {"aoki"}, "password": {secretWord}})
@@ -78,6 +79,8 @@ func TestANewDispatcherEnrolsByThePagesAndSignsInWithBothFactors(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, post(h, "/account/confirm", next, url.Values{"confirm_code": {"000000"}}).Code)
 	w = post(h, "/account/confirm", next, url.Values{"confirm_code": {codes[0][1]}, "then": {"home"}})
 	require.Equal(t, "/", w.Header().Get("Location"))
+	require.Equal(t, "/login", get(h, "/", next).Header().Get("Location"), "who had the cookie before has no whole session")
+	next = cookie(t, w).Value
 	require.Equal(t, 200, get(h, "/", next).Code)
 	require.Equal(t, http.StatusForbidden, post(h, "/account/confirm", next, url.Values{"confirm_code": {codes[0][1]}}).Code, "once")
 }

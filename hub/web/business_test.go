@@ -23,7 +23,7 @@ import (
 	"meguri/hub/storetest"
 )
 
-// theirs is what a request of a route names of another business: the thing of its path, then its query, and for acts the body, as JSON or
+// theirs is what a request of a route names of another business: the thing of its path, then its query with what the header Reason says behind #, and for acts the body, as JSON or
 // as a form. A route that acts, or has a thing in its path, and stands neither here nor in ownAffairs fails the test.
 var theirs = map[string]struct{ id, query, body string }{
 	"POST /v1/orders":                     {body: `{"order_id":"o-b","delivery_date":"2026-12-01","location_id":"loc-001","customer_id":"m","lines":[{"product_id":"prod-001","quantity":1}]}`},
@@ -39,7 +39,7 @@ var theirs = map[string]struct{ id, query, body string }{
 	"GET /v1/sheets":                      {query: "date=2026-12-01&route=route-01"},
 	"GET /v1/outages":                     {query: "date=2026-12-01"},
 	"POST /v1/outages":                    {body: `{"delivery_date":"2026-12-01","kind":"location","id":"loc-001","reason":"r","apply":true}`},
-	"DELETE /v1/outages":                  {query: "date=2026-12-01&kind=location&id=loc-001&reason=r"},
+	"DELETE /v1/outages":                  {query: "date=2026-12-01&kind=location&id=loc-001#r"},
 	"POST /v1/calloffs":                   {body: `{"delivery_date":"2026-12-01","location_id":"loc-001","reason":"r","apply":true}`},
 	"PUT /v1/products/:id/limit":          {id: "prod-001", body: `{"delivery_date":"2026-12-01","limit":1,"reason":"r","apply":true}`},
 	"POST /v1/exceptions":                 {body: `{"kind":"keep_back","container_id":"CONTAINER","reason":"r","apply":true}`},
@@ -72,10 +72,10 @@ var theirs = map[string]struct{ id, query, body string }{
 	"POST /v1/work-items/:id/close":       {id: "WORK"},
 	"POST /v1/customers":                  {body: `{"customer_id":"member-0001","name":"N"}`},
 	"POST /v1/customers/search":           {body: `{"phone":"+819012345678","reason":"r"}`},
-	"GET /v1/customers/:id":               {id: "member-0001", query: "reason=r"},
+	"GET /v1/customers/:id":               {id: "member-0001", query: "#r"},
 	"PUT /v1/customers/:id":               {id: "member-0001", body: `{"name":"N","reason":"r"}`},
 	"GET /v1/customers/:id/looks":         {id: "member-0001"},
-	"GET /v1/customers/:id/export":        {id: "member-0001", query: "reason=r"},
+	"GET /v1/customers/:id/export":        {id: "member-0001", query: "#r"},
 	"POST /v1/customers/:id/erasure":      {id: "member-0001", body: `{"ordered_by":"person","reason":"r"}`},
 	"GET /v1/exposures":                   {query: "from=2020-01-01T00:00:00Z&to=2030-01-01T00:00:00Z"},
 	"GET /v1/rental/items/:id":            {id: apitest.Dress},
@@ -271,7 +271,7 @@ func noWayInto(t *testing.T, database, owner string) {
 	h, visitor := twoBusinesses(t, database, owner)
 	raw := rawOf(t, database)
 	named := strings.NewReplacer("CONTAINER", one(t, raw, "SELECT MIN(id) FROM dated_containers"), "WORK", one(t, raw, "SELECT MIN(id) FROM work_items"),
-		"PERSON", one(t, raw, "SELECT id FROM persons WHERE name = 'Test of theirs'"))
+		"PERSON", one(t, raw, "SELECT id FROM persons WHERE role = 'support'"))
 	tokens := map[people.Role]string{}
 	for _, role := range people.Roles() {
 		tokens[role] = visitor(role)
@@ -327,7 +327,11 @@ func one(t *testing.T, raw *sql.DB, query string) (text string) {
 
 func asVisitor(t *testing.T, h *apitest.Hub, method, path, token, body string) *httptest.ResponseRecorder {
 	t.Helper()
+	path, reason, _ := strings.Cut(path, "#")
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	if reason != "" {
+		r.Header.Set("Reason", reason)
+	}
 	if strings.HasSuffix(path, "/live") { // what it begins with is enough
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()

@@ -17,8 +17,9 @@ const (
 
 // exposedPerson is one of whom data were looked at.
 type exposedPerson struct {
-	ID    string
-	Looks []register.Exposure
+	ID     string
+	Nobody bool // was found by what was tried
+	Looks  []register.Exposure
 }
 
 // exposuresView is the page that says what a breach exposed: of whom data were looked at in a span of time, by whom and how.
@@ -28,6 +29,7 @@ type exposuresView struct {
 	Lookers []choiceItem
 	People  map[string]string // names of those who looked
 	Persons []exposedPerson
+	Exposed int // of them; the others are nobody
 	Times   int
 	More    bool
 }
@@ -57,10 +59,13 @@ func (v *exposuresView) group(all []register.Exposure) {
 	if v.More = len(all) > maxExposures; v.More {
 		all = all[:maxExposures]
 	}
-	v.Persons, v.Times = nil, 0
+	v.Persons, v.Exposed, v.Times = nil, 0, 0
 	for _, e := range all {
 		if n := len(v.Persons); n == 0 || v.Persons[n-1].ID != e.Subject {
-			v.Persons = append(v.Persons, exposedPerson{ID: e.Subject})
+			p := exposedPerson{ID: e.Subject, Nobody: strings.HasPrefix(e.Subject, register.Nobody)}
+			if v.Persons = append(v.Persons, p); !p.Nobody {
+				v.Exposed++
+			}
 		}
 		last := &v.Persons[len(v.Persons)-1]
 		last.Looks = append(last.Looks, e)

@@ -58,6 +58,13 @@ func TestThePageOfExposuresSaysWhomABreachExposed(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, get(h, "/customers/exposures", support).Code)
 	before := strings.Count(get(h, "/customers?id=member-0003", admin).Body.String(), "called")
 	require.Equal(t, 3, before, "asking who was looked at is no look")
+
+	w := h.Do("POST", "/v1/customers/search", support, `{"phone":"090-9999-8888","reason":"called"}`)
+	require.Equal(t, http.StatusOK, w.Code)
+	body = shown(url.Values{"lang": {"en"}})
+	require.Contains(t, body, "Persons: 2. Looks: 5.", "nobody is no person, and has been looked for")
+	require.Contains(t, body, "Searched for, and nobody found")
+	require.NotContains(t, body, "99998888")
 }
 
 // More than the page can hold is said to be more.
@@ -84,6 +91,8 @@ func TestInABrowserExposuresFitOnAPhone(t *testing.T) {
 	looked(t, h, "p-thief")
 	see := phone(t, h, serve(t, h), people.Admin, "ja")
 	see("/customers/exposures", `document.querySelectorAll(".worklist li").length === 2`, "exposures")
+	require.Equal(t, http.StatusOK, h.Do("POST", "/v1/customers/search", h.Token(t, people.Support), `{"phone":"090-9999-8888","reason":"called"}`).Code)
+	see("/customers/exposures", `document.querySelectorAll(".worklist li").length === 3`, "exposures-nobody")
 	see("/customers/exposures?lang=en", `document.body.textContent.includes("Persons: 2")`, "exposures-english")
 	see("/customers?id=member-0003", `!!document.querySelector('a[href="/customers/exposures"]')`, "customers-link")
 }

@@ -89,6 +89,7 @@ var auditMessages = map[string]message{
 	"act.quality.probing":       {"Temperature taken by hand", "手測定の温度"},
 	"act.retention.run":         {"Old data deleted", "保存期間を過ぎたデータの削除"},
 	"act.retention.set":         {"Retention set", "保存期間の設定"},
+	"act.aside.drop":            {"Set-aside database dropped", "退避データベースの削除"},
 	"act.rental.import":         {"Rental pieces imported", "レンタル品の取り込み"},
 	"act.sheet.confirm":         {"Sheet confirmed", "運行表の確認"},
 	"act.token.rotate":          {"New key that signs tokens", "トークン署名鍵の更新"},

@@ -10,6 +10,7 @@ var exposureMessages = map[string]message{
 	"exposed.anybody": {"anybody", "すべての人"},
 	"exposed.of":      {"Whose (pseudonym or person id); empty: everybody", "対象者の番号（空欄は全員）"},
 	"exposed.persons": {"Persons: %d. Looks: %d.", "対象者 %d 人、閲覧 %d 回"},
+	"exposed.tried":   {"Searched for, and nobody found", "検索したが該当者なし"},
 	"exposed.nobody":  {"Nobody's, in this span.", "この期間に閲覧はありません。"},
 	"exposed.more":    {"There are more than these: choose a shorter span or one person, or use hub person exposed.", "表示しきれません。期間または人を絞るか、hub person exposed をお使いください。"},
 	"exposed.wrong":   {"Give two times, the earlier first.", "開始と終了を正しい順で入力してください。"},

@@ -32,6 +32,7 @@ var registerMessages = map[string]message{
 	"retention.deleted":     {"Deleted then", "その時の削除"},
 	"retention.note":        {"Deleted once a day. hub retention set changes it.", "1日1回削除します。変更は hub retention set で行います。"},
 	"retained.codes":        {"Codes that opened doors", "扉の暗証番号"},
+	"retained.set_aside":    {"Databases that a restore has set aside", "復元時に退避したデータベース"},
 	"retained.visitors":     {"Names on passes and remote openings", "入館許可・遠隔解錠の氏名"},
 	"retained.sessions":     {"Sessions and login links", "ログインの記録"},
 	"retained.notices":      {"Notices to customers", "お客様への通知"},

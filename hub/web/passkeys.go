@@ -42,7 +42,9 @@ func (w *Web) changePasskeys(c echo.Context) (err error) {
 	id, name := c.FormValue("id"), c.FormValue("name")
 	switch c.FormValue("do") {
 	case "add":
-		err = w.People.AddPasskey(ctx, token, name, c.FormValue("passkey"), now)
+		if token, err = w.People.AddPasskey(ctx, token, name, c.FormValue("passkey"), now); err == nil {
+			err = w.GoOn(c, token)
+		}
 	case "rename":
 		err = w.People.RenamePasskey(ctx, token, id, name, now)
 	case "remove":

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,6 +23,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"meguri/hub/dispatch"
+	"meguri/hub/password"
 	"meguri/hub/people"
 	"meguri/hub/store"
 	"meguri/internal/clock"
@@ -86,6 +89,9 @@ func playDay(t *testing.T, ctx context.Context, args ...string) *aDay {
 	d.store, err = store.Open(ctx, d.database)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, d.store.Close()) })
+	vault, err := password.Vault("", filepath.Join(d.data, "pki"), true)
+	require.NoError(t, err)
+	require.NoError(t, d.store.SealNames(ctx, vault))
 	return d
 }
 
@@ -179,6 +185,7 @@ func (d *aDay) ask(method, path, token string, in any) (status int, body []byte)
 	r, err := http.NewRequestWithContext(ctx, method, "http://"+d.http+path, bytes.NewReader(sent))
 	require.NoError(d.t, err)
 	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Reason", "asked by telephone")
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
@@ -215,11 +222,41 @@ func (d *aDay) contacts() (all []contact) {
 	return all
 }
 
+// names are those of who works here, and of visitors.
+func (d *aDay) names() (colleagues, guests []string) {
+	d.t.Helper()
+	require.NoError(d.t, d.store.Read(d.ctx, func(tx *store.Tx) error {
+		all, err := tx.Persons(d.ctx, 1000)
+		for _, p := range all {
+			if p.Name != "Administrator" { // which is what the first one is called, and nobody's name
+				colleagues = append(colleagues, p.Name)
+			}
+		}
+		for _, place := range d.texts(`SELECT DISTINCT place_id FROM passes WHERE holder <> 'shop'`) {
+			passes, failed := tx.PassesAt(d.ctx, place, time.Time{})
+			err = errors.Join(err, failed)
+			for _, p := range passes {
+				if p.Holder != dispatch.Shop {
+					guests = append(guests, p.Name)
+				}
+			}
+		}
+		for _, id := range d.texts(`SELECT id FROM door_openings`) {
+			o, failed := tx.Opening(d.ctx, id)
+			err = errors.Join(err, failed)
+			guests = append(guests, o.AtDoor)
+		}
+		return err
+	}))
+	require.NotEmpty(d.t, guests)
+	return colleagues, guests
+}
+
 // needles are all that names somebody in the day, and all codes that open its doors.
 func (d *aDay) needles() *needles {
 	d.t.Helper()
 	n := &needles{}
-	colleagues := d.texts(`SELECT name FROM persons WHERE name <> 'Administrator'`) // which is what the first one is called, and nobody's name
+	colleagues, guests := d.names()
 	for _, v := range colleagues {
 		n.add(workers, v)
 	}
@@ -233,7 +270,7 @@ func (d *aDay) needles() *needles {
 			}
 		}
 	}
-	for _, v := range d.texts(`SELECT name FROM passes WHERE holder <> 'shop' UNION SELECT at_door FROM door_openings`) {
+	for _, v := range guests {
 		n.add(visitors, v)
 	}
 	for _, v := range d.texts(`SELECT pin FROM grants UNION SELECT pin FROM passes WHERE pin <> ''`) {

@@ -31,12 +31,9 @@ var allowed = []struct {
 	of         []whose
 	why        string
 }{
-	{"database", "persons.name", []whose{workers}, "what colleagues are called, for those who log in; erased with the person"},
-	{"database", "passes.name", []whose{visitors}, "whom a pass is for; kept for days (retention: visitors)"},
-	{"database", "door_openings.at_door", []whose{visitors}, "who stood at the door; kept for days (retention: visitors)"},
 	{"database", "grants.pin", []whose{codes}, "the hub tells customers and drivers their numbers; kept for days (retention: codes)"},
 	{"database", "passes.pin", []whose{codes}, "likewise, of passes"},
-	{"backup", "", []whose{workers, visitors, codes}, "all of the database, for whoever keeps the backups"},
+	{"backup", "", []whose{codes}, "all of the database, for whoever keeps the backups"},
 
 	{"api", "GET /v1/orders/:id", []whose{codes}, "the app shows its customer the number"},
 	{"api", "GET /v1/sheets as", []whose{codes}, "the driver's own number"},
@@ -241,8 +238,6 @@ func addressOf(path string, ids map[string]string) string {
 		q = url.Values{"date": {theDate}, "shop": {"shop-aoki"}}
 	case strings.HasSuffix(path, "/sheets"), strings.HasSuffix(path, "/sheet"):
 		q = url.Values{"date": {theDate}, "route": {"route-1"}}
-	case strings.HasPrefix(path, "/v1/customers/") && !strings.HasSuffix(path, "/looks"):
-		q = url.Values{"reason": {"asked by telephone"}}
 	case path == "/customers":
 		q = url.Values{"id": {ids["/customers"]}}
 	case strings.Contains(path, "readings"):

@@ -176,7 +176,7 @@ func (s *site) startHub(url string) {
 	type addresses struct{ http, broker net.Addr }
 	ready, ended := make(chan addresses, 1), make(chan error, 1)
 	go func() {
-		ended <- hub.Run(ctx, hub.Config{Database: url, PKI: s.pki, HTTP: "127.0.0.1:0", Broker: "127.0.0.1:0", Clock: s.clock, Zone: time.UTC,
+		ended <- hub.Run(ctx, hub.Config{Database: url, PKI: s.pki, PeopleKey: storetest.PeopleKey(), HTTP: "127.0.0.1:0", Broker: "127.0.0.1:0", Clock: s.clock, Zone: time.UTC,
 			Logger: s.logger.With("who", "hub"), Ready: func(http, broker net.Addr) { ready <- addresses{http, broker} }})
 	}()
 	t.Cleanup(func() {

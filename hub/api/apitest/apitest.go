@@ -98,8 +98,7 @@ func openAt(tb testing.TB, database string, now time.Time) *Hub {
 	h.Orders = order.NewService(h.Store.Orders())
 	h.People = people.New(h.Store.People())
 	h.People.Passwords = password.New(Cheap)
-	h.People.Vault, err = password.Vault("", tb.TempDir(), false)
-	require.NoError(tb, err)
+	h.People.Vault = storetest.Vault(tb)
 	h.Pay = payment.NewService(h.Store.Payments(), nil)
 	paying := api.Paying{Service: h.Pay, Events: events(tb)}
 	tokens, err := token.Open(tb.Context(), h.Store, tb.TempDir(), now)
@@ -154,9 +153,14 @@ func (h *Hub) Token(tb testing.TB, role people.Role) string {
 	return in.Token
 }
 
-// Do asks the hub, with a bearer token unless it is empty, and with a JSON body unless that is empty.
+// Do asks the hub, with a bearer token unless it is empty, and with a JSON body unless that is empty. What follows # in the target is the
+// reason that a header gives.
 func (h *Hub) Do(method, target, token, body string) *httptest.ResponseRecorder {
+	target, reason, _ := strings.Cut(target, "#")
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	if reason != "" {
+		r.Header.Set("Reason", reason)
+	}
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}

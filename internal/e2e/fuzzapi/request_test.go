@@ -64,6 +64,9 @@ func (s *source) drawRequest(o operation) *request {
 		case "query":
 			r.query = append(r.query, url.QueryEscape(p.Value.Name)+"="+url.QueryEscape(v))
 		case "header":
+			if p.Value.Name == "Reason" { // which holds any text
+				v = url.PathEscape(v)
+			}
 			r.header.Set(p.Value.Name, v)
 		}
 	}

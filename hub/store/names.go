@@ -1,0 +1,204 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"meguri/hub/people"
+	"meguri/hub/register"
+)
+
+// sealAtOnce is how many names are sealed, or put under another key, in one transaction, so that others can write between.
+const sealAtOnce = 500
+
+// SealNames gives the store the hub's key, by which it reads and writes names of those who work here and of visitors. What stands in
+// plain since before they were sealed is sealed. Without it names read as people.Sealed, and none can be written.
+// It is called before anything else is done with the store.
+func (s *Store) SealNames(ctx context.Context, v *people.Vault) error {
+	s.vault = v
+	var plain bool
+	err := s.Read(ctx, func(tx *Tx) error {
+		return tx.row(ctx, `SELECT EXISTS (SELECT 1 FROM persons WHERE name <> '') OR EXISTS (SELECT 1 FROM passes WHERE name <> '')
+			OR EXISTS (SELECT 1 FROM door_openings WHERE at_door <> '') OR EXISTS (SELECT 1 FROM passwords WHERE `+plainLogin+`)`).Scan(&plain)
+	})
+	if err != nil || !plain {
+		return err
+	}
+	for {
+		moved := 0
+		err := s.Change(ctx, func(tx *Tx) (err error) {
+			moved, err = tx.sealPlain(ctx)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("seal names: %w", err)
+		}
+		if moved == 0 {
+			return s.scrub(ctx)
+		}
+	}
+}
+
+const plainLogin = `NOT EXISTS (SELECT 1 FROM names n WHERE n.kind = 'login' AND n.owner_id = passwords.person_id)`
+
+// sealPlain seals some of the names that stand in plain, and says how many.
+func (tx *Tx) sealPlain(ctx context.Context) (moved int, err error) {
+	for _, p := range []struct{ kind, query, empty string }{
+		{register.NameOfPerson, `SELECT id, name FROM persons WHERE name <> ''`, `UPDATE persons SET name = '' WHERE id = $1`},
+		{register.NameOfPass, `SELECT id, name FROM passes WHERE name <> ''`, `UPDATE passes SET name = '' WHERE id = $1`},
+		{register.NameOfOpening, `SELECT id, at_door FROM door_openings WHERE at_door <> ''`, `UPDATE door_openings SET at_door = '' WHERE id = $1`},
+		{register.NameOfLogin, `SELECT person_id, login_mark FROM passwords WHERE ` + plainLogin, ``},
+	} {
+		rows, err := list(ctx, tx, func(row scanner) (r [2]string, err error) { return r, row.Scan(&r[0], &r[1]) }, p.query+" ORDER BY 1 LIMIT $1", sealAtOnce)
+		if err != nil {
+			return 0, err
+		}
+		for _, r := range rows {
+			id, name := r[0], r[1]
+			if p.kind == register.NameOfLogin {
+				err = tx.write(ctx, `UPDATE passwords SET login_mark = $2 WHERE person_id = $1`, id, tx.loginMarks(name)[0])
+			} else {
+				err = tx.write(ctx, p.empty, id)
+			}
+			if err == nil && name != people.Erased { // who was erased has no name
+				err = tx.saveName(ctx, p.kind, id, name)
+			}
+			if err != nil {
+				return 0, err
+			}
+		}
+		moved += len(rows)
+	}
+	return moved, nil
+}
+
+// saveName seals a name and puts it in the place of the former one.
+func (tx *Tx) saveName(ctx context.Context, kind, owner, name string) error {
+	n, err := register.SealName(tx.vault, kind, owner, name)
+	if err != nil {
+		return err
+	}
+	return tx.storeName(ctx, n)
+}
+
+func (tx *Tx) storeName(ctx context.Context, n register.Name) error {
+	return tx.write(ctx, `INSERT INTO names (kind, owner_id, sealed, key_id, wrapped) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (owner_id, kind)
+		DO UPDATE SET sealed = excluded.sealed, key_id = excluded.key_id, wrapped = excluded.wrapped`, n.Kind, n.Owner, n.Sealed, n.KeyID, n.Wrapped)
+}
+
+// loseName loses the key of a name, with the name. It is overwritten first: a database leaves what is deleted where it was until it needs
+// the room.
+func (tx *Tx) loseName(ctx context.Context, kind, owner string) error {
+	const zeros = people.VaultKey
+	if err := tx.write(ctx, `UPDATE names SET wrapped = $3, sealed = $3 WHERE kind = $1 AND owner_id = $2`, kind, owner, make([]byte, zeros)); err != nil {
+		return err
+	}
+	return tx.write(ctx, `DELETE FROM names WHERE kind = $1 AND owner_id = $2`, kind, owner)
+}
+
+// nameColumns are read by readName, from sealed or from what stands in plain since before.
+const nameColumns = `n.sealed, n.wrapped`
+
+// sealedName is what a query reads of a name.
+type sealedName struct{ sealed, wrapped []byte }
+
+// of opens a name that belongs to owner; plain is what stands there since before names were sealed. It is missing for who has none, and
+// people.Sealed where this hub's key does not open it.
+func (n sealedName) of(tx *Tx, kind, owner, plain, missing string) string {
+	if plain != "" {
+		return plain
+	}
+	if n.wrapped == nil {
+		return missing
+	}
+	name, err := register.Name{Kind: kind, Owner: owner, Sealed: n.sealed, Wrapped: n.wrapped}.Open(tx.vault)
+	if err != nil {
+		return people.Sealed
+	}
+	return name
+}
+
+// names gives names of the kinds, unopened, in an order of their own.
+func (tx *Tx) names(ctx context.Context, where string, args ...any) ([]register.Name, error) {
+	return list(ctx, tx, func(row scanner) (n register.Name, err error) {
+		return n, row.Scan(&n.Kind, &n.Owner, &n.Sealed, &n.KeyID, &n.Wrapped)
+	}, `SELECT kind, owner_id, sealed, key_id, wrapped FROM names WHERE `+where, args...)
+}
+
+// forgetVisitor loses the name of passes and openings that have it: it was written there because there was no account to point at.
+func (tx *Tx) forgetVisitor(ctx context.Context, name string) error {
+	if name == people.Erased || name == people.Sealed {
+		return nil
+	}
+	err := errors.Join(tx.write(ctx, `UPDATE passes SET name = '' WHERE name = $1`, name), // of before names were sealed
+		tx.write(ctx, `UPDATE door_openings SET at_door = '' WHERE at_door = $1`, name))
+	if err != nil {
+		return err
+	}
+	all, err := tx.names(ctx, `kind IN ('pass', 'opening')`)
+	for _, n := range all {
+		if err != nil {
+			return err
+		}
+		if is, failed := n.Open(tx.vault); failed == nil && is == name {
+			err = tx.loseName(ctx, n.Kind, n.Owner)
+		}
+	}
+	return err
+}
+
+// UnreadableNames counts the names that are sealed with another key than this hub's.
+func (tx *Tx) UnreadableNames(ctx context.Context) (unreadable int, err error) {
+	err = each(ctx, tx, func(row scanner) error {
+		var key string
+		var n int
+		if err := row.Scan(&key, &n); err != nil {
+			return err
+		}
+		if tx.vault == nil || !tx.vault.Has(key) {
+			unreadable += n
+		}
+		return nil
+	}, `SELECT key_id, COUNT(*) FROM names GROUP BY key_id`)
+	return unreadable, err
+}
+
+// RewrapNames puts up to some names that are not under the newest of the hub's keys under it, and says how many it was.
+func (tx *Tx) RewrapNames(ctx context.Context) (int, error) {
+	if tx.vault == nil {
+		return 0, people.ErrNoKey
+	}
+	all, err := tx.names(ctx, `key_id <> $1 ORDER BY owner_id, kind LIMIT $2`, tx.vault.KeyID(), sealAtOnce)
+	for _, n := range all {
+		if err != nil {
+			return 0, err
+		}
+		if n.Kind == register.NameOfLogin {
+			err = tx.remarkLogin(ctx, n)
+		}
+		if err == nil {
+			if n, err = n.Rewrap(tx.vault); err == nil {
+				err = tx.storeName(ctx, n)
+			}
+		}
+	}
+	return len(all), err
+}
+
+// remarkLogin has a login name found by the newest of the hub's keys.
+func (tx *Tx) remarkLogin(ctx context.Context, n register.Name) error {
+	login, err := n.Open(tx.vault)
+	if err != nil {
+		return err
+	}
+	return tx.write(ctx, `UPDATE passwords SET login_mark = $2 WHERE person_id = $1`, n.Owner, tx.loginMarks(login)[0])
+}
+
+// loginMarks is what a login name is found by, under each of the hub's keys, the newest first; none without a key.
+func (tx *Tx) loginMarks(login string) []string {
+	if tx.vault == nil {
+		return nil
+	}
+	return tx.vault.Lookups("login", login)
+}
