@@ -32,7 +32,7 @@ import (
 var onlyRead = strings.Fields(`order_show packing sheet outage_list history quality_list quality_show alarms_list alarms_show
 	alarms_maintenance_list alarms_test rental_item rental_stages rental_today rental_orders rental_order rental_charges rental_bags rental_bag
 	rental_batch_list rental_repair_list calibration_list device_list backups gs1 label readings_export report verify-report ledger
-	token_order token_keys person_list person_acts person_seen person_exposed retention_show staging business_list badge_list client_list
+	token_order token_keys person_list person_acts person_seen person_exposed retention_show staging business_list badge_list aside_list client_list
 	client_scopes client_keys client_check rights audit_show audit_export audit_verify`)
 
 // noActs are the commands that change something and leave no act in the trail, and where it is kept instead.
@@ -132,6 +132,9 @@ func TestEachCommandThatChangesSomethingLeavesItsAct(t *testing.T) {
 	a.garments()
 	a.persons()
 	a.risk()
+	aside := filepath.Join(dir, "hub.db.before-restore-20261101T000000.000Z")
+	require.NoError(t, os.WriteFile(aside, nil, 0o600))
+	a.did("aside.drop", "aside", "drop", aside)
 
 	var cli commandLine
 	p, err := kong.New(&cli, kong.Vars{"version": "test"})
