@@ -61,7 +61,7 @@ func (c *AsideDropCmd) Run(g *Globals) error {
 			return err
 		}
 		return s.Change(g.Ctx, func(tx *store.Tx) error {
-			return tx.RecordAct(g.Ctx, people.NewAct(g.Clock.Now(), people.Console, "aside.drop", "hub", ""))
+			return tx.RecordAct(g.Ctx, people.NewAct(g.Clock.Now(), people.Console, "aside.drop", c.Name, ""))
 		})
 	})
 }

@@ -6,29 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
 	"meguri/hub/people"
 	"meguri/hub/storetest"
 )
-
-func runBusiness(t *testing.T, g *Globals, args ...string) (string, error) {
-	t.Helper()
-	var cli struct {
-		Person   PersonCmd   `cmd:""`
-		Business BusinessCmd `cmd:""`
-		Client   ClientCmd   `cmd:""`
-	}
-	var out bytes.Buffer
-	g.Stdout = &out
-	p, err := kong.New(&cli)
-	require.NoError(t, err)
-	ctx, err := p.Parse(args)
-	require.NoError(t, err)
-	err = ctx.Run(g)
-	return out.String(), err
-}
 
 func TestBusinessesAreAddedAndPeopleGetRolesInEachFromTheCommandLine(t *testing.T) {
 	dir := t.TempDir()
@@ -36,24 +18,24 @@ func TestBusinessesAreAddedAndPeopleGetRolesInEachFromTheCommandLine(t *testing.
 	storetest.Import(t, storetest.Open(t, g.Database), storetest.Network(t))
 	run := func(args ...string) string {
 		t.Helper()
-		out, err := runBusiness(t, g, args...)
+		out, err := runHub(t, g, args...)
 		require.NoError(t, err)
 		return out
 	}
 	run("person", "add", "--name", "Aoki", "--role", "support")
 	require.NotContains(t, run("person", "list"), "BUSINESS", "who has one business hears of none")
-	_, err := runBusiness(t, g, "person", "add", "--name", "Mori", "--role", "support", "--business", "boutique")
+	_, err := runHub(t, g, "person", "add", "--name", "Mori", "--role", "support", "--business", "boutique")
 	require.ErrorIs(t, err, people.ErrNoBusiness)
 
 	run("business", "add", "boutique", "--name", "Boutique Mori")
 	run("business", "rename", "main", "Fresh food")
 	require.Regexp(t, `(?s)ID +NAME +SINCE\nmain +Fresh food +-\nboutique +Boutique Mori +2\d{3}-`, run("business", "list"))
-	_, err = runBusiness(t, g, "business", "rename", "none", "None")
+	_, err = runHub(t, g, "business", "rename", "none", "None")
 	require.ErrorIs(t, err, people.ErrNoBusiness)
 	run("person", "add", "--name", "Mori", "--role", "admin", "--business", "boutique")
-	_, err = runBusiness(t, g, "person", "add", "--name", "Shop", "--role", "shop", "--place", "shop-a", "--business", "boutique")
+	_, err = runHub(t, g, "person", "add", "--name", "Shop", "--role", "shop", "--place", "shop-a", "--business", "boutique")
 	require.ErrorContains(t, err, `"shop-a" is none`, "it is the other business's")
-	_, err = runBusiness(t, g, "client", "add", "cafe", "--scope", "limits:write", "--role", "shop", "--place", "shop-a", "--business", "boutique")
+	_, err = runHub(t, g, "client", "add", "cafe", "--scope", "limits:write", "--role", "shop", "--place", "shop-a", "--business", "boutique")
 	require.ErrorContains(t, err, `"shop-a" is none`)
 
 	id := strings.Fields(strings.Split(run("person", "list"), "\n")[1])[0]
@@ -67,7 +49,7 @@ func TestANetworkIsImportedIntoABusiness(t *testing.T) {
 	dir, files := t.TempDir(), write(t, storetest.Files())
 	g := &Globals{Ctx: t.Context(), DataDir: dir, Database: "sqlite:" + filepath.Join(dir, "hub.db"), Stdout: &bytes.Buffer{}}
 	require.ErrorIs(t, (&ImportCmd{Dir: files, inBusiness: inBusiness{"second"}}).Run(g), people.ErrNoBusiness)
-	_, err := runBusiness(t, g, "business", "add", "second", "--name", "Second")
+	_, err := runHub(t, g, "business", "add", "second", "--name", "Second")
 	require.NoError(t, err)
 	require.NoError(t, (&ImportCmd{Dir: files, inBusiness: inBusiness{"second"}}).Run(g))
 	require.ErrorContains(t, (&ImportCmd{Dir: files}).Run(g), "belongs to another business")

@@ -13,6 +13,7 @@ import (
 	"meguri/hub/alarm"
 	"meguri/hub/people"
 	"meguri/hub/store"
+	"meguri/internal/plural"
 )
 
 // CalibrationCmd is `hub calibration`.
@@ -36,7 +37,7 @@ func (c *CalibrationAddCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
-	return keepCalibrations(g, []alarm.Calibrated{v})
+	return keepCalibrations(g, []alarm.Calibrated{v}, "calibration.add", v.Sensor, strings.TrimSpace(v.On+" to "+v.Due+" "+v.Certificate))
 }
 
 // CalibrationImportCmd is `hub calibration import`.
@@ -54,7 +55,7 @@ func (c *CalibrationImportCmd) Run(g *Globals) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
-	return keepCalibrations(g, all)
+	return keepCalibrations(g, all, "calibration.import", "calibrations", c.File+": "+plural.Of(len(all), "row"))
 }
 
 var calibrationColumns = []string{"sensor", "calibrated_on", "due_on", "certificate"}
@@ -87,7 +88,8 @@ func readCalibrations(r io.Reader) ([]alarm.Calibrated, error) {
 	}
 }
 
-func keepCalibrations(g *Globals, all []alarm.Calibrated) error {
+// keepCalibrations stores them, and the act that it is.
+func keepCalibrations(g *Globals, all []alarm.Calibrated, act, subject, detail string) error {
 	now := g.Clock.Now()
 	return withStore(g, func(s *store.Store) error {
 		return s.Change(g.Ctx, func(tx *store.Tx) error {
@@ -104,7 +106,7 @@ func keepCalibrations(g *Globals, all []alarm.Calibrated) error {
 					return err
 				}
 			}
-			return nil
+			return tx.RecordAct(g.Ctx, people.NewAct(now, people.Console, act, subject, detail))
 		})
 	})
 }

@@ -17,7 +17,7 @@ type EntryFlags struct {
 	OIDCClient       string   `help:"Id of the hub at the issuer. Its secret is in --oidc-secret-file or MEGURI_OIDC_SECRET." name:"oidc-client" env:"MEGURI_OIDC_CLIENT" placeholder:"ID"`
 	OIDCSecretFile   string   `help:"File with the secret of the client." name:"oidc-secret-file" env:"MEGURI_OIDC_SECRET_FILE" type:"existingfile"`
 	OIDCName         string   `help:"What people call the company's login; for the button." name:"oidc-name" env:"MEGURI_OIDC_NAME" default:"company login"`
-	OIDCRoles        string   `help:"CSV file with the columns group, role and place: what a company's groups are here. Of several the first row counts." name:"oidc-roles" env:"MEGURI_OIDC_ROLES" type:"existingfile"`
+	OIDCRoles        string   `help:"CSV file with the columns group, role, place and business, the last two if needed: what a company's groups are here. Of several the first row of a business counts." name:"oidc-roles" env:"MEGURI_OIDC_ROLES" type:"existingfile"`
 	OIDCGroupsClaim  string   `help:"Claim of the id token that lists somebody's groups." name:"oidc-groups-claim" env:"MEGURI_OIDC_GROUPS_CLAIM" default:"groups"`
 	OIDCScopes       []string `help:"Scopes to ask for beside openid." name:"oidc-scopes" env:"MEGURI_OIDC_SCOPES" default:"profile"`
 	OIDCSecondClaim  string   `help:"Claim that says how somebody has signed in at the company." name:"oidc-second-claim" env:"MEGURI_OIDC_SECOND_CLAIM" default:"amr"`

@@ -82,7 +82,7 @@ type PersonAddCmd struct {
 	wholeLink
 	Name  string `help:"Their name." required:""`
 	Role  string `help:"What they are here for (admin, dispatcher, quality, warehouse, driver, shop, kitting, support, customer, system)." required:"" placeholder:"ROLE"`
-	Place string `help:"What is their own: a shop's id, a driver's route, a customer's pseudonym." placeholder:"ID"`
+	Place string `help:"What is their own: a shop's id, a driver's route, a customer's pseudonym, a warehouse lead's warehouse (all, if none is given)." placeholder:"ID"`
 	inBusiness
 }
 
@@ -168,7 +168,7 @@ func (c *PersonRemoveCmd) Run(g *Globals) error {
 type PersonRoleCmd struct {
 	ID    string `arg:"" help:"The person's id, from hub person list."`
 	Role  string `arg:"" help:"What they are here for from now on."`
-	Place string `help:"What is their own: a shop's id, a driver's route, a customer's pseudonym." placeholder:"ID"`
+	Place string `help:"What is their own: a shop's id, a driver's route, a customer's pseudonym, a warehouse lead's warehouse (all, if none is given)." placeholder:"ID"`
 	inBusiness
 }
 

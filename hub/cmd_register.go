@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"meguri/hub/password"
+	"meguri/hub/people"
 	"meguri/hub/register"
 	"meguri/hub/register/erased"
 	"meguri/hub/store"
@@ -196,6 +197,11 @@ func (c *PersonRekeyCmd) Run(g *Globals) (err error) {
 	}
 	return withRegister(g, func(svc *register.Service, now time.Time) error {
 		rows, err := svc.Rewrap(g.Ctx, now)
+		if err == nil {
+			err = svc.Store.Change(g.Ctx, func(tx register.Tx) error {
+				return tx.RecordAct(g.Ctx, people.NewAct(now, people.Console, "person.rekey", "", plural.Of(rows, "contact")))
+			})
+		}
 		if err != nil {
 			return err
 		}

@@ -143,7 +143,10 @@ func (c *RetentionRunCmd) Run(g *Globals) error {
 		}
 		if err == nil && len(deleted) == 0 {
 			fmt.Fprintln(g.Stdout, "done already today")
+			return nil
 		}
-		return err
+		return errors.Join(err, s.Change(g.Ctx, func(tx *store.Tx) error { // what was deleted before it failed is deleted
+			return tx.RecordAct(g.Ctx, people.NewAct(now, people.Console, "retention.run", "retention", ""))
+		}))
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/boombuler/barcode/qr"
 
 	"meguri/hub/live"
+	"meguri/hub/people"
 	"meguri/hub/plan"
 	"meguri/hub/store"
 	"meguri/hub/token"
@@ -130,7 +131,7 @@ sign, and are taken for two weeks more, and as long as a pass is valid that they
 // Run makes the key, and the plans that carry it.
 func (c *TokenRotateCmd) Run(g *Globals) error {
 	return withStore(g, func(s *store.Store) error {
-		key, err := token.In(g.pkiDir()).Rotate(g.Ctx, s, g.Clock.Now())
+		key, err := token.In(g.pkiDir()).Rotate(g.Ctx, s, people.Console, g.Clock.Now())
 		if err != nil {
 			return err
 		}

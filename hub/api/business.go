@@ -19,21 +19,32 @@ import (
 // maxNamed bounds how many texts a request may name things by, on a hub with several businesses.
 const maxNamed = 2000
 
-// freeText are the fields whose texts name nothing. All others are looked at, also those of a route that is yet to be written.
-var freeText = []string{"reason", "note", "name", "why", "detail", "comment", "text", "password", "present", "login", "code", "device_name",
+// freeText are the fields whose texts name nothing, and colleague, who is to be of another business and is judged where they are given a role.
+// All others are looked at, also those of a route that is yet to be written.
+var freeText = []string{"reason", "note", "name", "why", "detail", "comment", "text", "password", "present", "login", "code", "device_name", "colleague",
 	ProofPassword, ProofCode, ProofPasskey}
 
-// enterBusiness has what the request does from now on see the business that its person is in, and nothing of others. On a hub with one
-// business it changes nothing.
-func (a *API) enterBusiness(c echo.Context) (several bool, err error) {
-	several, err = a.People.Several(c.Request().Context(), a.RealNow())
-	if err == nil && several {
-		c.SetRequest(c.Request().WithContext(people.InBusiness(c.Request().Context(), Who(c).Business)))
+// enterBounds has what the request does from now on see the business that its person is in, and nothing of others; for whoever leads one
+// warehouse, of what warehouses have only that. On a hub with one business it changes nothing for others.
+func (a *API) enterBounds(c echo.Context) (bound bool, err error) {
+	several, err := a.People.Several(c.Request().Context(), a.RealNow())
+	who, ctx := Who(c), c.Request().Context()
+	switch warehouse := who.Warehouse(); {
+	case err != nil:
+		return false, err
+	case warehouse != "":
+		ctx = people.InWarehouse(ctx, who.Business, warehouse)
+	case several:
+		ctx = people.InBusiness(ctx, who.Business)
+	default:
+		return false, nil
 	}
-	return several, err
+	c.SetRequest(c.Request().WithContext(ctx))
+	return true, nil
 }
 
-// elsewhere gives a function that says whether the request names what belongs to another business. What goes wrong is put into failed.
+// elsewhere gives a function that says whether the request names what its person does not see: what belongs to another business, or to
+// another warehouse than theirs. What goes wrong is put into failed.
 func (a *API) elsewhere(c echo.Context, failed *error) func() bool {
 	return func() (elsewhere bool) {
 		texts, err := named(c)

@@ -135,12 +135,12 @@ func (a *API) authorised(next echo.HandlerFunc) echo.HandlerFunc {
 			return err
 		}
 		who := a.Caller(c)
-		several, err := a.enterBusiness(c)
+		bound, err := a.enterBounds(c)
 		if err != nil {
 			return err
 		}
 		var failed error
-		if several {
+		if bound {
 			call.Elsewhere = a.elsewhere(c, &failed)
 		}
 		verdict := a.rights.Judge(route, &who, call)

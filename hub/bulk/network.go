@@ -122,7 +122,7 @@ func (r *networkReader) readTemperatures() {
 	r.categories = r.read(CategoriesFile, []string{"id", "fridge_kinds"}, func(row *row) {
 		c := capacity.Category{ID: row.newID("id")}
 		for kind := range strings.SplitSeq(row.text("fridge_kinds"), "|") {
-			if !validID(kind) || slices.Contains(c.FridgeKinds, kind) {
+			if !IsID(kind) || slices.Contains(c.FridgeKinds, kind) {
 				row.problem("fridge_kinds", "fridge kinds separated by |, each once")
 				break
 			}

@@ -154,7 +154,7 @@ func (r *row) text(column string) string {
 // id is a name for machines: it goes into URLs, topics and barcodes.
 func (r *row) id(column string) string {
 	v := r.fields[r.table.columns[column]]
-	if !validID(v) {
+	if !IsID(v) {
 		if utf8.ValidString(v) {
 			r.problem(column,
 				fmt.Sprintf("an id of 1 to %d letters, digits, '-', '_' and '.', beginning with a letter or digit", maxID))
@@ -166,7 +166,8 @@ func (r *row) id(column string) string {
 	return strings.Clone(v)
 }
 
-func validID(v string) bool {
+// IsID says whether a text can be an id.
+func IsID(v string) bool {
 	if v == "" || len(v) > maxID {
 		return false
 	}
@@ -278,7 +279,7 @@ func (r *row) key(column string, digits, serial int) string {
 	if serial > 0 {
 		want += fmt.Sprintf(" and a serial of at most %d letters and digits", serial)
 	}
-	if len(v) < digits || len(v) > digits+serial || (len(v) > digits && !validID(v[digits:])) {
+	if len(v) < digits || len(v) > digits+serial || (len(v) > digits && !IsID(v[digits:])) {
 		r.problem(column, want)
 		return ""
 	}

@@ -269,7 +269,7 @@ func (c *Client) claimed(token *oidc.IDToken) (people.Company, error) {
 	if at, ok := claims["auth_time"].(float64); ok && at > 0 {
 		who.Shown = time.Unix(int64(at), 0)
 	}
-	who.Role, who.Place = c.c.Roles.Of(texts(claims[c.c.GroupsClaim]))
+	who.Posts, who.Of = c.c.Roles.Of(texts(claims[c.c.GroupsClaim])), c.c.Roles.Businesses()
 	who.Both = slices.ContainsFunc(texts(claims[c.c.SecondClaim]), func(v string) bool { return slices.Contains(c.c.SecondValues, v) })
 	return who, nil
 }

@@ -61,6 +61,23 @@ func signIn(t *testing.T, c *client) (people.Company, error) {
 	return c.End(t.Context(), keep, query)
 }
 
+func inMain(role people.Role, place string) people.Post {
+	return people.Post{Business: people.Business{ID: people.MainBusiness}, Role: role, Place: place}
+}
+
+// In each business the first row counts of the groups that have a role there.
+func TestGroupsHaveARoleInEachBusiness(t *testing.T) {
+	roles, err := oidc.ReadRoles(strings.NewReader("group,role,place,business\nstaff,support\nstaff,warehouse,w-9,boutique\nlead,admin,,boutique\nlead,quality,,\n"))
+	require.NoError(t, err)
+	require.Equal(t, []string{people.MainBusiness, "boutique"}, roles.Businesses())
+	boutique := func(role people.Role, place string) people.Post {
+		return people.Post{Business: people.Business{ID: "boutique"}, Role: role, Place: place}
+	}
+	require.Equal(t, []people.Post{inMain(people.Support, ""), boutique(people.Warehouse, "w-9")}, roles.Of([]string{"lead", "staff"}))
+	require.Equal(t, []people.Post{boutique(people.Admin, ""), inMain(people.Quality, "")}, roles.Of([]string{"lead"}))
+	require.Empty(t, roles.Of([]string{"other"}))
+}
+
 func TestSomebodyIsWhoTheIssuerSaysInTheRoleOfTheirGroup(t *testing.T) {
 	c := start(t)
 	at := time.Now().Add(-time.Minute).Truncate(time.Second)
@@ -70,20 +87,20 @@ func TestSomebodyIsWhoTheIssuerSaysInTheRoleOfTheirGroup(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, who.State)
 	who.State = ""
-	require.Equal(t, people.Company{Issuer: c.issuer.URL, Subject: "u-7", Name: "Aoki", Role: people.Quality, Both: true, Shown: at}, who,
+	require.Equal(t, people.Company{Issuer: c.issuer.URL, Subject: "u-7", Name: "Aoki", Posts: []people.Post{inMain(people.Quality, "")},
+		Of: []string{people.MainBusiness}, Both: true, Shown: at}, who,
 		"the first row of the file counts, not the first group")
 	c.issuer.Next(map[string]any{"preferred_username": "aoki", "groups": "meguri-shop", "amr": []string{"pwd"}})
 	who, err = signIn(t, c)
 	require.NoError(t, err)
 	require.Equal(t, "aoki", who.Name)
-	require.Equal(t, people.Shop, who.Role)
-	require.Equal(t, "shop-1", who.Place)
+	require.Equal(t, []people.Post{inMain(people.Shop, "shop-1")}, who.Posts)
 	require.False(t, who.Both)
 	require.Zero(t, who.Shown)
 	c.issuer.Next(map[string]any{"groups": []any{"other", 7, nil}})
 	who, err = signIn(t, c)
 	require.NoError(t, err)
-	require.Empty(t, who.Role)
+	require.Empty(t, who.Posts)
 }
 
 func TestATokenThatIsNotRightInAllLetsNobodyIn(t *testing.T) {
@@ -189,15 +206,19 @@ func TestAnIssuerThatIsDownIsAskedAgain(t *testing.T) {
 
 func TestAWrongRowOfTheRolesIsNamed(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                 "want group,role,place",
-		"group;role\n":                     "row 1",
-		"group,role,place\n":               "at least one row",
-		"group,role\na,admin\nb,boss\n":    "row 3: role: want one of admin",
-		"group,role\n,admin\n":             "row 2: group",
-		"group,role\na\n":                  "row 2: 1 fields",
-		"group,role\na,driver\n":           "row 2: place",
-		"group,role\na,admin\na,quality\n": `row 3: group "a" stands above`,
-		"group,role,place\na,admin\n\"b,quality\n": "line 3",
+		"":                                 "want group,role,place,business",
+		"group,role,business\na,admin,b\n": "row 1",
+		"group,role,place,business\na,admin,,b c\n":             `row 2: business "b c": want the id`,
+		"group,role,place,business\na,admin,,b\na,quality,,b\n": `row 3: group "a" stands above already for the business b`,
+		"group,role,place\na,quality,shop-1\n":                  "row 2: place: want nothing: the role quality",
+		"group;role\n":                                          "row 1",
+		"group,role,place\n":                                    "at least one row",
+		"group,role\na,admin\nb,boss\n":                         "row 3: role: want one of admin",
+		"group,role\n,admin\n":                                  "row 2: group",
+		"group,role\na\n":                                       "row 2: 1 fields",
+		"group,role\na,driver\n":                                "row 2: place",
+		"group,role\na,admin\na,quality\n":                      `row 3: group "a" stands above`,
+		"group,role,place\na,admin\n\"b,quality\n":              "line 3",
 	} {
 		_, err := oidc.ReadRoles(strings.NewReader(text))
 		require.ErrorContains(t, err, want, text)
@@ -210,8 +231,9 @@ func FuzzReadRoles(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		roles, err := oidc.ReadRoles(strings.NewReader(text))
 		if err == nil {
-			role, _ := roles.Of([]string{roles[0].Group})
-			require.Equal(t, roles[0].Role, role)
+			posts := roles.Of([]string{roles[0].Group})
+			require.Equal(t, roles[0].Role, posts[0].Role)
+			require.Contains(t, roles.Businesses(), posts[0].Business.ID)
 		}
 	})
 }

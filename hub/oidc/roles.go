@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -11,29 +12,34 @@ import (
 	"meguri/hub/people"
 )
 
-// Roles says what a company's groups are here. Of somebody who is in several groups the first row counts.
+// Roles says what a company's groups are here. Of somebody who is in several groups the first row of a business counts there.
 type Roles []Role
 
-// Role is what one group is here.
+// Role is what one group is in one business.
 type Role struct {
-	Group string
-	Role  people.Role
-	Place string // a driver's route, a shop's id, a customer's pseudonym
+	Group    string
+	Role     people.Role
+	Place    string // that goes with the role (people.Role.Own)
+	Business string // its id
 }
 
 const maxRoles = 1000
 
-// ReadRoles reads a CSV file with the columns group, role and place, the last of which may be missing. An error names the row.
+// columns are those of the file; it may end before place, or before business, which is the first then.
+var columns = []string{"group", "role", "place", "business"}
+
+// ReadRoles reads a CSV file with the columns group, role, place and business, of which the last two may be missing. An error names the row.
 func ReadRoles(r io.Reader) (Roles, error) {
 	in := csv.NewReader(r)
 	in.TrimLeadingSpace, in.FieldsPerRecord = true, -1
+	want := "want " + strings.Join(columns, ",")
 	head, err := in.Read()
 	if err != nil {
-		return nil, fmt.Errorf("first row: %w: want group,role,place", err)
+		return nil, fmt.Errorf("first row: %w: %s", err, want)
 	}
 	head[0] = strings.TrimPrefix(head[0], "\ufeff")
-	if !slices.Equal(head, []string{"group", "role", "place"}) && !slices.Equal(head, []string{"group", "role"}) {
-		return nil, fmt.Errorf("row 1: %.100q: want group,role,place", strings.Join(head, ","))
+	if len(head) < 2 || len(head) > len(columns) || !slices.Equal(head, columns[:len(head)]) {
+		return nil, fmt.Errorf("row 1: %.100q: %s", strings.Join(head, ","), want)
 	}
 	var all Roles
 	for {
@@ -46,8 +52,8 @@ func ReadRoles(r io.Reader) (Roles, error) {
 		}
 		line, _ := in.FieldPos(0)
 		role, err := readRole(row)
-		if err == nil && slices.ContainsFunc(all, func(r Role) bool { return r.Group == role.Group }) {
-			err = fmt.Errorf("group %q stands above already", role.Group)
+		if err == nil && slices.ContainsFunc(all, func(r Role) bool { return r.Group == role.Group && r.Business == role.Business }) {
+			err = fmt.Errorf("group %q stands above already for the business %s", role.Group, role.Business)
 		}
 		if err == nil && len(all) == maxRoles {
 			err = fmt.Errorf("want at most %d groups", maxRoles)
@@ -64,25 +70,41 @@ func ReadRoles(r io.Reader) (Roles, error) {
 }
 
 func readRole(row []string) (r Role, err error) {
-	if len(row) < 2 || len(row) > 3 {
-		return r, fmt.Errorf("%d fields: want group,role,place", len(row))
+	if len(row) < 2 || len(row) > len(columns) {
+		return r, fmt.Errorf("%d fields: want %s", len(row), strings.Join(columns, ","))
 	}
-	r.Group, r.Role = strings.TrimSpace(row[0]), people.Role(strings.TrimSpace(row[1]))
-	if len(row) == 3 {
-		r.Place = strings.TrimSpace(row[2])
+	fields := append(row, "", "")
+	r = Role{Group: strings.TrimSpace(fields[0]), Role: people.Role(strings.TrimSpace(fields[1])), Place: strings.TrimSpace(fields[2]),
+		Business: people.MainBusiness}
+	if len(row) == len(columns) {
+		r.Business = cmp.Or(strings.TrimSpace(row[3]), people.MainBusiness)
 	}
-	if r.Group == "" {
+	switch {
+	case r.Group == "":
 		return r, errors.New("group: want a name")
+	case !people.IsBusinessID(r.Business):
+		return r, fmt.Errorf("business %.60q: want the id of one, see hub business list", r.Business)
 	}
 	return r, people.CheckRole(r.Role, r.Place)
 }
 
-// Of is what somebody in some groups is here; the empty role for who is nothing.
-func (all Roles) Of(groups []string) (people.Role, string) {
+// Of is what somebody in some groups is in each business; none for who is nothing.
+func (all Roles) Of(groups []string) (posts []people.Post) {
 	for _, r := range all {
-		if slices.Contains(groups, r.Group) {
-			return r.Role, r.Place
+		there := func(p people.Post) bool { return p.Business.ID == r.Business }
+		if slices.Contains(groups, r.Group) && !slices.ContainsFunc(posts, there) {
+			posts = append(posts, people.Post{Business: people.Business{ID: r.Business}, Role: r.Role, Place: r.Place})
 		}
 	}
-	return "", ""
+	return posts
+}
+
+// Businesses are those of which the file says who is what.
+func (all Roles) Businesses() (ids []string) {
+	for _, r := range all {
+		if !slices.Contains(ids, r.Business) {
+			ids = append(ids, r.Business)
+		}
+	}
+	return ids
 }

@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,18 +67,32 @@ type businessTx interface {
 	EnterBusiness(ctx context.Context, session, business string) error
 }
 
-type businessKey struct{}
+type boundsKey struct{}
+
+// bounds is what is seen of all.
+type bounds struct{ business, warehouse string }
 
 // InBusiness has all that is done in ctx see one business and nothing of others. It goes by the context so that nothing that a request
 // asks can forget it, whichever service does that.
 func InBusiness(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, businessKey{}, id)
+	return context.WithValue(ctx, boundsKey{}, bounds{business: id})
+}
+
+// InWarehouse is InBusiness, and of what warehouses have only what this one has is seen.
+func InWarehouse(ctx context.Context, business, warehouse string) context.Context {
+	return context.WithValue(ctx, boundsKey{}, bounds{business, warehouse})
 }
 
 // BusinessOf is the business that ctx is in; empty for what sees all of them: the hub's own work, and its console.
 func BusinessOf(ctx context.Context) string {
-	id, _ := ctx.Value(businessKey{}).(string)
-	return id
+	b, _ := ctx.Value(boundsKey{}).(bounds)
+	return b.business
+}
+
+// WarehouseOf is the warehouse that ctx is bound to; empty for what sees all of its business.
+func WarehouseOf(ctx context.Context) string {
+	b, _ := ctx.Value(boundsKey{}).(bounds)
+	return b.warehouse
 }
 
 // businessOrMain is where what is made in ctx belongs.
@@ -281,8 +296,79 @@ func givePost(ctx context.Context, tx Tx, by, person, business string, role Role
 	if err := tx.EndAll(ctx, person, "", now); err != nil {
 		return err
 	}
-	was, is := string(before.Role)+" "+before.Place, string(p.Role)+" "+p.Place
-	return tx.RecordAct(ctx, NewAct(now, by, "person.role", person, business+": "+was+" -> "+is).From(was, is))
+	return tx.RecordAct(ctx, postAct(now, by, person, before, Post{Business{ID: business}, p.Role, p.Place}))
+}
+
+// text is the role and its place; empty for none.
+func (p Post) text() string { return strings.TrimSpace(string(p.Role) + " " + p.Place) }
+
+// postAct is that a person's role in a business became another one.
+func postAct(now time.Time, by, person string, before, after Post) Act {
+	detail := fmt.Sprintf("%s: %s -> %s", after.Business.ID, cmp.Or(before.text(), "none"), cmp.Or(after.text(), "none"))
+	return NewAct(now, by, "person.role", person, detail).From(before.text(), after.text())
+}
+
+// Colleague is somebody who works for another business that an administrator administers, too, and not for theirs.
+type Colleague struct {
+	Person
+	Of Business
+}
+
+// Colleagues are those to whom an administrator may give a role in the business that they are in.
+func (s *Service) Colleagues(ctx context.Context, admin Person) (all []Colleague, err error) {
+	posts, err := s.Posts(ctx, admin.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, post := range posts {
+		if post.Role != Admin || post.Business.ID == admin.Business {
+			continue
+		}
+		there, err := s.List(InBusiness(ctx, post.Business.ID))
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range there {
+			if p.Active() && !slices.ContainsFunc(all, func(c Colleague) bool { return c.ID == p.ID }) {
+				all = append(all, Colleague{p, post.Business})
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	here, err := s.List(InBusiness(ctx, admin.Business))
+	isHere := func(c Colleague) bool { return slices.ContainsFunc(here, func(p Person) bool { return p.ID == c.ID }) }
+	return slices.DeleteFunc(all, isHere), err
+}
+
+// GiveColleague has an administrator give somebody a role in the business that they are in who has one in another that they administer, too.
+// Their sessions end. The error is a *FieldError, or ErrNoPerson for whoever is no colleague.
+func (s *Service) GiveColleague(ctx context.Context, admin Person, person string, role Role, place string, now time.Time) error {
+	defer s.recent.forget()
+	ctx = InBusiness(ctx, admin.Business)
+	err := s.store.Change(ctx, func(tx Tx) error {
+		mine, err := tx.Posts(ctx, admin.ID)
+		if err != nil {
+			return err
+		}
+		theirs, err := tx.Posts(ctx, person)
+		if err != nil {
+			return err
+		}
+		in := func(posts []Post, business string) bool {
+			return slices.ContainsFunc(posts, func(p Post) bool { return p.Business.ID == business })
+		}
+		colleague := slices.ContainsFunc(mine, func(p Post) bool { return p.Role == Admin && in(theirs, p.Business.ID) })
+		if !colleague || in(theirs, admin.Business) {
+			return ErrNoPerson
+		}
+		return givePost(ctx, tx, admin.ID, person, admin.Business, role, place, now)
+	})
+	if err != nil {
+		return fmt.Errorf("role of %s in %s: %w", person, admin.Business, err)
+	}
+	return nil
 }
 
 // DropPost takes a person's role in a business away. Their sessions end. Who has a role in no other business is removed (Remove). The
@@ -317,8 +403,8 @@ func dropPost(ctx context.Context, tx Tx, by string, p Person, now time.Time) er
 	if err := tx.EndAll(ctx, p.ID, "", now); err != nil {
 		return err
 	}
-	was := string(p.Role) + " " + p.Place
-	return tx.RecordAct(ctx, NewAct(now, by, "person.role", p.ID, p.Business+": "+was+" -> none").From(was, ""))
+	at := Business{ID: p.Business}
+	return tx.RecordAct(ctx, postAct(now, by, p.ID, Post{at, p.Role, p.Place}, Post{Business: at}))
 }
 
 // hereOnly refuses what an administrator of one business would do to the account of somebody who has a role in others: with a link for

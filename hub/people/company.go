@@ -3,6 +3,8 @@ package people
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -12,8 +14,8 @@ import (
 type Company struct {
 	Issuer, Subject string // who it is: never a name or a mail address, which go from one person to another
 	Name            string
-	Role            Role      // of the first of their groups that has one; empty for none
-	Place           string    // that goes with the role
+	Posts           []Post    // by their groups, one in each business; none for who is nothing here
+	Of              []string  // businesses in which the company's groups say who is what; a role in others is not theirs to give or take
 	Both            bool      // two factors were shown to the company's login
 	Shown           time.Time // when they showed there that it is they; zero where it does not say
 	State           string    // of the sign-in, good once
@@ -66,7 +68,7 @@ func (s *Service) CompanyLogin(ctx context.Context, c Company, from From, now ti
 	return in, nil
 }
 
-// companyPerson finds or adds the person, in the role of today.
+// companyPerson finds or adds the person, in the roles of today.
 func companyPerson(ctx context.Context, tx Tx, c Company, now time.Time) (Person, error) {
 	id, err := tx.Identity(ctx, c.Issuer, c.Subject)
 	if errors.Is(err, ErrNoPerson) {
@@ -76,35 +78,84 @@ func companyPerson(ctx context.Context, tx Tx, c Company, now time.Time) (Person
 		return Person{}, err
 	}
 	who, err := active(ctx, tx, id)
-	switch {
-	case err != nil:
-		return Person{}, err
-	case c.Role == "":
-		return who, ErrGroup
-	case who.Role == c.Role && who.Place == c.Place:
-		return who, nil
+	if err == nil && len(c.Posts) == 0 {
+		err = ErrGroup
 	}
-	before := string(who.Role) + " " + who.Place
-	who.Role, who.Place = c.Role, c.Place
+	if err != nil {
+		return who, err
+	}
+	had, err := tx.Posts(ctx, id)
+	if err != nil {
+		return Person{}, err
+	}
+	changed, err := followGroups(ctx, tx, c, who, had, now)
+	if err != nil || !changed {
+		return who, err
+	}
+	if err := tx.EndAll(ctx, id, "", now); err != nil {
+		return Person{}, err
+	}
+	return active(ctx, tx, id) // the business of before may be theirs no longer
+}
+
+// followGroups gives a person the roles that their groups have, and takes those of before that they have no longer.
+func followGroups(ctx context.Context, tx Tx, c Company, who Person, had []Post, now time.Time) (changed bool, err error) {
+	in := func(business string) func(Post) bool { return func(p Post) bool { return p.Business.ID == business } }
+	for _, p := range c.Posts {
+		var before Post
+		if n := slices.IndexFunc(had, in(p.Business.ID)); n >= 0 {
+			before = had[n]
+		}
+		if before.Role == p.Role && before.Place == p.Place {
+			continue
+		}
+		changed = true
+		if err := companyPost(ctx, tx, who.Name, p); err != nil {
+			return changed, err
+		}
+		if err := tx.SetPost(ctx, who.ID, p.Business.ID, p.Role, p.Place, string(ByCompany), now); err != nil {
+			return changed, err
+		}
+		if err := tx.RecordAct(ctx, postAct(now, string(ByCompany), who.ID, before, p)); err != nil {
+			return changed, err
+		}
+	}
+	for _, p := range had {
+		if !slices.Contains(c.Of, p.Business.ID) || slices.ContainsFunc(c.Posts, in(p.Business.ID)) {
+			continue
+		}
+		changed = true
+		if err := tx.DropPost(ctx, who.ID, p.Business.ID); err != nil {
+			return changed, err
+		}
+		if err := tx.RecordAct(ctx, postAct(now, string(ByCompany), who.ID, p, Post{Business: p.Business})); err != nil {
+			return changed, err
+		}
+	}
+	return changed, nil
+}
+
+// companyPost refuses a role of a group that nobody can have here.
+func companyPost(ctx context.Context, tx Tx, name string, p Post) error {
+	who := Person{Name: name, Role: p.Role, Place: p.Place, Business: p.Business.ID}
 	if err := errors.Join(who.check(), placed(ctx, tx, who)); err != nil {
-		return Person{}, err
+		return err
 	}
-	if err := tx.SetRole(ctx, who.ID, who.Role, who.Place); err != nil {
-		return Person{}, err
+	if err := there(ctx, tx, p.Business.ID); errors.Is(err, ErrNoBusiness) {
+		return &FieldError{"business", fmt.Sprintf("the id of a business, and %q is none", p.Business.ID)}
+	} else {
+		return err
 	}
-	if err := tx.EndAll(ctx, who.ID, "", now); err != nil {
-		return Person{}, err
-	}
-	return who, tx.RecordAct(ctx, NewAct(now, string(ByCompany), "person.role", who.ID, before+" -> "+string(who.Role)+" "+who.Place))
 }
 
 func newFromCompany(ctx context.Context, tx Tx, c Company, now time.Time) (Person, error) {
-	if c.Role == "" {
+	if len(c.Posts) == 0 {
 		return Person{}, ErrGroup
 	}
-	who := Person{ID: NewID("p"), Name: companyName(c), Role: c.Role, Place: c.Place, Added: now, AddedBy: string(ByCompany),
-		Business: MainBusiness}
-	if err := errors.Join(who.check(), placed(ctx, tx, who)); err != nil {
+	first := c.Posts[0]
+	who := Person{ID: NewID("p"), Name: companyName(c), Role: first.Role, Place: first.Place, Added: now, AddedBy: string(ByCompany),
+		Business: first.Business.ID}
+	if err := companyPost(ctx, tx, who.Name, first); err != nil {
 		return Person{}, err
 	}
 	if err := tx.AddPerson(ctx, who); err != nil {
@@ -113,7 +164,11 @@ func newFromCompany(ctx context.Context, tx Tx, c Company, now time.Time) (Perso
 	if err := tx.AddIdentity(ctx, c.Issuer, c.Subject, who.ID, now); err != nil {
 		return Person{}, err
 	}
-	return who, tx.RecordAct(ctx, NewAct(now, string(ByCompany), "person.add", who.ID, string(who.Role)+" "+who.Place))
+	if err := tx.RecordAct(ctx, NewAct(now, string(ByCompany), "person.add", who.ID, string(who.Role)+" "+who.Place)); err != nil {
+		return Person{}, err
+	}
+	_, err := followGroups(ctx, tx, c, who, []Post{first}, now)
+	return who, err
 }
 
 // companyName is a name as persons have one, whatever the company's login says.

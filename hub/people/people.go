@@ -37,15 +37,12 @@ func Roles() []Role {
 // NeedsSecond says whether a person of the role logs in with two factors: what these do, goods, doors and other people depend on.
 func (r Role) NeedsSecond() bool { return r == Admin || r == Dispatcher || r == Quality }
 
-// needsPlace says whether a person of the role has to name the place that is their own.
-func (r Role) needsPlace() bool { return r == Driver || r == Shop || r == Customer }
-
 // Person is somebody, or some program, that may log in.
 type Person struct {
 	ID      string
 	Name    string
 	Role    Role
-	Place   string    // a shop's id, a driver's route, a customer's pseudonym; empty for all
+	Place   string    // what is their own (Role.Own); empty for all
 	Added   time.Time // when, and
 	AddedBy string    // by which person; Console from the command line
 	Removed time.Time // zero while they may log in
@@ -74,9 +71,10 @@ func (p Person) check() error {
 		return &FieldError{"name", "no control characters"}
 	case !slices.Contains(Roles(), p.Role):
 		return &FieldError{"role", "one of " + roleList()}
-	case p.Role.needsPlace() && p.Place == "":
-		return &FieldError{"place", map[Role]string{Driver: "the id of the driver's route", Shop: "the id of the shop",
-			Customer: "the customer's pseudonym"}[p.Role]}
+	case p.Role.Own().Must && p.Place == "":
+		return &FieldError{"place", p.Role.Own().Want}
+	case p.Role.Own().Kind == "" && p.Place != "":
+		return &FieldError{"place", fmt.Sprintf("nothing: the role %s is for the whole business, and has no place of its own", p.Role)}
 	case len(p.Place) > maxPlace || strings.ContainsFunc(p.Place, unicode.IsControl) || !utf8.ValidString(p.Place):
 		return &FieldError{"place", fmt.Sprintf("at most %d bytes, no control characters", maxPlace)}
 	}

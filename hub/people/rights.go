@@ -54,7 +54,8 @@ type Caller struct {
 // Call is what somebody asks for: the values of its query and path parameters, and of the fields of its body.
 type Call struct {
 	Param, Field func(name string) string
-	// Elsewhere says whether it names anything that belongs to another business than the caller's; nil where there is one business only.
+	// Elsewhere says whether it names anything that belongs to another business than the caller's, or to another warehouse; nil where they
+	// see all.
 	Elsewhere func() bool
 }
 
@@ -181,6 +182,7 @@ func pageRights() []Right {
 		{Route: "GET /rights", Roles: []Role{Admin}},
 		// Signed, or a stolen session of an administrator would make itself an account that outlives it.
 		{Route: "POST /people", Roles: []Role{Admin}, Act: true, Sign: always},
+		{Route: "POST /people/colleagues", Roles: []Role{Admin}, Act: true, Sign: always}, // of other businesses that they administer, too
 		{Route: "POST /people/:id/link", Roles: []Role{Admin}, Act: true, Sign: always},
 		{Route: "POST /people/:id/remove", Roles: []Role{Admin}, Act: true, Sign: always},
 		{Route: "POST /people/:id/role", Roles: []Role{Admin}, Act: true, Sign: always},
@@ -217,7 +219,7 @@ const (
 	Owes                      // once the second factor is given
 	Unsigned                  // once the person has shown that it is they
 	OutOfScope                // with this role, and not with this token
-	Elsewhere                 // it names what belongs to another business, which is as if it were not there
+	Elsewhere                 // it names what the person does not see, which is as if it were not there
 )
 
 // Judge says whether somebody, nil for one without a session, may use a route.

@@ -77,7 +77,7 @@ func TestWhatIsSigned(t *testing.T) {
 	require.ElementsMatch(t, []string{"POST /v1/quality/decisions", "POST /quality released|condemned",
 		"POST /v1/fridges/:id/openings", "POST /v1/openings/:id/confirm", "POST /doors/:id",
 		"POST /v1/devices/:id/commissioning sign", "POST /devices/:id/commissioning sign",
-		"POST /people", "POST /people/:id/link", "POST /people/:id/remove", "POST /people/:id/role", "POST /people/:id/reset",
+		"POST /people", "POST /people/colleagues", "POST /people/:id/link", "POST /people/:id/remove", "POST /people/:id/role", "POST /people/:id/reset",
 		"POST /v1/customers/:id/erasure"}, got)
 }
 
@@ -121,7 +121,7 @@ func TestWhoMayChangeWhat(t *testing.T) {
 	sure := slices.Concat(maintain, append(answers(programs), programs+"confirm"), append(answers(pages), pages+"confirm"))
 	require.Equal(t, map[Role][]string{
 		Admin: slices.Concat([]string{order, refund, risk, confirm, cancel, lines}, disrupt,
-			[]string{"POST /people", "POST /people/:id/link", "POST /people/:id/remove", "POST /people/:id/role", "POST /people/:id/reset"}, answer, rent, rentPages, known, erase),
+			[]string{"POST /people", "POST /people/colleagues", "POST /people/:id/link", "POST /people/:id/remove", "POST /people/:id/role", "POST /people/:id/reset"}, answer, rent, rentPages, known, erase),
 		Dispatcher: slices.Concat([]string{order, refund, risk, cancel, lines}, disrupt, answer),
 		Support:    slices.Concat([]string{order, refund, risk, confirm, cancel, lines, work[0], riskPage, work[1]}, promised, known, erase),
 		Quality:    slices.Concat([]string{hold, decide, probe, work[0], "POST /quality", work[1]}, sure),

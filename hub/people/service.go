@@ -24,8 +24,8 @@ type Tx interface {
 	// Persons lists persons in the order in which they were added, the removed ones too.
 	Persons(ctx context.Context, most int) ([]Person, error)
 	AddPerson(ctx context.Context, p Person) error
-	// HasOwn says whether the network has the place that is to be a person's own: a driver's route, a shop.
-	HasOwn(ctx context.Context, role Role, place string) (bool, error)
+	// HasOwn says whether a business has the place that is to be a person's own: a driver's route, a shop, a warehouse.
+	HasOwn(ctx context.Context, business string, kind Kind, place string) (bool, error)
 	RemovePerson(ctx context.Context, id string, at time.Time) error
 	AddLink(ctx context.Context, l Link) error
 	// HasLink says whether there is an unused link that has not expired at now.
@@ -134,11 +134,11 @@ func addWithLink(ctx context.Context, tx Tx, by string, p Person, code string, w
 // placed refuses a person whose place is not in the network: they would find nothing of their own. A customer's pseudonym is no
 // place: nobody here knows which there are.
 func placed(ctx context.Context, tx Tx, p Person) error {
-	kind := map[Role]string{Driver: "route", Shop: "shop"}[p.Role]
-	if kind == "" {
+	kind := p.Role.Own().Kind
+	if p.Place == "" || kind == "" || kind == ACustomer {
 		return nil
 	}
-	has, err := tx.HasOwn(ctx, p.Role, p.Place)
+	has, err := tx.HasOwn(ctx, p.Business, kind, p.Place)
 	if err == nil && !has {
 		return &FieldError{"place", fmt.Sprintf("the id of a %s of the imported network, and %q is none", kind, p.Place)}
 	}

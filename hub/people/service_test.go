@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"meguri/hub/bulk"
 	"meguri/hub/people"
 	"meguri/hub/store"
 	"meguri/hub/storetest"
@@ -194,6 +195,7 @@ func TestAWrongFieldIsNamedWithWhatWasExpected(t *testing.T) {
 		"driver without one":  {people.Person{Name: "A", Role: people.Driver, Place: " "}, "place: want the id of the driver's route"},
 		"no such route":       {people.Person{Name: "A", Role: people.Driver, Place: "nope"}, `place: want the id of a route of the imported network, and "nope" is none`},
 		"a route for a shop":  {people.Person{Name: "A", Role: people.Shop, Place: "route-1"}, `place: want the id of a shop of the imported network, and "route-1" is none`},
+		"no such warehouse":   {people.Person{Name: "A", Role: people.Warehouse, Place: "route-1"}, `place: want the id of a warehouse of the imported network, and "route-1" is none`},
 		"place that is silly": {people.Person{Name: "A", Role: people.Shop, Place: strings.Repeat("x", 91)}, "place: want at most"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -202,6 +204,34 @@ func TestAWrongFieldIsNamedWithWhatWasExpected(t *testing.T) {
 			var field *people.FieldError
 			require.ErrorAs(t, err, &field)
 		})
+	}
+}
+
+// Which place goes with which role, once more as people argue about it. A change here is a decision, not a repair.
+func TestEachRoleHasThePlaceThatGoesWithIt(t *testing.T) {
+	svc, s := open(t)
+	require.NoError(t, s.Change(t.Context(), func(tx *store.Tx) error {
+		return tx.SaveWarehouses(t.Context(), []bulk.Warehouse{{ID: "w-1", GLN: "9520001000058", Name: "Koto"}})
+	}))
+	must, may := map[people.Role]string{people.Driver: "route-1", people.Shop: "shop-a", people.Customer: "member-1"}, map[people.Role]string{people.Warehouse: "w-1"}
+	for _, role := range people.Roles() {
+		add := func(place string) error {
+			_, _, err := svc.Add(t.Context(), people.Console, people.Person{Name: "A", Role: role, Place: place}, start)
+			return err
+		}
+		place, needs := must[role]
+		if !needs {
+			place = may[role]
+		}
+		require.NoError(t, add(place), role)
+		switch {
+		case needs:
+			require.ErrorContains(t, add(""), "place: want the", role)
+		case place != "":
+			require.NoError(t, add(""), role)
+		default:
+			require.ErrorContains(t, add("shop-a"), "place: want nothing", role)
+		}
 	}
 }
 

@@ -60,14 +60,14 @@ func (tx *Tx) AddPerson(ctx context.Context, p people.Person) error {
 		p.ID, string(p.Role), p.Place, millis(p.Added), p.AddedBy, p.Business)
 }
 
-// HasOwn says whether the network has the place that is to be a person's own.
-func (tx *Tx) HasOwn(ctx context.Context, role people.Role, place string) (bool, error) {
-	table := map[people.Role]string{people.Driver: "routes", people.Shop: "shops"}[role]
+// HasOwn says whether a business has the place that is to be a person's own.
+func (tx *Tx) HasOwn(ctx context.Context, business string, kind people.Kind, place string) (bool, error) {
+	table := map[people.Kind]string{people.ARoute: "routes", people.AShop: "shops", people.AWarehouse: "warehouses"}[kind]
 	if table == "" {
 		return false, nil
 	}
 	var n int
-	err := tx.row(ctx, "SELECT COUNT(*) FROM "+table+" WHERE id = $1", place).Scan(&n)
+	err := tx.row(ctx, "SELECT COUNT(*) FROM "+table+" WHERE id = $1 AND business_id = $2", place, business).Scan(&n)
 	return n > 0, err
 }
 

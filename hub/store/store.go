@@ -164,10 +164,10 @@ func (s *Store) Close() error { return s.database.close() }
 type Tx struct {
 	session session
 	e       engine
-	// business is the one whose rows are seen; empty for all. within writes statements for it.
-	business string
-	within   *within
-	vault    *people.Vault
+	// business is the one whose rows are seen, and warehouse the only one of its warehouses; empty for all. within writes statements for them.
+	business, warehouse string
+	within              *within
+	vault               *people.Vault
 
 	after []func() // to be run once it is committed
 
@@ -468,7 +468,7 @@ func (tx *Tx) query(ctx context.Context, query string, args []any) (rows, error)
 		return nil, err
 	}
 	if tx.business != "" {
-		query = tx.within.of(tx.e, tx.business, query)
+		query = tx.within.of(tx.e, tx.business, tx.warehouse, query)
 	}
 	return tx.session.query(ctx, query, args)
 }

@@ -10,13 +10,15 @@ import (
 	"strings"
 	"sync"
 
+	"meguri/hub/bulk"
 	"meguri/hub/people"
 )
 
 // A transaction of a request in one of several businesses sees the rows of that business and no others: each statement that reads is
 // given, in front, the tables that it names as common table expressions of the same names, and they hold only those rows. So a list, a
 // join or a search that somebody writes tomorrow cannot forget to ask whose it is. Statements that write are as they are: what they
-// change was looked up first, or is judged at the door (people.Right.Things).
+// change was looked up first, or is judged at the door (people.Call.Elsewhere). One warehouse of a business is separated the same way, for
+// whoever leads it.
 
 // owned says of a table by what its rows belong to a business: "locations.id=location_id" is the row's own location_id among the
 // locations that belong to it, and any one of those given is enough. "^subject" is a position without its sensor: what stands before
@@ -126,7 +128,7 @@ type within struct {
 	texts map[withinKey]string
 }
 
-type withinKey struct{ business, query string }
+type withinKey struct{ business, warehouse, query string }
 
 const maxWithin = 4000
 
@@ -138,12 +140,12 @@ func reads(query string) bool {
 	return strings.HasPrefix(text, "SELECT") || strings.HasPrefix(text, "WITH")
 }
 
-// of is the query for a business.
-func (w *within) of(e engine, business, query string) string {
+// of is the query for a business, or for one of its warehouses.
+func (w *within) of(e engine, business, warehouse, query string) string {
 	if !reads(query) {
 		return query
 	}
-	key := withinKey{business, query}
+	key := withinKey{business, warehouse, query}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	text, has := w.texts[key]
@@ -151,17 +153,23 @@ func (w *within) of(e engine, business, query string) string {
 		if w.texts == nil || len(w.texts) >= maxWithin {
 			w.texts = map[withinKey]string{}
 		}
-		text = writeWithin(e, business, query)
+		text = writeWithin(e, business, warehouse, query)
 		w.texts[key] = text
 	}
 	return text
 }
 
-func writeWithin(e engine, business, query string) string {
+// nothing is what stands in a statement for what cannot be an id; none is called so.
+const nothing = "-"
+
+func writeWithin(e engine, business, warehouse, query string) string {
 	if !people.IsBusinessID(business) { // it stands in the statement as it is
-		business = "-" // which none is called
+		business = nothing
 	}
-	b := &withinWriter{engine: e, business: business, done: map[string]bool{}}
+	if warehouse != "" && !bulk.IsID(warehouse) {
+		warehouse = nothing
+	}
+	b := &withinWriter{engine: e, business: business, warehouse: warehouse, done: map[string]bool{}}
 	for _, word := range wordInSQL.FindAllString(query, -1) {
 		if o, is := byTable[word]; is {
 			b.add(o, "")
@@ -179,29 +187,35 @@ func writeWithin(e engine, business, query string) string {
 
 // withinWriter writes tables, each after those that it needs.
 type withinWriter struct {
-	engine   engine
-	business string
-	done     map[string]bool
-	tables   []string
+	engine    engine
+	business  string
+	warehouse string // empty for all of the business
+	done      map[string]bool
+	tables    []string
 }
 
-// add writes a table of the business, or with the suffix others that of all others.
+// add writes a table of the business, or with the suffix others that of all others. Of warehouses it may be one only; then what the
+// business's other warehouses have is of others, too.
 func (b *withinWriter) add(o owned, suffix string) {
 	if b.done[o.table+suffix] {
 		return
 	}
 	b.done[o.table+suffix] = true
-	is := " = '" + b.business + "'"
+	is, and := " = '", " AND "
 	if suffix != "" {
-		is = " <> '" + b.business + "'"
+		is, and = " <> '", " OR "
 	}
 	base := b.engine.base(o.table)
 	text := "SELECT t.* FROM " + base + " t WHERE "
 	switch {
 	case o.table == "persons":
-		text = strings.ReplaceAll(strings.ReplaceAll(personsWithin, "BASE", base), " OP", is)
+		text = strings.ReplaceAll(strings.ReplaceAll(personsWithin, "BASE", base), " OP", is+b.business+"'")
+	case o.table == "warehouses" && b.warehouse != "":
+		text += "t.business_id" + is + b.business + "'" + and + "t.id" + is + b.warehouse + "'"
 	case o.by == "root":
-		text += "t.business_id" + is
+		text += "t.business_id" + is + b.business + "'"
+	case o.table == "garments" && suffix == "" && b.business == people.MainBusiness: // several may have pieces of one
+		text += b.belongs(o, "") + " OR NOT (" + b.belongs(o, others) + ")"
 	case o.rest && suffix == "" && b.business == people.MainBusiness:
 		text += "NOT (" + b.belongs(o, others) + ")"
 	default:
@@ -241,14 +255,14 @@ func (b *withinWriter) belongs(o owned, suffix string) string {
 
 // newTx is a transaction in the business of ctx, if it is in one.
 func (s *Store) newTx(ctx context.Context, bold bool) *Tx {
-	return &Tx{e: s.engine, bold: bold, business: people.BusinessOf(ctx), within: &s.within, vault: s.vault}
+	return &Tx{e: s.engine, bold: bold, business: people.BusinessOf(ctx), warehouse: people.WarehouseOf(ctx), within: &s.within, vault: s.vault}
 }
 
-// everywhere runs fn without the bounds of a business: for what a person has in others, and what is asked on their behalf.
+// everywhere runs fn without the bounds of a business or warehouse: for what a person has in others, and what is asked on their behalf.
 func (tx *Tx) everywhere(fn func() error) error {
-	was := tx.business
-	tx.business = ""
-	defer func() { tx.business = was }()
+	business, warehouse := tx.business, tx.warehouse
+	tx.business, tx.warehouse = "", ""
+	defer func() { tx.business, tx.warehouse = business, warehouse }()
 	return fn()
 }
 
@@ -273,7 +287,7 @@ var findNamed = func() string {
 	return strings.Join(parts, " UNION ")
 }()
 
-// Elsewhere says whether one of some texts names what is there, and not in the business that the transaction is in. What stands before a
+// Elsewhere says whether one of some texts names what is there, and not in the business or warehouse that the transaction is in. What stands before a
 // slash is looked for, too: "FRIDGE/SENSOR". What is not there at all is not elsewhere.
 func (tx *Tx) Elsewhere(ctx context.Context, texts []string) (bool, error) {
 	if tx.business == "" {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -28,11 +29,11 @@ func TestEveryTableBelongsToOneBusinessOrToAll(t *testing.T) {
 	}))
 }
 
-// What is written for each table can be read by the database, in the first business and in another.
+// What is written for each table can be read by the database, in the first business and in another, and in one warehouse of each.
 func TestEveryTableCanBeReadWithinABusiness(t *testing.T) {
 	s := openTest(t)
-	for _, business := range []string{people.MainBusiness, "other", "no'business"} {
-		ctx := people.InBusiness(t.Context(), business)
+	for _, ctx := range []context.Context{people.InBusiness(t.Context(), people.MainBusiness), people.InBusiness(t.Context(), "other"),
+		people.InBusiness(t.Context(), "no'business"), people.InWarehouse(t.Context(), people.MainBusiness, "w-1"), people.InWarehouse(t.Context(), "other", "w'1")} {
 		require.NoError(t, s.Read(ctx, func(tx *Tx) error {
 			for _, o := range ownedTables {
 				var n int
@@ -47,10 +48,10 @@ func TestEveryTableCanBeReadWithinABusiness(t *testing.T) {
 func TestAStatementThatWritesIsAsItWas(t *testing.T) {
 	w := &within{}
 	for _, query := range []string{"UPDATE orders SET state = 'a'", "INSERT INTO orders (id) SELECT id FROM shops", "DELETE FROM orders"} {
-		require.Equal(t, query, w.of(sqliteEngine{}, "b", query))
+		require.Equal(t, query, w.of(sqliteEngine{}, "b", "", query))
 	}
-	require.Equal(t, "SELECT 1", w.of(sqliteEngine{}, "b", "SELECT 1"))
-	text := w.of(postgresEngine{}, "b", "WITH x AS (SELECT id FROM shops) SELECT id FROM x")
+	require.Equal(t, "SELECT 1", w.of(sqliteEngine{}, "b", "", "SELECT 1"))
+	text := w.of(postgresEngine{}, "b", "", "WITH x AS (SELECT id FROM shops) SELECT id FROM x")
 	require.True(t, strings.HasPrefix(text, "WITH shops AS NOT MATERIALIZED (SELECT t.* FROM public.shops t WHERE t.business_id = 'b')"), text)
 	require.Equal(t, 1, strings.Count(text, "WITH"))
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"meguri/hub/dispatch"
+	"meguri/hub/people"
 	"meguri/hub/store"
 	"meguri/protocol"
 )
@@ -58,7 +59,7 @@ func Open(ctx context.Context, s *store.Store, dir string, now time.Time) (*Sign
 		return err
 	})
 	if err == nil && !slices.ContainsFunc(have, func(k own) bool { return !k.SignsFrom.After(now) }) {
-		_, err = signer.add(ctx, s, now, now)
+		_, err = signer.add(ctx, s, "", now, now)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("keys of tokens: %w", err)
@@ -111,7 +112,7 @@ func (s *Signer) Sign(ctx context.Context, tx *store.Tx, t protocol.Token, now t
 
 // Rotate makes a key that takes the place of this hub's others: they sign until it does, and are taken until no token of theirs can
 // be valid any more. Stations need new plans then.
-func (s *Signer) Rotate(ctx context.Context, db *store.Store, now time.Time) (store.TokenKey, error) {
+func (s *Signer) Rotate(ctx context.Context, db *store.Store, by string, now time.Time) (store.TokenKey, error) {
 	var have []own
 	err := db.Read(ctx, func(tx *store.Tx) (err error) {
 		have, err = s.own(ctx, tx, now)
@@ -123,7 +124,7 @@ func (s *Signer) Rotate(ctx context.Context, db *store.Store, now time.Time) (st
 	if err != nil {
 		return store.TokenKey{}, err
 	}
-	return s.add(ctx, db, now, now.Add(Lead), have...)
+	return s.add(ctx, db, by, now, now.Add(Lead), have...)
 }
 
 // own is a key whose private half is in the directory.
@@ -173,8 +174,9 @@ func idOf(key ed25519.PrivateKey) string {
 	return hex.EncodeToString(protocol.KeyID(key.Public().(ed25519.PublicKey)))
 }
 
-// add makes a key that takes the place of former ones: the file first, so that no lock is told of a key that nobody has.
-func (s *Signer) add(ctx context.Context, db *store.Store, now, from time.Time, former ...own) (store.TokenKey, error) {
+// add makes a key that takes the place of former ones: the file first, so that no lock is told of a key that nobody has. by is who asked for
+// it; empty where the hub makes the first one.
+func (s *Signer) add(ctx context.Context, db *store.Store, by string, now, from time.Time, former ...own) (store.TokenKey, error) {
 	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		return store.TokenKey{}, err
@@ -189,7 +191,10 @@ func (s *Signer) add(ctx context.Context, db *store.Store, now, from time.Time, 
 				return err
 			}
 		}
-		return tx.AddTokenKey(ctx, k)
+		if err := tx.AddTokenKey(ctx, k); err != nil || by == "" {
+			return err
+		}
+		return tx.RecordAct(ctx, people.NewAct(now, by, "token.rotate", k.ID, "signs from "+from.UTC().Format(time.RFC3339)))
 	})
 }
 

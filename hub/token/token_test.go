@@ -48,7 +48,7 @@ func (h *hubs) signIssued(signer *token.Signer, issued, now time.Time) (text str
 
 func (h *hubs) rotate(signer *token.Signer, now time.Time) store.TokenKey {
 	h.t.Helper()
-	key, err := signer.Rotate(h.t.Context(), h.s, now)
+	key, err := signer.Rotate(h.t.Context(), h.s, "test", now)
 	require.NoError(h.t, err)
 	return key
 }
@@ -153,7 +153,7 @@ func TestARotationThatFailsLeavesEverythingAsItWas(t *testing.T) {
 	h := &hubs{t, storetest.Open(t, url)}
 	signer := h.open(t.TempDir(), noon)
 	storetest.Break(t, url, `CREATE TRIGGER never BEFORE UPDATE ON token_keys BEGIN SELECT RAISE(ABORT, 'disk full'); END`)
-	_, err := signer.Rotate(t.Context(), h.s, noon.Add(time.Hour))
+	_, err := signer.Rotate(t.Context(), h.s, "test", noon.Add(time.Hour))
 	require.ErrorContains(t, err, "disk full")
 	require.Len(t, h.keys(noon.Add(time.Hour)), 1)
 }
@@ -200,7 +200,7 @@ func TestACommandInAnotherDirectoryMakesNoKey(t *testing.T) {
 	h := newHubs(t)
 	h.open(t.TempDir(), noon)
 	elsewhere := token.In(t.TempDir())
-	_, err := elsewhere.Rotate(t.Context(), h.s, noon)
+	_, err := elsewhere.Rotate(t.Context(), h.s, "test", noon)
 	require.ErrorIs(t, err, token.ErrNoKey)
 	require.ErrorIs(t, h.s.Read(t.Context(), func(tx *store.Tx) error {
 		_, err := elsewhere.Sign(t.Context(), tx, protocol.Token{}, noon)

@@ -90,6 +90,9 @@ type peopleView struct {
 	Field   string
 	Want    string
 	Given   people.Person
+	// Colleagues of other businesses that the administrator looks after, too, and which of them was given.
+	Colleagues []people.Colleague
+	Colleague  string
 }
 
 func (w *Web) people(c echo.Context) error { return w.showPeople(c, http.StatusOK, peopleView{}) }
@@ -97,6 +100,9 @@ func (w *Web) people(c echo.Context) error { return w.showPeople(c, http.StatusO
 func (w *Web) showPeople(c echo.Context, status int, v peopleView) error {
 	var err error
 	if v.People, err = w.People.List(c.Request().Context()); err != nil {
+		return err
+	}
+	if v.Colleagues, err = w.People.Colleagues(c.Request().Context(), api.Who(c)); err != nil {
 		return err
 	}
 	v.Roles, v.Self = people.Roles(), api.Who(c).ID
@@ -114,6 +120,21 @@ func (w *Web) addPerson(c echo.Context) error {
 		return err
 	}
 	return w.showPeople(c, http.StatusOK, peopleView{LinkFor: added.Name, Link: w.linkOf(c, code)})
+}
+
+// addColleague gives somebody of another business a role in this one.
+func (w *Web) addColleague(c echo.Context) error {
+	p := people.Person{Role: people.Role(c.FormValue("role")), Place: c.FormValue("place")}
+	id := c.FormValue("colleague")
+	err := w.People.GiveColleague(c.Request().Context(), api.Who(c), id, p.Role, p.Place, w.RealNow())
+	var field *people.FieldError
+	if errors.As(err, &field) {
+		return w.showPeople(c, http.StatusUnprocessableEntity, peopleView{Field: field.Field, Want: field.Want, Given: p, Colleague: id})
+	}
+	if err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, "/people")
 }
 
 func (w *Web) linkPerson(c echo.Context) error {

@@ -144,6 +144,12 @@ func TestARoleIsChangedAndAPersonResetOnThePage(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, post(h, "/people/"+p.ID+"/role", admin, url.Values{"role": {"driver"}, "place": {"route-01"}}).Code)
 	require.Equal(t, "/login", get(h, "/me", token).Header().Get("Location"), "out at once")
 	require.Equal(t, http.StatusUnprocessableEntity, post(h, "/people/"+p.ID+"/role", admin, url.Values{"role": {"driver"}, "place": {"nowhere"}}).Code)
+	for role, place := range map[string]string{"quality": "route-01", "warehouse": "no-warehouse"} { // none goes with the one, and that is none
+		w := post(h, "/people/"+p.ID+"/role", admin, url.Values{"role": {role}, "place": {place}})
+		require.Equal(t, http.StatusUnprocessableEntity, w.Code)
+		require.Contains(t, w.Body.String(), "Place: ")
+		require.Equal(t, http.StatusUnprocessableEntity, post(h, "/people", admin, url.Values{"name": {"N"}, "role": {role}, "place": {place}}).Code)
+	}
 	require.Equal(t, http.StatusNotFound, post(h, "/people/none/role", admin, url.Values{"role": {"support"}}).Code)
 	w := post(h, "/people/"+p.ID+"/reset", admin, nil)
 	require.Equal(t, 200, w.Code)

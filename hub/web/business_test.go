@@ -128,6 +128,7 @@ var theirs = map[string]struct{ id, query, body string }{
 	"POST /people/:id/remove":             {id: "PERSON"},
 	"POST /people/:id/role":               {id: "PERSON", body: "role=support"},
 	"POST /people/:id/reset":              {id: "PERSON"},
+	"POST /people/colleagues":             {body: "colleague=PERSON&role=support"},
 	"POST /people":                        {body: "name=N&role=shop&place=shop-1"},
 	"GET /customers":                      {query: "id=member-0001"},
 	"POST /customers":                     {body: "id=member-0001&reason=r"},

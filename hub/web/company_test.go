@@ -22,7 +22,8 @@ func withCompany(t *testing.T) (h *apitest.Hub, issuer *oidctest.Issuer, at stri
 	t.Helper()
 	h = open(t)
 	issuer, at = oidctest.Start(t), serve(t, h)
-	roles, err := oidc.ReadRoles(strings.NewReader("group,role,place\nm-support,support\nm-dispatch,dispatcher\nm-driver,driver,route-01\nm-lost,shop,nowhere\n"))
+	roles, err := oidc.ReadRoles(strings.NewReader("group,role,place,business\nm-support,support\nm-dispatch,dispatcher\n" +
+		"m-driver,driver,route-01\nm-lost,shop,nowhere\nb-lead,warehouse,,boutique\nc-none,support,,none\n"))
 	require.NoError(t, err)
 	h.API.Company, err = oidc.New(oidc.Config{Issuer: issuer.URL, Client: oidctest.Client, Secret: oidctest.Secret, Name: "Acme <ID>", Roles: roles,
 		Back: at + "/login/company/back", GroupsClaim: "groups", SecondClaim: "amr", SecondValues: []string{"mfa"}, Now: h.RealNow})
@@ -97,6 +98,33 @@ func TestTheCompanysLoginMakesAPersonWhoseRoleFollowsTheirGroups(t *testing.T) {
 	_, status, body = visit(t, browser, at+"/login/company")
 	require.Equal(t, http.StatusForbidden, status)
 	require.Contains(t, body, "You were removed here")
+}
+
+// A group may have a role in another business than the first.
+func TestTheCompanysGroupsHaveRolesInSeveralBusinesses(t *testing.T) {
+	h, issuer, at, browser := withCompany(t)
+	require.NoError(t, h.People.AddBusiness(t.Context(), people.Console, people.Business{ID: "boutique", Name: "Boutique Mori"}, h.RealNow()))
+	issuer.Next(groups("m-support", "b-lead"))
+	_, status, _ := visit(t, browser, at+"/login/company?lang=en")
+	require.Equal(t, 200, status)
+	_, _, body := visit(t, browser, at+"/businesses?lang=en")
+	require.Contains(t, body, "Boutique Mori")
+	w, err := browser.PostForm(at+"/businesses", url.Values{"business": {"boutique"}})
+	require.NoError(t, err)
+	require.NoError(t, w.Body.Close())
+	_, status, _ = visit(t, browser, at+"/rental/cleaning")
+	require.Equal(t, 200, status)
+	_, status, _ = visit(t, browser, at+"/payments")
+	require.Equal(t, http.StatusForbidden, status, "that is support's, in the other business")
+
+	issuer.Next(groups("b-lead"))
+	_, _, _ = visit(t, browser, at+"/login/company")
+	_, status, _ = visit(t, browser, at+"/payments")
+	require.Equal(t, http.StatusForbidden, status, "support no longer")
+	issuer.Next(groups("c-none"))
+	_, status, body = visit(t, newBrowser(t), at+"/login/company?lang=en")
+	require.Equal(t, http.StatusForbidden, status)
+	require.Contains(t, body, "business")
 }
 
 func TestWhoShowedTheCompanyTwoFactorsOwesNoneHere(t *testing.T) {

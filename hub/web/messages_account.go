@@ -70,8 +70,12 @@ var accountMessages = map[string]message{
 	"rights.sign":   {"sign", "署名"},
 	"rights.all":    {"all", "全員"},
 
-	"people.change":  {"Change role", "役割を変更"},
-	"people.ended":   {"Their sessions end at once.", "サインインは直ちに終了します。"},
-	"people.reset":   {"Reset sign-in", "サインイン情報を消去"},
-	"people.doreset": {"Take password, authenticator and passkeys away", "パスワード・認証アプリ・パスキーを消去"},
+	"people.colleague":     {"Somebody of another business of yours", "他の事業の担当者を追加"},
+	"people.who":           {"Person", "担当者"},
+	"people.give":          {"Give the role here", "この事業での役割を付与"},
+	"people.colleaguehelp": {"They sign in again, and choose the business then. Their sign-in can be reset only at the console from then on.", "再サインインの際に事業を選びます。以後、サインイン情報の消去はコンソールからのみ行えます。"},
+	"people.change":        {"Change role", "役割を変更"},
+	"people.ended":         {"Their sessions end at once.", "サインインは直ちに終了します。"},
+	"people.reset":         {"Reset sign-in", "サインイン情報を消去"},
+	"people.doreset":       {"Take password, authenticator and passkeys away", "パスワード・認証アプリ・パスキーを消去"},
 }

@@ -36,7 +36,7 @@ func (w *Web) stream(c echo.Context, key string, make maker) error {
 	}
 	ctx, cancel := context.WithCancel(c.Request().Context())
 	defer cancel()
-	key = people.BusinessOf(ctx) + "\x00" + key // of each business its own
+	key = people.BusinessOf(ctx) + "\x00" + people.WarehouseOf(ctx) + "\x00" + key // each who sees something else has their own
 	changed := w.Feed.Subscribe(ctx)
 	if changed == nil {
 		return echo.NewHTTPError(http.StatusServiceUnavailable)

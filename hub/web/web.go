@@ -113,6 +113,7 @@ func Register(e *echo.Echo, c Config) (*Web, error) {
 	e.GET("/people", w.people)
 	e.GET("/rights", w.showRights)
 	e.POST("/people", w.addPerson)
+	e.POST("/people/colleagues", w.addColleague)
 	e.POST("/people/:id/link", w.linkPerson)
 	e.POST("/people/:id/remove", w.removePerson)
 	e.POST("/people/:id/role", w.setRole)
