@@ -134,7 +134,6 @@ func TestEachCommandThatChangesSomethingLeavesItsAct(t *testing.T) {
 	a.risk()
 	aside := store.AsideFile(strings.TrimPrefix(a.g.Database, "sqlite:"), noon)
 	require.NoError(t, os.WriteFile(aside, nil, 0o600))
-	all, err := a.s.Asides(t.Context()); t.Log(all, err, a.g.Database, fmt.Sprintf("%T", a.s)); des, _ := os.ReadDir(dir); t.Log(des)
 	a.did("aside.drop", "aside", "drop", aside)
 
 	var cli commandLine
