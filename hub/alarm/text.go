@@ -17,19 +17,20 @@ func (t Text) In(lang string) string {
 // before) as it is, else English, the sign that sets units apart, and Japanese.
 type Said string
 
-const between = "\x1f" // "unit separator"
+// Between stands between the two languages of what is stored: "unit separator", which no text has.
+const Between = "\x1f"
 
 // Say makes one string of a text.
 func Say(t Text) Said {
 	if t.JA == t.EN {
 		return Said(t.EN)
 	}
-	return Said(t.EN + between + t.JA)
+	return Said(t.EN + Between + t.JA)
 }
 
 // Text gives it in each language.
 func (s Said) Text() Text {
-	en, ja, two := strings.Cut(string(s), between)
+	en, ja, two := strings.Cut(string(s), Between)
 	if !two {
 		ja = en
 	}

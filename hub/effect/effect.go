@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"meguri/hub/alarm"
 	"meguri/hub/dispatch"
 	"meguri/hub/link"
 	"meguri/hub/plan"
@@ -237,7 +238,8 @@ func (e *Effects) short(ctx context.Context, tx *store.Tx, ev link.Event, b prot
 			return err
 		}
 		id := fmt.Sprintf("shortage/%s/%d/%d", i.OrderID, i.Line, i.Unit)
-		detail := fmt.Sprintf("product %s is short in container %s: tell the customer, give the money back", b.GTIN, c.ID)
+		detail := string(alarm.Say(alarm.Text{EN: fmt.Sprintf("product %s is short in container %s: tell the customer, give the money back", b.GTIN, c.ID),
+			JA: fmt.Sprintf("容器 %[2]s の商品 %[1]s が不足しています。お客様に連絡し、返金してください", b.GTIN, c.ID)}))
 		if err := tx.OpenWork(ctx, id, "shortage", i.OrderID, detail, ev.At); err != nil {
 			return err
 		}
@@ -298,6 +300,12 @@ const (
 	workUndelivered = "undelivered"
 )
 
+// What is to be done for an order that ended without its goods in its customer's hands.
+var (
+	notCollected = alarm.Text{EN: "nobody came in the pickup window: collect the goods, tell the customer", JA: "受取時間内に受け取りがありませんでした。商品を回収し、お客様に連絡してください"}
+	notDelivered = alarm.Text{EN: "not all goods were delivered: tell the customer, give the money back", JA: "一部の商品が届けられませんでした。お客様に連絡し、返金してください"}
+)
+
 // Refresh folds the fates of orders anew from all that is known, and opens and settles the work that follows.
 func Refresh(ctx context.Context, tx *store.Tx, now time.Time, orders ...string) error {
 	for _, order := range orders {
@@ -329,10 +337,10 @@ func refresh(ctx context.Context, tx *store.Tx, now time.Time, order string) err
 	switch {
 	case fate.State == dispatch.OrderLeftOver:
 		due = workLeftOver
-		err = tx.OpenWork(ctx, due+"/"+order, due, order, "nobody came in the pickup window: collect the goods, tell the customer", now)
+		err = tx.OpenWork(ctx, due+"/"+order, due, order, string(alarm.Say(notCollected)), now)
 	case fate.State == dispatch.OrderUndelivered && len(dispatch.Wanted(needs)) > 0: // else each short unit is work already
 		due = workUndelivered
-		err = tx.OpenWork(ctx, due+"/"+order, due, order, "not all goods were delivered: tell the customer, give the money back", now)
+		err = tx.OpenWork(ctx, due+"/"+order, due, order, string(alarm.Say(notDelivered)), now)
 	}
 	for _, kind := range []string{workLeftOver, workUndelivered} {
 		if err == nil && kind != due {

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"meguri/hub/alarm"
 	"meguri/hub/fleet"
 	"meguri/hub/live"
 	"meguri/hub/store"
@@ -207,7 +208,8 @@ func (m *Maker) makeFor(ctx context.Context, tx *store.Tx, d fleet.Device, toget
 	parts, err := buildFor(ctx, tx, d, now, together)
 	var large *TooLarge
 	if errors.As(err, &large) {
-		detail := large.Error() + ": the device goes on with the plan that it has; serve these customers by hand"
+		detail := string(alarm.Say(alarm.Text{EN: large.Error() + ": the device goes on with the plan that it has; serve these customers by hand",
+			JA: large.Error() + "：機器は前の計画のまま動きます。該当するお客様には手動で対応してください"}))
 		if err := tx.OpenWork(ctx, work, "plan_refused", d.ID, detail, now); err != nil {
 			return false, err
 		}

@@ -34,7 +34,8 @@ func (k *Keeper) Bag(ctx context.Context, tx *store.Tx, src Source, b protocol.B
 	}
 	if b.Bag == "" && b.Step == protocol.StepReceive {
 		if err := tx.AgainWork(ctx, WorkNoBagLabel+"/"+e.Bag, WorkNoBagLabel, e.Bag,
-			fmt.Sprintf("a bag without a label came in at %s; it is called %s: find whose it is by its pieces", e.Place, b.Alias), src.At); err != nil {
+			say("a bag without a label came in at %s; it is called %s: find whose it is by its pieces",
+				"ラベルのないバッグが %s に届きました。仮の名前は %s です。中の個体から注文を調べてください", e.Place, b.Alias), src.At); err != nil {
 			return err
 		}
 	}
@@ -160,8 +161,9 @@ func (k *Keeper) unknownInside(ctx context.Context, tx *store.Tx, bag, why strin
 	}) {
 		return tx.SettleWorkWhy(ctx, unknownInsideWork(bag), why, now)
 	}
-	return tx.AgainWork(ctx, unknownInsideWork(bag), WorkRule, bag, fmt.Sprintf("bag %s has left by %s, and nobody has scanned what is in it: look at the "+
-		"orders whose pieces are in no bag yet", bag, cmp.Or(left.Operator, "somebody")), left.At)
+	return tx.AgainWork(ctx, unknownInsideWork(bag), WorkRule, bag, say("bag %s has left by %s, and nobody has scanned what is in it: look at the "+
+		"orders whose pieces are in no bag yet", "バッグ %s は中身がスキャンされないまま発送されました（%s）。個体がまだどのバッグにも入っていない注文を確認してください",
+		bag, somebody(left.Operator)), left.At)
 }
 
 func unknownInsideWork(bag string) string { return "rental_bag_unknown/" + bag }
@@ -213,8 +215,8 @@ func (k *Keeper) emptied(ctx context.Context, tx *store.Tx, bag, by string, at t
 		if !c.Open() || c.Packed.After(at) {
 			continue
 		}
-		detail := fmt.Sprintf("packed into bag %s at %s, and not in it when it was emptied by %s: ask the customer", bag,
-			c.Packed.UTC().Format("2006-01-02 15:04"), cmp.Or(by, "somebody"))
+		detail := say("packed into bag %s at %s, and not in it when it was emptied by %s: ask the customer",
+			"バッグ %s に梱包されましたが（%s）、%s が空にしたとき入っていませんでした。お客様に確認してください", bag, minute(c.Packed), somebody(by))
 		if err := tx.AgainWork(ctx, bagMissingWork(bag, c.Item), WorkBagMissing, c.Item, detail, at); err != nil {
 			return err
 		}
@@ -244,7 +246,7 @@ func (k *Keeper) finds(ctx context.Context, tx *store.Tx, src Source, e store.Ba
 			kind = WorkUnlabelled
 		}
 		id := fmt.Sprintf("%s/%s/%s/%d/%d", kind, e.Bag, src.Device, src.Number, n)
-		detail := strings.TrimSpace(fmt.Sprintf("in bag %s of order %s: %s %s", e.Bag, e.Order, short(f.Note), short(f.Scan)))
+		detail := say("in bag %s of order %s: %s", "バッグ %s（注文 %s）：%s", e.Bag, e.Order, strings.TrimSpace(short(f.Note)+" "+short(f.Scan)))
 		if err := tx.AgainWork(ctx, id, kind, e.Bag, detail, src.At); err != nil {
 			return err
 		}
@@ -258,7 +260,7 @@ func (k *Keeper) mould(ctx context.Context, tx *store.Tx, d done) error {
 	if !slices.ContainsFunc(d.event.Damages, func(x protocol.Damage) bool { return x.Kind == rental.Mould }) {
 		return nil
 	}
-	detail := "mould: " + stepText(d.event)
+	with := []string{}
 	if d.before.Bag != "" {
 		inside, err := tx.BagContents(ctx, d.before.Bag)
 		if err != nil {
@@ -266,15 +268,13 @@ func (k *Keeper) mould(ctx context.Context, tx *store.Tx, d done) error {
 		}
 		for _, c := range inside {
 			if c.Item != d.now.ID {
-				detail += "; in the bag with it: " + c.Item
+				with = append(with, c.Item)
 			}
 		}
 	}
-	return tx.AgainWork(ctx, WorkMould+"/"+eventWork(d.event), WorkMould, d.now.ID, short1000(detail), d.event.At)
+	return tx.AgainWork(ctx, WorkMould+"/"+eventWork(d.event), WorkMould, d.now.ID, say("mould: %s; in the bag with it: %s", "かび：%s。同じバッグに入っていた個体：%s",
+		stepText(d.event), cmp.Or(strings.Join(with, ", "), "-")), d.event.At)
 }
-
-// short1000 bounds a detail that lists pieces.
-func short1000(text string) string { return clean(text, 1000) }
 
 // Shelf takes in the end of a count: what should be on the shelf and was not scanned is missed there.
 func (k *Keeper) Shelf(ctx context.Context, tx *store.Tx, src Source, b protocol.ShelfCounted) error {

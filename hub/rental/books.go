@@ -108,7 +108,7 @@ func (k *Keeper) writeBooks(ctx context.Context, tx *store.Tx, d done, was, is b
 	for _, bag := range slices.Sorted(maps.Keys(is)) {
 		row := is[bag]
 		if !row.Packed.Equal(was[bag].Packed) || !row.Unpacked.Equal(was[bag].Unpacked) {
-			if err := k.unknownInside(ctx, tx, bag, "it is known of a piece: "+stepText(d.event), d.event.Recorded); err != nil {
+			if err := k.unknownInside(ctx, tx, bag, "it is known of a piece: "+stepText(d.event).EN, d.event.Recorded); err != nil {
 				return err
 			}
 		}
@@ -120,7 +120,7 @@ func (k *Keeper) writeBooks(ctx context.Context, tx *store.Tx, d done, was, is b
 		if row.Open() {
 			continue
 		}
-		if err := tx.SettleWorkWhy(ctx, bagMissingWork(bag, d.now.ID), stepText(d.event), d.event.Recorded); err != nil {
+		if err := tx.SettleWorkWhy(ctx, bagMissingWork(bag, d.now.ID), stepText(d.event).EN, d.event.Recorded); err != nil {
 			return err
 		}
 	}

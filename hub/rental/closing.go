@@ -132,8 +132,8 @@ func (k *Keeper) refund(ctx context.Context, tx *store.Tx, d done) error {
 	all, err := tx.RentalCharges(ctx, d.before.Order)
 	for _, c := range all {
 		if err == nil && c.Item == d.now.ID && c.Kind == store.ChargeLoss {
-			err = tx.AgainWork(ctx, WorkCharge+"/"+c.Order+"/"+c.Item, WorkCharge, c.Item, fmt.Sprintf(
-				"¥%d were charged for order %s because it was lost, and it has come back: %s", c.Yen, c.Order, stepText(d.event)), d.event.At)
+			err = tx.AgainWork(ctx, WorkCharge+"/"+c.Order+"/"+c.Item, WorkCharge, c.Item, say(
+				"¥%d were charged for order %s because it was lost, and it has come back: %s", "紛失として注文 %[2]s に ¥%[1]d を請求しましたが、戻ってきました：%[3]s", c.Yen, c.Order, stepText(d.event)), d.event.At)
 		}
 	}
 	return err

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"meguri/hub/alarm"
 	"meguri/hub/store"
 	"meguri/internal/rental"
 	"meguri/protocol"
@@ -114,8 +115,9 @@ func (k *Keeper) tell(ctx context.Context, tx *store.Tx, item store.RentalItem, 
 	}
 	judged := map[key]judgement{}
 	for _, d := range story.Doubts {
-		judged[key{d.Second.Device, d.Second.Number}] = judgement{rule: Doubt, why: "it is not known whether this was before or after " +
-			stepText(stored[key{d.First.Device, d.First.Number}])}
+		first := stepText(stored[key{d.First.Device, d.First.Number}])
+		judged[key{d.Second.Device, d.Second.Number}] = judgement{rule: Doubt, why: alarm.Text{
+			EN: "it is not known whether this was before or after " + first.EN, JA: "次との前後関係が不明です：" + first.JA}}
 	}
 	for _, b := range story.Breaches {
 		judged[key{b.Event.Device, b.Event.Number}] = judgement{rule: string(b.Rule), why: whyOf(b.Breach), breach: &b.Breach}
@@ -134,8 +136,9 @@ func (k *Keeper) tell(ctx context.Context, tx *store.Tx, item store.RentalItem, 
 
 // judgement is what an occurrence breaks; the zero one is nothing.
 type judgement struct {
-	rule, why string
-	breach    *rental.Breach // nil for a doubt
+	rule   string
+	why    alarm.Text
+	breach *rental.Breach // nil for a doubt
 }
 
 // Doubt is what stands in a history in the place of a rule where the order of two occurrences is not known, and matters.
@@ -144,7 +147,7 @@ const Doubt = "the order of two scans is not known"
 // judge keeps a judgement of an occurrence, where it is another one than before.
 func (k *Keeper) judge(ctx context.Context, tx *store.Tx, item store.RentalItem, was store.RentalEvent, j judgement, late store.RentalEvent, isNew bool) error {
 	before := was.Breach
-	was.Breach, was.Why = j.rule, j.why
+	was.Breach, was.Why = j.rule, j.why.EN
 	if isNew {
 		if err := tx.AddRentalEvent(ctx, was); err != nil {
 			return err
@@ -167,7 +170,7 @@ func (k *Keeper) judge(ctx context.Context, tx *store.Tx, item store.RentalItem,
 	case j.rule == "":
 		return nil
 	case j.breach == nil:
-		return tx.AgainWork(ctx, eventWork(was), WorkDoubt, item.ID, stepText(was)+": "+j.why, was.Recorded)
+		return tx.AgainWork(ctx, eventWork(was), WorkDoubt, item.ID, say("%s: %s", "%s：%s", stepText(was), j.why), was.Recorded)
 	}
 	return k.look(ctx, tx, item, was, *j.breach)
 }
@@ -204,45 +207,12 @@ func retold(item store.RentalItem, events []rental.Event) (now store.RentalItem,
 	return now, strides
 }
 
-// whyOf is a breach in words, with what would have been legal.
-func whyOf(b rental.Breach) string {
-	effect := map[rental.Effect]string{rental.Told: "it counts", rental.Ignored: "it changes nothing", rental.Held: "the piece is quarantined"}[b.Effect]
-	names := make([]string, len(b.Next))
-	for n, s := range b.Next {
-		names[n] = StepName(s)
-	}
-	legal := "nothing may be done with it"
-	if len(names) > 0 {
-		legal = "legal: " + strings.Join(names, ", ")
-	}
-	return string(b.Rule) + "; " + effect + "; " + legal
-}
-
 // lateText is why a history is told again.
 func lateText(e store.RentalEvent) string {
 	if e.Item == "" {
 		return "a scan's time is better known"
 	}
-	return stepText(e)
-}
-
-// stepText is an occurrence in words, with who and when.
-func stepText(e store.RentalEvent) string {
-	return fmt.Sprintf("%s by %s at %s", Words(e), e.Who(), e.At.UTC().Format(time.RFC3339))
-}
-
-// Words says what was done to a piece, and where.
-func Words(e store.RentalEvent) string {
-	what := StepName(e.Step)
-	if e.Act != 0 {
-		what = ActName(e.Act)
-	}
-	for _, detail := range []struct{ word, value string }{{"at", e.Place}, {"bag", e.Bag}, {"order", e.Order}, {"batch", e.Batch}} {
-		if detail.value != "" {
-			what += " " + detail.word + " " + detail.value
-		}
-	}
-	return what
+	return stepText(e).EN
 }
 
 var stepNames = []string{protocol.StepRegister: "register", protocol.StepInspectIn: "inspect_in", protocol.StepPutAway: "put_away",

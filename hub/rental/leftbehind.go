@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"meguri/hub/alarm"
 	"meguri/hub/store"
 	"meguri/internal/rental"
 	"meguri/protocol"
@@ -17,7 +18,7 @@ import (
 // sent, or it was packed and nobody has scanned that.
 func (k *Keeper) inTote(ctx context.Context, tx *store.Tx, d done) error {
 	if d.now.Custody != protocol.Picked {
-		return tx.SettleWorkWhy(ctx, leftBehindWork(d.now.ID, d.before.Order), "it has gone on: "+stepText(d.event), d.event.Recorded)
+		return tx.SettleWorkWhy(ctx, leftBehindWork(d.now.ID, d.before.Order), "it has gone on: "+stepText(d.event).EN, d.event.Recorded)
 	}
 	o, err := tx.RentalOrder(ctx, d.now.Order)
 	if errors.Is(err, store.ErrNotFound) {
@@ -65,32 +66,34 @@ func (k *Keeper) short(ctx context.Context, tx *store.Tx, o store.RentalOrder, a
 		return err
 	}
 	switch left := leftOut(lines); {
-	case len(left) == 0:
-		return tx.SettleWorkWhy(ctx, shortWork(o.ID), "all its lines have a piece: "+stepText(d.event), d.event.Recorded)
+	case left.EN == "":
+		return tx.SettleWorkWhy(ctx, shortWork(o.ID), "all its lines have a piece: "+stepText(d.event).EN, d.event.Recorded)
 	case o.State == "open": // afterwards lines lose their pieces for other reasons, too: one is bought, another gets lost
-		return tx.AgainWork(ctx, shortWork(o.ID), WorkShort, o.ID, short1000("it has left without "+strings.Join(left, ", ")+
-			": tell the customer, or send it after"), at)
+		return tx.AgainWork(ctx, shortWork(o.ID), WorkShort, o.ID, say("it has left without %s: tell the customer, or send it after",
+			"次の明細なしで発送されました：%s。お客様に連絡するか、追送してください", left), at)
 	}
 	return nil
 }
 
 // leftOut are the lines, in words, of which no piece has left its shelf.
-func leftOut(lines []store.RentalLine) (left []string) {
+func leftOut(lines []store.RentalLine) alarm.Text {
+	var en, ja []string
 	for _, l := range lines {
 		switch {
 		case l.Piece == "":
-			left = append(left, fmt.Sprintf("line %d (%s, no piece stands for it)", l.Line, cmp.Or(l.Chosen, l.GTIN)))
+			what := cmp.Or(l.Chosen, l.GTIN)
+			en, ja = append(en, fmt.Sprintf("line %d (%s, no piece stands for it)", l.Line, what)), append(ja, fmt.Sprintf("明細 %d（%s、未引当）", l.Line, what))
 		case l.Promise == rental.Allocated:
-			left = append(left, fmt.Sprintf("line %d (%s, which was not picked)", l.Line, l.Piece))
+			en, ja = append(en, fmt.Sprintf("line %d (%s, which was not picked)", l.Line, l.Piece)), append(ja, fmt.Sprintf("明細 %d（%s、未ピッキング）", l.Line, l.Piece))
 		}
 	}
-	return left
+	return alarm.Text{EN: strings.Join(en, ", "), JA: strings.Join(ja, "、")}
 }
 
 // leftBehind has a person look for a piece that was picked for an order that has left without it, by what was scanned.
 func (k *Keeper) leftBehind(ctx context.Context, tx *store.Tx, item, order string, at time.Time) error {
-	detail := fmt.Sprintf("it was picked for order %s, which has left, and nobody has scanned that it was packed: look in the order's tote; what is not "+
-		"there is with the customer", order)
+	detail := say("it was picked for order %s, which has left, and nobody has scanned that it was packed: look in the order's tote; what is not "+
+		"there is with the customer", "発送済みの注文 %s のためにピッキングされましたが、梱包がスキャンされていません。トートを確認し、なければお客様のもとにあります", order)
 	return tx.AgainWork(ctx, leftBehindWork(item, order), WorkRule, item, detail, at)
 }
 

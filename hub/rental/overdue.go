@@ -2,7 +2,6 @@ package rental
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -36,8 +35,8 @@ func (k *Keeper) Overdue(ctx context.Context, tx *store.Tx, now time.Time, most 
 				return n, err
 			}
 			for _, i := range late {
-				detail := fmt.Sprintf("%s since %s, last seen at %s; after %d days somebody looks for it", CustodyName(c),
-					i.Since.UTC().Format(time.RFC3339), i.Place, patience[c])
+				detail := say("%s since %s, last seen at %s; after %d days somebody looks for it", "%s のまま（%s から）。最後の場所：%s。%d 日を過ぎたので探してください",
+					custodyText(c), minute(i.Since), i.Place, patience[c])
 				if err := tx.OpenWork(ctx, store.OverdueWork(i.ID, i.Since), WorkOverdue, i.ID, detail, now); err != nil {
 					return n, err
 				}
@@ -69,5 +68,5 @@ func (k *Keeper) goesOn(ctx context.Context, tx *store.Tx, d done) error {
 	if d.before.Custody == d.now.Custody && d.before.Since.Equal(d.now.Since) || d.event.Recorded.Sub(d.before.Since) < leastPatience {
 		return nil
 	}
-	return tx.SettleWorkWhy(ctx, store.OverdueWork(d.now.ID, d.before.Since), "it has gone on: "+stepText(d.event), d.event.Recorded)
+	return tx.SettleWorkWhy(ctx, store.OverdueWork(d.now.ID, d.before.Since), "it has gone on: "+stepText(d.event).EN, d.event.Recorded)
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"meguri/hub/store"
@@ -104,8 +103,8 @@ func (k *Keeper) take(ctx context.Context, tx *store.Tx, d done, order string) e
 		return err
 	}
 	if !wants(o, d.event.At) {
-		return tx.AgainWork(ctx, swapWork(d.now.ID, order), WorkPromise, d.now.ID, fmt.Sprintf("%s: order %s is %s: put the piece back, and send "+
-			"nothing", stepText(d.event), order, cmp.Or(o.State, "not known")), d.event.At)
+		return tx.AgainWork(ctx, swapWork(d.now.ID, order), WorkPromise, d.now.ID, say("%s: order %s is %s: put the piece back, and send "+
+			"nothing", "%s：注文 %s は %s です。個体を棚に戻し、発送しないでください", stepText(d.event), order, orderText(o.State)), d.event.At)
 	}
 	lines, err := tx.RentalLines(ctx, order)
 	if err != nil {
@@ -113,8 +112,8 @@ func (k *Keeper) take(ctx context.Context, tx *store.Tx, d done, order string) e
 	}
 	line := lineFor(lines, d.now)
 	if line == nil {
-		return tx.AgainWork(ctx, swapWork(d.now.ID, order), WorkSwap, d.now.ID, fmt.Sprintf("%s: order %s does not want it, or has no line open for it",
-			stepText(d.event), order), d.event.At)
+		return tx.AgainWork(ctx, swapWork(d.now.ID, order), WorkSwap, d.now.ID, say("%s: order %s does not want it, or has no line open for it",
+			"%s：注文 %s にはこの個体を使う明細がありません", stepText(d.event), order), d.event.At)
 	}
 	if line.Piece != "" && line.Piece != d.now.ID {
 		if err := k.swapped(ctx, tx, d, *line); err != nil {
@@ -182,9 +181,9 @@ func (k *Keeper) missing(ctx context.Context, tx *store.Tx, d done) error {
 		return nil
 	}
 	if !is {
-		return tx.SettleWorkWhy(ctx, missingWork(d.now.ID), "it was seen again: "+stepText(d.event), d.event.Recorded)
+		return tx.SettleWorkWhy(ctx, missingWork(d.now.ID), "it was seen again: "+stepText(d.event).EN, d.event.Recorded)
 	}
-	detail := fmt.Sprintf("last seen at %s, it was %s: %s", d.now.Place, CustodyName(d.now.Was), stepText(d.event))
+	detail := say("last seen at %s, it was %s: %s", "最後の場所：%s（%s）。%s", d.now.Place, custodyText(d.now.Was), stepText(d.event))
 	return tx.AgainWork(ctx, missingWork(d.now.ID), WorkMissing, d.now.ID, detail, d.event.At)
 }
 
@@ -231,8 +230,9 @@ func (k *Keeper) returned(ctx context.Context, tx *store.Tx, order string, at, n
 	}
 	switch o.State {
 	case "open": // its bag was at the dock, and nobody has scanned that it left
-		return tx.AgainWork(ctx, unshippedWork(order), WorkRule, order, "a bag of it was received, and was never scanned as shipped: see whether the "+
-			"customer has had it; if not, it is to be inspected, picked and packed again", at)
+		return tx.AgainWork(ctx, unshippedWork(order), WorkRule, order, say("a bag of it was received, and was never scanned as shipped: see whether the "+
+			"customer has had it; if not, it is to be inspected, picked and packed again", "この注文のバッグを受け付けましたが、発送がスキャンされていません。お客様に届いていたか確認し、"+
+			"届いていなければ検品、ピッキング、梱包をやり直してください"), at)
 	case "shipped":
 		if err := tx.MoveRentalOrder(ctx, order, "shipped", "returned", at); err != nil {
 			return err

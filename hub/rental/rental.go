@@ -93,8 +93,8 @@ func (k *Keeper) elsewhere(ctx context.Context, tx *store.Tx, src Source, d done
 	if err != nil {
 		return err
 	}
-	return tx.AgainWork(ctx, eventWork(d.event), WorkRule, d.now.ID, fmt.Sprintf("it belongs to warehouse %s, and %s at %s: send it back, or have "+
-		"it registered there", d.now.Warehouse, stepText(d.event), src.Warehouse), d.event.At)
+	return tx.AgainWork(ctx, eventWork(d.event), WorkRule, d.now.ID, say("it belongs to warehouse %s, and %s at %s: send it back, or have "+
+		"it registered there", "倉庫 %s の個体です。倉庫 %[3]s で%[2]s。送り返すか、そちらで登録してください", d.now.Warehouse, stepText(d.event), src.Warehouse), d.event.At)
 }
 
 func (src Source) stamp(e *store.RentalEvent) {
@@ -177,9 +177,9 @@ func (k *Keeper) begin(ctx context.Context, tx *store.Tx, warehouse string, e st
 		return store.RentalItem{ID: e.Item, GTIN: gtin, Warehouse: warehouse}, tx.SettleWorkWhy(ctx, unregisteredWork(e.Item),
 			"it is registered by now", e.Recorded)
 	}
-	kind, detail := WorkUnregistered, "nobody has registered this piece, and "+stepText(e)
+	kind, detail := WorkUnregistered, say("nobody has registered this piece, and %s", "登録されていない個体です：%s", stepText(e))
 	if !known {
-		kind, detail = WorkForeign, "no garment of ours has this GTIN, and "+stepText(e)
+		kind, detail = WorkForeign, say("no garment of ours has this GTIN, and %s", "この GTIN の商品は登録されていません：%s", stepText(e))
 	}
 	e.Breach, e.Why = string(rental.Unregistered), "register it first"
 	if err := tx.AddRentalEvent(ctx, e); err != nil {
@@ -215,7 +215,7 @@ func (k *Keeper) extend(ctx context.Context, tx *store.Tx, item store.RentalItem
 		now.Acts = max(now.Acts, e.Number)
 	}
 	if breach != nil {
-		e.Breach, e.Why = string(breach.Rule), whyOf(*breach)
+		e.Breach, e.Why = string(breach.Rule), whyOf(*breach).EN
 		now.Breaches++
 		if err := k.look(ctx, tx, now, e, *breach); err != nil {
 			return now, breach, err

@@ -57,9 +57,10 @@ func (k *Keeper) look(ctx context.Context, tx *store.Tx, item store.RentalItem, 
 	case b.Effect == rental.Told:
 		return nil
 	}
-	detail := stepText(e) + ": " + whyOf(b)
+	detail := say("%s: %s", "%s：%s", stepText(e), whyOf(b))
 	if kind == WorkPickedTwice {
-		detail += fmt.Sprintf("; it was picked first for order %s: both are in its history", item.Order)
+		detail = say("%s: %s; it was picked first for order %s: both are in its history", "%s：%s。先に注文 %s のためにピッキングされました。どちらも履歴にあります",
+			stepText(e), whyOf(b), item.Order)
 	}
 	return tx.AgainWork(ctx, eventWork(e), kind, item.ID, detail, e.At)
 }

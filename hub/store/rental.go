@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"meguri/hub/alarm"
 	"meguri/internal/rental"
 )
 
@@ -344,14 +345,17 @@ func (tx *Tx) MoveRentalEvents(ctx context.Context, device string, number uint64
 func (tx *Tx) AgainWork(ctx context.Context, id, kind, subject, detail string, at time.Time) error {
 	return tx.write(ctx, `INSERT INTO work_items (id, kind, subject, detail, opened_at, closed_by) VALUES ($1, $2, $3, $4, $5, '')
 		ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, closed_at = NULL, closed_by = '',
-		detail = excluded.detail || CASE WHEN work_items.closed_by = '' THEN '' ELSE ' [before this, ' || work_items.closed_by || ' had closed it]' END
-		WHERE work_items.closed_by = '' OR work_items.closed_at < excluded.opened_at`, id, kind, subject, detail, millis(at))
+		detail = CASE WHEN work_items.closed_by = '' THEN excluded.detail ELSE
+			REPLACE(excluded.detail, $6, ' [before this, ' || work_items.closed_by || ' had closed it]' || $6)
+			|| CASE WHEN REPLACE(excluded.detail, $6, '') = excluded.detail THEN ' [before this, ' || work_items.closed_by || ' had closed it]'
+				ELSE '（以前 ' || work_items.closed_by || ' が閉じました）' END END
+		WHERE work_items.closed_by = '' OR work_items.closed_at < excluded.opened_at`, id, kind, subject, detail, millis(at), alarm.Between)
 }
 
-// SettleWorkWhy closes work that has become needless by itself, and adds why.
+// SettleWorkWhy closes work that has become needless by itself, and adds why, in English.
 func (tx *Tx) SettleWorkWhy(ctx context.Context, id, why string, at time.Time) error {
-	return tx.write(ctx, "UPDATE work_items SET closed_at = $2, detail = detail || $3 WHERE id = $1 AND closed_at IS NULL",
-		id, millis(at), " [settled by itself: "+why+"]")
+	return tx.write(ctx, "UPDATE work_items SET closed_at = $2, detail = REPLACE(detail, $4, $3 || $4) || $3 WHERE id = $1 AND closed_at IS NULL",
+		id, millis(at), " [settled by itself: "+why+"]", alarm.Between)
 }
 
 // Follow notes from when a piece's custody is what it is, and whether it has come back, after an occurrence at a time.

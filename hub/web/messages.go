@@ -48,7 +48,7 @@ func (l lang) known(prefix, word string) string {
 }
 
 // messages is what pages say: the tables of all files.
-var messages = together(commonMessages, faultMessages(), checkMessages, dispatchMessages, qualityMessages, readingsMessages, alarmMessages, doorMessages, accountMessages, rentalMessages, registerMessages, exposureMessages, entryMessages,
+var messages = together(commonMessages, faultMessages(), checkMessages, dispatchMessages, qualityMessages, readingsMessages, alarmMessages, doorMessages, accountMessages, rentalMessages, rentalWords(), registerMessages, exposureMessages, entryMessages,
 	businessMessages, auditMessages)
 
 func together(tables ...map[string]message) map[string]message {

@@ -158,6 +158,29 @@ var ruleKeys = map[rules.Rule]string{
 
 var effectKeys = map[rules.Effect]string{rules.Told: "told", rules.Ignored: "ignored", rules.Held: "held"}
 
+// rentalWords are the messages of states, steps, rules and effects of the round.
+func rentalWords() map[string]message {
+	all := map[string]message{}
+	for c, t := range rental.Custodies {
+		all["custody."+rental.CustodyName(c)] = message{t.EN, t.JA}
+	}
+	for s, t := range rental.Steps {
+		all["rentalstep."+rental.StepName(s)] = message{t.EN, t.JA}
+	}
+	for a, t := range rental.Acts {
+		all["rentalstep."+rental.ActName(a)] = message{t.EN, t.JA}
+	}
+	for r, key := range ruleKeys {
+		t := rental.RuleText(r)
+		all["rentalrule."+key] = message{t.EN, t.JA}
+	}
+	for e, key := range effectKeys {
+		t := rental.Effects[e]
+		all["rentaleffect."+key] = message{t.EN, t.JA}
+	}
+	return all
+}
+
 // say adds what is wrong with an occurrence.
 func (m *pieceMoment) say() {
 	if m.Broken == nil {
