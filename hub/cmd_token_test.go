@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/makiuchi-d/gozxing"
+	"github.com/makiuchi-d/gozxing/qrcode"
 	"github.com/stretchr/testify/require"
 
 	"meguri/hub/dispatch"
@@ -50,6 +52,11 @@ func TestTokensOfAnOrderArePrintedAndDrawn(t *testing.T) {
 	picture, err := png.Decode(f)
 	require.NoError(t, err)
 	require.Equal(t, 600, picture.Bounds().Dx())
+	bitmap, err := gozxing.NewBinaryBitmapFromImage(picture)
+	require.NoError(t, err)
+	read, err := qrcode.NewQRCodeReader().Decode(bitmap, nil)
+	require.NoError(t, err)
+	require.Equal(t, text, read.GetText(), "a machine reads what it says")
 
 	out.Reset()
 	require.NoError(t, (&TokenRotateCmd{}).Run(g))

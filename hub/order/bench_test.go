@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -134,7 +135,8 @@ func benchBare(b *testing.B, url string) float64 {
 			change, err := book.Place(a.Request.ID, a.Request.LocationID, benchLines)
 			require.NoError(b, err)
 			group = append(group, order.Decision{Sequence: n + i + 1, Change: change,
-				Order: order.Order{Request: a.Request, State: order.Accepted, PlacedBy: a.By, PlacedAt: a.At}})
+				Order: order.Order{Request: a.Request, State: order.Accepted, PlacedBy: a.By, PlacedAt: a.At,
+					LineStates: make([]order.LineState, len(a.Request.Lines))}})
 		}
 		require.NoError(b, s.Change(b.Context(), func(tx *store.Tx) error { return tx.AddDecisions(b.Context(), group, arrived) }))
 		orders += len(group)
@@ -197,4 +199,37 @@ func benchEngine(b *testing.B, url func() string) {
 		}
 		perSecond(b, orders, bare)
 	})
+	for _, size := range []int64{1, order.MaxGroup} {
+		b.Run(fmt.Sprintf("the acts of groups of %d", size), func(b *testing.B) { benchAct(b, service(b), size) })
+	}
+}
+
+// benchAct says what the acts of the trail cost of placing orders: groups of them by turns with acts and without, as of nobody.
+func benchAct(b *testing.B, s *order.Service, size int64) {
+	next := int64(0)
+	place := func(by string) time.Duration {
+		var group []order.Arrival
+		for range size {
+			a := benchOrder(next)
+			a.By = by
+			group = append(group, a)
+			next++
+		}
+		begin := time.Now()
+		results, err := s.PlaceGroup(b.Context(), group)
+		require.NoError(b, err)
+		took := time.Since(begin)
+		for _, r := range results {
+			require.NoError(b, r.Err)
+			require.True(b, r.Outcome.Accepted())
+		}
+		return took
+	}
+	var with, without time.Duration
+	for b.Loop() {
+		without += place("")
+		with += place("bench")
+	}
+	b.ReportMetric(float64(with)/float64(without), "times-without")
+	b.ReportMetric(float64((with-without).Microseconds())/float64(int64(b.N)*size), "us/act")
 }

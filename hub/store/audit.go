@@ -94,7 +94,7 @@ func (tx *Tx) RecordAct(ctx context.Context, a people.Act) error {
 	}
 	e := audit.Entry{ID: a.ID, At: fromMillis(millis(a.At)), Person: audit.Clean(a.Person), Act: audit.Clean(a.Act), Subject: audit.Clean(a.Subject),
 		Detail: audit.Clean(a.Detail), Before: audit.Clean(a.Before), After: audit.Clean(a.After), Signed: audit.Clean(a.Signed)}
-	tx.acts = append(tx.acts[:len(tx.acts):len(tx.acts)], e) // a savepoint may hold the old array
+	tx.acts = append(tx.acts, e) // a savepoint goes back to how many there were
 	return nil
 }
 

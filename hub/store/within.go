@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -273,18 +274,21 @@ var named = append(slices.Clone(nameable), strings.Fields(`alarms.id work_items.
 // namesAtOnce is how many texts one statement looks for.
 const namesAtOnce = 32
 
-var findNamed = func() string {
+// findNamed looks for texts in all of named at once, and says in which; findIn looks in one of them.
+var findNamed, findIn = func() (string, []string) {
 	params := make([]string, namesAtOnce)
 	for i := range params {
 		params[i] = "$" + strconv.Itoa(i+1)
 	}
 	in := " IN (" + strings.Join(params, ", ") + ")"
-	var parts []string
-	for _, n := range named {
+	var all, each []string
+	for i, n := range named {
 		table, key, _ := strings.Cut(n, ".")
-		parts = append(parts, "SELECT "+key+" FROM "+table+" WHERE "+key+in)
+		from := key + " FROM " + table + " WHERE " + key + in
+		all = append(all, "SELECT "+strconv.Itoa(i)+", "+from)
+		each = append(each, "SELECT "+from)
 	}
-	return strings.Join(parts, " UNION ")
+	return strings.Join(all, " UNION ALL "), each
 }()
 
 // Elsewhere says whether one of some texts names what is there, and not in the business or warehouse that the transaction is in. What stands before a
@@ -310,21 +314,9 @@ func (tx *Tx) Elsewhere(ctx context.Context, texts []string) (bool, error) {
 	return false, nil
 }
 
+// someElsewhere looks for at most namesAtOnce texts: without bounds first, and then only where something was found. All bounds in one
+// statement take PostgreSQL longer to plan than all else that a request does.
 func (tx *Tx) someElsewhere(ctx context.Context, texts []string) (bool, error) {
-	var there []string
-	err := tx.everywhere(func() (err error) {
-		there, err = tx.namedBy(ctx, texts)
-		return err
-	})
-	if err != nil || len(there) == 0 {
-		return false, err
-	}
-	here, err := tx.namedBy(ctx, texts)
-	return slices.ContainsFunc(there, func(id string) bool { return !slices.Contains(here, id) }), err
-}
-
-// namedBy are those of at most namesAtOnce texts that name something.
-func (tx *Tx) namedBy(ctx context.Context, texts []string) ([]string, error) {
 	args := make([]any, namesAtOnce)
 	for i := range args {
 		args[i] = ""
@@ -332,7 +324,28 @@ func (tx *Tx) namedBy(ctx context.Context, texts []string) ([]string, error) {
 			args[i] = texts[i]
 		}
 	}
-	return list(ctx, tx, func(row scanner) (id string, err error) { return id, row.Scan(&id) }, findNamed, args...)
+	there := map[string]bool{}
+	in := map[int]bool{}
+	err := tx.everywhere(func() error {
+		_, err := list(ctx, tx, func(row scanner) (id string, err error) {
+			var n int
+			err = row.Scan(&n, &id)
+			there[id], in[n] = true, true
+			return id, err
+		}, findNamed, args...)
+		return err
+	})
+	for _, n := range slices.Sorted(maps.Keys(in)) {
+		if err != nil {
+			break
+		}
+		var here []string
+		here, err = list(ctx, tx, func(row scanner) (id string, err error) { return id, row.Scan(&id) }, findIn[n], args...)
+		for _, id := range here {
+			delete(there, id)
+		}
+	}
+	return len(there) > 0, err
 }
 
 // InBusiness gives a function that says whether a product, location, run or collection spot is one of the business that the transaction is

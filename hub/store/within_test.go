@@ -32,12 +32,20 @@ func TestEveryTableBelongsToOneBusinessOrToAll(t *testing.T) {
 // What is written for each table can be read by the database, in the first business and in another, and in one warehouse of each.
 func TestEveryTableCanBeReadWithinABusiness(t *testing.T) {
 	s := openTest(t)
+	texts := make([]any, namesAtOnce)
+	for i := range texts {
+		texts[i] = "a"
+	}
 	for _, ctx := range []context.Context{people.InBusiness(t.Context(), people.MainBusiness), people.InBusiness(t.Context(), "other"),
 		people.InBusiness(t.Context(), "no'business"), people.InWarehouse(t.Context(), people.MainBusiness, "w-1"), people.InWarehouse(t.Context(), "other", "w'1")} {
 		require.NoError(t, s.Read(ctx, func(tx *Tx) error {
 			for _, o := range ownedTables {
 				var n int
 				require.NoError(t, tx.row(ctx, "SELECT COUNT(*) FROM "+o.table).Scan(&n), o.table)
+			}
+			for _, query := range findIn {
+				_, err := list(ctx, tx, func(row scanner) (id string, err error) { return id, row.Scan(&id) }, query, texts...)
+				require.NoError(t, err, query)
 			}
 			_, err := tx.Elsewhere(ctx, []string{"a", "b/c"})
 			return err

@@ -47,7 +47,10 @@ type aDay struct {
 
 	mu    sync.Mutex
 	hooks []output
-	hook  string // where alarms are told
+	mails []output
+	hook  string   // where alarms are told
+	smtp  string   // and to whom mails are given
+	words []string // on labels that somebody has made
 }
 
 // playDay plays a day of which everything is listened to.
@@ -57,13 +60,15 @@ func playDay(t *testing.T, ctx context.Context, args ...string) *aDay {
 	hook := httptest.NewServer(http.HandlerFunc(d.told))
 	t.Cleanup(hook.Close)
 	d.hook = hook.URL
+	d.smtp = d.post()
 	broker := address(t)
 	d.cmd, d.data, d.http = demo(t, ctx, append(args, "--database", d.database, "--displays", d.displays)...)
 	d.cmd.Args = slices.DeleteFunc(d.cmd.Args, func(a string) bool { return a == "--exit" })
 	d.tap = newTap(t, d.data, broker)
 	d.cmd.Args[slices.Index(d.cmd.Args, "--broker")+1] = broker
 	d.cmd.Args = append(d.cmd.Args, "--via", d.tap.listen.Addr().String())
-	d.cmd.Env = append(os.Environ(), "MEGURI_ALARM_WEBHOOK="+d.hook, "MEGURI_ALARM_WEBHOOK_SECRET=0123456789abcdef0123456789abcdef", "MEGURI_LOG_LEVEL=debug")
+	d.cmd.Env = append(os.Environ(), "MEGURI_ALARM_WEBHOOK="+d.hook, "MEGURI_ALARM_WEBHOOK_SECRET=0123456789abcdef0123456789abcdef", "MEGURI_LOG_LEVEL=debug",
+		"MEGURI_ALARM_SMTP="+d.smtp, "MEGURI_ALARM_MAIL_FROM=hub@example.jp", "MEGURI_ALARM_MAIL=a@example.jp,b@example.jp/ja")
 	out, err := d.cmd.StdoutPipe()
 	require.NoError(t, err)
 	var wrong bytes.Buffer

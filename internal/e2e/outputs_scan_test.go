@@ -30,7 +30,7 @@ const (
 
 // output is something that left the programs, as text or bytes.
 type output struct {
-	kind string // log, mqtt, database, edge file, display, page, api, print, export, webhook, backup, staging
+	kind string // log, mqtt, database, edge file, display, page, api, print, label, export, webhook, mail, backup
 	name string
 	data []byte
 }
@@ -84,10 +84,10 @@ func headOf[T string | []byte](b T) uint32 {
 	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
 }
 
-// formsOf is how a value is written: as it is, in UTF-16, escaped in JSON, HTML and addresses, in hexadecimal, and in base64 wherever in
-// its groups of three bytes it begins.
+// formsOf is how a value is written: as it is, in UTF-16, escaped in JSON, HTML and addresses, in hexadecimal, drawn in dots, and in base64
+// wherever in its groups of three bytes it begins.
 func formsOf(value string) []string {
-	forms := []string{value, url.QueryEscape(value), url.PathEscape(value), hex.EncodeToString([]byte(value)), strings.ReplaceAll(value, " ", "")}
+	forms := []string{value, url.QueryEscape(value), url.PathEscape(value), hex.EncodeToString([]byte(value)), strings.ReplaceAll(value, " ", ""), strokes(value)}
 	escaped := strconv.QuoteToASCII(value)
 	forms = append(forms, escaped[1:len(escaped)-1])
 	var little, big, html strings.Builder
@@ -126,7 +126,7 @@ func (n *needles) find(o output) (found []leak) {
 	return found
 }
 
-// inflated is a PDF with what its streams hold, or any other bytes as they are.
+// inflated is a PDF with what its streams hold and what they draw, or any other bytes as they are.
 func inflated(data []byte) []byte {
 	if !bytes.HasPrefix(data, []byte("%PDF")) {
 		return data
@@ -140,7 +140,7 @@ func inflated(data []byte) []byte {
 		rest = after
 		if r, err := zlib.NewReader(bytes.NewReader(rest)); err == nil {
 			text, _ := io.ReadAll(r) // as far as it is one
-			out = append(append(out, '\n'), text...)
+			out = append(append(append(append(out, '\n'), text...), '\n'), drawn(text)...)
 		}
 	}
 }

@@ -69,7 +69,13 @@ func (d *aDay) collectors() map[string]collector {
 		"page":     func(r []people.Role) []output { return d.answers("page", r) },
 		"api":      func(r []people.Role) []output { return d.answers("api", r) },
 		"print":    func(r []people.Role) []output { return d.prints(len(r) > 1) },
-		"export":   func(r []people.Role) []output { return d.exports(len(r) > 1) },
+		"label":    func(r []people.Role) []output { return d.labels(len(r) > 1) },
+		"mail": func([]people.Role) []output {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			return slices.Clone(d.mails)
+		},
+		"export": func(r []people.Role) []output { return d.exports(len(r) > 1) },
 		"webhook": func([]people.Role) []output {
 			d.mu.Lock()
 			defer d.mu.Unlock()
@@ -136,11 +142,12 @@ func (d *aDay) prints(whole bool) (all []output) {
 	for _, shop := range d.texts(`SELECT id FROM shops ORDER BY id`) {
 		keep("packing "+shop, d.hub("packing", "--date", theDate, "--shop", shop))
 	}
-	keep("cards.pdf", d.hub("label", "card", "--all"))
-	file := filepath.Join(d.t.TempDir(), "report.pdf")
-	keep("report", d.hub("report", d.one(`SELECT id FROM dated_containers ORDER BY id LIMIT 1`), "--out", file))
-	for _, o := range d.files("print", filepath.Dir(file), "report.pdf") {
-		keep("report.pdf", o.data)
+	for _, lang := range []string{"en", "ja"} { // the Japanese one is drawn
+		file := filepath.Join(d.t.TempDir(), "report.pdf")
+		keep("report", d.hub("report", d.one(`SELECT id FROM dated_containers ORDER BY id LIMIT 1`), "--lang", lang, "--out", file))
+		for _, o := range d.files("print", filepath.Dir(file), "report.pdf") {
+			keep("report.pdf "+lang, o.data)
+		}
 	}
 	return all
 }
@@ -302,6 +309,8 @@ func (d *aDay) plant() {
 	}))
 	_, err = http.Post(d.hook, "text/plain", strings.NewReader(leaked))
 	require.NoError(d.t, err)
+	d.plantMail()
+	d.words = append(d.words, leaked)
 	secure, err := identityOf(d.data, "store-spot-1").TLS("store-spot-1")
 	require.NoError(d.t, err)
 	c := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tls://" + d.tap.listen.Addr().String()).SetClientID("store-spot-1").SetTLSConfig(secure).

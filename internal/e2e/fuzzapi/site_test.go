@@ -61,7 +61,7 @@ func openWith(t *testing.T, set func(*app.Config)) *site {
 	data.Day(t)
 	data.Warehouse(t)
 	data.Replace(t, "station-loc-001", "station-new")
-	n, err := bulk.ReadNetwork(later(apitest.Network()))
+	n, err := bulk.ReadNetwork(later(apitest.Priced()))
 	require.NoError(t, err)
 	storetest.Import(t, data.Store, n)
 	s := &site{data: data, log: &trouble{}, client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 8,
@@ -73,8 +73,9 @@ func openWith(t *testing.T, set func(*app.Config)) *site {
 	s.secret = data.Client(t, people.Client{ID: program, Scopes: scopes})
 	c := app.Config{Database: database, PKI: filepath.Join(t.TempDir(), "pki"), HTTP: "127.0.0.1:0", Broker: "127.0.0.1:0",
 		// Each request comes from an address of its own, or wrong passwords would shut all others out.
-		Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
-		Clock:   clock.New(time.Now(), apitest.Now, 1), Zone: time.UTC, Logger: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+		Proxies:  []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
+		Payments: app.Payments{Provider: app.PaymentsFake},
+		Clock:    clock.New(time.Now(), apitest.Now, 1), Zone: time.UTC, Logger: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	set(&c)
 	s.run(t, c)
 	r, err := s.client.Get(s.base + "/openapi.json")
