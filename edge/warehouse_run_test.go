@@ -42,7 +42,7 @@ func TestAWarehousesScannerWorksFromTheCommandLineWithListsFromAFile(t *testing.
 	says("", "Scan your badge.")
 	says("96b1", "b1 signed on. Scan a station card.")
 	says("95count", "Count: ready. Scan a shelf.")
-	says("92A-1", "A-1: 1 expected. Scan each piece, then Close.")
+	says("92A-1", "A-1: 1 expected. A-1: each piece, then Close.")
 	says("]d2010952000100001021P1", "P1: right. Scan each piece, then Close.")
 	require.NoError(t, cmd.Process.Kill())
 	_ = cmd.Wait()

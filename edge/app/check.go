@@ -123,9 +123,15 @@ func (c *checker) keypad(at string, l Lock) {
 	}
 }
 
+// airProbe is what the probe of a position is called that stands for it where only one is shown.
+const airProbe = "air"
+
 func (c *checker) probes(at, position string, probes []Probe) {
-	if len(probes) == 0 {
+	switch {
+	case len(probes) == 0:
 		c.say("%sprobes: want at least one", at)
+	case !slices.ContainsFunc(probes, func(p Probe) bool { return p.Name == airProbe }):
+		c.say("%sprobes: want one with the name %s: it is the one that boards and charts show", at, airProbe)
 	}
 	for i, p := range probes {
 		at := fmt.Sprintf("%sprobes[%d].", at, i)

@@ -83,6 +83,7 @@ func TestCheckNamesEachMistakeOfAKit(t *testing.T) {
 		"locks[0].bolt is missing":                                func(k *Kit) { k.Locks[0].Bolt = "" },
 		"fridges[0].position is missing":                          func(k *Kit) { k.Fridges[0].Position = "" },
 		"fridges[0].probes: want at least one":                    func(k *Kit) { k.Fridges[0].Probes = nil },
+		"fridges[0].probes: want one with the name air":           func(k *Kit) { k.Fridges[0].Probes[0].Name = "back" },
 		"fridges[0].probes[0].bus is missing":                     func(k *Kit) { k.Fridges[0].Probes[0].Bus = "" },
 		`fridges[0].probes[0].chip "": want ds18b20, sht4x or`:    func(k *Kit) { k.Fridges[0].Probes[0].Chip = "" },
 		"fridges[0].probes[0].rom is missing":                     func(k *Kit) { k.Fridges[0].Probes[0].ROM = "" },
