@@ -43,7 +43,7 @@ func TestAWarehousesScannerWorksFromTheCommandLineWithListsFromAFile(t *testing.
 	says("96b1", "b1 signed on. Scan a station card.")
 	says("95count", "Count: ready. Scan a shelf.")
 	says("92A-1", "A-1: 1 expected. A-1: each piece, then Close.")
-	says("]d2010952000100001021P1", "P1: right. Scan each piece, then Close.")
+	says("]d2010952000100001021P1", "P1: right. A-1: each piece, then Close.")
 	require.NoError(t, cmd.Process.Kill())
 	_ = cmd.Wait()
 	cmd = d.start("--lists", lists)
