@@ -42,8 +42,8 @@ func (c *chains) give(tip audit.Tip) {
 	c.idle = append(c.idle, tip)
 }
 
-var insertActs = insertRows("acts", "id, at, person_id, act, subject, detail, signed, was_before, was_after, chain, number, hash", "",
-	"TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BYTEA")
+var insertActs = insertRows("acts", "id, at, person_id, act, subject, detail, signed, was_before, was_after, chain, number, hash, business_id", "",
+	"TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BYTEA", "TEXT")
 
 // chained writes the acts of the transaction behind tip, and gives where the chain ends then.
 func (tx *Tx) chained(ctx context.Context, tip audit.Tip) (audit.Tip, error) {
@@ -52,7 +52,7 @@ func (tx *Tx) chained(ctx context.Context, tip audit.Tip) (audit.Tip, error) {
 		e.Chain, e.Number = tip.Chain, tip.Number+1
 		tip.Number, tip.Hash = e.Number, e.Digest(tip.Hash)
 		values = append(values, e.ID, millis(e.At), e.Person, e.Act, e.Subject, e.Detail, e.Signed, e.Before, e.After,
-			e.Chain, int64(e.Number), bytes.Clone(tip.Hash[:])) // the array is written again for the next
+			e.Chain, int64(e.Number), bytes.Clone(tip.Hash[:]), tx.business) // the array is written again for the next
 	}
 	_, err := insertActs.run(ctx, tx, values)
 	return tip, err

@@ -50,7 +50,7 @@ func typed(_ *stager, text string) string {
 // stagedColumns says of each column of texts what becomes of it, by its table. A column that is missing here counts as typed, and a test
 // tells of it.
 var stagedColumns = columnsOf(map[string]string{
-	"acts":                    "id:id person_id:id act:word subject:id detail:typed signed:word was_before:typed was_after:typed chain:word",
+	"acts":                    "id:id person_id:id act:word subject:id detail:typed signed:word was_before:typed was_after:typed chain:word business_id:id",
 	"alarm_history":           "alarm_id:id what:word person_id:id detail:typed",
 	"alarm_revisions":         "alarm_id:id detail:typed acknowledged_by:id confirmed_by:id",
 	"alarms":                  "id:id kind:word subject:id detail:typed acknowledged_by:id confirmed_by:id shelved_by:id shelved_reason:typed owner:word parent_id:id",

@@ -93,7 +93,7 @@ var ownedTables = []owned{
 
 	{"contact_keys", "contacts.id=id", false}, {"contact_marks", "contacts.id=id", false},
 	{"erasures", "contacts.id=id", true}, {"looks", "contacts.id=subject persons.id=subject", true},
-	{"acts", "things=^subject contacts.id=subject persons.id=subject persons.id=person_id", true},
+	{"acts", "things=^subject contacts.id=subject persons.id=subject", true}, // those of nobody's business; see add
 }
 
 // nameable are all that a subject or position may name.
@@ -217,6 +217,12 @@ func (b *withinWriter) add(o owned, suffix string) {
 		text += "t.business_id" + is + b.business + "'"
 	case o.table == "garments" && suffix == "" && b.business == people.MainBusiness: // several may have pieces of one
 		text += b.belongs(o, "") + " OR NOT (" + b.belongs(o, others) + ")"
+	case o.table == "acts" && b.warehouse == "": // who has done something in a business has done it there, whatever else they are elsewhere
+		whose := b.belongs(o, "")
+		if b.business == people.MainBusiness {
+			whose = "NOT (" + b.belongs(o, others) + ")"
+		}
+		text += "t.business_id = '" + b.business + "' OR t.business_id = '' AND (" + whose + ")"
 	case o.rest && suffix == "" && b.business == people.MainBusiness:
 		text += "NOT (" + b.belongs(o, others) + ")"
 	default:

@@ -2,11 +2,13 @@ package storetest_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"meguri/hub/audit"
 	"meguri/hub/people"
 	"meguri/hub/store"
 	"meguri/hub/storetest"
@@ -50,6 +52,50 @@ func TestANetworkBelongsToTheBusinessThatItWasImportedInto(t *testing.T) {
 				return err
 			}))
 		}
+	})
+}
+
+// Somebody who works for two businesses has done in each what they have done there: neither hears of the other's by them, and each sees all of
+// its own. What nobody in a business has done is seen where its subject is.
+func TestWhatIsDoneInABusinessIsSeenThere(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty func() string) {
+		s := storetest.Open(t, empty())
+		svc := people.New(s.People())
+		ctx := t.Context()
+		require.NoError(t, svc.AddBusiness(ctx, people.Console, people.Business{ID: "second", Name: "Second"}, businessNow))
+		first, second := people.InBusiness(ctx, people.MainBusiness), people.InBusiness(ctx, "second")
+		n := storetest.Network(t)
+		require.NoError(t, s.Change(second, func(tx *store.Tx) error {
+			_, err := tx.ImportNetwork(second, n)
+			return err
+		}))
+		place := n.Locations[0].V.ID // of the second
+		both, _, err := svc.Add(ctx, people.Console, people.Person{Name: "Both", Role: people.Admin}, businessNow)
+		require.NoError(t, err)
+		require.NoError(t, svc.GivePost(ctx, people.Console, both.ID, "second", people.Admin, "", businessNow))
+		for _, a := range []struct {
+			ctx           context.Context
+			who, act, sub string
+		}{{first, both.ID, "in.first", "hub"}, {second, both.ID, "in.second", "hub"}, {second, both.ID, "in.second.of", place}, {ctx, people.Console, "console.of", place},
+			{ctx, people.Console, "console", "hub"}} {
+			require.NoError(t, s.Change(a.ctx, func(tx *store.Tx) error {
+				return tx.RecordAct(a.ctx, people.NewAct(businessNow, a.who, a.act, a.sub, ""))
+			}))
+		}
+		seen := func(ctx context.Context) (acts []string) {
+			require.NoError(t, s.Read(ctx, func(tx *store.Tx) error {
+				return tx.EachEntry(ctx, func(e audit.Entry) error {
+					if strings.HasPrefix(e.Act, "in.") || strings.HasPrefix(e.Act, "console") {
+						acts = append(acts, e.Act)
+					}
+					return nil
+				})
+			}))
+			return acts
+		}
+		require.ElementsMatch(t, []string{"in.first", "console"}, seen(first))
+		require.ElementsMatch(t, []string{"in.second", "in.second.of", "console.of"}, seen(second))
+		require.Len(t, seen(ctx), 5)
 	})
 }
 
