@@ -204,7 +204,11 @@ func leftBehind(b *bench) {
 	require.True(b.t, b.isLeft(w), "a customer of other goods came to the fridge")
 	b.opens("courier-of-tomorrow", at(20, 20))
 	require.True(b.t, b.isLeft(w), "the driver of another run came")
-	b.opens(b.courier(), at(20, 30))
+	courier := b.courier()
+	b.opens(courier, at(20, 25))
+	b.told(protocol.KindUseReturned, protocol.UseReturned{Position: "loc-1-f1", Grant: courier + "@loc-1-f1"}, at(20, 26))
+	require.True(b.t, b.isLeft(w), "their door jammed, and the use was given back")
+	b.opens(courier, at(20, 30))
 	require.False(b.t, b.isLeft(w), "the driver whose run had brought it came")
 }
 
@@ -274,10 +278,15 @@ func (b *bench) courier() string {
 
 // opens has a grant open loc-1-f1.
 func (b *bench) opens(grant string, when time.Time) {
+	b.told(protocol.KindGrantUsed, protocol.GrantUsed{Position: "loc-1-f1", Grant: grant + "@loc-1-f1", Use: 1}, when)
+}
+
+// told is a record about loc-1-f1.
+func (b *bench) told(kind protocol.Kind, record protocol.Body, when time.Time) {
 	b.change(func(tx *store.Tx) error {
-		body, err := protocol.EncodeBody(protocol.GrantUsed{Position: "loc-1-f1", Grant: grant + "@loc-1-f1"})
+		body, err := protocol.EncodeBody(record)
 		require.NoError(b.t, err)
-		return tx.AddEvent(b.t.Context(), store.EventRow{Device: "station-1", Incarnation: "i1", Number: uint64(when.Unix()), Kind: uint16(protocol.KindGrantUsed),
+		return tx.AddEvent(b.t.Context(), store.EventRow{Device: "station-1", Incarnation: "i1", Number: uint64(when.Unix()), Kind: uint16(kind),
 			Subject: "loc-1-f1", Body: body, EventAt: when, ReceivedAt: when, Outcome: store.Applied})
 	})
 }

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,25 +92,43 @@ func (tx *Tx) LeftBehind(ctx context.Context, closedBefore time.Time) ([]Uncolle
 	return left, err
 }
 
-// driverCame says whether the driver of the run has opened the fridge since pickup closed.
+// driverCame says whether the driver of the run has opened the fridge since pickup closed. A use that was given back opened nothing.
 func (tx *Tx) driverCame(ctx context.Context, u Uncollected) (bool, error) {
-	bodies, err := list(ctx, tx, func(row scanner) (body []byte, err error) {
-		err = row.Scan(&body)
-		return body, err
-	}, "SELECT body FROM events WHERE subject = $1 AND kind = $2 AND event_at > $3 ORDER BY event_at LIMIT $4",
-		u.Fridge, int64(protocol.KindGrantUsed), millis(u.Closed), mostOpenings)
-	for _, body := range bodies {
-		var b protocol.GrantUsed
-		if err != nil || protocol.DecodeBody(body, &b) != nil {
-			continue // what cannot be read says nothing
-		}
-		grant, _, _ := strings.Cut(b.Grant, "@"+b.Position)
-		var n int
-		if err = tx.row(ctx, "SELECT COUNT(*) FROM grants WHERE id = $1 AND run_id = $2", grant, u.Run).Scan(&n); n > 0 {
-			return true, err
+	type told struct {
+		kind int64
+		body []byte
+	}
+	all, err := list(ctx, tx, func(row scanner) (e told, err error) {
+		err = row.Scan(&e.kind, &e.body)
+		return e, err
+	}, "SELECT kind, body FROM events WHERE subject = $1 AND (kind = $2 OR kind = $3) AND event_at > $4 ORDER BY event_at, device_id, number LIMIT $5",
+		u.Fridge, int64(protocol.KindGrantUsed), int64(protocol.KindUseReturned), millis(u.Closed), mostOpenings)
+	if err != nil {
+		return false, err
+	}
+	uses := map[string][]uint32{} // of each grant, since then
+	for _, e := range all {
+		var used protocol.GrantUsed
+		var returned protocol.UseReturned
+		switch { // what cannot be read says nothing
+		case e.kind == int64(protocol.KindGrantUsed) && protocol.DecodeBody(e.body, &used) == nil:
+			grant, _, _ := strings.Cut(used.Grant, "@"+used.Position)
+			uses[grant] = append(uses[grant], used.Use)
+		case e.kind == int64(protocol.KindUseReturned) && protocol.DecodeBody(e.body, &returned) == nil:
+			grant, _, _ := strings.Cut(returned.Grant, "@"+returned.Position)
+			uses[grant] = slices.DeleteFunc(uses[grant], func(use uint32) bool { return use > returned.Use })
 		}
 	}
-	return false, err
+	for _, grant := range slices.Sorted(maps.Keys(uses)) {
+		var n int
+		if len(uses[grant]) == 0 {
+			continue
+		}
+		if err := tx.row(ctx, "SELECT COUNT(*) FROM grants WHERE id = $1 AND run_id = $2", grant, u.Run).Scan(&n); err != nil || n > 0 {
+			return n > 0, err
+		}
+	}
+	return false, nil
 }
 
 // ActiveAlarms gives the active alarms of a kind.
