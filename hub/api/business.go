@@ -8,9 +8,11 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
+	"meguri/hub/bulk"
 	"meguri/hub/capacity"
 	"meguri/hub/people"
 	"meguri/hub/store"
@@ -74,7 +76,22 @@ func named(c echo.Context) ([]string, error) {
 	if all = append(all, body...); err == nil && len(all) > maxNamed {
 		err = echo.NewHTTPError(http.StatusRequestEntityTooLarge, fmt.Sprintf("want at most %d texts in a request", maxNamed))
 	}
+	for _, text := range all {
+		all = append(all, otherForms(text)...)
+	}
 	return all, err
+}
+
+// otherForms are what else a text may be read as by whoever it is handed to: without the blanks around it, and the piece that a barcode of it names.
+func otherForms(text string) (all []string) {
+	plain := strings.TrimSpace(text)
+	if plain != text {
+		all = append(all, plain)
+	}
+	if piece, _, err := bulk.SGTIN(plain); err == nil && piece != plain {
+		all = append(all, piece)
+	}
+	return all
 }
 
 // bodyTexts are the texts of a body, which stays to be read.

@@ -264,12 +264,16 @@ func (a *API) GoOn(c echo.Context, token string) error {
 	return a.identify(c)
 }
 
-// byCookie says whether the session of a request came in a cookie.
-func byCookie(c echo.Context) bool { return c.Request().Header.Get("Authorization") == "" }
+// byCookie says whether the session of a request came in a cookie. A proxy may leave a header of its own, which is no session.
+func byCookie(c echo.Context) bool {
+	return !strings.HasPrefix(c.Request().Header.Get("Authorization"), bearerScheme)
+}
+
+const bearerScheme = "Bearer "
 
 // identify finds the person whose session token the request carries, or the program whose. A bearer token goes before a cookie.
 func (a *API) identify(c echo.Context) error {
-	token, bearer := strings.CutPrefix(c.Request().Header.Get("Authorization"), "Bearer ")
+	token, bearer := strings.CutPrefix(c.Request().Header.Get("Authorization"), bearerScheme)
 	if !bearer {
 		if cookie, err := c.Cookie(a.cookieNamed(c, cookieName)); err == nil {
 			token = cookie.Value

@@ -402,6 +402,13 @@ func (a *API) knownTo(ctx context.Context, tx *store.Tx, o bulk.RentalOrder) err
 		if there, err = tx.HasGarment(ctx, l.GTIN); err == nil && !there {
 			err = &invalid{[]ProblemField{{"lines.gtin", "a garment that was imported, by 14 digits"}}}
 		}
+		if l.ItemID == "" || err != nil {
+			continue
+		}
+		piece, no := tx.RentalItem(ctx, l.ItemID)
+		if err = no; errors.Is(no, store.ErrNotFound) || no == nil && piece.Warehouse != o.WarehouseID {
+			err = &invalid{[]ProblemField{{"lines.item_id", "a piece of the order's warehouse"}}}
+		}
 	}
 	return err
 }

@@ -56,7 +56,7 @@ type Uncollected struct {
 const (
 	longAgo       = 14 * 24 * time.Hour
 	mostLeft      = 5000
-	mostOpenings  = 200
+	mostOpenings  = 2000
 	workLeftOver  = "left_over" // the kind of work of package effect: to collect the goods of an order
 	leftoverGoods = `SELECT 1 FROM order_items i JOIN orders o ON o.id = i.order_id WHERE i.dated_container_id = c.id AND o.state = 'left_over'
 		AND NOT EXISTS (SELECT 1 FROM order_pickups p WHERE p.order_id = o.id AND p.fridge_id = c.fridge_id)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -85,12 +86,15 @@ func (d *sqliteDatabase) asides(context.Context) (all []Aside, err error) {
 	files, err := os.ReadDir(filepath.Clean(dir)) // the empty one is this
 	for _, f := range files {
 		text, is := strings.CutPrefix(f.Name(), name+asideFile)
+		for _, end := range SQLiteBeside[1:] { // what is left of one whose database is gone
+			text = strings.TrimSuffix(text, end)
+		}
 		at, no := time.Parse(asideFileAt, text)
 		if is && no == nil && f.Type().IsRegular() {
-			all = append(all, Aside{dir + f.Name(), at})
+			all = append(all, Aside{dir + name + asideFile + text, at})
 		}
 	}
-	return all, err
+	return slices.Compact(all), err // the files of a directory come by name: those of one database beside each other
 }
 
 func (d *sqliteDatabase) dropAside(_ context.Context, name string) error {
@@ -124,6 +128,14 @@ func (d *postgresDatabase) asides(ctx context.Context) (all []Aside, err error) 
 }
 
 func (d *postgresDatabase) dropAside(ctx context.Context, name string) error {
+	var foreign string
+	switch err := d.migrate.QueryRowContext(ctx, `SELECT e.extname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE n.nspname = $1
+		ORDER BY e.extname LIMIT 1`, name).Scan(&foreign); {
+	case err == nil: // other schemas may use it, and would lose their columns
+		return fmt.Errorf("schema %s: the extension %s is in it: move that first (ALTER EXTENSION %[2]s SET SCHEMA public)", name, foreign)
+	case !errors.Is(err, sql.ErrNoRows):
+		return err
+	}
 	_, err := d.migrate.ExecContext(ctx, `DROP SCHEMA "`+name+`" CASCADE`) // one that asides has found: letters, digits and _
 	return err
 }

@@ -124,9 +124,9 @@ func (tx *Tx) SealedSecrets(ctx context.Context) ([]people.TOTP, error) {
 func (tx *Tx) AddLooks(ctx context.Context, all ...register.Look) error {
 	rows := make([][]any, len(all))
 	for i, l := range all {
-		rows[i] = []any{l.ID, millis(l.At), l.By, l.Subject, l.What, l.Reason}
+		rows[i] = []any{l.ID, millis(l.At), l.By, l.Subject, l.What, l.Reason, tx.business}
 	}
-	_, err := tx.insert(ctx, "looks", []string{"id", "at", "person_id", "subject", "what", "reason"}, rows, "")
+	_, err := tx.insert(ctx, "looks", []string{"id", "at", "person_id", "subject", "what", "reason", "business_id"}, rows, "")
 	return err
 }
 

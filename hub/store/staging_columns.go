@@ -90,7 +90,7 @@ var stagedColumns = columnsOf(map[string]string{
 	"judge_due":              "position:id",
 	"judgements":             "container_id:id leg:word position:id state:word",
 	"locations":              "business_id:id id:id gln:word name:place address:place",
-	"looks":                  "id:id person_id:id subject:id what:word reason:typed",
+	"looks":                  "id:id person_id:id subject:id what:word reason:typed business_id:id",
 	"maintenance":            "id:id position:id person_id:id reason:typed ended_by:id",
 	"order_item_history":     "order_id:id delivery_date:word product_id:id dated_container_id:id cause:word",
 	"order_items":            "order_id:id delivery_date:word product_id:id shop_id:id category:word dated_container_id:id",

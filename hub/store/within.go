@@ -217,10 +217,10 @@ func (b *withinWriter) add(o owned, suffix string) {
 		text += "t.business_id" + is + b.business + "'"
 	case o.table == "garments" && suffix == "" && b.business == people.MainBusiness: // several may have pieces of one
 		text += b.belongs(o, "") + " OR NOT (" + b.belongs(o, others) + ")"
-	case o.table == "acts" && b.warehouse == "": // who has done something in a business has done it there, whatever else they are elsewhere
+	case (o.table == "acts" || o.table == "looks") && b.warehouse == "": // who has done something in a business has done it there, whatever else they are elsewhere
 		whose := b.belongs(o, "")
 		if b.business == people.MainBusiness {
-			whose = "NOT (" + b.belongs(o, others) + ")"
+			whose += " OR NOT (" + b.belongs(o, others) + ")"
 		}
 		text += "t.business_id = '" + b.business + "' OR t.business_id = '' AND (" + whose + ")"
 	case o.rest && suffix == "" && b.business == people.MainBusiness:
