@@ -191,6 +191,7 @@ const (
 	AskShelf
 	CountBegun // {1} shelf, {2} pieces
 	CountNext  // {1} shelf
+	NotCounted // {1} shelf
 	CountDone  // {1} right, {2} elsewhere, {3} missing, {4} unknown
 	RuleUnregistered
 	RuleAgain
@@ -392,6 +393,7 @@ var lines = [keys]struct{ en, ja string }{
 	AskShelf:          {"Scan a shelf.", "棚をスキャンしてください。"},
 	CountBegun:        {"{1}: {2} expected.", "{1}: 予定 {2} 点"},
 	CountNext:         {"{1}: each piece, then Close.", "{1}: 全点スキャン後「閉じる」"},
+	NotCounted:        {"{1} is not counted. If it is empty, scan it and Close.", "{1} は未集計。空の棚はスキャンして「閉じる」"},
 	CountDone:         {"{1} right, {2} from elsewhere, {3} missing, {4} unknown.", "正 {1}、他所 {2}、不明 {3}、未登録 {4}"},
 	RuleUnregistered:  {"{1} is not registered.", "{1} は未登録です。"},
 	RuleAgain:         {"{1} is registered already.", "{1} は登録済みです。"},

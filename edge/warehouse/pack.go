@@ -1,6 +1,8 @@
 package warehouse
 
 import (
+	"cmp"
+
 	"meguri/edge/phrase"
 	"meguri/internal/rental"
 	"meguri/protocol"
@@ -29,14 +31,12 @@ func (t *turn) pack(c code) Verdict {
 	case !t.s.Bag.open():
 		return t.nothing(c, "a piece without a bag", phrase.AskBag)
 	}
+	// Of a bag that has no order yet only this scanner's list tells: it is not said that the piece goes to that one.
 	e := protocol.ItemScanned{Item: item, Step: protocol.StepPack, Bag: t.s.Bag.ID, Order: t.s.Bag.Order, Place: t.s.Place}
-	if e.Order == "" {
-		e.Order = t.b.view(item).Order
-	}
-	before := len(t.records)
+	order, before := cmp.Or(e.Order, t.b.view(item).Order), len(t.records)
 	v = t.did(e, phrase.New(phrase.PieceRight, name(item)), "")
 	if len(t.records) > before && v.Is != protocol.VerdictRefuse {
-		t.s.Bag.Order, t.s.Bag.Pieces = e.Order, t.s.Bag.Pieces+1
+		t.s.Bag.Order, t.s.Bag.Pieces = order, t.s.Bag.Pieces+1
 	}
 	return v
 }

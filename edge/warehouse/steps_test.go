@@ -299,7 +299,7 @@ func TestWhoGoesOnToTheNextShelfHasCountedTheOneBefore(t *testing.T) {
 			return []string{"A-1"}
 		},
 		"a label without a piece was the wrong one": func(d *desk) []string {
-			d.right(phrase.CountBegun, shelf("B-2"))
+			require.Equal(t, []string{"A-1"}, d.warns(phrase.NotCounted, shelf("B-2")).Line.Args)
 			return nil
 		},
 		"what somebody else had begun is not counted": func(d *desk) []string {
@@ -307,7 +307,7 @@ func TestWhoGoesOnToTheNextShelfHasCountedTheOneBefore(t *testing.T) {
 			d.now = d.now.Add(10 * time.Minute)
 			d.refuses(phrase.AskBadge, menu("close"))
 			d.right(phrase.SignedOn, badge("b1"))
-			d.right(phrase.CountBegun, shelf("B-2"))
+			d.warns(phrase.NotCounted, shelf("B-2"))
 			return nil
 		},
 	} {

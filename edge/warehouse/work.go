@@ -92,8 +92,12 @@ func (t *turn) beginCount(c code) Verdict {
 		return t.warn(phrase.CountBegun, c.value, number(int(t.s.Count.Expected)))
 	}
 	ended := Verdict{Is: protocol.VerdictAccept}
-	if was := t.s.Count; was.scanned() > 0 && was.Begun >= t.s.Since {
+	switch was := t.s.Count; {
+	case was.Place == "":
+	case was.scanned() > 0 && was.Begun >= t.s.Since:
 		ended = t.endCount()
+	case was.scanned() > 0 || was.Expected > 0: // nothing is said of what is missing there: it may be empty, and nobody has said so
+		ended = t.warn(phrase.NotCounted, was.Place)
 	}
 	t.s.Visit++
 	t.s.Count = Count{Place: c.value, Begun: t.now.UnixMilli(), Expected: uint32(max(0, t.b.onShelf(c.value)))}

@@ -88,7 +88,7 @@ func (k *Keeper) bag(ctx context.Context, tx *store.Tx, warehouse string, e stor
 	if e.Order != "" && (bag.Order == "" || !e.At.Before(bag.Changed)) {
 		bag.Order = e.Order
 	}
-	if waybill != "" {
+	if waybill != "" || e.Step == protocol.StepShip && !e.At.Before(bag.Changed) { // it leaves without one
 		bag.Waybill = waybill
 	}
 	if state := bagStates[e.Step]; state != "" && !e.At.Before(bag.Changed) {
@@ -141,11 +141,14 @@ func (k *Keeper) unknownInside(ctx context.Context, tx *store.Tx, bag, why strin
 		return err
 	}
 	var left store.BagEvent
+	var back time.Time // when it came back before that
 	for _, e := range all {
 		switch e.Step {
 		case protocol.StepShip:
 			left = e
-		case protocol.StepVoidShip, protocol.StepReceive:
+		case protocol.StepReceive:
+			left, back = store.BagEvent{}, e.At
+		case protocol.StepVoidShip:
 			left = store.BagEvent{}
 		}
 	}
@@ -157,7 +160,7 @@ func (k *Keeper) unknownInside(ctx context.Context, tx *store.Tx, bag, why strin
 		return err
 	}
 	if slices.ContainsFunc(inside, func(c store.BagContent) bool {
-		return !c.Packed.IsZero() && (c.Unpacked.IsZero() || !c.Unpacked.Before(left.At))
+		return !c.Packed.IsZero() && !c.Packed.Before(back) && (c.Unpacked.IsZero() || !c.Unpacked.Before(left.At))
 	}) {
 		return tx.SettleWorkWhy(ctx, unknownInsideWork(bag), why, now)
 	}
@@ -176,19 +179,25 @@ func (k *Keeper) Carried(ctx context.Context, tx *store.Tx, bag string, step pro
 	if err != nil {
 		return err
 	}
-	if b.State == store.BagReceived || b.State == store.BagEmptied {
+	if b.State == store.BagReceived || b.State == store.BagEmptied || b.State == store.BagPacking && b.ID != bag { // a waybill is of one trip
 		return &Refusal{Item: b.ID, Act: StepName(step), Reason: "the bag is in the house, " + b.State, Key: WhyInHouse}
 	}
 	all, err := tx.BagEventsSince(ctx, b.ID, time.Time{})
 	if err != nil {
 		return err
 	}
-	src := Source{Warehouse: b.Warehouse, Device: store.DeviceLife(carrier, b.ID), Number: 1, At: now, Recorded: now}
+	src := Source{Warehouse: b.Warehouse, Device: store.DeviceLife(carrier, b.ID), At: now, Recorded: now}
+	if src.Number, err = tx.NextBagEvent(ctx, b.ID, src.Device); err != nil {
+		return err
+	}
 	said := false
 	for _, e := range all {
+		if behind := e.At.Add(e.Within + time.Millisecond); src.At.Before(behind) { // a scanner's clock may be ahead
+			src.At = behind
+		}
 		switch {
-		case e.Device == src.Device:
-			said, src.Number = said || e.Step == step, e.Number+1
+		case e.Device == src.Device: // what is on its way back was delivered, whichever word comes first
+			said = said || e.Step == step || e.Step == protocol.StepSendBack
 		case e.Step == protocol.StepShip || e.Step == protocol.StepReceive: // a bag may be used again
 			said = false
 		}

@@ -22,6 +22,8 @@ func TestWhatAReaderFoundOfTheRound(t *testing.T) {
 			"a piece whose unpacking is heard after its bag was shipped stayed here":  unpackedBefore,
 			"a late unpacking does not undo a later packing":                          packedAgain,
 			"a refused packing puts nothing into a bag, nor another order on it":      refusedPack,
+			"a piece that was taken for nobody and put back is free":                  takenAndPutBack,
+			"a shipping that is heard after the return is one, and nothing is short":  shippedHeardLate,
 			"what somebody was told to take is taken, also from another order":        takenOnAnOldView,
 			"a bag that is empty before it was received misses what was packed":       emptiedFirst,
 			"what a customer has bought need not come out of its bag":                 bought,
@@ -158,11 +160,41 @@ func takenOnAnOldView(w *world) {
 	other := w.lines("o-1")[0]
 	w.scan("s-1", 1, other, protocol.StepPick, order("o-0"))
 	require.Equal(w.t, []string{"picked", "o-0"}, []string{w.custody(other), w.item(other).Commitment.Order})
-	require.Contains(w.t, w.work(), "rental_promise "+other, "both orders are told to a person")
+	require.Contains(w.t, w.work(), "rental_promise "+other)
+	require.Contains(w.t, w.work(), "rental_promise o-1", "both orders are told to a person")
 	require.Empty(w.t, w.lines("o-1")[0], "its line is open again")
 	w.scan("s-1", 2, other, protocol.StepPack, order("o-2"), inBag("bag-2"))
 	require.Equal(w.t, []string{"packed", "o-2"}, []string{w.custody(other), w.item(other).Order}, "it is where somebody put it")
 	require.Equal(w.t, []string{other}, w.inside("bag-2"))
+	w.allocate("o-1")
+	require.NotContains(w.t, w.work(), "rental_promise o-1", "another piece stands for its line")
+}
+
+// A piece that was taken for an order which does not want it is free as soon as it is put back.
+func takenAndPutBack(w *world) {
+	w.allocate("o-1")
+	other := w.lines("o-1")[0]
+	require.NoError(w.t, w.keeper.CancelOrder(w.ctx, w.tx, "o-0", "lead-1", "wish", at(0.5)))
+	w.scan("s-1", 1, other, protocol.StepPick, order("o-0"))
+	w.scan("s-1", 2, other, protocol.StepPutAway, place("A-0"))
+	require.NoError(w.t, w.keeper.Allocate(w.ctx, w.tx, "o-1", other, at(9000), "lead-1", at(3)))
+}
+
+// A dock scanner without a network is heard after what it sent has come back.
+func shippedHeardLate(w *world) {
+	w.allocate("o-0")
+	pieces := w.lines("o-0")
+	for n, p := range pieces {
+		w.scan("s-1", 1+float64(n), p, protocol.StepPick, order("o-0"))
+		w.scan("s-1", 4+float64(n), p, protocol.StepPack, order("o-0"), inBag("bag-0"))
+	}
+	ship := w.source("s-2", 10)
+	for n, p := range pieces {
+		w.scan("s-3", 100+float64(n), p, protocol.StepUnpack, inBag("bag-0"))
+	}
+	require.NoError(w.t, w.keeper.Bag(w.ctx, w.tx, ship, protocol.BagScanned{Bag: "bag-0", Step: protocol.StepShip, Order: "o-0", Verdict: 1}))
+	require.Equal(w.t, []string{"o-0"}, w.notices(), "the customer's next styling begins")
+	require.NotContains(w.t, w.work(), "rental_short o-0")
 }
 
 func emptiedFirst(w *world) {

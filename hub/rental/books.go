@@ -67,7 +67,7 @@ func (k *Keeper) tellBooks(ctx context.Context, tx *store.Tx, d done) error {
 	for n, e := range d.history {
 		events[n], stored[key{e.Device, e.Number}] = e.Event, e
 	}
-	is, item, left := books{}, rental.Item{}, map[string]time.Time{}
+	is, item, left, back := books{}, rental.Item{}, map[string]time.Time{}, map[string]time.Time{}
 	for _, e := range rental.Ordered(events) {
 		before := item
 		var breach *rental.Breach
@@ -78,11 +78,18 @@ func (k *Keeper) tellBooks(ctx context.Context, tx *store.Tx, d done) error {
 			left[item.Order] = e.At
 		case before.Custody == protocol.InTransitOut && item.Custody == protocol.Packed:
 			delete(left, item.Order)
+		case before.Out() && before.Order != "" && cameIn(e.Step) && !item.Out():
+			back[before.Order] = e.At
 		}
 	}
 	for _, order := range slices.Sorted(maps.Keys(left)) { // also one whose piece has been seen in the house since
 		if err := k.shipped(ctx, tx, order, left[order], d); err != nil {
 			return err
+		}
+		if at, came := back[order]; came && at.After(left[order]) {
+			if err := k.returned(ctx, tx, order, at, d.event.Recorded); err != nil {
+				return err
+			}
 		}
 	}
 	for bag, was := range rows {

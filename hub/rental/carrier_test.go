@@ -46,6 +46,30 @@ func TestACarrierSpeaksOfABag(t *testing.T) {
 				require.ErrorIs(w.t, w.keeper.Carried(w.ctx, w.tx, "W2", protocol.StepDeliver, "carrier", at(26)), store.ErrNotFound)
 				require.Equal(w.t, "return_received", w.custody(pieces[0]))
 			},
+			"its waybill says nothing of a bag that is packed again": func(w *world, pieces []string) {
+				w.carrier(21, "bag-0", protocol.StepDeliver)
+				w.bag("s-2", 25, "bag-0", protocol.StepReceive)
+				w.allocate("o-1")
+				other := w.lines("o-1")[0]
+				w.scan("s-1", 26, other, protocol.StepPick, order("o-1"))
+				w.scan("s-1", 27, other, protocol.StepPack, order("o-1"), inBag("bag-0"))
+				require.ErrorAs(w.t, w.keeper.Carried(w.ctx, w.tx, "W1", protocol.StepDeliver, "carrier", at(28)), new(*rental.Refusal))
+				require.Equal(w.t, "packed", w.custody(other))
+			},
+			"what is on its way back was delivered": func(w *world, pieces []string) {
+				w.carrier(21, "bag-0", protocol.StepSendBack)
+				w.carrier(22, "bag-0", protocol.StepDeliver)
+				require.Equal(w.t, "in_transit_back", w.custody(pieces[0]))
+				require.Empty(w.t, w.work())
+			},
+			"after a scanner whose clock is ahead, and by a hub whose clock went back": func(w *world, pieces []string) {
+				w.bag("s-2", 90, "bag-0", protocol.StepShip)
+				w.carrier(21, "bag-0", protocol.StepDeliver)
+				require.Equal(w.t, "on_rent", w.custody(pieces[0]))
+				w.carrier(11, "bag-0", protocol.StepSendBack)
+				require.Equal(w.t, "in_transit_back", w.custody(pieces[0]))
+				require.Empty(w.t, w.work())
+			},
 			"a bag that is used again is delivered again": func(w *world, pieces []string) {
 				w.carrier(21, "bag-0", protocol.StepDeliver)
 				w.bag("s-2", 25, "bag-0", protocol.StepReceive)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,6 +66,13 @@ func (k *Keeper) short(ctx context.Context, tx *store.Tx, o store.RentalOrder, a
 	if err != nil {
 		return err
 	}
+	ends, err := tx.RentalEnds(ctx, o.ID)
+	if err != nil {
+		return err
+	}
+	lines = slices.DeleteFunc(lines, func(l store.RentalLine) bool { // its piece has been with the customer already
+		return l.Piece == "" && slices.ContainsFunc(ends, func(e store.Commitment) bool { return e.Line == l.Line })
+	})
 	switch left := leftOut(lines); {
 	case left.EN == "":
 		return tx.SettleWorkWhy(ctx, shortWork(o.ID), "all its lines have a piece: "+stepText(d.event).EN, d.event.Recorded)

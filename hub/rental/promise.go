@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"meguri/hub/store"
@@ -73,7 +74,25 @@ func (k *Keeper) promise(ctx context.Context, tx *store.Tx, d done) error {
 	if is == "" {
 		return nil
 	}
+	if was != "" {
+		if err := tx.AgainWork(ctx, lostToWork(was), WorkPromise, was, say("it has lost piece %s to order %s: find another one; %s",
+			"個体 %s は注文 %s に使われました。別の個体を引き当ててください。%s", d.now.ID, is, stepText(d.event)), d.event.At); err != nil {
+			return err
+		}
+	}
 	return k.take(ctx, tx, d, is)
+}
+
+// lostToWork is that an order has lost a piece that somebody was told to take for another one, until each of its lines has one.
+func lostToWork(order string) string { return "rental_lost_to/" + order }
+
+// whole settles what an order has lost when each of its lines has a piece again.
+func (k *Keeper) whole(ctx context.Context, tx *store.Tx, order string, now time.Time) error {
+	lines, err := tx.RentalLines(ctx, order)
+	if err != nil || slices.ContainsFunc(lines, func(l store.RentalLine) bool { return l.Piece == "" }) {
+		return err
+	}
+	return tx.SettleWorkWhy(ctx, lostToWork(order), "each of its lines has a piece", now)
 }
 
 // ended says how a promise ended.
@@ -125,6 +144,9 @@ func (k *Keeper) take(ctx context.Context, tx *store.Tx, d done, order string) e
 		return err
 	}
 	if err := tx.ReopenRentalOrder(ctx, order); err != nil {
+		return err
+	}
+	if err := k.whole(ctx, tx, order, d.event.Recorded); err != nil {
 		return err
 	}
 	return tx.SettleWorkWhy(ctx, swapWork(d.now.ID, order), "a line of the order is open for it", d.event.Recorded)
@@ -209,11 +231,15 @@ func (k *Keeper) orderMoves(ctx context.Context, tx *store.Tx, d done) error {
 	return nil
 }
 
+// cameIn says that a step is one of whoever takes returns in.
+func cameIn(s protocol.Step) bool {
+	return s == protocol.StepReceive || s == protocol.StepUnpack || s == protocol.StepInspectReturn
+}
+
 // cameBack says that a piece was handed in by its customer: it was out, as far as anybody knew, and whoever takes returns in has it. One
 // that turns up elsewhere in the house has come back, too, but may never have left.
 func cameBack(d done) bool {
-	switch d.event.Step {
-	case protocol.StepReceive, protocol.StepUnpack, protocol.StepInspectReturn:
+	if cameIn(d.event.Step) {
 		return (d.before.Out() || d.before.Custody == protocol.Packed && d.now.Custody == protocol.ReturnReceived) && !d.now.Out() && !gone(d.now)
 	}
 	return false

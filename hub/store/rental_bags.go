@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"meguri/internal/rental"
@@ -113,10 +114,19 @@ func scanBagEvent(row scanner) (e BagEvent, err error) {
 	return e, err
 }
 
-// BagEventsSince gives what was done to a bag since a time, in order of time.
+// BagEventsSince gives what was done to a bag since a time, in order of time, the last thousand.
 func (tx *Tx) BagEventsSince(ctx context.Context, bag string, since time.Time) ([]BagEvent, error) {
-	return list(ctx, tx, scanBagEvent, bagEventColumns+` WHERE bag_id = $1 AND happened_at >= $2 ORDER BY happened_at, device_id, life, number
-		LIMIT 1000`, bag, millis(since))
+	all, err := list(ctx, tx, scanBagEvent, bagEventColumns+` WHERE bag_id = $1 AND happened_at >= $2
+		ORDER BY happened_at DESC, device_id DESC, life DESC, number DESC LIMIT 1000`, bag, millis(since))
+	slices.Reverse(all)
+	return all, err
+}
+
+// NextBagEvent is the number of what a device says of a bag next.
+func (tx *Tx) NextBagEvent(ctx context.Context, bag, device string) (next uint64, err error) {
+	id, life := deviceAndLife(device)
+	err = tx.row(ctx, "SELECT COALESCE(MAX(number), 0) + 1 FROM rental_bag_history WHERE bag_id = $1 AND device_id = $2 AND life = $3", bag, id, life).Scan(&next)
+	return next, err
 }
 
 // MoveBagEvent gives what was done to a bag a better time; found is false when the record was about no bag.

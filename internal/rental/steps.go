@@ -2,6 +2,7 @@ package rental
 
 import (
 	"slices"
+	"time"
 
 	"meguri/protocol"
 )
@@ -239,10 +240,11 @@ func pick(i *Item, e Event) (Rule, Effect) {
 	}
 	i.at(protocol.Picked, e)
 	i.Order = e.Order
-	i.Commitment = Commitment{Taken, e.Order, i.Commitment.Until}
-	if others {
+	if others { // until when that was promised says nothing of this order: put back, the piece is free
+		i.Commitment = Commitment{Taken, e.Order, time.Time{}}
 		return Promised, Told
 	}
+	i.Commitment = Commitment{Taken, e.Order, i.Commitment.Until}
 	return "", 0
 }
 
@@ -274,7 +276,7 @@ func pack(i *Item, e Event) (Rule, Effect) {
 	i.at(protocol.Packed, e)
 	i.Bag, i.Commitment.State = e.Bag, Taken
 	if others {
-		i.Commitment.Order = e.Order
+		i.Commitment = Commitment{Taken, e.Order, time.Time{}}
 	}
 	i.Order = i.Commitment.Order
 	switch {
