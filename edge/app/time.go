@@ -1,6 +1,8 @@
 package app
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"meguri/edge/monitor"
@@ -82,7 +84,7 @@ func (a *agent) shiftMonitors(before wall, by int64) {
 	a.station.Displaced = station.GoodsMoved(a.station.Displaced, before.base, before.at(a.mono()), by)
 }
 
-// newLife tells a new incarnation what this boot has told the old one: how it samples, and what its times mean.
+// newLife tells a new incarnation what the old one has told: how it samples, what its times mean, and how the supply is.
 func (a *agent) newLife() {
 	if a.log.Incarnation() == a.life {
 		return
@@ -94,6 +96,9 @@ func (a *agent) newLife() {
 	}
 	if a.signing.key() != nil {
 		records = append(records, a.signingKey())
+	}
+	for _, position := range slices.Sorted(maps.Keys(a.mains)) {
+		records = append(records, protocol.Mains{Position: position, On: a.mains[position]})
 	}
 	a.happened(records, nil)
 }

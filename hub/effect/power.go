@@ -9,8 +9,8 @@ import (
 )
 
 // powerGone raises the alarm of a fridge without supply, under the one of its station: a power cut is one alarm, and the person who
-// answers it is told which fridges it is about. The first fridge of a station begins it, and the last one to come back ends it. A board that
-// starts anew says again what it finds: that is the same.
+// answers it is told which fridges it is about. The first fridge of a station begins it, and the last one to come back ends it. A storage
+// that is new says again what it finds: that is the same.
 func powerGone(ctx context.Context, tx *store.Tx, ev link.Event, position string) error {
 	if _, known, err := tx.ActiveAlarmOf(ctx, AlarmMains, position); err != nil || known {
 		return err
