@@ -312,6 +312,7 @@ func (a *acting) persons() {
 		}
 	}
 	a.did("person.link", "person", "link", id)
+	a.did("person.name", "person", "name", id, "Aoki Ren")
 	a.did("person.role", "person", "role", id, "quality")
 	a.did("person.link person.reset", "person", "reset", id)
 	a.did("business.add", "business", "add", "boutique", "--name", "Boutique")

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,29 +34,48 @@ type CustomerCmd struct {
 // register makes the service of the register on an open database.
 func (g *Globals) register(s *store.Store) (*register.Service, error) {
 	vault, err := g.names(s)
-	return &register.Service{Store: s.Register(), Vault: vault,
+	return &register.Service{Store: s.Register(), Vault: vault, LostKey: g.LostKey,
 		Note: func(e register.Erasure) error { return erased.Note(g.pkiDir(), e) }}, err
 }
 
-// names has the store read and write names of those who work here and of visitors, by the hub's key of people's secrets.
+// names has the store read and write names of those who work here and of visitors, by the hub's key of people's secrets. Where they stand
+// in plain it makes no key: the hub may have another one.
 func (g *Globals) names(s *store.Store) (*people.Vault, error) {
 	given, err := g.peopleKey()
 	if err != nil {
 		return nil, err
 	}
-	var sealed bool
+	var sealed, plain bool
 	err = s.Read(g.Ctx, func(tx *store.Tx) (err error) {
-		sealed, err = tx.HasSealed(g.Ctx)
+		if sealed, err = tx.HasSealed(g.Ctx); err == nil {
+			plain, err = tx.HasPlain(g.Ctx)
+		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	if own, err := g.ownKey(); plain && own == nil {
+		return nil, cmp.Or(err, fmt.Errorf("names stand in plain yet, and there is no key here to seal them with: start the hub once with its key, or bring %s, or say by --people-key-file or MEGURI_PEOPLE_KEY where the key is",
+			filepath.Join(g.pkiDir(), password.KeyFile)))
+	}
 	vault, err := password.Vault(given, g.pkiDir(), sealed)
 	if err != nil {
 		return nil, err
 	}
-	return vault, s.SealNames(g.Ctx, vault)
+	if err = s.SealNames(g.Ctx, vault); g.LostKey && errors.Is(err, people.ErrOtherKey) {
+		err = nil
+	}
+	return vault, err
+}
+
+// ownKey is the vault of the keys that are here; nil where there are none. It makes none.
+func (g *Globals) ownKey() (*people.Vault, error) {
+	given, err := g.peopleKey()
+	if err != nil || given == "" && !isThere(filepath.Join(g.pkiDir(), password.KeyFile)) {
+		return nil, err
+	}
+	return password.Vault(given, g.pkiDir(), true)
 }
 
 // peopleKey is the key that was given; empty where it is people.key beside the others.

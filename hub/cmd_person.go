@@ -11,11 +11,12 @@ import (
 	"meguri/hub/store"
 )
 
-// PersonCmd looks after persons: `hub person add|list|link|remove`, and after their data.
+// PersonCmd looks after persons: `hub person add|list|link|name|remove`, and after their data.
 type PersonCmd struct {
 	Add    PersonAddCmd    `cmd:"" help:"Add a person and print their one-time login link."`
 	List   PersonListCmd   `cmd:"" help:"List persons."`
 	Link   PersonLinkCmd   `cmd:"" help:"Print a new one-time login link for a person."`
+	Name   PersonNameCmd   `cmd:"" help:"Give a person another name, or enter it again after the key that it was sealed with was lost."`
 	Role   PersonRoleCmd   `cmd:"" help:"Change what a person is here for; their sessions end."`
 	Leave  PersonLeaveCmd  `cmd:"" help:"Take the role that a person has in one of several businesses away."`
 	Reset  PersonResetCmd  `cmd:"" help:"Take a person's password, authenticator and passkeys away, end their sessions, and print a one-time login link."`
@@ -161,6 +162,19 @@ type PersonRemoveCmd struct {
 func (c *PersonRemoveCmd) Run(g *Globals) error {
 	return withPeople(g, func(svc *people.Service, now time.Time) error {
 		return svc.Remove(g.Ctx, people.Console, c.ID, now)
+	})
+}
+
+// PersonNameCmd is `hub person name`.
+type PersonNameCmd struct {
+	ID   string `arg:"" help:"The person's id, from hub person list."`
+	Name string `arg:"" help:"Their name from now on."`
+}
+
+// Run gives the name.
+func (c *PersonNameCmd) Run(g *Globals) error {
+	return withPeople(g, func(svc *people.Service, now time.Time) error {
+		return svc.Rename(g.Ctx, people.Console, c.ID, c.Name, now)
 	})
 }
 

@@ -9,7 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"meguri/hub/password"
 	"meguri/hub/people"
+	"meguri/hub/store"
 	"meguri/hub/storetest"
 )
 
@@ -75,4 +77,39 @@ func TestPersonsAreLookedAfterFromTheCommandLine(t *testing.T) {
 	require.ErrorContains(t, err, `place: want the id of a warehouse of the imported network, and "route-1" is none`)
 	_, err = runHub(t, g, "admin", "link", "--url", "hub")
 	require.ErrorContains(t, err, `--url "hub"`)
+}
+
+// A command makes no key, and takes none of another hub, where names are not sealed yet or are with the hub's key: the hub could read none.
+func TestNoCommandSealsNamesWithAKeyThatTheHubDoesNotHave(t *testing.T) {
+	dir := t.TempDir()
+	g := &Globals{Ctx: t.Context(), DataDir: dir, Database: "sqlite:" + filepath.Join(dir, "hub.db")}
+	s, err := g.MakeStore()
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	storetest.Break(t, g.Database, "INSERT INTO persons (id, name, role, place, added_at, added_by) VALUES ('p-1', 'Aoki', 'support', '', 0, '')")
+	names := func() [][]any { return storetest.Rows(t, g.Database, "SELECT name FROM persons") }
+	was := names()
+	key := filepath.Join(g.pkiDir(), password.KeyFile)
+	_, err = runHub(t, g, "person", "list")
+	require.ErrorContains(t, err, "start the hub once with its key")
+	require.NoFileExists(t, key)
+	require.Equal(t, was, names())
+
+	t.Setenv("MEGURI_PEOPLE_KEY", storetest.PeopleKey())
+	_, err = runHub(t, g, "person", "list")
+	require.NoError(t, err)
+	t.Setenv("MEGURI_PEOPLE_KEY", store.StageKey("another"))
+	storetest.Break(t, g.Database, "INSERT INTO persons (id, name, role, place, added_at, added_by) VALUES ('p-2', 'Mori', 'support', '', 0, '')")
+	was = names()
+	_, err = runHub(t, g, "person", "add", "--name", "Sato", "--role", "support")
+	require.ErrorIs(t, err, people.ErrOtherKey)
+	require.Equal(t, was, names())
+
+	g.LostKey = true // by choice
+	_, err = runHub(t, g, "person", "name", "p-1", "Aoki Ren")
+	require.NoError(t, err)
+	g.LostKey = false
+	out, err := runHub(t, g, "person", "list")
+	require.NoError(t, err, "a name is sealed with the new key: from now on it is the hub's")
+	require.Contains(t, out, "Aoki Ren")
 }

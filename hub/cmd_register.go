@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -196,7 +195,7 @@ func (c *PersonRekeyCmd) Run(g *Globals) (err error) {
 		}
 	}
 	return withRegister(g, func(svc *register.Service, now time.Time) error {
-		rows, err := svc.Rewrap(g.Ctx, now)
+		rows, unreadable, err := svc.Rewrap(g.Ctx, now)
 		if err == nil {
 			err = svc.Store.Change(g.Ctx, func(tx register.Tx) error {
 				return tx.RecordAct(g.Ctx, people.NewAct(now, people.Console, "person.rekey", "", plural.Of(rows, "contact")))
@@ -205,11 +204,13 @@ func (c *PersonRekeyCmd) Run(g *Globals) (err error) {
 		if err != nil {
 			return err
 		}
-		if given == "" {
+		if given == "" && unreadable == 0 {
 			err = password.DropOldKeys(g.pkiDir())
 		}
 		fmt.Fprintf(g.Stdout, "%s under the newest key; start the hub again, and keep a copy of the key\n", plural.Of(rows, "row"))
-		if given != "" {
+		if unreadable > 0 {
+			fmt.Fprintf(g.Stdout, "%s cannot be read with the keys here, and stay as they are: the old keys are kept\n", plural.Of(unreadable, "row"))
+		} else if given != "" {
 			fmt.Fprintln(g.Stdout, "take the old keys out of your file or variable now")
 		}
 		return err
@@ -223,13 +224,17 @@ func reapplyErased(g *Globals) error {
 		return err
 	}
 	return withStore(g, func(s *store.Store) error {
-		// Without the key visitors of the name are not known: the hub's start, which needs it, finds what is left of whom.
-		if given, err := g.peopleKey(); err != nil {
+		// Without the key that the names are sealed with, visitors of the name are not known: the hub's start, which needs it, does it then.
+		own, err := g.ownKey()
+		if err == nil && own != nil {
+			_, err = g.names(s)
+		}
+		if own == nil && err == nil || errors.Is(err, people.ErrOtherKey) {
+			_, err = fmt.Fprintln(g.Stdout, "who had been erased since this backup is erased again when the hub starts with its key")
 			return err
-		} else if given != "" || isThere(filepath.Join(g.pkiDir(), password.KeyFile)) {
-			if _, err := g.names(s); err != nil {
-				return err
-			}
+		}
+		if err != nil {
+			return err
 		}
 		again, err := (&register.Service{Store: s.Register()}).Reapply(g.Ctx, all)
 		if err == nil && again > 0 {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"meguri/hub/audit/mark"
@@ -21,6 +23,9 @@ type RestoreCmd struct {
 // Run puts a backup back. No hub may run on the database.
 func (c *RestoreCmd) Run(g *Globals) error {
 	if err := os.MkdirAll(g.DataDir, 0o700); err != nil {
+		return err
+	}
+	if err := c.tellKeys(g); err != nil {
 		return err
 	}
 	aside, err := backup.Restore(g.Ctx, g.Database, c.File, c.Overwrite, time.Now())
@@ -44,6 +49,23 @@ func (c *RestoreCmd) Run(g *Globals) error {
 	}
 	_, err = fmt.Fprintln(g.Stdout, "restored: start the hub, and see its work items for what is left to do by hand")
 	return err
+}
+
+// tellKeys says, before anything is touched, with which keys that are not here the backup is sealed.
+func (c *RestoreCmd) tellKeys(g *Globals) error {
+	keys, err := backup.SealedWith(g.Ctx, g.Database, c.File)
+	if err != nil || len(keys) == 0 {
+		return err
+	}
+	vault, err := g.ownKey()
+	if err != nil || vault == nil { // of which it tells at the end
+		return err
+	}
+	if keys = slices.DeleteFunc(keys, vault.Has); len(keys) > 0 {
+		fmt.Fprintf(g.Stdout, "names and contacts in this backup are sealed with another key than this hub's (%s; here: %s): add the key that the hub had then as a further line to %s, or they can be read by nobody\n",
+			strings.Join(keys, ", "), vault.KeyID(), filepath.Join(g.pkiDir(), password.KeyFile))
+	}
+	return nil
 }
 
 func isThere(file string) bool {

@@ -9,7 +9,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"meguri/hub/password"
 	"meguri/hub/people"
+	"meguri/hub/register"
+	"meguri/hub/register/erased"
 	"meguri/hub/storetest"
 )
 
@@ -56,4 +59,40 @@ func TestWhatARestoreSetsAsideIsToldAndCanBeDropped(t *testing.T) {
 	require.NoError(t, (&AsideDropCmd{Name: name}).Run(g))
 	_, err = os.Stat(name)
 	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// A backup that is sealed with a key that is not here is told of before the database is in place, by the key's id; who was erased is erased
+// again by the hub's start, which has the key.
+func TestRestoringABackupThatIsSealedWithAnotherKeyNamesTheKey(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty func() string) {
+		g, _ := globals(t)
+		g.Database = empty()
+		s, err := g.OpenStore()
+		require.NoError(t, err)
+		vault, err := g.names(s)
+		require.NoError(t, err)
+		svc := people.New(s.People())
+		gone, _, err := svc.Add(g.Ctx, people.Console, people.Person{Name: "Sato Hanako", Role: people.Support}, time.Now())
+		require.NoError(t, err)
+		require.NoError(t, svc.Remove(g.Ctx, people.Console, gone.ID, time.Now()))
+		require.NoError(t, s.Close())
+		file := filepath.Join(t.TempDir(), "hub.backup")
+		require.NoError(t, (&BackupCmd{File: file}).Run(g))
+
+		fresh, out := globals(t)
+		fresh.Database = g.Database
+		_, err = password.Vault("", fresh.pkiDir(), false) // makes a key
+		require.NoError(t, err)
+		require.NoError(t, erased.Note(fresh.pkiDir(), register.Erasure{ID: gone.ID, Kind: register.Staff, At: time.Now(), OrderedBy: "person", By: people.Console}))
+		require.NoError(t, (&RestoreCmd{File: file, Overwrite: true}).Run(fresh))
+		told, place := strings.Index(out.String(), "sealed with another key than this hub's ("+vault.KeyID()), strings.Index(out.String(), "what was there is now")
+		require.True(t, told >= 0 && told < place, out)
+		require.Contains(t, out.String(), "erased again when the hub starts with its key")
+		require.NotContains(t, out.String(), "erased since this backup, erased again")
+
+		out.Reset()
+		g.Stdout = out
+		require.NoError(t, (&RestoreCmd{File: file, Overwrite: true}).Run(g))
+		require.NotContains(t, out.String(), "another key")
+	})
 }

@@ -90,7 +90,7 @@ func (c *ServeCmd) Run(g *Globals) error {
 	}
 	return app.Run(g.Ctx, app.Config{
 		Database: g.Database, HTTP: c.HTTP, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Proxies: c.TrustProxy, MaxConnections: c.MaxConnections, MaxConnectionsPerAddress: c.MaxConnectionsPerAddress,
-		PKI: g.pkiDir(), PeopleKey: peopleKey, PublicAddress: c.PublicAddress, Company: company, Broker: c.Broker, BrokerNames: c.BrokerName, BrokerURL: c.BrokerURL,
+		PKI: g.pkiDir(), PeopleKey: peopleKey, LostKey: g.LostKey, PublicAddress: c.PublicAddress, Company: company, Broker: c.Broker, BrokerNames: c.BrokerName, BrokerURL: c.BrokerURL,
 		Returns: returns, Alarms: alarms, Payments: payments, Programs: programs, Backups: c.schedule(), SafeAfterBackup: c.SafeAfterBackup,
 		Clock: g.Clock, Zone: zone, Logger: g.Logger,
 	})

@@ -28,6 +28,7 @@ type commandLine struct {
 	Database      string `help:"Database: sqlite:FILE or postgres://… (default: hub.db in the data directory)." env:"MEGURI_DATABASE"`
 	DatabaseFile  string `help:"File whose one line is that, for a URL with a password." env:"MEGURI_DATABASE_FILE" type:"existingfile" placeholder:"FILE"`
 	PeopleKeyFile string `help:"File with the key that seals names, contacts and what lets people in, 32 random bytes in base64; else the variable MEGURI_PEOPLE_KEY, else people.key beside the hub's other keys, which is made." env:"MEGURI_PEOPLE_KEY_FILE" type:"existingfile" placeholder:"FILE"`
+	LostKey       bool   `help:"The key that names and contacts are sealed with is lost for good: go on with another one. What it has sealed stays unreadable; enter names anew with hub person name."`
 	Clock         string `help:"Run on another clock, START@ANCHOR*RATE (for demonstrations)." env:"MEGURI_CLOCK" hidden:""`
 
 	Serve       ServeCmd       `cmd:"" help:"Run the hub: API, dashboard, broker."`
@@ -77,6 +78,7 @@ type Globals struct {
 	DataDir       string
 	Database      string
 	PeopleKeyFile string // of the key of people's secrets; see peopleKey
+	LostKey       bool   // the one that names and contacts are sealed with, for good
 	Clock         clock.Clock
 	Logger        *slog.Logger
 	Stdout        io.Writer
@@ -120,7 +122,7 @@ func main() {
 			if err := store.CheckURL(cli.Database); err != nil {
 				return nil, err
 			}
-			return []any{&Globals{Ctx: ctx, DataDir: cli.Data, Database: cli.Database, PeopleKeyFile: cli.PeopleKeyFile, Clock: c,
+			return []any{&Globals{Ctx: ctx, DataDir: cli.Data, Database: cli.Database, PeopleKeyFile: cli.PeopleKeyFile, LostKey: cli.LostKey, Clock: c,
 				Logger: cli.Logger(os.Stderr), Stdout: os.Stdout}}, nil
 		}))
 }

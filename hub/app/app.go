@@ -62,6 +62,8 @@ type Config struct {
 	PKI string
 	// PeopleKey seals what lets people in, as base64 text; empty for the file of password.KeyFile in PKI.
 	PeopleKey string
+	// LostKey says that the key that names and contacts are sealed with is lost for good: the hub starts with another one all the same.
+	LostKey bool
 	// The embedded broker listens at Broker, by certificates for BrokerNames: host names and addresses of the hub, besides those
 	// of loopback. With BrokerURL an external one is used instead, whose certificate is signed by the hub's authority.
 	Broker      string
@@ -193,7 +195,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	g.Go(func() error { return looks.run(ctx) })
 	packs := &packings{store: s, clock: c.Clock, logger: c.Logger}
 	g.Go(func() error { return packs.run(ctx) })
-	keeps := &keeping{store: s.Retention(), clock: c.Clock, zone: c.Zone, logger: c.Logger}
+	keeps := &keeping{store: s.Retention(), seal: s.SealPlain, clock: c.Clock, zone: c.Zone, logger: c.Logger}
 	g.Go(func() error { return keeps.run(ctx) })
 	safe.run(ctx, g, c, s, feed.Changed)
 	till.run(ctx, g, c, listener.Addr())
@@ -337,7 +339,7 @@ func openVault(ctx context.Context, c Config, s *store.Store) (*people.Vault, er
 	if err != nil {
 		return nil, err
 	}
-	if err := s.SealNames(ctx, vault); err != nil {
+	if err := s.SealNames(ctx, vault); err != nil && !(c.LostKey && errors.Is(err, people.ErrOtherKey)) {
 		return nil, err
 	}
 	return vault, s.Read(ctx, func(tx *store.Tx) error {

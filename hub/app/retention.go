@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
+	"meguri/hub/people"
 	"meguri/hub/retention"
 	"meguri/internal/clock"
 )
@@ -12,6 +14,7 @@ import (
 // keeping deletes what is kept long enough, once a business date.
 type keeping struct {
 	store  retention.Store
+	seal   func(context.Context) error // what a hub of before has written in plain since the start; people.ErrOtherKey where there is no key for it
 	clock  clock.Clock
 	zone   *time.Location
 	logger *slog.Logger
@@ -37,6 +40,9 @@ func (k *keeping) turn(ctx context.Context, now time.Time) {
 	zone := k.zone
 	if zone == nil {
 		zone = time.Local
+	}
+	if err := k.seal(ctx); err != nil && !errors.Is(err, people.ErrOtherKey) && ctx.Err() == nil {
+		k.logger.Error("names that stand in plain could not be sealed, which is tried again", "error", err)
 	}
 	deleted, err := retention.Run(ctx, k.store, now.In(zone).Format(time.DateOnly), now)
 	for class, rows := range deleted {

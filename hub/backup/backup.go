@@ -125,6 +125,8 @@ type engine interface {
 	restore(ctx context.Context, url, file string, overwrite bool, now time.Time) (aside string, err error)
 	// check says what is wrong with a file, before anything is touched.
 	check(ctx context.Context, file string) error
+	// sealedWith names the keys that names and contacts in a copy are sealed with.
+	sealedWith(ctx context.Context, file string) ([]string, error)
 }
 
 func copyOf(url string) engine {

@@ -68,26 +68,50 @@ func (postgresCopy) check(ctx context.Context, file string) error {
 
 // newerSchema says when a dump is of a hub that is newer than this one.
 func newerSchema(ctx context.Context, file string) error {
-	rows, err := run(ctx, nil, "pg_restore", "--data-only", "--table=goose_db_version", "--file=-", file)
+	versions, err := dumped(ctx, file, "goose_db_version", "version_id")
 	if err != nil {
 		return err
 	}
-	has, column := int64(0), -1
-	for line := range strings.Lines(rows) {
-		line = strings.TrimSuffix(line, "\n")
-		if names, ok := strings.CutPrefix(line, "COPY public.goose_db_version ("); ok {
-			names, _, _ = strings.Cut(names, ")")
-			column = slices.Index(strings.Split(names, ", "), "version_id")
-		} else if values := strings.Split(line, "\t"); column >= 0 && column < len(values) {
-			if v, err := strconv.ParseInt(values[column], 10, 64); err == nil {
-				has = max(has, v)
-			}
+	has := int64(0)
+	for _, version := range versions {
+		if v, err := strconv.ParseInt(version, 10, 64); err == nil {
+			has = max(has, v)
 		}
 	}
 	if has == 0 {
 		return fmt.Errorf("%s: %w: it does not say of which version it is", file, store.ErrNotABackup)
 	}
 	return checkSchema(file, has)
+}
+
+// dumped gives a column of a table as a dump has it; none where it has no such table.
+func dumped(ctx context.Context, file, table, column string) (values []string, err error) {
+	rows, err := run(ctx, nil, "pg_restore", "--data-only", "--table="+table, "--file=-", file)
+	if err != nil {
+		return nil, err
+	}
+	at := -1
+	for line := range strings.Lines(rows) {
+		line = strings.TrimSuffix(line, "\n")
+		if names, ok := strings.CutPrefix(line, "COPY public."+table+" ("); ok {
+			names, _, _ = strings.Cut(names, ")")
+			at = slices.Index(strings.Split(names, ", "), column)
+		} else if line == `\.` { // the end of the rows
+			at = -1
+		} else if row := strings.Split(line, "\t"); at >= 0 && at < len(row) {
+			values = append(values, row[at])
+		}
+	}
+	return values, nil
+}
+
+func (postgresCopy) sealedWith(ctx context.Context, file string) (keys []string, err error) {
+	for _, table := range []string{"names", "contact_keys"} {
+		some, failed := dumped(ctx, file, table, "key_id")
+		keys, err = append(keys, some...), errors.Join(err, failed)
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys), err
 }
 
 // restore puts the dump into the schema public. One that is not empty keeps its tables under another name. What cannot be done

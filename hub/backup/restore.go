@@ -29,6 +29,19 @@ func Restore(ctx context.Context, url, file string, overwrite bool, now time.Tim
 	return aside, nil
 }
 
+// SealedWith names the keys that names and contacts are sealed with in a backup for the database url; none where it is of before any were.
+func SealedWith(ctx context.Context, url, file string) ([]string, error) {
+	file, err := filepath.Abs(file)
+	if err != nil {
+		return nil, err
+	}
+	e := copyOf(url)
+	if err := e.check(ctx, file); err != nil {
+		return nil, fmt.Errorf("restore: %w", err)
+	}
+	return e.sealedWith(ctx, file)
+}
+
 // recordRestore brings the data up to this hub's schema and notes where it came from.
 func recordRestore(ctx context.Context, url, file string, now time.Time) error {
 	s, err := store.Open(ctx, url)

@@ -66,6 +66,10 @@ func (sqliteCopy) check(ctx context.Context, file string) error {
 	return checkSchema(file, c.Schema)
 }
 
+func (sqliteCopy) sealedWith(ctx context.Context, file string) ([]string, error) {
+	return store.SealedWith(ctx, file)
+}
+
 // checkSchema says when a copy has a version of the schema that this hub does not know.
 func checkSchema(file string, has int64) error {
 	knows, err := store.SchemaVersion()

@@ -27,7 +27,7 @@ func Vault(given, dir string, sealed bool) (*people.Vault, error) {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
 		if sealed {
-			return nil, fmt.Errorf("%s is gone, with which names, contacts and the secrets of authenticators are sealed: put it back from where the directory is kept, or say by --people-key-file or MEGURI_PEOPLE_KEY where the key is. If it is lost for good, give a new one so: then reset the persons concerned, and enter names and contacts again", file)
+			return nil, fmt.Errorf("%s is gone, with which names, contacts and the secrets of authenticators are sealed: put it back from where the directory is kept, or say by --people-key-file or MEGURI_PEOPLE_KEY where the key is. If it is lost for good, give a new one so, and --lost-key with it: then reset the persons concerned, and enter names and contacts again", file)
 		}
 		text, err = makeKey(file)
 	}

@@ -26,6 +26,8 @@ type Tx interface {
 	AddPerson(ctx context.Context, p Person) error
 	// HasOwn says whether a business has the place that is to be a person's own: a driver's route, a shop, a warehouse.
 	HasOwn(ctx context.Context, business string, kind Kind, place string) (bool, error)
+	// SetName gives a person another name.
+	SetName(ctx context.Context, id, name string) error
 	RemovePerson(ctx context.Context, id string, at time.Time) error
 	AddLink(ctx context.Context, l Link) error
 	// HasLink says whether there is an unused link that has not expired at now.
@@ -269,6 +271,33 @@ func (s *Service) Remove(ctx context.Context, by, person string, now time.Time) 
 	})
 	if err != nil {
 		return fmt.Errorf("remove %s: %w", person, err)
+	}
+	return nil
+}
+
+// Rename gives a person another name, also one who was removed: their name may have been lost with the key that it was sealed with. The
+// act does not say what it was, or is. The error is ErrNoPerson, also for who was erased, or a *FieldError.
+func (s *Service) Rename(ctx context.Context, by, person, name string, now time.Time) error {
+	defer s.recent.forget()
+	err := s.store.Change(ctx, func(tx Tx) error {
+		p, err := tx.Person(ctx, person)
+		if err == nil && p.Name == Erased {
+			err = ErrNoPerson
+		}
+		if err != nil {
+			return err
+		}
+		p.Name = strings.TrimSpace(name)
+		if err := p.check(); err != nil {
+			return err
+		}
+		if err := tx.SetName(ctx, person, p.Name); err != nil {
+			return err
+		}
+		return tx.RecordAct(ctx, NewAct(now, by, "person.name", person, ""))
+	})
+	if err != nil {
+		return fmt.Errorf("name of %s: %w", person, err)
 	}
 	return nil
 }

@@ -20,6 +20,9 @@ const VaultKey = 32
 // ErrSealed is returned for what was sealed with another key, or was altered.
 var ErrSealed = errors.New("sealed with another key than this hub's, or altered: put the key of the hub that made it back, or reset the person")
 
+// ErrOtherKey is returned where all that is sealed in a database is sealed with other keys than the hub's.
+var ErrOtherKey = errors.New("names and contacts are sealed with another key than this one: give the hub's key (people.key beside its other keys, --people-key-file or MEGURI_PEOPLE_KEY). If it is lost for good, say so by --lost-key")
+
 // ErrNoKey is returned by a hub without the key of people's secrets, for what needs it.
 var ErrNoKey = errors.New("the key of people's secrets is not there: no codes of authenticators are taken, and none enrolled; a recovery code lets you in")
 
@@ -66,6 +69,15 @@ func derived(key []byte, purpose string) []byte {
 
 // KeyID names the key that seals.
 func (v *Vault) KeyID() string { return v.keys[0].id }
+
+// OldKeyIDs names the keys that only open, the newest first.
+func (v *Vault) OldKeyIDs() []string {
+	var all []string
+	for _, k := range v.keys[1:] {
+		all = append(all, k.id)
+	}
+	return all
+}
 
 // Has says whether the vault has the key of a name, to open what it has sealed.
 func (v *Vault) Has(keyID string) bool {

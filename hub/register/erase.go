@@ -40,7 +40,10 @@ func (s *Service) Export(ctx context.Context, id string, act Act) (h Holdings, e
 		row, err := tx.Contact(ctx, id)
 		if err == nil {
 			var c Contact
-			if c, err = row.Open(s.Vault); err == nil {
+			if c, err = row.Open(s.Vault); errors.Is(err, people.ErrSealed) { // all else is known
+				c, err = Contact{Name: people.Sealed}, nil
+			}
+			if err == nil {
 				h.Contact = &c
 			}
 		}
@@ -60,7 +63,8 @@ func (s *Service) Export(ctx context.Context, id string, act Act) (h Holdings, e
 }
 
 // Erase makes a person nobody, by somebody's order. What they did stays with the pseudonym, so that orders, goods and money add up.
-// While something open needs them it is an *OpenError, and nothing has happened.
+// While something open needs them it is an *OpenError, and nothing has happened; nor where it is people.ErrSealed, since a name that may be
+// theirs does not open with this hub's key, and would stay.
 func (s *Service) Erase(ctx context.Context, id, orderedBy string, act Act) (err error) {
 	if act.Reason, err = checkReason(act.Reason); err != nil {
 		return err
@@ -83,6 +87,9 @@ func (s *Service) Erase(ctx context.Context, id, orderedBy string, act Act) (err
 		}
 		if len(needs) > 0 {
 			return &OpenError{needs}
+		}
+		if err := tx.CanForget(ctx, id); err != nil && !s.LostKey {
+			return err
 		}
 		// Before it is committed: what is noted and not done is done when the hub starts anew, and the other way round it never would be.
 		if s.Note != nil && !noted {
@@ -178,17 +185,21 @@ func (s *Service) Reapply(ctx context.Context, all []Erasure) (again int, err er
 // rewrapAtOnce is how many rows change their wrapping in one transaction, so that others can write between.
 const rewrapAtOnce = 500
 
-// Rewrap puts everything under the newest of the hub's keys and says how many rows it was. It may be cut off and begun again. Keys that
+// Rewrap puts everything that opens under the newest of the hub's keys, and says how many rows it was, and how many do not open and stay
+// as they are: under a key that is lost. It may be cut off and begun again. Keys that
 // sign access tokens are not put under it but end: whoever has the old key and a copy of the database has them as well. The hub makes a
 // new one when it next gives a token.
-func (s *Service) Rewrap(ctx context.Context, now time.Time) (rows int, err error) {
+func (s *Service) Rewrap(ctx context.Context, now time.Time) (rows, unreadable int, err error) {
 	if s.Vault == nil {
-		return 0, people.ErrNoKey
+		return 0, 0, people.ErrNoKey
 	}
 	if err := s.Store.Change(ctx, func(tx Tx) error {
-		return errors.Join(tx.EndSigningKeys(ctx, now), s.resealSecrets(ctx, tx))
+		names, err := tx.UnreadableNames(ctx)
+		secrets, failed := s.resealSecrets(ctx, tx)
+		unreadable = names + secrets
+		return errors.Join(tx.EndSigningKeys(ctx, now), failed, err)
 	}); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	for {
 		n := 0
@@ -197,7 +208,7 @@ func (s *Service) Rewrap(ctx context.Context, now time.Time) (rows int, err erro
 			return err
 		})
 		if err != nil {
-			return rows, err
+			return rows, unreadable, err
 		}
 		if n == 0 {
 			break
@@ -205,47 +216,49 @@ func (s *Service) Rewrap(ctx context.Context, now time.Time) (rows int, err erro
 		rows += n
 	}
 	for after := ""; ; { // a row that is entered meanwhile is under the newest key
-		n, last := 0, after
+		n, sealed, last := 0, 0, after
 		err := s.Store.Change(ctx, func(tx Tx) error {
 			some, err := tx.ToRewrap(ctx, s.Vault.KeyID(), after, rewrapAtOnce)
-			n = len(some)
+			n, sealed = len(some), 0
 			for _, r := range some {
 				if err != nil {
 					return err
 				}
 				var next Row
-				if next, err = r.Rewrap(s.Vault); err == nil {
+				last = r.ID
+				if next, err = r.Rewrap(s.Vault); errors.Is(err, people.ErrSealed) {
+					sealed, err = sealed+1, nil
+				} else if err == nil {
 					err = tx.SaveContact(ctx, next, r.Revision)
 				}
-				last = r.ID
 			}
 			return err
 		})
 		if err != nil || n == 0 {
-			return rows, err
+			return rows, unreadable, err
 		}
-		rows, after = rows+n, last
+		rows, unreadable, after = rows+n-sealed, unreadable+sealed, last
 	}
 }
 
-func (s *Service) resealSecrets(ctx context.Context, tx Tx) error {
+// resealSecrets seals authenticators' secrets anew, and says how many do not open.
+func (s *Service) resealSecrets(ctx context.Context, tx Tx) (unreadable int, err error) {
 	all, err := tx.SealedSecrets(ctx)
 	for _, t := range all {
 		for _, sealed := range []*[]byte{&t.Secret, &t.Pending} {
-			if err != nil || *sealed == nil {
+			if *sealed == nil {
 				continue
 			}
-			var secret []byte
-			if secret, err = s.Vault.Open(*sealed, t.Person); err == nil {
-				*sealed = s.Vault.Seal(secret, t.Person)
+			secret, failed := s.Vault.Open(*sealed, t.Person)
+			if failed != nil {
+				unreadable++
+				continue
 			}
+			*sealed = s.Vault.Seal(secret, t.Person)
 		}
 		if err == nil {
 			err = tx.SaveTOTP(ctx, t)
 		}
-		if err != nil {
-			return err
-		}
 	}
-	return err
+	return unreadable, err
 }

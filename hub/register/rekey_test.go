@@ -56,7 +56,7 @@ func forged(t *testing.T, key store.SigningKey, at time.Time) string {
 func TestAKeyOfTokensEndsWithTheVaultsKeyThatOpensIt(t *testing.T) {
 	for how, end := range map[string]func(context.Context, *store.Store) error{
 		"hub person rekey": func(ctx context.Context, s *store.Store) error {
-			_, err := (&register.Service{Store: s.Register(), Vault: vault(t, 2, 1)}).Rewrap(ctx, now)
+			_, _, err := (&register.Service{Store: s.Register(), Vault: vault(t, 2, 1)}).Rewrap(ctx, now)
 			return err
 		},
 		"the key was put back by hand": func(context.Context, *store.Store) error { return nil },

@@ -105,8 +105,12 @@ type rewrapTx interface {
 	// SealedSecrets gives the authenticators with what is sealed of them.
 	SealedSecrets(ctx context.Context) ([]people.TOTP, error)
 	SaveTOTP(ctx context.Context, t people.TOTP) error
-	// RewrapNames puts some of the names that are not under the newest of the hub's keys under it, and says how many it was.
+	// RewrapNames puts some of the names that are under an older one of the hub's keys under the newest, and says how many it was.
 	RewrapNames(ctx context.Context) (int, error)
+	// UnreadableNames counts the names that are sealed with another key than the hub's.
+	UnreadableNames(ctx context.Context) (int, error)
+	// CanForget is people.ErrSealed where a name that may be the person's does not open with the hub's key.
+	CanForget(ctx context.Context, id string) error
 	// EndSigningKeys ends every key that signs access tokens, with the tokens that it has signed.
 	EndSigningKeys(ctx context.Context, at time.Time) error
 }
@@ -117,6 +121,9 @@ type Service struct {
 	Vault *people.Vault // nil: ErrNoKey
 	// Note keeps outside of the database that a person is erased, before that is done: a backup that is put back is brought up to it.
 	Note func(Erasure) error
+	// LostKey says that the key that names do not open without is lost for good: who is erased then is, though a name may stay that nobody
+	// can read.
+	LostKey bool
 }
 
 // Act is who does something, and why.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -193,6 +194,25 @@ func Inspect(ctx context.Context, file string) (c Contents, err error) {
 		c.Rows[table] = n
 	}
 	return c, nil
+}
+
+// SealedWith names the keys that names and contacts in a copy are sealed with.
+func SealedWith(ctx context.Context, file string) (keys []string, err error) {
+	db, err := sql.Open("sqlite", sqliteURL(file, "mode", "ro", "immutable", "1"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	tables, err := texts(ctx, db, `SELECT name FROM sqlite_master WHERE name IN ('names', 'contact_keys')`) // an old copy has not both
+	for _, table := range tables {
+		var some []string
+		if err == nil {
+			some, err = texts(ctx, db, `SELECT DISTINCT key_id FROM `+table)
+		}
+		keys = append(keys, some...)
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys), err
 }
 
 func inspectPages(ctx context.Context, db *sql.DB) error {

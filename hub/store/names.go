@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"meguri/hub/people"
 	"meguri/hub/register"
@@ -14,14 +15,26 @@ const sealAtOnce = 500
 
 // SealNames gives the store the hub's key, by which it reads and writes names of those who work here and of visitors. What stands in
 // plain since before they were sealed is sealed. Without it names read as people.Sealed, and none can be written.
-// It is called before anything else is done with the store.
+// It is called before anything else is done with the store. It is people.ErrOtherKey where all is sealed with another key: nothing was
+// sealed then. Who goes on all the same, since that key is lost, writes with this one.
 func (s *Store) SealNames(ctx context.Context, v *people.Vault) error {
 	s.vault = v
-	var plain bool
-	err := s.Read(ctx, func(tx *Tx) error {
-		return tx.row(ctx, `SELECT EXISTS (SELECT 1 FROM persons WHERE name <> '') OR EXISTS (SELECT 1 FROM passes WHERE name <> '')
-			OR EXISTS (SELECT 1 FROM door_openings WHERE at_door <> '') OR EXISTS (SELECT 1 FROM passwords WHERE `+plainLogin+`)`).Scan(&plain)
+	return s.SealPlain(ctx)
+}
+
+// SealPlain seals what stands in plain: from before names were sealed, or since then from a hub of before that ran on the database.
+// It is people.ErrOtherKey, and nothing was sealed, where all is sealed with another key than the store's.
+func (s *Store) SealPlain(ctx context.Context) error {
+	plain, other := false, false
+	err := s.Read(ctx, func(tx *Tx) (err error) {
+		if other, err = tx.otherKey(ctx); err == nil {
+			plain, err = tx.HasPlain(ctx)
+		}
+		return err
 	})
+	if err == nil && other {
+		err = people.ErrOtherKey
+	}
 	if err != nil || !plain {
 		return err
 	}
@@ -38,6 +51,19 @@ func (s *Store) SealNames(ctx context.Context, v *people.Vault) error {
 			return s.scrub(ctx)
 		}
 	}
+}
+
+// otherKey says whether something is sealed, and nothing of it with a key of the store's.
+func (tx *Tx) otherKey(ctx context.Context) (bool, error) {
+	keys, err := list(ctx, tx, scanText, `SELECT key_id FROM names UNION SELECT key_id FROM contact_keys`)
+	return tx.vault != nil && len(keys) > 0 && !slices.ContainsFunc(keys, tx.vault.Has), err
+}
+
+// HasPlain says whether a name or a login name stands in plain.
+func (tx *Tx) HasPlain(ctx context.Context) (plain bool, err error) {
+	err = tx.row(ctx, `SELECT EXISTS (SELECT 1 FROM persons WHERE name <> '') OR EXISTS (SELECT 1 FROM passes WHERE name <> '')
+		OR EXISTS (SELECT 1 FROM door_openings WHERE at_door <> '') OR EXISTS (SELECT 1 FROM passwords WHERE `+plainLogin+`)`).Scan(&plain)
+	return plain, err
 }
 
 const plainLogin = `NOT EXISTS (SELECT 1 FROM names n WHERE n.kind = 'login' AND n.owner_id = passwords.person_id)`
@@ -61,7 +87,11 @@ func (tx *Tx) sealPlain(ctx context.Context) (moved int, err error) {
 			} else {
 				err = tx.write(ctx, p.empty, id)
 			}
-			if err == nil && name != people.Erased { // who was erased has no name
+			switch {
+			case err != nil:
+			case name == people.Erased: // by a hub of before, which knew nothing of sealed names
+				err = tx.loseNames(ctx, p.kind, id)
+			default:
 				err = tx.saveName(ctx, p.kind, id, name)
 			}
 			if err != nil {
@@ -97,6 +127,20 @@ func (tx *Tx) loseName(ctx context.Context, kind, owner string) error {
 	return tx.write(ctx, `DELETE FROM names WHERE kind = $1 AND owner_id = $2`, kind, owner)
 }
 
+// loseNames loses the name of an owner who was erased; of a person the login name as well, and the name on passes and openings.
+func (tx *Tx) loseNames(ctx context.Context, kind, owner string) error {
+	if kind != register.NameOfPerson {
+		return tx.loseName(ctx, kind, owner)
+	}
+	had, err := tx.names(ctx, `kind = $1 AND owner_id = $2`, kind, owner)
+	for _, n := range had {
+		if name, failed := n.Open(tx.vault); err == nil && failed == nil {
+			err = tx.forgetVisitor(ctx, name)
+		}
+	}
+	return errors.Join(err, tx.loseName(ctx, kind, owner), tx.loseName(ctx, register.NameOfLogin, owner))
+}
+
 // nameColumns are read by readName, from sealed or from what stands in plain since before.
 const nameColumns = `n.sealed, n.wrapped`
 
@@ -124,6 +168,26 @@ func (tx *Tx) names(ctx context.Context, where string, args ...any) ([]register.
 	return list(ctx, tx, func(row scanner) (n register.Name, err error) {
 		return n, row.Scan(&n.Kind, &n.Owner, &n.Sealed, &n.KeyID, &n.Wrapped)
 	}, `SELECT kind, owner_id, sealed, key_id, wrapped FROM names WHERE `+where, args...)
+}
+
+// CanForget is people.ErrSealed where the names of whoever has the id, or is the customer of that pseudonym, cannot all be found and lost:
+// a name of theirs, or of a pass or opening that may be theirs, does not open with the hub's key.
+func (tx *Tx) CanForget(ctx context.Context, id string) error {
+	persons, err := tx.personsOf(ctx, id)
+	named := func(p people.Person) bool { return p.Name != people.Erased }
+	if err != nil || !slices.ContainsFunc(persons, named) {
+		return err
+	}
+	if slices.ContainsFunc(persons, func(p people.Person) bool { return p.Name == people.Sealed }) {
+		return people.ErrSealed
+	}
+	all, err := tx.names(ctx, `kind IN ('pass', 'opening')`)
+	for _, n := range all {
+		if err == nil {
+			_, err = n.Open(tx.vault)
+		}
+	}
+	return err
 }
 
 // forgetVisitor loses the name of passes and openings that have it: it was written there because there was no account to point at.
@@ -164,26 +228,39 @@ func (tx *Tx) UnreadableNames(ctx context.Context) (unreadable int, err error) {
 	return unreadable, err
 }
 
-// RewrapNames puts up to some names that are not under the newest of the hub's keys under it, and says how many it was.
+// RewrapNames puts some names that are under an older one of the hub's keys under the newest, and says how many it was.
 func (tx *Tx) RewrapNames(ctx context.Context) (int, error) {
 	if tx.vault == nil {
 		return 0, people.ErrNoKey
 	}
-	all, err := tx.names(ctx, `key_id <> $1 ORDER BY owner_id, kind LIMIT $2`, tx.vault.KeyID(), sealAtOnce)
-	for _, n := range all {
+	for _, old := range tx.vault.OldKeyIDs() {
+		all, err := tx.names(ctx, `key_id = $1 ORDER BY owner_id, kind LIMIT $2`, old, sealAtOnce)
 		if err != nil {
 			return 0, err
 		}
-		if n.Kind == register.NameOfLogin {
-			err = tx.remarkLogin(ctx, n)
-		}
-		if err == nil {
-			if n, err = n.Rewrap(tx.vault); err == nil {
-				err = tx.storeName(ctx, n)
+		for _, n := range all {
+			if err := tx.rewrapName(ctx, n); err != nil {
+				return 0, fmt.Errorf("name of %s %s: %w", n.Kind, n.Owner, err)
 			}
 		}
+		if len(all) > 0 {
+			return len(all), nil
+		}
 	}
-	return len(all), err
+	return 0, nil
+}
+
+func (tx *Tx) rewrapName(ctx context.Context, n register.Name) error {
+	if n.Kind == register.NameOfLogin {
+		if err := tx.remarkLogin(ctx, n); err != nil {
+			return err
+		}
+	}
+	n, err := n.Rewrap(tx.vault)
+	if err != nil {
+		return err
+	}
+	return tx.storeName(ctx, n)
 }
 
 // remarkLogin has a login name found by the newest of the hub's keys.

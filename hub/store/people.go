@@ -60,6 +60,14 @@ func (tx *Tx) AddPerson(ctx context.Context, p people.Person) error {
 		p.ID, string(p.Role), p.Place, millis(p.Added), p.AddedBy, p.Business)
 }
 
+// SetName gives a person another name.
+func (tx *Tx) SetName(ctx context.Context, id, name string) error {
+	if err := tx.saveName(ctx, register.NameOfPerson, id, name); err != nil {
+		return err
+	}
+	return tx.write(ctx, `UPDATE persons SET name = '' WHERE id = $1`, id) // of before names were sealed
+}
+
 // HasOwn says whether a business has the place that is to be a person's own.
 func (tx *Tx) HasOwn(ctx context.Context, business string, kind people.Kind, place string) (bool, error) {
 	table := map[people.Kind]string{people.ARoute: "routes", people.AShop: "shops", people.AWarehouse: "warehouses"}[kind]

@@ -205,9 +205,14 @@ func (tx *Tx) Erase(ctx context.Context, e register.Erasure) error {
 	return tx.eraseAccounts(ctx, e)
 }
 
+// personsOf are whoever has the id, or is the customer of that pseudonym.
+func (tx *Tx) personsOf(ctx context.Context, id string) ([]people.Person, error) {
+	return list(ctx, tx, tx.scanPerson, `SELECT `+personColumns+` WHERE id = $1 OR (role = 'customer' AND place = $1)`, id)
+}
+
 // eraseAccounts takes the names and logins of whoever has the id, or is the customer of that pseudonym.
 func (tx *Tx) eraseAccounts(ctx context.Context, e register.Erasure) error {
-	persons, err := list(ctx, tx, tx.scanPerson, `SELECT `+personColumns+` WHERE id = $1 OR (role = 'customer' AND place = $1)`, e.ID)
+	persons, err := tx.personsOf(ctx, e.ID)
 	if err != nil {
 		return err
 	}

@@ -2,9 +2,11 @@ package store
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
+	"meguri/hub/people"
 	"meguri/hub/register"
 )
 
@@ -83,9 +85,14 @@ func (tx *Tx) addNames(ctx context.Context, rows []map[string]any, owner, called
 			return err
 		}
 		for _, n := range found {
-			if row[called], err = n.Open(tx.vault); err != nil {
+			name, err := n.Open(tx.vault)
+			if errors.Is(err, people.ErrSealed) {
+				name, err = people.Sealed, nil
+			}
+			if err != nil {
 				return err
 			}
+			row[called] = name
 		}
 	}
 	return nil

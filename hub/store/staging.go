@@ -84,10 +84,14 @@ func (st *stager) persons(ctx context.Context, seed string, vault, key *people.V
 		if len(r.Wrapped) == 0 {
 			continue
 		}
-		if contacts[i], err = r.Open(vault); err != nil {
+		c, err := r.Open(vault)
+		if errors.Is(err, people.ErrSealed) { // under a key that is lost
+			c, err = register.Contact{Name: people.Sealed}, nil
+		}
+		if err != nil {
 			return fmt.Errorf("contact %s: %w", r.ID, err)
 		}
-		c := contacts[i]
+		contacts[i] = c
 		st.originals = append(st.originals, c.Name, c.Phone, c.Email, c.Address)
 	}
 	var pseudonyms []string
@@ -131,6 +135,9 @@ func (st *stager) names(ctx context.Context, vault *people.Vault) (all []openNam
 	rows, err := st.tx.names(ctx, `1 = 1 ORDER BY kind, owner_id`)
 	for _, n := range rows {
 		text, err := n.Open(vault)
+		if errors.Is(err, people.ErrSealed) {
+			text, err = people.Sealed, nil
+		}
 		if err != nil {
 			return nil, fmt.Errorf("name of %s %s: %w", n.Kind, n.Owner, err)
 		}
@@ -155,7 +162,11 @@ func (st *stager) invent(ctx context.Context, rows []register.Row, contacts []re
 			made.ID = st.inventor.Pseudonym(r.ID)
 		}
 		if len(r.Wrapped) > 0 {
-			sealed, err := register.Seal(key, made.ID, r.Kind, r.Revision, st.inventor.Contact(contacts[i]), r.Changed)
+			contact := contacts[i]
+			if contact.Name != people.Sealed {
+				contact = st.inventor.Contact(contact)
+			}
+			sealed, err := register.Seal(key, made.ID, r.Kind, r.Revision, contact, r.Changed)
 			if err != nil {
 				return err
 			}
@@ -170,7 +181,11 @@ func (st *stager) invent(ctx context.Context, rows []register.Row, contacts []re
 		if n.Kind == register.NameOfLogin { // the copy has no passwords
 			continue
 		}
-		if err := stageName(ctx, tx, key, n.Kind, id(st, n.Owner), st.inventor.Name(n.text)); err != nil {
+		made := people.Sealed
+		if n.text != people.Sealed {
+			made = st.inventor.Name(n.text)
+		}
+		if err := stageName(ctx, tx, key, n.Kind, id(st, n.Owner), made); err != nil {
 			return err
 		}
 	}

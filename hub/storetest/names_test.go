@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -143,7 +144,7 @@ func TestNamesOfStaffAndVisitorsAreSealed(t *testing.T) {
 		require.Equal(t, "ichiro.umlauf", told["login"].(map[string]any)["login"])
 
 		other := stageVault(t, 9)
-		require.NoError(t, s.SealNames(ctx, other), "a hub whose key was lost still starts")
+		require.ErrorIs(t, s.SealNames(ctx, other), people.ErrOtherKey, "and a hub whose key was lost goes on by choice")
 		name, login, _, atDoor = who(t, s, id)
 		require.Equal(t, []string{people.Sealed, people.Sealed, people.Sealed}, []string{name, login, atDoor})
 		require.NoError(t, s.Read(ctx, func(tx *store.Tx) error {
@@ -218,13 +219,169 @@ func TestNamesGoUnderANewKey(t *testing.T) {
 		in, err := svc.Login(ctx, code, people.From{}, namedAt)
 		require.NoError(t, err)
 		require.ErrorIs(t, svc.SetPassword(ctx, in.Token, "", "ichiro.umlauf", "another long one", namedAt), people.ErrLoginTaken, "also under the old key")
-		rows, err := (&register.Service{Store: s.Register(), Vault: both}).Rewrap(ctx, namedAt)
+		rows, unreadable, err := (&register.Service{Store: s.Register(), Vault: both}).Rewrap(ctx, namedAt)
 		require.NoError(t, err)
-		require.Equal(t, 5, rows)
+		require.Equal(t, []int{5, 0}, []int{rows, unreadable})
 		require.NoError(t, s.SealNames(ctx, stageVault(t, 9)), "the old key is gone")
 		name, _, passes, _ := who(t, s, id)
 		require.Equal(t, "Umlaufbahn Ichiro", name)
 		require.Len(t, passes, 2)
 		require.NoError(t, login(ctx))
+	})
+}
+
+// plainAgain is what a hub of before writes, or has left.
+var plainAgain = []string{"UPDATE persons SET name = 'Umlaufbahn Ichiro'", "UPDATE passwords SET login_mark = 'ichiro.umlauf'",
+	"UPDATE passes SET name = CASE WHEN id = 'pass-1' THEN 'Umlaufbahn Ichiro' ELSE 'Zwicky' END", "UPDATE door_openings SET at_door = 'Umlaufbahn Ichiro'"}
+
+// With another key than all that is sealed nothing is sealed, nor is a login name found by another mark.
+func TestAnotherKeyThanTheHubsSealsNothing(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty func() string) {
+		url, ctx := empty(), t.Context()
+		s := storetest.Open(t, url)
+		id, svc := named(t, s)
+		storetest.Break(t, url, append([]string{"DELETE FROM names WHERE owner_id <> 'pass-2'"}, plainAgain...)...)
+		was := dump(t, url)
+		require.ErrorIs(t, s.SealNames(ctx, stageVault(t, 9)), people.ErrOtherKey)
+		require.ErrorIs(t, s.SealPlain(ctx), people.ErrOtherKey)
+		require.Equal(t, was, dump(t, url))
+		require.NoError(t, s.SealNames(ctx, storetest.Vault(t)))
+		requireSealed(t, url)
+		_, login, _, _ := who(t, s, id)
+		require.Equal(t, "ichiro.umlauf", login)
+		_, err := svc.PasswordLogin(ctx, "ichiro.umlauf", "a long enough one", people.From{}, namedAt)
+		require.NoError(t, err)
+
+		storetest.Break(t, url, "DELETE FROM names")
+		storetest.Break(t, url, plainAgain...)
+		_, err = (&register.Service{Store: s.Register(), Vault: storetest.Vault(t)}).Add(ctx, "m-1", register.Contact{Name: "Sato"}, "x", namedAt)
+		require.NoError(t, err)
+		require.ErrorIs(t, s.SealNames(ctx, stageVault(t, 9)), people.ErrOtherKey, "contacts are sealed with the hub's key, too")
+	})
+}
+
+// Somebody whose name cannot be found everywhere is not erased, and can be when the key is back.
+func TestErasingWithAnotherKeyIsRefusedBeforeAnythingIsNoted(t *testing.T) {
+	for what, unreadable := range map[string]func(s *store.Store) error{
+		"all": func(s *store.Store) error { return nil },
+		"the person can be read": func(s *store.Store) error {
+			return s.Change(t.Context(), func(tx *store.Tx) error {
+				all, err := tx.Persons(t.Context(), 10)
+				if err != nil {
+					return err
+				}
+				return tx.SetName(t.Context(), all[0].ID, "Umlaufbahn Ichiro")
+			})
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			storetest.Each(t, func(t *testing.T, empty func() string) {
+				url, ctx := empty(), t.Context()
+				s := storetest.Open(t, url)
+				id, svc := named(t, s)
+				require.NoError(t, svc.Remove(ctx, people.Console, id, namedAt))
+				require.ErrorIs(t, s.SealNames(ctx, stageVault(t, 9)), people.ErrOtherKey)
+				require.NoError(t, unreadable(s))
+				was, noted := dump(t, url), 0
+				reg := &register.Service{Store: s.Register(), Vault: stageVault(t, 9), Note: func(register.Erasure) error { noted++; return nil }}
+				act := register.Act{By: people.Console, Reason: "has left", At: namedAt, Staff: true}
+				require.ErrorIs(t, reg.Erase(ctx, id, "person", act), people.ErrSealed)
+				require.Zero(t, noted)
+				require.Equal(t, was, dump(t, url))
+
+				both, err := people.NewVault(bytes.Repeat([]byte{7}, people.VaultKey), bytes.Repeat([]byte{9}, people.VaultKey))
+				require.NoError(t, err)
+				require.NoError(t, s.SealNames(ctx, both))
+				require.NoError(t, reg.Erase(ctx, id, "person", act))
+				require.Equal(t, 1, noted)
+				name, login, passes, atDoor := who(t, s, id)
+				require.Equal(t, []string{people.Erased, "", ""}, []string{name, login, atDoor})
+				require.ElementsMatch(t, []string{"", "Zwicky"}, passes)
+			})
+		})
+	}
+}
+
+// Where the key is lost for good, and somebody says so, an order to erase is carried out.
+func TestErasingAfterTheKeyWasLostForGood(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty func() string) {
+		url, ctx := empty(), t.Context()
+		s := storetest.Open(t, url)
+		id, svc := named(t, s)
+		require.NoError(t, svc.Remove(ctx, people.Console, id, namedAt))
+		require.ErrorIs(t, s.SealNames(ctx, stageVault(t, 9)), people.ErrOtherKey)
+		reg := &register.Service{Store: s.Register(), Vault: stageVault(t, 9), LostKey: true}
+		require.NoError(t, reg.Erase(ctx, id, "person", register.Act{By: people.Console, Reason: "has left", At: namedAt, Staff: true}))
+		name, login, _, _ := who(t, s, id)
+		require.Equal(t, []string{people.Erased, ""}, []string{name, login})
+	})
+}
+
+// A hub of before that runs on the database erases what it knows of: the sealed names go with it, and none comes back.
+func TestWhoAHubOfBeforeHasErasedStaysErased(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty func() string) {
+		url, ctx := empty(), t.Context()
+		s := storetest.Open(t, url)
+		id, _ := named(t, s)
+		storetest.Break(t, url, "UPDATE persons SET name = 'erased', removed_at = 1", "DELETE FROM passwords")
+		require.NoError(t, s.SealPlain(ctx))
+		name, login, passes, atDoor := who(t, s, id)
+		require.Equal(t, []string{people.Erased, "", ""}, []string{name, login, atDoor})
+		require.ElementsMatch(t, []string{"", "Zwicky"}, passes)
+		require.Len(t, storetest.Rows(t, url, "SELECT owner_id FROM names"), 1, "that of who is not erased")
+	})
+}
+
+// After the hub's key was lost, what still opens goes under a new key, exports and copies for development are made, and a name is entered again.
+func TestAHubGoesOnAfterItsKeyWasLost(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty func() string) {
+		url, ctx := empty(), t.Context()
+		s := storetest.Open(t, url)
+		id, svc := named(t, s)
+		was := &register.Service{Store: s.Register(), Vault: storetest.Vault(t)}
+		_, err := was.Add(ctx, "m-1", register.Contact{Name: "Sato Hanako"}, "x", namedAt)
+		require.NoError(t, err)
+		require.ErrorIs(t, s.SealNames(ctx, stageVault(t, 9)), people.ErrOtherKey)
+		other, _, err := svc.Add(ctx, people.Console, people.Person{Name: "Other", Role: people.Support}, namedAt)
+		require.NoError(t, err)
+		vault, err := people.NewVault(bytes.Repeat([]byte{8}, people.VaultKey), bytes.Repeat([]byte{9}, people.VaultKey))
+		require.NoError(t, err)
+		require.NoError(t, s.SealNames(ctx, vault))
+		reg := &register.Service{Store: s.Register(), Vault: vault}
+
+		rows, unreadable, err := reg.Rewrap(ctx, namedAt)
+		require.NoError(t, err)
+		require.Equal(t, []int{1, 6}, []int{rows, unreadable}, "five names and a contact")
+		require.NoError(t, s.SealNames(ctx, stageVault(t, 8)))
+		name, _, _, _ := who(t, s, other.ID)
+		require.Equal(t, "Other", name)
+
+		reg.Vault = stageVault(t, 8)
+		act := register.Act{By: "p", Reason: "asked", At: namedAt, Staff: true}
+		h, err := reg.Export(ctx, id, act)
+		require.NoError(t, err)
+		for _, section := range h.Sections {
+			if section.Name == "account" {
+				require.Equal(t, people.Sealed, section.Rows[0]["name"])
+			}
+		}
+		h, err = reg.Export(ctx, "m-1", act)
+		require.NoError(t, err)
+		require.Equal(t, people.Sealed, h.Contact.Name)
+
+		_, err = s.Stage(ctx, filepath.Join(t.TempDir(), "hub.db"), "seed", reg.Vault, stageVault(t, 5))
+		require.NoError(t, err)
+
+		require.NoError(t, svc.Rename(ctx, people.Console, id, " Umlaufbahn Ichiro ", namedAt))
+		name, _, _, _ = who(t, s, id)
+		require.Equal(t, "Umlaufbahn Ichiro", name)
+		require.NotContains(t, dump(t, url), "Umlauf", "nor in the act")
+		var field *people.FieldError
+		require.ErrorAs(t, svc.Rename(ctx, people.Console, id, " ", namedAt), &field)
+		require.Equal(t, "name", field.Field)
+		require.ErrorIs(t, svc.Rename(ctx, people.Console, "p-nobody", "A", namedAt), people.ErrNoPerson)
+		require.NoError(t, svc.Remove(ctx, people.Console, id, namedAt))
+		require.NoError(t, (&register.Service{Store: s.Register(), Vault: reg.Vault, LostKey: true}).Erase(ctx, id, "person", act))
+		require.ErrorIs(t, svc.Rename(ctx, people.Console, id, "Back", namedAt), people.ErrNoPerson, "who is erased stays so")
 	})
 }

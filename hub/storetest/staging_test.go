@@ -76,7 +76,9 @@ func TestACopyForDevelopmentNamesNobodyAndIsWhole(t *testing.T) {
 			require.False(t, bytes.Contains(data, []byte(original)), original)
 		}
 		contacts := func(file string) (all []register.Contact, orders, persons string) {
-			c := storetest.Open(t, "sqlite:"+file)
+			c, err := store.Open(ctx, "sqlite:"+file)
+			require.NoError(t, err)
+			defer func() { require.NoError(t, c.Close()) }()
 			require.NoError(t, c.SealNames(ctx, stageVault(t, 9)))
 			there := &register.Service{Store: c.Register(), Vault: stageVault(t, 9)}
 			require.NoError(t, c.Read(ctx, func(tx *store.Tx) error {

@@ -73,6 +73,7 @@ var auditMessages = map[string]message{
 	"act.person.add":            {"Person added", "担当者の追加"},
 	"act.person.erase":          {"Person's data erased", "個人データの消去"},
 	"act.person.link":           {"Login link made", "ログインリンクの発行"},
+	"act.person.name":           {"Person named", "担当者名の変更"},
 	"act.person.passkey":        {"Passkey changed", "パスキーの変更"},
 	"act.person.passkey.copied": {"Passkey seems copied", "パスキーの複製の疑い"},
 	"act.person.password":       {"Password changed", "パスワードの変更"},
