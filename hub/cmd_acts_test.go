@@ -338,7 +338,7 @@ func (a *acting) persons() {
 	require.NoError(a.t, err)
 	keys, err := runHub(a.t, a.g, "client", "keys")
 	require.NoError(a.t, err)
-	a.did("client.dropkey", "client", "drop-key", strings.Fields(strings.Split(keys, "\n")[1])[0])
+	a.did("client.dropkey", "client", "drop-key", "--", strings.Fields(strings.Split(keys, "\n")[1])[0])
 	a.did("client.revoke", "client", "revoke", "cafe")
 	require.NoError(a.t, a.s.Close()) // where a hub runs it is refused
 	a.s = nil
